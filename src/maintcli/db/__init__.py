@@ -1,0 +1,1 @@
+"""Connecting, naming and describing: everything maint knows about PostgreSQL itself."""

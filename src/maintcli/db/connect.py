@@ -1,0 +1,60 @@
+"""One connection as every run wants it: autocommit, named, kept alive, pooler-proof."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from maintcli.db import sqlstate, url
+from maintcli.errors import BadDatabaseUrl, ConfigError
+
+Connection = psycopg.Connection[TupleRow]
+
+OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
+_CONNECT_SECONDS = 10
+_DEFAULTS: Mapping[str, Any] = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "client_encoding": "UTF8",
+}
+
+
+def parameters(text: str, origin: str) -> dict[str, str]:
+    """Read a database URL; an `embedded:` one starts its server. Raises BadDatabaseUrl."""
+    if text.startswith("embedded:"):
+        from maintcli.db import embedded
+
+        return embedded.acquire(text)
+    return dict(url.parse(text, origin))
+
+
+def connect(target: Mapping[str, Any], *, application: str, read_only: bool = False) -> Connection:
+    """Open a connection in autocommit mode.
+
+    Nothing is SET on the session: behind PgBouncer in transaction mode it would reach strangers.
+    Raises Unreachable, ReadOnlyDatabase, NotAllowed or ConfigError; never psycopg's own errors,
+    whose text may hold what it was given.
+    """
+    wanted = {
+        **_DEFAULTS,
+        "target_session_attrs": "any" if read_only else "read-write",
+        **target,
+        "application_name": application[:63],
+    }
+    try:
+        # No server-side prepare: a pooler may send the next execution to another backend.
+        connection = psycopg.connect(**wanted, autocommit=True, prepare_threshold=None)
+    except psycopg.OperationalError as error:
+        raise sqlstate.connecting(error) from None
+    except (psycopg.Error, UnicodeError, ValueError):
+        raise BadDatabaseUrl(origin="the configuration", reason="libpq refuses its parameters") from None
+    if connection.info.server_version < OLDEST_SERVER:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
+    return connection

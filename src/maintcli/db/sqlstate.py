@@ -1,0 +1,83 @@
+"""What a PostgreSQL error means for a run: psycopg's exception into one of ours.
+
+Source of the classes: PostgreSQL documentation, appendix A.
+"""
+
+from typing import Any
+
+import psycopg
+
+from maintcli.errors import (
+    ConfigError,
+    ConnectionLost,
+    Fail,
+    MaintError,
+    NotAllowed,
+    ReadOnlyDatabase,
+    TryAgain,
+    Unreachable,
+)
+
+LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"
+DEADLOCK = "40P01"
+LEASE_LOST = "MT001"  # raised by our own fence, see runtime/fence.py
+
+_BY_STATE: dict[str, type[MaintError]] = {
+    "25006": ReadOnlyDatabase,
+    "42501": NotAllowed,
+    "53300": TryAgain,
+    LOCK_NOT_AVAILABLE: TryAgain,
+    QUERY_CANCELED: TryAgain,
+}
+_BY_CLASS: dict[str, type[MaintError]] = {
+    "08": ConnectionLost,
+    "28": NotAllowed,
+    "3D": ConfigError,
+    "40": TryAgain,
+    "42": ConfigError,
+    "53": TryAgain,
+    "57": ConnectionLost,
+}
+
+
+def meaning(error: psycopg.Error) -> MaintError:
+    """Return our error for `error`; only the primary message is kept, details hold row content."""
+    state = error.sqlstate or ""
+    reason = one_line(error.diag.message_primary or str(error))
+    if not state and isinstance(error, psycopg.OperationalError):
+        return ConnectionLost(reason=reason)
+    kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2], Fail)
+    sentence = f"PostgreSQL says: {reason} ({state})." if kind is not ConnectionLost else reason
+    return kind(reason=sentence)
+
+
+def connecting(error: psycopg.OperationalError) -> MaintError:
+    """Return our error for a connection that did not come about.
+
+    libpq gives no SQLSTATE here, so the server's text decides; an unknown text means unreachable.
+    """
+    text = one_line(str(error))
+    if "session is read-only" in text or "is in recovery" in text:
+        return ReadOnlyDatabase()
+    if any(words in text for words in ("authentication failed", "no pg_hba.conf entry", "permission denied for database")):
+        return NotAllowed(reason=f"The database turned us away: {_tail(text)}. Check user and password.")
+    if "does not exist" in text:
+        return ConfigError(reason=f"The database turned us away: {_tail(text)}. Check the database URL.")
+    return Unreachable(reason=_tail(text))
+
+
+def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:
+    """Whether `error` took the connection with it, so that a new one may succeed."""
+    state = error.sqlstate or ""
+    return connection is None or connection.closed or state.startswith(("08", "57P"))
+
+
+def one_line(text: str) -> str:
+    """Fold white space, so that an error stays one line of a log."""
+    return " ".join(text.split())
+
+
+def _tail(text: str) -> str:
+    """The server's own words, without libpq's repetition of hosts tried."""
+    return text.rpartition("FATAL:")[2].strip().rstrip(".") or text

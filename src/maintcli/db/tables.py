@@ -1,0 +1,146 @@
+"""A user's table as the catalog describes it: kind, columns, parts, privileges, indexes."""
+
+from dataclasses import dataclass
+from typing import Any, LiteralString, Protocol
+
+from psycopg import sql
+
+from maintcli.db.names import Name
+
+KINDS = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+    "S": "sequence",
+    "i": "index",
+    "c": "composite type",
+    "t": "TOAST table",
+}
+
+
+class Reader(Protocol):
+    """Something that runs a bounded, read-only query."""
+
+    def read(self, query: LiteralString, params: Any = None) -> list[tuple[Any, ...]]:
+        """Return the rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its type as PostgreSQL prints it, and whether it can be NULL."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A relation that holds rows itself: the table, or one leaf of a partitioned one.
+
+    `rows` is the planner's count at the last ANALYZE, -1 before the first.
+    """
+
+    oid: int
+    schema: str
+    table: str
+    kind: str
+    is_heap: bool
+    blocks: int
+    rows: float
+    indexed: frozenset[str]
+    can_select: bool
+    can_delete: bool
+    hides_rows: bool
+
+    @property
+    def quoted(self) -> sql.Composable:
+        """The part's name, quoted for a statement."""
+        return sql.Identifier(self.schema, self.table)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the parts that hold its rows."""
+
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    role: str
+    hides_rows: bool
+    columns: dict[str, Column]
+    parts: tuple[Part, ...]
+
+    @property
+    def quoted(self) -> sql.Composable:
+        """The table's name, quoted for a statement."""
+        return sql.Identifier(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+_TABLE = """
+SELECT c.oid, n.nspname, c.relname, c.relkind::text, current_user::text,
+       row_security_active(c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass(CASE WHEN %(schema)s::text IS NULL THEN quote_ident(%(table)s)
+                               ELSE quote_ident(%(schema)s) || '.' || quote_ident(%(table)s) END)
+"""
+
+_COLUMNS = """
+SELECT attname::text, format_type(atttypid, NULL), NOT attnotnull
+FROM pg_catalog.pg_attribute
+WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+
+# Leaves of partitions and of plain inheritance alike; a parent of inheritance holds rows too.
+_PARTS = """
+WITH RECURSIVE tree(oid) AS (
+    SELECT %s::oid
+    UNION
+    SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid
+    WHERE NOT i.inhdetachpending
+)
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+       coalesce(am.amname = 'heap', false),
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::int ELSE 0 END,
+       c.reltuples::float8,
+       coalesce((SELECT array_agg(DISTINCT a.attname::text)
+                 FROM pg_catalog.pg_index x
+                 JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
+                 JOIN pg_catalog.pg_am xa ON xa.oid = xc.relam AND xa.amname = 'btree'
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
+                 WHERE x.indrelid = c.oid AND x.indisvalid AND x.indpred IS NULL), '{}'),
+       has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE'),
+       row_security_active(c.oid)
+FROM tree
+JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
+WHERE c.relkind <> 'p' ORDER BY n.nspname, c.relname
+"""
+
+
+def describe(reader: Reader, name: Name) -> Table | None:
+    """Describe the relation called `name`, of whatever kind; None where there is none."""
+    found = reader.read(_TABLE, name._asdict())
+    if not found:
+        return None
+    oid, schema, table, kind, role, hides = found[0]
+    columns = {n: Column(n, t, nullable) for n, t, nullable in reader.read(_COLUMNS, [oid])}
+    parts = tuple(_part(row) for row in reader.read(_PARTS, [oid]))
+    return Table(oid, schema, table, KINDS.get(kind, "relation"), role, hides, columns, parts)
+
+
+def _part(row: tuple[Any, ...]) -> Part:
+    oid, schema, table, kind, is_heap, blocks, rows, indexed, *rights = row
+    kind = KINDS.get(kind, "relation")
+    return Part(oid, schema, table, kind, is_heap, blocks, rows, frozenset(indexed), *rights)

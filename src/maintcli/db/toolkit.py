@@ -1,0 +1,125 @@
+"""The toolkit's own tables: where they are, whether they are ours, and making them.
+
+A table is ours when it carries our comment; the version stands in the comment of
+`maint_migrations`, so that one catalog query answers every question before a run.
+"""
+
+from importlib import resources
+from typing import NamedTuple
+
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.errors import (
+    ConfigError,
+    ForeignTable,
+    NewerToolkitTables,
+    NoToolkitTables,
+    OldToolkitTables,
+)
+
+VERSION = 1
+TABLES = ("maint_migrations", "job_heartbeats", "job_runs", "job_slots")
+_MARK = "maint toolkit, version "
+
+_LOOK = """
+SELECT coalesce(%(schema)s, current_schema()),
+       array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
+       max(substr(d.description, %(skip)s)) FILTER (WHERE t.name = 'maint_migrations')
+FROM unnest(%(tables)s::text[]) AS t(name)
+LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = coalesce(%(schema)s, current_schema())
+LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
+LEFT JOIN pg_catalog.pg_description d
+       ON d.objoid = c.oid AND d.objsubid = 0 AND d.classoid = 'pg_catalog.pg_class'::regclass
+      AND starts_with(d.description, %(mark)s)
+"""
+
+
+class Found(NamedTuple):
+    """The toolkit's schema, the version found there (None: no tables), and strangers' tables."""
+
+    schema: str
+    version: int | None
+    foreign: tuple[str, ...]
+
+
+def look(connection: Connection, schema: str | None) -> Found:
+    """Look for the toolkit's tables; `schema` None means the first of the search path."""
+    found = connection.execute(
+        _LOOK,
+        {"schema": schema, "tables": list(TABLES), "mark": _MARK, "skip": len(_MARK) + 1},
+    ).fetchone()
+    assert found is not None
+    where, foreign, version = found
+    if where is None:
+        raise ConfigError(
+            reason='The search path names no schema that exists. Set schema = "…" under [database] '
+            "in maint.toml."
+        )
+    return Found(where, int(version) if version else None, tuple(foreign or ()))
+
+
+def require(connection: Connection, schema: str | None, *, section: str) -> str:
+    """Return the toolkit's schema once its tables are there, ours, and of this version."""
+    found = look(connection, schema)
+    if found.foreign:
+        raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
+    if found.version is None:
+        raise NoToolkitTables(schema=found.schema)
+    if found.version < VERSION:
+        raise OldToolkitTables(schema=found.schema, found=found.version, needed=VERSION)
+    if found.version > VERSION:
+        raise NewerToolkitTables(schema=found.schema, found=found.version, needed=VERSION)
+    return found.schema
+
+
+def migrate(connection: Connection, schema: str | None = None, *, section: str = "database") -> list[str]:
+    """Bring the tables to this version, one transaction a migration; return the names applied.
+
+    Safe to run at the same time from several places and to kill at any instant.
+    """
+    applied: list[str] = []
+    for number, name, text in _migrations():
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db migrate'))")
+            if schema:
+                create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
+                _only_if_missing(connection, schema, create)
+            found = look(connection, schema)
+            if found.foreign:
+                raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
+            if (found.version or 0) >= number:
+                continue
+            _apply(connection, found.schema, number, name, text)
+            applied.append(name)
+    return applied
+
+
+def _only_if_missing(connection: Connection, schema: str, create: sql.Composable) -> None:
+    # IF NOT EXISTS alone would still ask for CREATE on the database.
+    there = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema]).fetchone()
+    if there == (None,):
+        connection.execute(create)
+
+
+def _apply(connection: Connection, schema: str, number: int, name: str, text: str) -> None:
+    place = sql.Identifier(schema)
+    connection.execute(sql.SQL("SET LOCAL search_path = {}").format(place))
+    if number == 1:
+        connection.execute(
+            "CREATE TABLE maint_migrations (version integer PRIMARY KEY, name text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+    connection.execute(sql.SQL(text))  # pyright: ignore[reportArgumentType]  our own file
+    connection.execute("INSERT INTO maint_migrations (version, name) VALUES (%s, %s)", [number, name])
+    for table in TABLES:
+        mark = sql.SQL("COMMENT ON TABLE {} IS {}").format(
+            sql.Identifier(schema, table), sql.Literal(f"{_MARK}{number}")
+        )
+        connection.execute(mark)
+
+
+def _migrations() -> list[tuple[int, str, str]]:
+    folder = resources.files("maintcli.db") / "sql"
+    files = sorted((f for f in folder.iterdir() if f.name[:4].isdigit()), key=lambda f: f.name)
+    return [(int(f.name[:4]), f.name.removesuffix(".sql"), f.read_text("utf-8")) for f in files]

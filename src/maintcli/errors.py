@@ -1,0 +1,289 @@
+"""Every error and every exit code of maint; no other file knows a number.
+
+An error's docstring is its message, with the facts given at the raise filled in;
+its class says which exit code and which outcome it leads to.
+"""
+
+from enum import IntEnum, StrEnum
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class Outcome(StrEnum):
+    """How a run ended, as the ledger records it."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    SKIPPED = "skipped"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether this outcome adds to a job's consecutive failures."""
+        return self in _FAILURES
+
+
+_FAILURES = {Outcome.PARTIAL, Outcome.REFUSED, Outcome.FAILED, Outcome.TIMEOUT, Outcome.LOST}
+
+
+class Code(IntEnum):
+    """An exit code with its meaning and what schedulers should do on seeing it.
+
+    The numbers follow sysexits.h where it has one, `timeout(1)` for 124, and
+    128 + signal for the two signals.
+    """
+
+    meaning: str
+    kubernetes: str
+    systemd: str
+
+    def __new__(cls, value: int, meaning: str, kubernetes: str, systemd: str) -> "Code":
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.meaning, code.kubernetes, code.systemd = meaning, kubernetes, systemd
+        return code
+
+    OK = 0, "done, nothing to do, or skipped", "-", "ok"
+    FAILED = 1, "the job failed; a health check failed; readyz is stale", "Count", "restart"
+    USAGE = 2, "wrong usage", "FailJob", "prevent"
+    PARTIAL = 3, "finished, but some items failed for good", "FailJob", "prevent"
+    REFUSED = 65, "refused by a guard", "FailJob", "prevent"
+    UNREACHABLE = 69, "database or service unreachable", "Count", "restart"
+    BUG = 70, "a bug in maint or in a job", "FailJob", "prevent"
+    TRY_AGAIN = (
+        75,
+        "try again: deadlock, lock timeout, serialization failure, throttled out, no free slot, "
+        "lease lost, or held by another run with --if-locked fail",
+        "Count",
+        "restart",
+    )
+    PRIVILEGE = 77, "a privilege is missing", "FailJob", "prevent"
+    CONFIG = 78, "the configuration is wrong", "FailJob", "prevent"
+    TIMEOUT = 124, "the job's own deadline passed with work unfinished", "FailJob", "prevent"
+    SIGINT = (
+        130,
+        "interrupted by SIGINT; rolled back and recorded",
+        "Ignore on DisruptionTarget, else Count",
+        "restart",
+    )
+    SIGTERM = (
+        143,
+        "interrupted by SIGTERM; rolled back and recorded",
+        "Ignore on DisruptionTarget, else Count",
+        "restart",
+    )
+
+
+class MaintError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[Code] = Code.FAILED
+    outcome: ClassVar[Outcome] = Outcome.FAILED
+
+    def __init__(self, **facts: object) -> None:
+        """Fill `facts` into the docstring; the result is the one sentence a user reads."""
+        self.facts = facts
+        sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
+        super().__init__(sentence.format(**facts))
+
+    @property
+    def exit_code(self) -> Code:
+        """The process's exit code; only an interrupt depends on its facts."""
+        return self.code
+
+
+class Fail(MaintError):
+    """{reason}"""
+
+
+class Partial(MaintError):
+    """{reason}"""
+
+    code = Code.PARTIAL
+    outcome = Outcome.PARTIAL
+
+
+class Skip(MaintError):
+    """{reason}"""
+
+    code = Code.OK
+    outcome = Outcome.SKIPPED
+
+
+class Bug(MaintError):
+    """This is a bug: {reason}. Run again with -v for the traceback, and please report it."""
+
+    code = Code.BUG
+
+
+# -- usage and configuration ------------------------------------------------------------------
+
+
+class Usage(MaintError):
+    """{reason}"""
+
+    code = Code.USAGE
+
+
+class CannotDryRun(Usage):
+    """{job} cannot show what it would do, so --dry-run is refused; nothing was run."""
+
+
+class ConfigError(MaintError):
+    """{reason}"""
+
+    code = Code.CONFIG
+
+
+class NoDatabase(ConfigError):
+    """No database is configured. Set DATABASE_URL, or url under [{section}] in maint.toml;
+    DATABASE_URL=embedded: plays on a private PostgreSQL of its own."""
+
+
+class BadDatabaseUrl(ConfigError):
+    """The database URL from {origin} is not usable: {reason}."""
+
+
+class NoEmbedded(ConfigError):
+    """The embedded PostgreSQL cannot be used: {reason}."""
+
+
+class NoToolkitTables(ConfigError):
+    """The toolkit's own tables are not in schema {schema}. Run: maint db migrate
+    (or use --no-ledger to run without lease and history)."""
+
+
+class OldToolkitTables(ConfigError):
+    """The toolkit's tables in schema {schema} are at version {found} and this maint needs
+    {needed}. Run: maint db migrate"""
+
+
+class NewerToolkitTables(ConfigError):
+    """The toolkit's tables in schema {schema} are at version {found}, newer than the {needed}
+    that this maint knows. Upgrade maintcli."""
+
+
+class ForeignTable(ConfigError):
+    """{table} exists in schema {schema} and was not made by maint, so it stays untouched. Choose
+    another place for the toolkit's tables: schema = "maint" under [{section}] in maint.toml, then
+    maint db migrate."""
+
+
+class ExampleExists(ConfigError):
+    """Schema {schema} already holds {tables}, so the example was not made and nothing changed; use
+    an empty database or schema (DATABASE_URL=embedded: gives one)."""
+
+
+class NoSuchTable(ConfigError):
+    """There is no table {table}. Name yours in maint.toml: [tables.{key}] name = "schema.table"."""
+
+
+class NoSuchColumn(ConfigError):
+    """{table} has no column {column}. Name yours in maint.toml:
+    [tables.{key}.columns] {key_column} = "…" (it has: {columns})."""
+
+
+class NotSweepable(ConfigError):
+    """{table} is a {kind}; rows can be removed only from a table or a partitioned table. Name the
+    table behind it in maint.toml: [tables.{key}] name = "schema.table"."""
+
+
+class ZoneUndeclared(ConfigError):
+    """{table}.{column} is a timestamp without time zone, so its ages are ambiguous. Say which zone
+    it is written in: [tables.{key}] timezone = "UTC" in maint.toml."""
+
+
+class NotATime(ConfigError):
+    """{table}.{column} is of type {type}, which says no age. Use a timestamptz, timestamp, date
+    or an integer with [tables.{key}] epoch = "s" or "ms" in maint.toml."""
+
+
+# -- the database --------------------------------------------------------------------------------
+
+
+class Unreachable(MaintError):
+    """The database cannot be reached: {reason}."""
+
+    code = Code.UNREACHABLE
+
+
+class ConnectionLost(Unreachable):
+    """The connection to the database was lost and could not be had again: {reason}."""
+
+
+class ReadOnlyDatabase(Unreachable):
+    """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
+
+
+class NotAllowed(MaintError):
+    """{reason}"""
+
+    code = Code.PRIVILEGE
+
+
+class MissingPrivilege(NotAllowed):
+    """Role {role} may not {privilege} {table}. Let the owner run:
+    GRANT {privilege} ON {table} TO {role};"""
+
+
+class HiddenRows(NotAllowed):
+    """Row-level security on {table} hides rows from role {role}, so a sweep would report success and
+    leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY."""
+
+
+class TryAgain(MaintError):
+    """{reason}"""
+
+    code = Code.TRY_AGAIN
+
+
+class Held(TryAgain):
+    """{job} is already running (run {run_id} on {runner}); its lease ends {expires}."""
+
+
+class StillLocked(TryAgain):
+    """The table stayed locked as a whole by others; gave up after {waited}. What was deleted before
+    that is kept ({deleted} rows), and the next run goes on."""
+
+
+class NoSlot(TryAgain):
+    """No slot was free for {waited}: {limit} jobs run at once already (max-concurrent-jobs)."""
+
+
+class LeaseLost(TryAgain):
+    """The lease of {job} ended while this run was held up, so it stopped without another write;
+    another run may own the job now."""
+
+
+# -- guards, deadline, signals -------------------------------------------------------------------
+
+
+class Refused(MaintError):
+    """Refused: {reason}"""
+
+    code = Code.REFUSED
+    outcome = Outcome.REFUSED
+
+
+class DeadlinePassed(MaintError):
+    """The deadline of {timeout} passed with work unfinished; what was done is kept."""
+
+    code = Code.TIMEOUT
+    outcome = Outcome.TIMEOUT
+
+
+class Interrupted(MaintError):
+    """Stopped by {signal}; what was committed is kept, the rest was rolled back."""
+
+    code = Code.SIGTERM
+    outcome = Outcome.INTERRUPTED
+
+    @property
+    def exit_code(self) -> Code:
+        """130 for SIGINT, 143 for SIGTERM."""
+        return Code[str(self.facts["signal"])]
