@@ -1,0 +1,1 @@
+"""How any run goes; knows no job by name."""

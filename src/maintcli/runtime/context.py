@@ -1,0 +1,39 @@
+"""What a run gives to the way of working that does its work."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from maintcli.config.model import Config
+from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.job import Order
+from maintcli.runtime.lease import Lease
+from maintcli.runtime.log import Log
+from maintcli.runtime.session import Session
+from maintcli.runtime.stop import Stop
+
+
+@dataclass(kw_only=True)
+class Context:
+    """A run in progress. `lease` is None in a dry run and with --no-ledger.
+
+    `counts` are figures known so far: they reach the report however the run ends.
+    """
+
+    order: Order
+    session: Session
+    stop: Stop
+    deadline: Deadline
+    log: Log
+    lease: Lease | None = None
+    backlog: int | None = None
+    counts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether to show only: a dry run sends no statement that writes."""
+        return self.order.dry_run
+
+    @property
+    def config(self) -> Config:
+        """The configuration of this run."""
+        return self.order.config

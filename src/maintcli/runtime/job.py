@@ -1,0 +1,67 @@
+"""What the runtime knows of a job: its declaration, and what somebody ordered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maintcli.config.duration import Duration
+from maintcli.config.model import Config, DatabaseConfig, Sourced
+from maintcli.config.option import Option
+from maintcli.runtime.log import Log
+
+if TYPE_CHECKING:
+    from maintcli.runtime.context import Context
+    from maintcli.runtime.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job's declaration. `options` are its own, whose values `body` gets."""
+
+    name: str
+    summary: str
+    description: str
+    group: str
+    schedule: str | None
+    timeout: Duration
+    enabled: bool
+    can_dry_run: bool
+    options: tuple[Option, ...]
+    common: tuple[Option, ...]
+    body: Callable[["Context", Mapping[str, Any]], object]
+
+    @property
+    def settings(self) -> tuple[Option, ...]:
+        """All options: its own, and those of its way of working and of every run."""
+        return (*self.options, *self.common)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One order to run a job: where, with which values, and who is told."""
+
+    config: Config
+    database: DatabaseConfig
+    values: Mapping[str, Sourced[Any]]
+    log: Log
+    environ: Mapping[str, str]
+    cwd: Path
+    observers: Sequence[Callable[["Report"], None]] = field(default=())
+
+    def value(self, name: str) -> Any:
+        """The value of one option."""
+        return self.values[name].value
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether to show only."""
+        return bool(self.value("dry_run"))
+
+    def parameters(self) -> dict[str, str]:
+        """What the ledger records: every value that somebody set, as text."""
+        return {
+            name: sourced.shown or str(sourced.value)
+            for name, sourced in self.values.items()
+            if sourced.origin != "default" and sourced.value is not None
+        }

@@ -1,0 +1,43 @@
+"""How an error becomes a run's outcome."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from maintcli.db import sqlstate
+from maintcli.errors import Bug, LeaseLost, MaintError, Outcome
+from maintcli.runtime.log import Log
+from maintcli.runtime.report import Report
+
+
+@contextmanager
+def judged(report: Report, log: Log) -> Iterator[None]:
+    """Turn whatever the block raises into the report's outcome; the first failure stays."""
+    try:
+        yield
+    except MaintError as error:
+        _judge(report, log, error)
+    except psycopg.Error as error:
+        log.debug(_trace())
+        _judge(report, log, sqlstate.meaning(error))
+    except Exception as error:  # whatever a job or we did wrong ends as one sentence and code 70
+        log.debug(_trace())
+        _judge(report, log, Bug(reason=f"{type(error).__name__}: {sqlstate.one_line(str(error))}"))
+
+
+def _judge(report: Report, log: Log, error: MaintError) -> None:
+    report.lease_lost |= isinstance(error, LeaseLost)
+    if report.outcome is not Outcome.SUCCESS:
+        log.warn(f"and then: {error}")
+        return
+    report.outcome = error.outcome
+    report.exit_code = error.exit_code
+    report.message = log.safe(str(error))
+    (log.error if report.exit_code else log.info)(str(error))
+
+
+def _trace() -> str:
+    # Folded into one line: a log stays one line an event, and filters keep working.
+    return " | ".join(line.strip() for line in traceback.format_exc().splitlines() if line.strip())

@@ -1,0 +1,106 @@
+"""The lease: the job's row of `job_heartbeats` is its lock, with a fencing token.
+
+A row, not an advisory lock: PgBouncer in transaction mode shares a session's locks among clients.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.errors import LeaseLost, MaintError
+from maintcli.runtime.stop import Stop
+
+TTL_SECONDS = 60
+RENEW_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease that was taken; `schema` is where the toolkit's tables are."""
+
+    schema: str
+    job: str
+    run_id: str
+    token: int
+
+    def fence(self) -> sql.Composable:
+        """PL/pgSQL that raises MT001 unless the lease is still ours; the last step of a batch.
+
+        It locks the row, so that a successor waits for our COMMIT, and we never write after it.
+        """
+        return sql.SQL(
+            "PERFORM 1 FROM {heartbeats} WHERE name = {job} AND lease_token = {token}"
+            " AND lease_expires_at > clock_timestamp() FOR SHARE;"
+            " IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'MT001'; END IF;"
+        ).format(heartbeats=self.table("job_heartbeats"), job=self.job, token=self.token)
+
+    def table(self, name: str) -> sql.Composable:
+        """One of the toolkit's tables, qualified and quoted."""
+        return sql.Identifier(self.schema, name)
+
+    def renewal(self) -> sql.Composable:
+        """Prolong the lease and its slot, unless the lease has ended already."""
+        return sql.SQL(
+            "WITH ours AS (UPDATE {heartbeats} SET lease_expires_at = clock_timestamp() + {ttl}"
+            " WHERE name = {job} AND lease_token = {token} AND lease_expires_at > clock_timestamp()"
+            " RETURNING 1), slot AS (UPDATE {slots} SET lease_expires_at = clock_timestamp() + {ttl}"
+            " WHERE lease_run_id = {run}) SELECT count(*) FROM ours"
+        ).format(
+            heartbeats=self.table("job_heartbeats"),
+            slots=self.table("job_slots"),
+            job=self.job,
+            token=self.token,
+            run=self.run_id,
+            ttl=ttl(),
+        )
+
+
+def ttl() -> sql.Composable:
+    """The length of a lease, as SQL."""
+    return sql.SQL("interval {}").format(f"{TTL_SECONDS} seconds")
+
+
+@contextmanager
+def kept(lease: Lease, opener: Callable[[], Connection], stop: Stop, cancel: Callable[[], None]) -> Iterator[None]:
+    """Renew the lease from a second thread and connection until the block ends.
+
+    A long transaction of ours cannot hold it up. When the lease is lost, the run is stopped.
+    """
+    over = threading.Event()
+    thread = threading.Thread(
+        target=_keep, args=(lease, opener, stop, cancel, over), name="maint-lease", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _keep(lease: Lease, opener: Callable[[], Connection], stop: Stop, cancel: Callable[[], None], over: threading.Event) -> None:
+    renewed, pause = time.monotonic(), float(RENEW_SECONDS)
+    connection: Connection | None = None
+    while not over.wait(pause):
+        try:
+            if connection is None or connection.broken or connection.closed:
+                connection = opener()
+            row = connection.execute(lease.renewal()).fetchone()
+            held = row is not None and row[0] == 1
+            renewed = time.monotonic() if held else float("-inf")
+            pause = float(RENEW_SECONDS)
+        except (psycopg.Error, MaintError):
+            pause = 1.0
+        if time.monotonic() - renewed > TTL_SECONDS:
+            stop.request(LeaseLost(job=lease.job))
+            cancel()
+            break
+    if connection is not None:
+        with contextlib.suppress(psycopg.Error):
+            connection.close()

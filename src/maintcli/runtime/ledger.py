@@ -1,0 +1,172 @@
+"""The ledger: beginning a run, its progress, and its end, each one statement."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg import sql
+
+from maintcli.errors import Held, Outcome, Skip
+from maintcli.runtime.lease import TTL_SECONDS, Lease
+from maintcli.runtime.report import Report
+from maintcli.runtime.session import Session
+
+_LOST = "started and never finished (killed, evicted, or the machine stopped)"
+JOBS_RUNNER = "jobs-runner"  # the row that every run touches, for readyz
+
+# One statement: a kill leaves a lease with its ledger row, or neither.
+_BEGIN = sql.SQL("""
+WITH taken AS (
+    INSERT INTO {heartbeats} AS h (name, lease_token, lease_expires_at, lease_run_id, last_heartbeat, runner_id)
+    VALUES (%(job)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), %(run_id)s, clock_timestamp(), %(runner_id)s)
+    ON CONFLICT (name) DO UPDATE SET
+        lease_token = h.lease_token + 1,
+        lease_expires_at = excluded.lease_expires_at,
+        lease_run_id = excluded.lease_run_id,
+        last_heartbeat = excluded.last_heartbeat,
+        runner_id = excluded.runner_id,
+        consecutive_failures = h.consecutive_failures
+            + (SELECT count(*) FROM {runs} WHERE job = %(job)s AND outcome = 'running'),
+        (last_error, last_error_at) = (
+            SELECT CASE WHEN bool_or(true) THEN %(lost)s ELSE h.last_error END,
+                   CASE WHEN bool_or(true) THEN clock_timestamp() ELSE h.last_error_at END
+            FROM {runs} WHERE job = %(job)s AND outcome = 'running')
+    WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at <= clock_timestamp(), true)
+    RETURNING lease_token
+), lost AS (
+    UPDATE {runs} r SET outcome = 'lost', finished_at = clock_timestamp(),
+        message = %(lost)s
+    FROM taken WHERE r.job = %(job)s AND r.outcome = 'running'
+    RETURNING r.run_id, r.started_at
+), runner AS (
+    INSERT INTO {heartbeats} AS h (name, last_heartbeat, runner_id)
+    SELECT %(jobs_runner)s, clock_timestamp(), %(runner_id)s FROM taken
+    ON CONFLICT (name) DO UPDATE SET last_heartbeat = excluded.last_heartbeat, runner_id = excluded.runner_id
+), begun AS (
+    INSERT INTO {runs} (run_id, job, origin, scheduled_for, host, runner_id, version, config_hash, parameters, lease_token)
+    SELECT %(run_id)s, %(job)s, %(origin)s, %(scheduled_for)s, %(host)s, %(runner_id)s, %(version)s,
+           %(config_hash)s, %(parameters)s, lease_token FROM taken
+    RETURNING started_at
+)
+SELECT taken.lease_token, begun.started_at,
+       (SELECT coalesce(json_agg(json_build_array(run_id, started_at)), '[]') FROM lost)
+FROM taken, begun
+""")
+
+_WHY_NOT = sql.SQL("""
+SELECT paused_at, paused_by, pause_reason, lease_run_id::text, runner_id, lease_expires_at
+FROM {heartbeats} WHERE name = %(job)s
+""")
+
+_END = sql.SQL("""
+WITH ended AS (
+    UPDATE {runs} SET outcome = %(outcome)s, exit_code = %(exit_code)s, finished_at = clock_timestamp(),
+        counts = %(counts)s, message = %(message)s
+    WHERE run_id = %(run_id)s AND outcome = 'running'
+), slot AS (
+    UPDATE {slots} SET lease_expires_at = NULL, lease_run_id = NULL WHERE lease_run_id = %(run_id)s
+)
+UPDATE {heartbeats} SET
+    lease_expires_at = NULL,
+    lease_run_id = NULL,
+    last_heartbeat = CASE WHEN %(skipped)s THEN last_heartbeat ELSE clock_timestamp() END,
+    last_success_at = CASE WHEN %(succeeded)s THEN clock_timestamp() ELSE last_success_at END,
+    consecutive_failures = CASE WHEN %(succeeded)s THEN 0 WHEN %(failed)s THEN consecutive_failures + 1
+                                ELSE consecutive_failures END,
+    last_error = CASE WHEN %(succeeded)s THEN NULL WHEN %(failed)s THEN %(message)s ELSE last_error END,
+    last_error_at = CASE WHEN %(succeeded)s THEN NULL WHEN %(failed)s THEN clock_timestamp() ELSE last_error_at END
+WHERE name = %(job)s AND lease_token = %(token)s
+RETURNING 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger keeps of a run from its first moment. `parameters` hold no secret."""
+
+    job: str
+    run_id: str
+    origin: str
+    scheduled_for: datetime | None
+    host: str
+    runner_id: str
+    version: str
+    config_hash: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that has its lease: and the runs before it that never finished, (run id, start)."""
+
+    lease: Lease
+    lost: tuple[tuple[str, str], ...]
+
+
+def begin(session: Session, schema: str, entry: Entry) -> Begun:
+    """Take the lease and write the ledger row. Raises Skip where paused, Held where held."""
+    names = _names(schema)
+    values = {name: getattr(entry, name) for name in Entry.__slots__} | {
+        "parameters": json.dumps(dict(entry.parameters)),
+        "ttl": TTL_SECONDS,
+        "jobs_runner": JOBS_RUNNER,
+        "lost": _LOST,
+    }
+    rows = session.write(_BEGIN.format(**names), values)
+    if not rows:
+        raise _why_not(session, names, entry.job)
+    token, _, lost = rows[0]
+    lease = Lease(schema, entry.job, entry.run_id, token)
+    return Begun(lease, tuple((run, started) for run, started in lost))
+
+
+def _why_not(session: Session, names: Mapping[str, sql.Composable], job: str) -> Skip | Held:
+    rows = session.read_composed(_WHY_NOT.format(**names), {"job": job})
+    if not rows:
+        return Held(job=job, run_id="?", runner="another runner", expires="soon")
+    paused_at, by, why, run_id, runner, expires = rows[0]
+    if paused_at is not None:
+        because = f": {why}" if why else ""
+        since = paused_at.strftime("%Y-%m-%d %H:%M UTC")
+        return Skip(reason=f"{job} is paused since {since} by {by or 'somebody'}{because}. Run: maint resume {job}")
+    when = f"at {expires:%H:%M:%S} UTC" if expires else "now"
+    return Held(job=job, run_id=run_id, runner=runner, expires=when)
+
+
+def end(session: Session, lease: Lease, report: Report) -> bool:
+    """Write the run's end and give the lease back; False where the lease was no longer ours."""
+    values: dict[str, Any] = {
+        "job": lease.job,
+        "run_id": lease.run_id,
+        "token": lease.token,
+        "outcome": report.outcome.value,
+        "exit_code": int(report.exit_code),
+        "counts": json.dumps(report.counts, default=str),
+        "message": report.message,
+        "succeeded": report.outcome is Outcome.SUCCESS,
+        "failed": report.outcome.is_failure,
+        "skipped": report.outcome is Outcome.SKIPPED,
+    }
+    return bool(session.write(_END.format(**_names(lease.schema)), values))
+
+
+def progress(lease: Lease, counter: Literal["deleted_count", "updated_count"]) -> sql.Composable:
+    """PL/pgSQL that adds a batch of maint_n rows to the run's `counter`, inside the batch."""
+    return sql.SQL(
+        "UPDATE {runs} SET batches = batches + 1, {counter} = {counter} + maint_n"
+        " WHERE run_id = {run} AND outcome = 'running';"
+    ).format(runs=lease.table("job_runs"), counter=sql.Identifier(counter), run=lease.run_id)
+
+
+def total(lease: Lease) -> sql.Composable:
+    """The ledger's own count of rows deleted by this run, as a subquery."""
+    return sql.SQL("(SELECT deleted_count FROM {runs} WHERE run_id = {run})").format(
+        runs=lease.table("job_runs"), run=lease.run_id
+    )
+
+
+def _names(schema: str) -> dict[str, sql.Composable]:
+    tables = {"heartbeats": "job_heartbeats", "runs": "job_runs", "slots": "job_slots"}
+    return {key: sql.Identifier(schema, table) for key, table in tables.items()}

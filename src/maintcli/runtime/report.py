@@ -1,0 +1,50 @@
+"""What a run has to say at its end: one object for people, JSON, ledger and observers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from maintcli.errors import Code, Outcome
+
+
+@dataclass(kw_only=True)
+class Report:
+    """A run's end. `counts` are the job's own figures; JSON shows them flat beside the rest.
+
+    `backlog` is the number of items that were due and are left, None where nobody knows.
+    """
+
+    job: str
+    run_id: str
+    dry_run: bool
+    started_at: datetime
+    outcome: Outcome = Outcome.SUCCESS
+    exit_code: Code = Code.OK
+    message: str = ""
+    duration_ms: int = 0
+    backlog: int | None = None
+    warnings: list[str] = field(default_factory=list[str])
+    counts: dict[str, Any] = field(default_factory=dict[str, Any])
+    lease_lost: bool = False
+
+    @property
+    def success(self) -> bool:
+        """Whether the process exits with 0."""
+        return self.exit_code == Code.OK
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object of `--json`, its order being the order of reading."""
+        return {
+            "job": self.job,
+            "run_id": self.run_id,
+            "success": self.success,
+            "outcome": self.outcome.value,
+            "exit_code": int(self.exit_code),
+            "message": self.message,
+            "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "duration_ms": self.duration_ms,
+            "dry_run": self.dry_run,
+            "backlog": self.backlog,
+            "warnings": self.warnings,
+            **self.counts,
+        }

@@ -1,0 +1,146 @@
+"""A run's connection: one round trip a transaction, bounded in time, replaced when it breaks."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.errors import Unreachable
+from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.stop import Stop
+
+LOCK_TIMEOUT_MS = 500  # below deadlock_timeout (1 s): the application is never a deadlock's victim
+STATEMENT_CAP_SECONDS = 300.0
+RECONNECT_SECONDS = 30.0
+LAST_WORDS_SECONDS = 8.0
+Row = tuple[Any, ...]
+
+
+class Session:
+    """Sends whole transactions as one message each, `BEGIN` to `COMMIT`.
+
+    A client that freezes or dies in the middle leaves no transaction open: the server has the
+    whole of it or nothing. Limits are SET LOCAL, since a pooler hands the session to others.
+    """
+
+    def __init__(self, opener: Callable[[], Connection], stop: Stop, deadline: Deadline) -> None:
+        self.stop = stop
+        self.deadline = deadline
+        self.opener = opener
+        self._connection: Connection | None = None
+
+    @property
+    def connection(self) -> Connection:
+        """The open connection; opened, with retries, where there is none."""
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = self._connect()
+        return self._connection
+
+    @property
+    def connection_or_none(self) -> Connection | None:
+        """The connection as it is, open or broken."""
+        return self._connection
+
+    def read(self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[Row]:
+        """Run one query in a READ ONLY transaction of its own and return its rows."""
+        return self.read_composed(sql.SQL(query), params)
+
+    def read_composed(
+        self, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
+        statement_seconds: float | None = None, settings: sql.Composable | None = None,
+    ) -> list[Row]:
+        """The same for a query with identifiers put in."""
+        text = _bound(self.connection, query, params)
+        begin = sql.SQL("BEGIN READ ONLY")
+        return self._send([begin, *self._limits(statement_seconds), *([settings] if settings else []), text])
+
+    def write(
+        self, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
+        settings: sql.Composable | None = None, then: sql.Composable | None = None,
+        statement_seconds: float | None = None,
+    ) -> list[Row]:
+        """Run `query`, then `then`, in one transaction; return the rows of the last one with rows."""
+        text = _bound(self.connection, query, params)
+        # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
+        begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        parts = [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
+        return self._send([*parts, *([then] if then else [])])
+
+    def for_last_words(self) -> "Session":
+        """A session on the same connection that a stop or a passed deadline no longer bounds."""
+        last = Session(self.opener, Stop(), Deadline(LAST_WORDS_SECONDS, "last words"))
+        last._connection = self._connection
+        return last
+
+    def cancel(self) -> None:
+        """Ask the server to cancel what runs now; called from other threads."""
+        if (connection := self._connection) is not None and not connection.closed:
+            with contextlib.suppress(psycopg.Error):
+                connection.cancel_safe(timeout=2)
+
+    def cut(self) -> None:
+        """Break a connection whose server no longer answers; called from other threads."""
+        if (connection := self._connection) is not None and not connection.closed:
+            with contextlib.suppress(OSError, psycopg.Error):
+                twin = socket.socket(fileno=os.dup(connection.fileno()))
+                twin.shutdown(socket.SHUT_RDWR)
+                twin.close()
+
+    def close(self) -> None:
+        """Close the connection; the server's side ends with it."""
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.close()
+
+    def _connect(self) -> Connection:
+        try:
+            return self.opener()
+        except Unreachable as first:
+            from maintcli.runtime.retry import until
+
+            seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+            return until(self.opener, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first)
+
+    def _limits(self, statement_seconds: float | None) -> list[sql.Composable]:
+        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
+        return [
+            sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
+            sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
+            sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
+            sql.SQL("SET LOCAL TimeZone = 'UTC'"),
+        ]
+
+    def _send(self, statements: Sequence[sql.Composable]) -> list[Row]:
+        self.stop.check()
+        connection = self.connection
+        message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
+        try:
+            cursor = connection.execute(message)
+            rows: list[Row] = []
+            while True:
+                if cursor.description is not None:
+                    rows = cursor.fetchall()
+                if not cursor.nextset():
+                    return rows
+        except psycopg.Error:
+            self._clean_up(connection)
+            self.stop.check()  # a cancelled query is how a stop arrives here
+            raise
+
+    def _clean_up(self, connection: Connection) -> None:
+        with contextlib.suppress(psycopg.Error):
+            connection.rollback()
+
+
+def _bound(connection: Connection, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None) -> sql.Composable:
+    """`query` with its parameters put in by the client: many statements make no place for them."""
+    if params is None:
+        return query
+    text = psycopg.ClientCursor(connection).mogrify(query, params)
+    return sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
+

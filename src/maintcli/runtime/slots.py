@@ -1,0 +1,39 @@
+"""Slots: how many jobs may run at once. A slot is taken and kept like a lease."""
+
+from psycopg import sql
+
+from maintcli.errors import NoSlot
+from maintcli.runtime.lease import TTL_SECONDS, Lease
+from maintcli.runtime.session import Session
+
+EXEMPT_SECONDS = 60.0  # a job with a timeout of up to a minute needs no slot
+_RETRY_SECONDS = 1.0
+
+_TAKE = sql.SQL("""
+WITH missing AS (
+    INSERT INTO {slots} (slot) SELECT generate_series(1, %(limit)s) ON CONFLICT DO NOTHING
+), free AS (
+    SELECT slot FROM {slots}
+    WHERE slot <= %(limit)s AND coalesce(lease_expires_at <= clock_timestamp(), true)
+    ORDER BY slot FOR UPDATE SKIP LOCKED LIMIT 1
+)
+UPDATE {slots} s SET lease_run_id = %(run_id)s,
+    lease_expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+FROM free WHERE s.slot = free.slot RETURNING s.slot
+""")
+
+
+def take(session: Session, lease: Lease, *, limit: int, timeout: float) -> None:
+    """Wait for a slot, up to half of `timeout` seconds; raises NoSlot."""
+    if timeout <= EXEMPT_SECONDS:
+        return
+    patience = min(timeout / 2, session.deadline.left / 2)
+    waited = 0.0
+    query = _TAKE.format(slots=lease.table("job_slots"))
+    values = {"limit": limit, "run_id": lease.run_id, "ttl": TTL_SECONDS}
+    # The rows missing at first are inserted by the first try and can be taken by the second.
+    while not session.write(query, values) and not session.write(query, values):
+        if waited >= patience:
+            raise NoSlot(waited=f"{patience:.0f} s", limit=limit)
+        session.stop.wait(_RETRY_SECONDS)
+        waited += _RETRY_SECONDS

@@ -1,0 +1,63 @@
+"""The one question work asks between batches: may I go on?"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from maintcli.errors import Interrupted, MaintError
+
+
+class Stop:
+    """A reason to stop, set once, by a signal, the deadline, or a lost lease.
+
+    A pipe carries the news, because it is the one way to wake a waiting thread that is safe
+    inside a signal handler.
+    """
+
+    def __init__(self) -> None:
+        self.reason: MaintError | None = None
+        self._read, self._write = os.pipe()
+
+    def request(self, reason: MaintError) -> None:
+        """Ask for a stop; the first reason stays."""
+        if self.reason is None:
+            self.reason = reason
+            os.write(self._write, b"!")
+
+    def check(self) -> None:
+        """Raise the reason, if there is one."""
+        if self.reason is not None:
+            raise self.reason
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but wake and raise when a stop is asked for."""
+        self.heard(seconds)
+        self.check()
+
+    def heard(self, seconds: float) -> bool:
+        """Sleep up to `seconds`; return at once, and True, when a stop is asked for."""
+        end = time.monotonic() + seconds
+        while True:
+            ready, _, _ = select.select([self._read], [], [], max(0.0, end - time.monotonic()))
+            if ready or time.monotonic() >= end:
+                return bool(ready)
+
+
+@contextmanager
+def on_signals() -> Iterator[Stop]:
+    """Turn SIGTERM and SIGINT into a stop for the length of a run."""
+    stop = Stop()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        stop.request(Interrupted(signal=signal.Signals(number).name))
+
+    before = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
