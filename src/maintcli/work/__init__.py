@@ -1,0 +1,1 @@
+"""The ways of working that a job chooses from."""

@@ -1,0 +1,102 @@
+"""Trying a batch until it counts: locks, deadlocks, time limits and lost connections.
+
+A batch may be sent again after any failure: rows that are gone are not deleted twice, and the
+ledger's own total says whether a lost COMMIT had counted.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+
+from maintcli.db import sqlstate
+from maintcli.errors import ConnectionLost, LeaseLost, StillLocked, TryAgain
+from maintcli.runtime.context import Context
+from maintcli.work.batch import Done, Step, send
+from maintcli.work.pace import Pace
+
+_STATEMENT_SECONDS = 30.0
+_MOST_FAILURES = 8  # in a row, on one batch
+_PATIENCE_SECONDS = 30.0
+T = TypeVar("T")
+
+
+class Patience:
+    """How long a run waits for a table that others hold locked as a whole."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._limit = min(_PATIENCE_SECONDS, context.deadline.seconds / 4)
+        self._since: float | None = None
+
+    def ended(self) -> None:
+        """The lock is gone."""
+        self._since = None
+
+    def wait(self) -> None:
+        """Wait a little, or raise StillLocked."""
+        now = time.monotonic()
+        self._since = self._since or now
+        if now - self._since > self._limit:
+            deleted = self.context.counts.get("deleted_count", 0)
+            raise StillLocked(waited=f"{self._limit:.0f} s", deleted=deleted)
+        self.context.stop.wait(0.2)
+
+
+def patiently(patience: Patience, action: Callable[[], T]) -> T:
+    """Do `action`, again while a lock keeps it from its tables; for reading before a sweep."""
+    while True:
+        try:
+            found = action()
+        except psycopg.errors.LockNotAvailable:
+            patience.wait()
+            continue
+        patience.ended()
+        return found
+
+
+def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) -> tuple[float, Done]:
+    """Send the batch that `step` makes (its argument: leave locked rows); return its size too."""
+    skip_locked, failures = False, 0
+    while True:
+        size = pace.size
+        try:
+            done = send(patience.context, step(skip_locked), statement_seconds=_STATEMENT_SECONDS)
+        except psycopg.Error as error:
+            failures += 1
+            skip_locked = _react(patience, pace, error, skip_locked=skip_locked, failures=failures)
+            continue
+        patience.ended()
+        return size, done
+
+
+def _react(patience: Patience, pace: Pace, error: psycopg.Error, *, skip_locked: bool, failures: int) -> bool:
+    """Decide what follows a failed batch: whether the next try leaves locked rows, or an error."""
+    context, state = patience.context, error.sqlstate
+    if state == sqlstate.LEASE_LOST:
+        raise LeaseLost(job=context.lease.job if context.lease else "this job") from None
+    if state == sqlstate.LOCK_NOT_AVAILABLE and skip_locked:
+        patience.wait()  # no row lock: the table as a whole is locked
+        return True
+    if failures >= _MOST_FAILURES:
+        raise sqlstate.meaning(error) from None
+    if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
+        pace.shrink()
+        return True
+    if state is not None and state.startswith("40"):  # deadlock, serialization
+        context.stop.wait(0.05 * failures)
+        return True
+    if sqlstate.is_lost(error, context.session.connection_or_none):
+        _after_loss(context, error)
+        return skip_locked
+    raise error
+
+
+def _after_loss(context: Context, error: psycopg.Error) -> None:
+    if context.lease is None:
+        raise ConnectionLost(
+            reason=f"{sqlstate.one_line(str(error))}; without a ledger nobody can say whether the last batch counted"
+        ) from None
+    context.log.warn("the connection broke in mid-run; going on with a new one")
+    context.stop.wait(0.1)

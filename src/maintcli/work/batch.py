@@ -1,0 +1,125 @@
+"""One batch: delete, ledger and fence as one transaction in one message.
+
+The body is a DO block, so that the count of a plain DELETE (no RETURNING, which would cost half
+as much again) reaches the ledger without another round trip.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from psycopg import sql
+
+from maintcli.runtime import ledger
+from maintcli.runtime.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a batch did. `total` is the ledger's count for the run, which survives a lost COMMIT.
+
+    `left` are stale rows that others hold locked, `end` is where an index window ended (None:
+    at the cutoff), `tied` says that the window is one value with too many rows.
+    """
+
+    rows: int
+    total: int
+    left: int
+    end: str | None
+    tied: bool
+    shown: list[list[str]]
+    server_ms: float
+    wall_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """PL/pgSQL to run in a batch: declarations, statements that set maint_n, and settings."""
+
+    body: sql.Composable
+    settings: sql.Composable | None = None
+    declare: sql.Composable | None = None
+    counter: Literal["deleted_count", "updated_count"] = "deleted_count"
+
+
+_RESULT = sql.SQL(
+    "SELECT current_setting('maint.result'),"
+    " extract(epoch FROM clock_timestamp() - statement_timestamp())::float8 * 1000, {total}"
+)
+_FRAME = sql.SQL(
+    "DO {quote}\n"
+    "DECLARE maint_n bigint := 0; maint_left bigint := 0; maint_end text; maint_tied boolean := false;"
+    " maint_shown json; {declare}\n"
+    "BEGIN\n{body}\n{ledger}\n"
+    "PERFORM set_config('maint.result', json_build_array(maint_n, maint_left, maint_end, maint_tied,"
+    " maint_shown)::text, true);\n"
+    "{fence}\nEND {quote}"
+)
+
+
+def send(context: Context, step: Step, *, statement_seconds: float) -> Done:
+    """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
+    lease, session = context.lease, context.session
+    nothing = sql.SQL("")
+    parts = {
+        "declare": step.declare or nothing,
+        "body": step.body,
+        "ledger": ledger.progress(lease, step.counter) if lease else nothing,
+        "fence": lease.fence() if lease else nothing,
+    }
+    total = ledger.total(lease) if lease else sql.SQL("0::bigint")
+    connection = session.connection
+    began = time.perf_counter()
+    ((result, server_ms, counted),) = session.write(
+        _quoted(_FRAME, parts, connection),
+        settings=step.settings,
+        then=_RESULT.format(total=total),
+        statement_seconds=statement_seconds,
+    )
+    wall_ms = (time.perf_counter() - began) * 1000
+    rows, left, end, tied, shown = json.loads(result)
+    return Done(rows, counted, left, end, tied, shown or [], server_ms, wall_ms)
+
+
+def _quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object) -> sql.Composable:
+    """Fill `frame`, with a dollar quote that no name or value inside can close."""
+    inside = sql.Composed(parts.values()).as_string(connection)  # type: ignore[arg-type]
+    tag = "$maint$"
+    while tag in inside:
+        tag = tag[:-1] + "_$"
+    return frame.format(**parts, quote=sql.SQL(tag))  # pyright: ignore[reportArgumentType]  our own tag
+
+
+def delete(part: sql.Composable, window: sql.Composable, predicate: sql.Composable, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> sql.Composable:
+    """The dangerous statement. The predicate stands in the DELETE itself.
+
+    READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
+    so a heartbeat that arrives during the run saves its session. `skip_locked` leaves rows that
+    others hold locked, and counts them.
+    """
+    which = sql.SQL("{window} AND ({predicate})").format(window=window, predicate=predicate)
+    if skip_locked:
+        which = sql.SQL(
+            "ctid = ANY (ARRAY(SELECT ctid FROM ONLY {part} WHERE {which} FOR UPDATE SKIP LOCKED)) AND ({predicate})"
+        ).format(part=part, which=which, predicate=predicate)
+    statement = sql.SQL("DELETE FROM ONLY {part} WHERE {which}").format(part=part, which=which)
+    if show and most_shown > 0:
+        body = _shown(statement, show, most_shown)
+    else:
+        body = sql.SQL("{};\nGET DIAGNOSTICS maint_n = ROW_COUNT;").format(statement)
+    if not skip_locked:
+        return body
+    left = sql.SQL("\nSELECT count(*) INTO maint_left FROM ONLY {part} WHERE {window} AND ({predicate});")
+    return sql.Composed([body, left.format(part=part, window=window, predicate=predicate)])
+
+
+def _shown(statement: sql.Composable, show: Sequence[str], most: int) -> sql.Composable:
+    """The same, naming the first rows by the first 8 characters of each column in `show`."""
+    cut = [sql.SQL("left({}::text, 8)").format(sql.Identifier(column)) for column in show]
+    return sql.SQL(
+        "WITH gone AS ({statement} RETURNING json_build_array({cut}) AS maint_row)\n"
+        "SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) AS few)\n"
+        "INTO maint_n, maint_shown FROM gone;"
+    ).format(statement=statement, cut=sql.SQL(", ").join(cut), most=most)

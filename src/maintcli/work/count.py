@@ -1,0 +1,60 @@
+"""Counting, bounded in rows and time, because counting is what takes long on large tables."""
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db.tables import Part
+from maintcli.runtime.context import Context
+from maintcli.work.target import Target
+
+REMAINING_MOST = 1_000_000
+_ASIDE_SECONDS = 2.0  # for figures that are nice to have
+_EXACT_BELOW = 100_000
+
+
+def stale(context: Context, target: Target, *, most: int | None = None) -> int:
+    """Count stale rows, at most `most`."""
+    return sum(_count(context, part, target.predicate, most=most) for part in target.table.parts)
+
+
+def table_rows(context: Context, target: Target) -> int:
+    """The rows of the table: exact for small ones, the planner's figure for others."""
+    return sum(_part_rows(context, part) for part in target.table.parts)
+
+
+def remaining(context: Context, target: Target) -> int | None:
+    """The rows left in the table, None where that cannot be counted quickly."""
+    return _aside(context, target, sql.SQL("true"), most=REMAINING_MOST)
+
+
+def nulls(context: Context, target: Target) -> int | None:
+    """The rows without a time, which every sweep keeps."""
+    if not target.by.nullable:
+        return 0
+    return _aside(context, target, sql.SQL("{} IS NULL").format(sql.Identifier(target.by.name)))
+
+
+def _part_rows(context: Context, part: Part) -> int:
+    if part.rows > _EXACT_BELOW:
+        return int(part.rows)
+    return _count(context, part, sql.SQL("true"))
+
+
+def _aside(context: Context, target: Target, condition: sql.Composable, most: int | None = None) -> int | None:
+    try:
+        found = sum(_count(context, part, condition, most, _ASIDE_SECONDS) for part in target.table.parts)
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        return None
+    return None if most is not None and found >= most else found
+
+
+def _count(
+    context: Context, part: Part, condition: sql.Composable, most: int | None = None, seconds: float | None = None
+) -> int:
+    limit = sql.SQL(" LIMIT {}").format(most) if most is not None else sql.SQL("")
+    query = sql.SQL("SELECT count(*) FROM (SELECT FROM ONLY {part} WHERE {condition}{limit}) AS few").format(
+        part=part.quoted, condition=condition, limit=limit
+    )
+    ((found,),) = context.session.read_composed(query, statement_seconds=seconds)
+    return int(found)

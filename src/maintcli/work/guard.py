@@ -1,0 +1,32 @@
+"""Guards: refuse the absurd before the first row is touched."""
+
+from maintcli.errors import Refused
+from maintcli.runtime.context import Context
+from maintcli.work import count
+from maintcli.work.target import Target
+
+SMALL_TABLE = 1_000  # below this a large share is an everyday thing
+
+
+def check(context: Context, target: Target) -> None:
+    """Raise Refused when more rows are stale than anybody can have meant."""
+    order = context.order
+    most_rows, percent, really = (order.value(n) for n in ("max_rows", "max_percent", "yes_really"))
+    limits = [most_rows] if most_rows is not None else []
+    if percent is not None and percent < 100:
+        whole = count.table_rows(context, target)
+        limits += [int(whole * percent / 100)] if whole > SMALL_TABLE else []
+    if not limits:
+        return
+    limit = max(min(limits), really or 0)
+    found = count.stale(context, target, most=limit + 1)
+    if found <= limit:
+        return
+    if really is not None and really > min(limits):
+        raise Refused(reason=f"more than the {really} rows that --yes-really allows are stale in {target.table}.")
+    why = f"more than {min(limits)} rows of {target.table} are older than {target.cutoff:%Y-%m-%d %H:%M:%S} UTC"
+    which = "--max-rows" if most_rows == min(limits) else f"--max-percent {percent:g}"
+    raise Refused(
+        reason=f"{why}, which {which} does not allow. Nothing was deleted. See --dry-run; when it is"
+        " meant, --yes-really N lets up to N rows through once."
+    )

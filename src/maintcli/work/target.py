@@ -1,0 +1,121 @@
+"""What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from string import Formatter
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from maintcli.config.duration import Duration
+from maintcli.config.model import TableMap
+from maintcli.db import names, tables
+from maintcli.db.tables import Column, Table
+from maintcli.errors import (
+    ConfigError,
+    HiddenRows,
+    MissingPrivilege,
+    NoSuchColumn,
+    NoSuchTable,
+    NotATime,
+    NotSweepable,
+    Refused,
+    ZoneUndeclared,
+)
+from maintcli.runtime.context import Context
+
+_EPOCH_TYPES = ("bigint", "integer")
+_AS_COLUMN: Mapping[str, LiteralString] = {
+    "timestamp with time zone": "c",
+    "timestamp without time zone": "c AT TIME ZONE %(zone)s",
+    "date": "(c AT TIME ZONE %(zone)s)::date",
+    "bigint": "floor(extract(epoch FROM c) * %(scale)s)::bigint",
+    "integer": "floor(extract(epoch FROM c) * %(scale)s)::bigint",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by."""
+
+    table: Table
+    by: Column
+    cutoff: datetime
+    bound: sql.Composable
+    predicate: sql.Composable
+    show: tuple[str, ...]
+
+
+def find(
+    context: Context, key: str, *, where: LiteralString, by: str, older_than: Duration, show: Sequence[str]
+) -> Target:
+    """Resolve the reference names of a job through config and catalog, and compute the cutoff."""
+    mapped = context.config.table(key)
+    table = _table(context, key, mapped)
+    columns = {name: _column(table, key, mapped, name) for name in {by, *show, *_fields(where)}}
+    moment, bound = _cutoff(context, key, mapped, table, columns[by], older_than)
+    holes = {name: sql.Identifier(column.name) for name, column in columns.items()}
+    predicate = sql.SQL(where).format(**holes, cutoff=bound)
+    return Target(table, columns[by], moment, bound, predicate, tuple(columns[name].name for name in show))
+
+
+def _fields(where: str) -> set[str]:
+    return {field for _, field, _, _ in Formatter().parse(where) if field} - {"cutoff"}
+
+
+def _table(context: Context, key: str, mapped: TableMap) -> Table:
+    name = names.split(mapped.name or key, f"[tables.{key}] name" if mapped.name else key)
+    table = tables.describe(context.session, name)
+    if table is None:
+        raise NoSuchTable(table=str(name), key=key)
+    if table.kind not in {"table", "partitioned table"}:
+        raise NotSweepable(table=str(table), kind=table.kind, key=key)
+    for part in table.parts:
+        if part.kind != "table":
+            raise NotSweepable(table=str(part), kind=part.kind, key=key)
+        if not part.can_select:
+            raise MissingPrivilege(role=table.role, privilege="SELECT", table=str(part))
+        if not part.can_delete and not context.dry_run:
+            raise MissingPrivilege(role=table.role, privilege="DELETE", table=str(part))
+    if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
+        raise HiddenRows(table=str(hidden), role=table.role)
+    return table
+
+
+def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
+    real = mapped.columns.get(name, name)
+    names.check(real, f"[tables.{key}.columns] {name}")
+    if real not in table.columns:
+        known = ", ".join(list(table.columns)[:12])
+        raise NoSuchColumn(table=str(table), column=real, key=key, key_column=name, columns=known)
+    return table.columns[real]
+
+
+def _cutoff(
+    context: Context, key: str, mapped: TableMap, table: Table, column: Column, age: Duration
+) -> tuple[datetime, sql.Composable]:
+    """The moment `age` ago by the database's clock, and the same in the column's own terms."""
+    if column.type == "timestamp without time zone" and not mapped.timezone:
+        raise ZoneUndeclared(table=str(table), column=column.name, key=key)
+    if column.type not in _AS_COLUMN or (column.type in _EPOCH_TYPES and not mapped.epoch):
+        raise NotATime(table=str(table), column=column.name, type=column.type, key=key)
+    query = sql.SQL(
+        "SELECT c, ({})::text FROM (SELECT now() - make_interval(months => %(months)s)"
+        " - make_interval(secs => %(seconds)s) AS c) AS cutoff"
+    ).format(sql.SQL(_AS_COLUMN[column.type]))
+    values = {
+        "months": age.months,
+        "seconds": age.seconds,
+        "zone": mapped.timezone or "UTC",
+        "scale": 1000 if mapped.epoch == "ms" else 1,
+    }
+    try:
+        ((moment, text),) = context.session.read_composed(query, values)
+    except psycopg.errors.InvalidParameterValue:
+        reason = f'[tables.{key}] timezone = "{mapped.timezone}" is no time zone that PostgreSQL knows.'
+        raise ConfigError(reason=reason) from None
+    except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
+        raise Refused(reason=f"an age of {age} leads to no date that PostgreSQL can hold.") from None
+    return moment, sql.SQL("{}::{}").format(text, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  one of _AS_COLUMN
