@@ -1,0 +1,196 @@
+"""What a job is written against, inside this package and in plugins; the only stable module.
+
+A job is a typed function. Its signature is its command line, its section in maint.toml and its
+environment variables; its first docstring line is its summary; its result, a frozen dataclass,
+is what the report, the JSON and the ledger show.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, LiteralString, get_args, get_origin, get_type_hints
+
+from maintcli.config.duration import Duration, duration
+from maintcli.config.option import Kind, Option
+from maintcli.errors import Fail, MaintError, Partial, Refused, Skip
+from maintcli.runtime.context import Context
+from maintcli.runtime.job import Job
+from maintcli.runtime.options import DEFAULT_TIMEOUT, common
+from maintcli.work.options import sweeping
+from maintcli.work.result import Swept
+
+__all__ = [
+    "Annotated",
+    "Duration",
+    "Fail",
+    "Job",
+    "MaintError",
+    "Opt",
+    "Partial",
+    "Refused",
+    "Run",
+    "Skip",
+    "Swept",
+    "duration",
+    "job",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Opt:
+    """Says of a parameter what its type does not: `help`, and bounds as a user would write them.
+
+    A value out of bounds is refused by the guards (exit 65) before the job does anything.
+    """
+
+    help: str
+    min: str | None = None
+    max: str | None = None
+    kind: Kind | None = None
+    metavar: str | None = None
+
+
+class Run:
+    """What a job is given: its way to the database, and to the people who read its log."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether to show only. `sweep` and `query` heed it by themselves."""
+        return self._context.dry_run
+
+    def sweep(
+        self,
+        table: str,
+        *,
+        where: LiteralString,
+        by: str,
+        older_than: Duration,
+        show: Sequence[str] = (),
+    ) -> Swept:
+        """Delete the rows of `table` for which `where` holds, in batches safe to kill.
+
+        Names are the reference schema's; the user's own come from the configuration. `where` is
+        SQL with columns and `{cutoff}` in braces, `by` the column that says a row's age, `show`
+        the columns that a removed row is logged by (their first 8 characters).
+        """
+        from maintcli.work.sweep import sweep
+
+        return sweep(self._context, table, where=where, by=by, older_than=older_than, show=show)
+
+    def query(self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows."""
+        return self._context.session.read(sql, params)
+
+    def change(self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None) -> int:
+        """Run one statement that writes, as one transaction with the ledger; return its row count.
+
+        It may be sent again after a lost connection, so it must be harmless to repeat. Raises
+        Refused in a dry run: a job asks `dry_run` before it changes anything.
+        """
+        from maintcli.work.change import change
+
+        return change(self._context, sql, params)
+
+    def info(self, sentence: str) -> None:
+        """Log how it goes."""
+        self._context.log.info(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """Log, and report, what somebody should look at."""
+        self._context.log.warn(sentence)
+
+    def check(self) -> None:
+        """Raise when the run must stop: call it between items of long work."""
+        self._context.stop.check()
+
+
+def job(
+    *,
+    schedule: str | None,
+    group: str,
+    timeout: str = str(DEFAULT_TIMEOUT),
+    max_percent: float | None = None,
+    enabled: bool = True,
+    dry_run: bool = True,
+    name: str | None = None,
+) -> Callable[[Callable[..., object]], Job]:
+    """Declare a function as a job.
+
+    `schedule` is a cron expression (None: never by itself), `timeout` a duration, `max_percent`
+    the guard of a sweeping job, `enabled` whether it is scheduled unless the configuration says
+    otherwise, `dry_run` whether it can show without doing. Raises TypeError for a signature that
+    cannot be a command line.
+    """
+
+    def declare(function: Callable[..., object]) -> Job:
+        description = inspect.getdoc(function) or ""
+        hints = get_type_hints(function, include_extras=True)
+        own = tuple(_options(function, hints))
+        limit = duration(timeout)
+        extra = sweeping(max_percent=max_percent) if hints.get("return") is Swept else ()
+        return Job(
+            name=name or function.__name__.replace("_", "-"),
+            summary=description.partition("\n")[0],
+            description=description,
+            group=group,
+            schedule=schedule,
+            timeout=limit,
+            enabled=enabled,
+            can_dry_run=dry_run,
+            options=own,
+            common=(*extra, *common(limit)),
+            body=_body(function, own),
+        )
+
+    return declare
+
+
+def _body(function: Callable[..., object], own: Sequence[Option]) -> Callable[[Context, Mapping[str, Any]], object]:
+    def body(context: Context, values: Mapping[str, Any]) -> object:
+        for option in own:
+            value = values[option.name]
+            if value is not None and (clause := option.check_bounds(value)):
+                origin = context.order.values[option.name].origin
+                raise Refused(reason=f"{option.flag} {clause} (from {origin}). Nothing was touched.")
+        return function(Run(context), **values)
+
+    return body
+
+
+_KINDS: Mapping[Any, Kind] = {
+    Duration: Kind.DURATION,
+    int: Kind.INTEGER,
+    float: Kind.PERCENT,
+    bool: Kind.FLAG,
+    str: Kind.TEXT,
+}
+
+
+def _options(function: Callable[..., object], hints: Mapping[str, Any]) -> list[Option]:
+    _, *parameters = inspect.signature(function).parameters.values()
+    return [_option(function.__name__, p, hints.get(p.name)) for p in parameters]
+
+
+def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
+    kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    opt = next((mark for mark in marks if isinstance(mark, Opt)), None)
+    if opt is None or parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        raise TypeError(f"{where}: {parameter.name} must be keyword-only and Annotated[…, Opt(…)]")
+    plain = next((a for a in get_args(kind) if a is not type(None)), kind) if type(None) in get_args(kind) else kind
+    choices = get_args(plain) if get_origin(plain) is Literal else ()
+    found = opt.kind or (Kind.CHOICE if choices else _KINDS.get(plain))
+    if found is None or parameter.default is inspect.Parameter.empty:
+        raise TypeError(f"{where}: {parameter.name} needs a default and a type that a flag can have")
+    return Option(
+        name=parameter.name,
+        kind=found,
+        default=parameter.default,
+        help=opt.help,
+        min=opt.min,
+        max=opt.max,
+        choices=choices,
+        metavar=opt.metavar,
+    )

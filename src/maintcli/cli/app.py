@@ -1,0 +1,100 @@
+"""The root of the command line."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from maintcli import __version__, catalog
+from maintcli.cli import plugins
+from maintcli.cli.lazy import LazyCommand
+from maintcli.cli.table import COMMANDS, GROUPS
+from maintcli.errors import Bug, Code, MaintError
+
+
+class Root(TyperGroup):
+    """`maint`: the operator commands of cli/table.py and the jobs of the catalog."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, entry in catalog.JOBS.items():
+            self.add_command(_job(name, entry))
+        for name, entry in COMMANDS.items():
+            self.add_command(LazyCommand(name, entry.summary, entry.group, partial(catalog.load, entry)))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every name, for completion."""
+        return [*self.commands, *plugins.commands()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The promise of a command, or None; plugins are asked only where no built-in has the name."""
+        if cmd_name in self.commands:
+            return self.commands[cmd_name]
+        found = plugins.find(cmd_name)
+        return _job(cmd_name, found) if found else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands under their headings."""
+        everything = {**catalog.JOBS, **COMMANDS, **plugins.commands()}
+        for group in (*catalog.JOB_GROUPS, catalog.PLUGIN_GROUP, *GROUPS):
+            rows = [(name, entry.summary) for name, entry in everything.items() if entry.group == group]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
+
+def _job(name: str, entry: catalog.Entry) -> LazyCommand:
+    def loader() -> Any:
+        from maintcli.cli.job import job_command
+
+        return job_command(name, entry)
+
+    return LazyCommand(name, entry.summary, entry.group, loader)
+
+
+app = typer.Typer(
+    cls=Root,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Each command explains itself: maint COMMAND --help",
+)
+
+
+@app.callback()
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Maintenance jobs for PostgreSQL that run once and exit with the truth."""
+    if version:
+        typer.echo(f"maint {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `arguments` and return the exit code; no error leaves as a traceback."""
+    try:
+        typer.main.get_command(app).main(args=list(arguments), prog_name="maint")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except MaintError as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        return Code.SIGINT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Code.OK
+    except Exception as error:  # the last line of defence: a bug is one sentence too
+        if "-v" in arguments or "--verbose" in arguments:
+            raise
+        return _complain(Bug(reason=f"{type(error).__name__}: {error}"))
+    return Code.OK
+
+
+def _complain(error: MaintError) -> int:
+    from maintcli.runtime.log import printable
+
+    sys.stderr.write(f"maint: {printable(str(error))}\n")
+    return error.exit_code

@@ -1,0 +1,1 @@
+"""The built-in jobs: one file, one command."""
