@@ -80,11 +80,15 @@ class Run:
 
         return sweep(self._context, table, where=where, by=by, older_than=older_than, show=show)
 
-    def query(self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    def query(
+        self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows."""
         return self._context.session.read(sql, params)
 
-    def change(self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None) -> int:
+    def change(
+        self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> int:
         """Run one statement that writes, as one transaction with the ledger; return its row count.
 
         It may be sent again after a lost connection, so it must be harmless to repeat. Raises
@@ -148,13 +152,17 @@ def job(
     return declare
 
 
-def _body(function: Callable[..., object], own: Sequence[Option]) -> Callable[[Context, Mapping[str, Any]], object]:
+def _body(
+    function: Callable[..., object], own: Sequence[Option]
+) -> Callable[[Context, Mapping[str, Any]], object]:
     def body(context: Context, values: Mapping[str, Any]) -> object:
         for option in own:
             value = values[option.name]
             if value is not None and (clause := option.check_bounds(value)):
                 origin = context.order.values[option.name].origin
-                raise Refused(reason=f"{option.flag} {clause} (from {origin}). Nothing was touched.")
+                raise Refused(
+                    reason=f"{option.flag} {clause} (from {origin}). Nothing was touched."
+                )
         return function(Run(context), **values)
 
     return body
@@ -179,11 +187,17 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
     opt = next((mark for mark in marks if isinstance(mark, Opt)), None)
     if opt is None or parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         raise TypeError(f"{where}: {parameter.name} must be keyword-only and Annotated[…, Opt(…)]")
-    plain = next((a for a in get_args(kind) if a is not type(None)), kind) if type(None) in get_args(kind) else kind
+    plain = (
+        next((a for a in get_args(kind) if a is not type(None)), kind)
+        if type(None) in get_args(kind)
+        else kind
+    )
     choices = get_args(plain) if get_origin(plain) is Literal else ()
     found = opt.kind or (Kind.CHOICE if choices else _KINDS.get(plain))
     if found is None or parameter.default is inspect.Parameter.empty:
-        raise TypeError(f"{where}: {parameter.name} needs a default and a type that a flag can have")
+        raise TypeError(
+            f"{where}: {parameter.name} needs a default and a type that a flag can have"
+        )
     return Option(
         name=parameter.name,
         kind=found,

@@ -142,7 +142,8 @@ class ConfigError(MaintError):
 
 class NoDatabase(ConfigError):
     """No database is configured. Set DATABASE_URL, or url under [{section}] in maint.toml;
-    DATABASE_URL=embedded: plays on a private PostgreSQL of its own."""
+    DATABASE_URL=embedded: plays on a private PostgreSQL of its own.
+    """
 
 
 class BadDatabaseUrl(ConfigError):
@@ -155,28 +156,33 @@ class NoEmbedded(ConfigError):
 
 class NoToolkitTables(ConfigError):
     """The toolkit's own tables are not in schema {schema}. Run: maint db migrate
-    (or use --no-ledger to run without lease and history)."""
+    (or use --no-ledger to run without lease and history).
+    """
 
 
 class OldToolkitTables(ConfigError):
     """The toolkit's tables in schema {schema} are at version {found} and this maint needs
-    {needed}. Run: maint db migrate"""
+    {needed}. Run: maint db migrate
+    """
 
 
 class NewerToolkitTables(ConfigError):
     """The toolkit's tables in schema {schema} are at version {found}, newer than the {needed}
-    that this maint knows. Upgrade maintcli."""
+    that this maint knows. Upgrade maintcli.
+    """
 
 
 class ForeignTable(ConfigError):
     """{table} exists in schema {schema} and was not made by maint, so it stays untouched. Choose
     another place for the toolkit's tables: schema = "maint" under [{section}] in maint.toml, then
-    maint db migrate."""
+    maint db migrate.
+    """
 
 
 class ExampleExists(ConfigError):
     """Schema {schema} already holds {tables}, so the example was not made and nothing changed; use
-    an empty database or schema (DATABASE_URL=embedded: gives one)."""
+    an empty database or schema (DATABASE_URL=embedded: gives one).
+    """
 
 
 class NoSuchTable(ConfigError):
@@ -185,22 +191,26 @@ class NoSuchTable(ConfigError):
 
 class NoSuchColumn(ConfigError):
     """{table} has no column {column}. Name yours in maint.toml:
-    [tables.{key}.columns] {key_column} = "…" (it has: {columns})."""
+    [tables.{key}.columns] {key_column} = "…" (it has: {columns}).
+    """
 
 
 class NotSweepable(ConfigError):
     """{table} is a {kind}; rows can be removed only from a table or a partitioned table. Name the
-    table behind it in maint.toml: [tables.{key}] name = "schema.table"."""
+    table behind it in maint.toml: [tables.{key}] name = "schema.table".
+    """
 
 
 class ZoneUndeclared(ConfigError):
     """{table}.{column} is a timestamp without time zone, so its ages are ambiguous. Say which zone
-    it is written in: [tables.{key}] timezone = "UTC" in maint.toml."""
+    it is written in: [tables.{key}] timezone = "UTC" in maint.toml.
+    """
 
 
 class NotATime(ConfigError):
     """{table}.{column} is of type {type}, which says no age. Use a timestamptz, timestamp, date
-    or an integer with [tables.{key}] epoch = "s" or "ms" in maint.toml."""
+    or an integer with [tables.{key}] epoch = "s" or "ms" in maint.toml.
+    """
 
 
 # -- the database --------------------------------------------------------------------------------
@@ -228,12 +238,14 @@ class NotAllowed(MaintError):
 
 class MissingPrivilege(NotAllowed):
     """Role {role} may not {privilege} {table}. Let the owner run:
-    GRANT {privilege} ON {table} TO {role};"""
+    GRANT {privilege} ON {table} TO {role};
+    """
 
 
 class HiddenRows(NotAllowed):
     """Row-level security on {table} hides rows from role {role}, so a sweep would report success and
-    leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY."""
+    leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY.
+    """
 
 
 class TryAgain(MaintError):
@@ -248,7 +260,8 @@ class Held(TryAgain):
 
 class StillLocked(TryAgain):
     """The table stayed locked as a whole by others; gave up after {waited}. What was deleted before
-    that is kept ({deleted} rows), and the next run goes on."""
+    that is kept ({deleted} rows), and the next run goes on.
+    """
 
 
 class NoSlot(TryAgain):
@@ -257,7 +270,8 @@ class NoSlot(TryAgain):
 
 class LeaseLost(TryAgain):
     """The lease of {job} ended while this run was held up, so it stopped without another write;
-    another run may own the job now."""
+    another run may own the job now.
+    """
 
 
 # -- guards, deadline, signals -------------------------------------------------------------------

@@ -23,7 +23,9 @@ class Root(TyperGroup):
         for name, entry in catalog.JOBS.items():
             self.add_command(_job(name, entry))
         for name, entry in COMMANDS.items():
-            self.add_command(LazyCommand(name, entry.summary, entry.group, partial(catalog.load, entry)))
+            self.add_command(
+                LazyCommand(name, entry.summary, entry.group, partial(catalog.load, entry))
+            )
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name, for completion."""
@@ -40,7 +42,9 @@ class Root(TyperGroup):
         """List the commands under their headings."""
         everything = {**catalog.JOBS, **COMMANDS, **plugins.commands()}
         for group in (*catalog.JOB_GROUPS, catalog.PLUGIN_GROUP, *GROUPS):
-            rows = [(name, entry.summary) for name, entry in everything.items() if entry.group == group]
+            rows = [
+                (name, entry.summary) for name, entry in everything.items() if entry.group == group
+            ]
             if rows:
                 with formatter.section(group):
                     formatter.write_dl(rows)
@@ -66,7 +70,9 @@ app = typer.Typer(
 
 
 @app.callback()
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
     """Maintenance jobs for PostgreSQL that run once and exit with the truth."""
     if version:
         typer.echo(f"maint {__version__}")

@@ -49,7 +49,9 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Report:
 
 def make_log(name: str, given: Mapping[str, Any], config: Config) -> Log:
     """The log of a command: as loud as -q and -v say."""
-    threshold = Level.ERROR if given.get("quiet") else Level.DEBUG if given.get("verbose") else Level.INFO
+    threshold = (
+        Level.ERROR if given.get("quiet") else Level.DEBUG if given.get("verbose") else Level.INFO
+    )
     path = given.get("log_file") or os.environ.get("MAINT_LOG_FILE")
     return Log(name, threshold, open_files(Path(path) if path else None, Path.cwd()))
 

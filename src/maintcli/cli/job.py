@@ -16,7 +16,9 @@ def load_job(name: str, entry: catalog.Entry) -> Job:
     """Import the job that `entry` points at."""
     found = catalog.load(entry)
     if not isinstance(found, Job):
-        raise Bug(reason=f"{entry.target} is no job; it must be a function decorated with maintcli.api.job")
+        raise Bug(
+            reason=f"{entry.target} is no job; it must be a function decorated with maintcli.api.job"
+        )
     return found
 
 

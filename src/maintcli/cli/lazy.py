@@ -14,6 +14,8 @@ class LazyCommand(TyperCommand):
         self.group = group
         self.load = loader
 
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """Load the real command and hand over: the context is its own."""
         return self.load().make_context(info_name, args, parent=parent, **extra)

@@ -10,8 +10,9 @@ from typer.main import get_command
 from maintcli.config.option import Kind, Option
 
 
-
-def command(name: str, help_text: str, options: Sequence[Option], run: Callable[[Mapping[str, Any]], None]) -> Any:
+def command(
+    name: str, help_text: str, options: Sequence[Option], run: Callable[[Mapping[str, Any]], None]
+) -> Any:
     """A Typer command whose parameters are `options`; `run` gets what was given, by name.
 
     What was given stays text. Reading it is our work: a blank variable must stay an error where
@@ -44,7 +45,9 @@ def _parameter(job: str, option: Option) -> inspect.Parameter:
     info = typer.Option(
         None,
         *names,
-        help=f"{option.help}  [{'; '.join(_notes(job, option))}]" if _notes(job, option) else option.help,
+        help=f"{option.help}  [{'; '.join(_notes(job, option))}]"
+        if _notes(job, option)
+        else option.help,
         metavar=None if flag else option.metavar or _metavar(option),
         show_default=False,
     )
@@ -53,7 +56,9 @@ def _parameter(job: str, option: Option) -> inspect.Parameter:
 
 
 def _keyword(name: str, annotation: Any, info: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=annotation)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=annotation
+    )
 
 
 def _metavar(option: Option) -> str:
@@ -61,7 +66,9 @@ def _metavar(option: Option) -> str:
 
 
 def _notes(job: str, option: Option) -> list[str]:
-    notes = [f"default: {option.show(option.default)}"] if option.default not in (None, False) else []
+    notes = (
+        [f"default: {option.show(option.default)}"] if option.default not in (None, False) else []
+    )
     if option.configurable:
         notes += [f"env: {option.variable(job)}", f"toml: [jobs.{job}] {option.key}"]
     return notes
@@ -71,11 +78,57 @@ def _shared() -> list[inspect.Parameter]:
     """How the result is shown, and where the configuration is."""
     text, flag = str | None, bool | None
     return [
-        _keyword("json", flag, typer.Option(None, "--json", help="Print one JSON object instead of text.")),
-        _keyword("quiet", flag, typer.Option(None, "--quiet", "-q", help="Print nothing on success.")),
-        _keyword("verbose", flag, typer.Option(None, "--verbose", "-v", help="Log what is looked at and decided, too.")),
-        _keyword("log_file", text, typer.Option(None, "--log-file", metavar="PATH", help="Append log lines to this file, too.  [env: MAINT_LOG_FILE]")),
-        _keyword("config", text, typer.Option(None, "--config", metavar="PATH", help="Configuration to read instead of ./maint.toml.  [env: MAINT_CONFIG]")),
-        _keyword("env_file", text, typer.Option(None, "--env-file", metavar="PATH", help="Variables to read instead of ./.env.  [env: MAINT_ENV_FILE]")),
-        _keyword("database", text, typer.Option(None, "--database", metavar="NAME", help="A database of the configuration: [databases.NAME].  [env: MAINT_DATABASE]")),
+        _keyword(
+            "json",
+            flag,
+            typer.Option(None, "--json", help="Print one JSON object instead of text."),
+        ),
+        _keyword(
+            "quiet", flag, typer.Option(None, "--quiet", "-q", help="Print nothing on success.")
+        ),
+        _keyword(
+            "verbose",
+            flag,
+            typer.Option(None, "--verbose", "-v", help="Log what is looked at and decided, too."),
+        ),
+        _keyword(
+            "log_file",
+            text,
+            typer.Option(
+                None,
+                "--log-file",
+                metavar="PATH",
+                help="Append log lines to this file, too.  [env: MAINT_LOG_FILE]",
+            ),
+        ),
+        _keyword(
+            "config",
+            text,
+            typer.Option(
+                None,
+                "--config",
+                metavar="PATH",
+                help="Configuration to read instead of ./maint.toml.  [env: MAINT_CONFIG]",
+            ),
+        ),
+        _keyword(
+            "env_file",
+            text,
+            typer.Option(
+                None,
+                "--env-file",
+                metavar="PATH",
+                help="Variables to read instead of ./.env.  [env: MAINT_ENV_FILE]",
+            ),
+        ),
+        _keyword(
+            "database",
+            text,
+            typer.Option(
+                None,
+                "--database",
+                metavar="NAME",
+                help="A database of the configuration: [databases.NAME].  [env: MAINT_DATABASE]",
+            ),
+        ),
     ]

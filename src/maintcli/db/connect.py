@@ -40,7 +40,7 @@ def connect(target: Mapping[str, Any], *, application: str, read_only: bool = Fa
     Raises Unreachable, ReadOnlyDatabase, NotAllowed or ConfigError; never psycopg's own errors,
     whose text may hold what it was given.
     """
-    wanted = {
+    wanted: dict[str, Any] = {
         **_DEFAULTS,
         "target_session_attrs": "any" if read_only else "read-write",
         **target,
@@ -52,7 +52,9 @@ def connect(target: Mapping[str, Any], *, application: str, read_only: bool = Fa
     except psycopg.OperationalError as error:
         raise sqlstate.connecting(error) from None
     except (psycopg.Error, UnicodeError, ValueError):
-        raise BadDatabaseUrl(origin="the configuration", reason="libpq refuses its parameters") from None
+        raise BadDatabaseUrl(
+            origin="the configuration", reason="libpq refuses its parameters"
+        ) from None
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
         connection.close()

@@ -32,7 +32,9 @@ def split(text: str, where: str) -> Name:
     """
     parts = _parts(text)
     if not 1 <= len(parts) <= 2 or not all(parts):
-        raise ConfigError(reason=f'{where}: {text!r} is no table name; write "table" or "schema.table".')
+        raise ConfigError(
+            reason=f'{where}: {text!r} is no table name; write "table" or "schema.table".'
+        )
     for part in parts:
         check(part, where)
     return Name(parts[0] if len(parts) == 2 else None, parts[-1])
@@ -41,14 +43,17 @@ def split(text: str, where: str) -> Name:
 def check(part: str, where: str) -> None:
     """Refuse a name that PostgreSQL would cut or cannot hold."""
     if len(part.encode()) > _MAX_BYTES:
-        reason = f"{where}: {part[:20]!r}… is longer than PostgreSQL's {_MAX_BYTES} bytes for a name."
+        reason = (
+            f"{where}: {part[:20]!r}… is longer than PostgreSQL's {_MAX_BYTES} bytes for a name."
+        )
         raise ConfigError(reason=reason)
     if "\0" in part:
         raise ConfigError(reason=f"{where}: a name cannot hold a NUL character.")
 
 
 def _parts(text: str) -> list[str]:
-    parts, current, quoted = [], "", False
+    parts: list[str] = []
+    current, quoted = "", False
     characters = iter(text.replace('""', "\1"))
     for c in characters:
         if c == '"':

@@ -60,10 +60,21 @@ def connecting(error: psycopg.OperationalError) -> MaintError:
     text = one_line(str(error))
     if "session is read-only" in text or "is in recovery" in text:
         return ReadOnlyDatabase()
-    if any(words in text for words in ("authentication failed", "no pg_hba.conf entry", "permission denied for database")):
-        return NotAllowed(reason=f"The database turned us away: {_tail(text)}. Check user and password.")
+    if any(
+        words in text
+        for words in (
+            "authentication failed",
+            "no pg_hba.conf entry",
+            "permission denied for database",
+        )
+    ):
+        return NotAllowed(
+            reason=f"The database turned us away: {_tail(text)}. Check user and password."
+        )
     if "does not exist" in text:
-        return ConfigError(reason=f"The database turned us away: {_tail(text)}. Check the database URL.")
+        return ConfigError(
+            reason=f"The database turned us away: {_tail(text)}. Check the database URL."
+        )
     return Unreachable(reason=_tail(text))
 
 

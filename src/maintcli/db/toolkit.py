@@ -73,7 +73,9 @@ def require(connection: Connection, schema: str | None, *, section: str) -> str:
     return found.schema
 
 
-def migrate(connection: Connection, schema: str | None = None, *, section: str = "database") -> list[str]:
+def migrate(
+    connection: Connection, schema: str | None = None, *, section: str = "database"
+) -> list[str]:
     """Bring the tables to this version, one transaction a migration; return the names applied.
 
     Safe to run at the same time from several places and to kill at any instant.
@@ -99,7 +101,7 @@ def _only_if_missing(connection: Connection, schema: str, create: sql.Composable
     # IF NOT EXISTS alone would still ask for CREATE on the database.
     there = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema]).fetchone()
     if there == (None,):
-        connection.execute(create)
+        connection.execute(sql.Composed([create]))
 
 
 def _apply(connection: Connection, schema: str, number: int, name: str, text: str) -> None:
@@ -111,7 +113,9 @@ def _apply(connection: Connection, schema: str, number: int, name: str, text: st
             " applied_at timestamptz NOT NULL DEFAULT now())"
         )
     connection.execute(sql.SQL(text))  # pyright: ignore[reportArgumentType]  our own file
-    connection.execute("INSERT INTO maint_migrations (version, name) VALUES (%s, %s)", [number, name])
+    connection.execute(
+        "INSERT INTO maint_migrations (version, name) VALUES (%s, %s)", [number, name]
+    )
     for table in TABLES:
         mark = sql.SQL("COMMENT ON TABLE {} IS {}").format(
             sql.Identifier(schema, table), sql.Literal(f"{_MARK}{number}")

@@ -34,7 +34,9 @@ def parse(url: str, origin: str) -> Mapping[str, str]:
         parts = urlsplit(url)
         hosts, ports = _hosts(parts.netloc.rpartition("@")[2])
     except ValueError:
-        raise bad("its host and port cannot be read; write postgresql://USER@HOST:PORT/NAME") from None
+        raise bad(
+            "its host and port cannot be read; write postgresql://USER@HOST:PORT/NAME"
+        ) from None
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
     found = {
         "host": hosts,
@@ -63,7 +65,8 @@ def _check_scheme(scheme: str, bad: _Bad) -> None:
 
 
 def _hosts(text: str) -> tuple[str, str]:
-    hosts, ports = [], []
+    hosts: list[str] = []
+    ports: list[str] = []
     for part in text.split(","):
         if part.startswith("["):
             host, _, rest = part[1:].partition("]")
@@ -101,7 +104,7 @@ def _query(query: str, bad: _Bad) -> dict[str, str]:
 
 
 def _keywords(text: str, bad: _Bad) -> Mapping[str, str]:
-    """libpq's `key=value` form, read by libpq but with its error replaced."""
+    """Libpq's `key=value` form, read by libpq but with its error replaced."""
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
@@ -120,5 +123,6 @@ def _check_keys(found: Mapping[str, str], bad: _Bad) -> None:
     for key in found:
         if key not in known:
             close = get_close_matches(key, known, n=1)
-            raise bad("it has an unknown parameter" + (f"; did you mean {close[0]}" if close else ""))
-
+            raise bad(
+                "it has an unknown parameter" + (f"; did you mean {close[0]}" if close else "")
+            )

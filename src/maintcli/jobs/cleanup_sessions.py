@@ -7,7 +7,9 @@ from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
 def cleanup_sessions(
     run: Run,
     *,
-    stale_after: Annotated[Duration, Opt("Silence after which a session is stale.", min="1s")] = duration("60s"),
+    stale_after: Annotated[
+        Duration, Opt("Silence after which a session is stale.", min="1s")
+    ] = duration("60s"),
 ) -> Swept:
     """Remove sessions that have stopped sending heartbeats.
 

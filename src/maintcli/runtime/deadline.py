@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from maintcli.errors import DeadlinePassed, Interrupted
@@ -26,7 +26,9 @@ class Deadline:
 
 
 @contextmanager
-def enforced(deadline: Deadline, stop: Stop, cancel: Callable[[], None], cut: Callable[[], None]) -> Iterator[None]:
+def enforced(
+    deadline: Deadline, stop: Stop, cancel: Callable[[], None], cut: Callable[[], None]
+) -> Generator[None]:
     """Cancel the server's query at the deadline, or a grace period after any other stop.
 
     `cancel` asks the server; a server that answers nothing within another grace period has its

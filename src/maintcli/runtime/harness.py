@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from maintcli import __version__
 from maintcli.db import connect, toolkit
 from maintcli.errors import CannotDryRun, Held, LeaseLost, NoDatabase, Skip
-from maintcli.runtime import deadline, ledger, lease, slots, stop
+from maintcli.runtime import deadline, lease, ledger, slots, stop
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.ids import new_run_id
@@ -25,7 +25,9 @@ _HELD_RETRY_SECONDS = 1.0
 def run(job: Job, order: Order) -> Report:
     """Run `job` once. It never raises for what a run can meet: the report says how it ended."""
     started = time.monotonic()
-    report = Report(job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC))
+    report = Report(
+        job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC)
+    )
     with stop.on_signals() as stopped, judged(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
@@ -65,14 +67,21 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
 
 def _recorded(job: Job, context: Context, report: Report) -> None:
     session, order = context.session, context.order
-    schema = toolkit.require(session.connection, order.database.schema, section=order.database.section)
+    schema = toolkit.require(
+        session.connection, order.database.schema, section=order.database.section
+    )
     begun = _begin(job, context, report, schema)  # 3. paused?  4. lease  5. ledger
     context.lease = begun.lease
-    with judged(report, order.log), lease.kept(begun.lease, session.opener, context.stop, session.cancel):
+    with (
+        judged(report, order.log),
+        lease.kept(begun.lease, session.opener, context.stop, session.cancel),
+    ):
         limit = order.config.max_concurrent_jobs
         slots.take(session, begun.lease, limit=limit, timeout=context.deadline.seconds)
         _body(job, context, report)  # 6. the work
-    if not report.lease_lost and not ledger.end(session.for_last_words(), begun.lease, report):  # 7. the end
+    if not report.lease_lost and not ledger.end(
+        session.for_last_words(), begun.lease, report
+    ):  # 7. the end
         raise LeaseLost(job=job.name)
 
 

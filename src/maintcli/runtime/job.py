@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maintcli.config.database import DatabaseConfig
 from maintcli.config.duration import Duration
-from maintcli.config.model import Config, DatabaseConfig, Sourced
+from maintcli.config.model import Config
 from maintcli.config.option import Option
+from maintcli.config.sourced import Sourced
 from maintcli.runtime.log import Log
 
 if TYPE_CHECKING:

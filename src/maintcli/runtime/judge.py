@@ -1,7 +1,7 @@
 """How an error becomes a run's outcome."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import psycopg
@@ -13,7 +13,7 @@ from maintcli.runtime.report import Report
 
 
 @contextmanager
-def judged(report: Report, log: Log) -> Iterator[None]:
+def judged(report: Report, log: Log) -> Generator[None]:
     """Turn whatever the block raises into the report's outcome; the first failure stays."""
     try:
         yield

@@ -6,7 +6,7 @@ A row, not an advisory lock: PgBouncer in transaction mode shares a session's lo
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class Lease:
         """One of the toolkit's tables, qualified and quoted."""
         return sql.Identifier(self.schema, name)
 
-    def renewal(self) -> sql.Composable:
+    def renewal(self) -> sql.Composed:
         """Prolong the lease and its slot, unless the lease has ended already."""
         return sql.SQL(
             "WITH ours AS (UPDATE {heartbeats} SET lease_expires_at = clock_timestamp() + {ttl}"
@@ -68,7 +68,9 @@ def ttl() -> sql.Composable:
 
 
 @contextmanager
-def kept(lease: Lease, opener: Callable[[], Connection], stop: Stop, cancel: Callable[[], None]) -> Iterator[None]:
+def kept(
+    lease: Lease, opener: Callable[[], Connection], stop: Stop, cancel: Callable[[], None]
+) -> Generator[None]:
     """Renew the lease from a second thread and connection until the block ends.
 
     A long transaction of ours cannot hold it up. When the lease is lost, the run is stopped.
@@ -84,7 +86,13 @@ def kept(lease: Lease, opener: Callable[[], Connection], stop: Stop, cancel: Cal
         over.set()
 
 
-def _keep(lease: Lease, opener: Callable[[], Connection], stop: Stop, cancel: Callable[[], None], over: threading.Event) -> None:
+def _keep(
+    lease: Lease,
+    opener: Callable[[], Connection],
+    stop: Stop,
+    cancel: Callable[[], None],
+    over: threading.Event,
+) -> None:
     renewed, pause = time.monotonic(), float(RENEW_SECONDS)
     connection: Connection | None = None
     while not over.wait(pause):

@@ -130,7 +130,9 @@ def _why_not(session: Session, names: Mapping[str, sql.Composable], job: str) ->
     if paused_at is not None:
         because = f": {why}" if why else ""
         since = paused_at.strftime("%Y-%m-%d %H:%M UTC")
-        return Skip(reason=f"{job} is paused since {since} by {by or 'somebody'}{because}. Run: maint resume {job}")
+        return Skip(
+            reason=f"{job} is paused since {since} by {by or 'somebody'}{because}. Run: maint resume {job}"
+        )
     when = f"at {expires:%H:%M:%S} UTC" if expires else "now"
     return Held(job=job, run_id=run_id, runner=runner, expires=when)
 

@@ -89,4 +89,7 @@ def printable(text: str) -> str:
     """Neutralise control and formatting characters: database text must not drive a terminal."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if not unicodedata.category(c).startswith("C") else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if not unicodedata.category(c).startswith("C") else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )

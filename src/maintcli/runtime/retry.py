@@ -11,8 +11,12 @@ T = TypeVar("T")
 
 
 def until(
-    action: Callable[[], T], *, seconds: float, wait: Callable[[float], None],
-    retry: type[MaintError], first: MaintError,
+    action: Callable[[], T],
+    *,
+    seconds: float,
+    wait: Callable[[float], None],
+    retry: type[MaintError],
+    first: MaintError,
 ) -> T:
     """Repeat `action` for up to `seconds`, with jitter, while it raises `retry`.
 

@@ -46,22 +46,34 @@ class Session:
         """The connection as it is, open or broken."""
         return self._connection
 
-    def read(self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[Row]:
+    def read(
+        self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
+    ) -> list[Row]:
         """Run one query in a READ ONLY transaction of its own and return its rows."""
         return self.read_composed(sql.SQL(query), params)
 
     def read_composed(
-        self, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
-        statement_seconds: float | None = None, settings: sql.Composable | None = None,
+        self,
+        query: sql.Composable,
+        params: Mapping[str, Any] | Sequence[Any] | None = None,
+        *,
+        statement_seconds: float | None = None,
+        settings: sql.Composable | None = None,
     ) -> list[Row]:
         """The same for a query with identifiers put in."""
         text = _bound(self.connection, query, params)
         begin = sql.SQL("BEGIN READ ONLY")
-        return self._send([begin, *self._limits(statement_seconds), *([settings] if settings else []), text])
+        return self._send(
+            [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
+        )
 
     def write(
-        self, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
-        settings: sql.Composable | None = None, then: sql.Composable | None = None,
+        self,
+        query: sql.Composable,
+        params: Mapping[str, Any] | Sequence[Any] | None = None,
+        *,
+        settings: sql.Composable | None = None,
+        then: sql.Composable | None = None,
         statement_seconds: float | None = None,
     ) -> list[Row]:
         """Run `query`, then `then`, in one transaction; return the rows of the last one with rows."""
@@ -104,7 +116,9 @@ class Session:
             from maintcli.runtime.retry import until
 
             seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
-            return until(self.opener, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first)
+            return until(
+                self.opener, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
+            )
 
     def _limits(self, statement_seconds: float | None) -> list[sql.Composable]:
         seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
@@ -137,10 +151,11 @@ class Session:
             connection.rollback()
 
 
-def _bound(connection: Connection, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None) -> sql.Composable:
+def _bound(
+    connection: Connection, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None
+) -> sql.Composable:
     """`query` with its parameters put in by the client: many statements make no place for them."""
     if params is None:
         return query
-    text = psycopg.ClientCursor(connection).mogrify(query, params)
+    text = psycopg.ClientCursor(connection).mogrify(sql.Composed([query]), params)
     return sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
-

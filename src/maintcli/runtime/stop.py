@@ -4,7 +4,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -48,7 +48,7 @@ class Stop:
 
 
 @contextmanager
-def on_signals() -> Iterator[Stop]:
+def on_signals() -> Generator[Stop]:
     """Turn SIGTERM and SIGINT into a stop for the length of a run."""
     stop = Stop()
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import psycopg
 
 from maintcli.db import sqlstate
-from maintcli.errors import ConnectionLost, LeaseLost, StillLocked, TryAgain
+from maintcli.errors import ConnectionLost, LeaseLost, StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work.batch import Done, Step, send
 from maintcli.work.pace import Pace
@@ -71,7 +71,9 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) ->
         return size, done
 
 
-def _react(patience: Patience, pace: Pace, error: psycopg.Error, *, skip_locked: bool, failures: int) -> bool:
+def _react(
+    patience: Patience, pace: Pace, error: psycopg.Error, *, skip_locked: bool, failures: int
+) -> bool:
     """Decide what follows a failed batch: whether the next try leaves locked rows, or an error."""
     context, state = patience.context, error.sqlstate
     if state == sqlstate.LEASE_LOST:

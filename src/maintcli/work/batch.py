@@ -92,7 +92,15 @@ def _quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object
     return frame.format(**parts, quote=sql.SQL(tag))  # pyright: ignore[reportArgumentType]  our own tag
 
 
-def delete(part: sql.Composable, window: sql.Composable, predicate: sql.Composable, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> sql.Composable:
+def delete(
+    part: sql.Composable,
+    window: sql.Composable,
+    predicate: sql.Composable,
+    *,
+    skip_locked: bool,
+    show: Sequence[str],
+    most_shown: int,
+) -> sql.Composable:
     """The dangerous statement. The predicate stands in the DELETE itself.
 
     READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
@@ -111,7 +119,9 @@ def delete(part: sql.Composable, window: sql.Composable, predicate: sql.Composab
         body = sql.SQL("{};\nGET DIAGNOSTICS maint_n = ROW_COUNT;").format(statement)
     if not skip_locked:
         return body
-    left = sql.SQL("\nSELECT count(*) INTO maint_left FROM ONLY {part} WHERE {window} AND ({predicate});")
+    left = sql.SQL(
+        "\nSELECT count(*) INTO maint_left FROM ONLY {part} WHERE {window} AND ({predicate});"
+    )
     return sql.Composed([body, left.format(part=part, window=window, predicate=predicate)])
 
 

@@ -13,7 +13,9 @@ from maintcli.work.batch import Step
 from maintcli.work.pace import Pace
 
 
-def change(context: Context, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None) -> int:
+def change(
+    context: Context, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None
+) -> int:
     """Run `query` and return its row count; the ledger counts it as `updated_count`."""
     if context.dry_run:
         raise Refused(reason="this job tried to write during a dry run; nothing was changed.")

@@ -40,9 +40,13 @@ def _part_rows(context: Context, part: Part) -> int:
     return _count(context, part, sql.SQL("true"))
 
 
-def _aside(context: Context, target: Target, condition: sql.Composable, most: int | None = None) -> int | None:
+def _aside(
+    context: Context, target: Target, condition: sql.Composable, most: int | None = None
+) -> int | None:
     try:
-        found = sum(_count(context, part, condition, most, _ASIDE_SECONDS) for part in target.table.parts)
+        found = sum(
+            _count(context, part, condition, most, _ASIDE_SECONDS) for part in target.table.parts
+        )
     except psycopg.errors.QueryCanceled:
         context.stop.check()
         return None
@@ -50,11 +54,15 @@ def _aside(context: Context, target: Target, condition: sql.Composable, most: in
 
 
 def _count(
-    context: Context, part: Part, condition: sql.Composable, most: int | None = None, seconds: float | None = None
+    context: Context,
+    part: Part,
+    condition: sql.Composable,
+    most: int | None = None,
+    seconds: float | None = None,
 ) -> int:
     limit = sql.SQL(" LIMIT {}").format(most) if most is not None else sql.SQL("")
-    query = sql.SQL("SELECT count(*) FROM (SELECT FROM ONLY {part} WHERE {condition}{limit}) AS few").format(
-        part=part.quoted, condition=condition, limit=limit
-    )
+    query = sql.SQL(
+        "SELECT count(*) FROM (SELECT FROM ONLY {part} WHERE {condition}{limit}) AS few"
+    ).format(part=part.quoted, condition=condition, limit=limit)
     ((found,),) = context.session.read_composed(query, statement_seconds=seconds)
     return int(found)

@@ -23,7 +23,9 @@ def check(context: Context, target: Target) -> None:
     if found <= limit:
         return
     if really is not None and really > min(limits):
-        raise Refused(reason=f"more than the {really} rows that --yes-really allows are stale in {target.table}.")
+        raise Refused(
+            reason=f"more than the {really} rows that --yes-really allows are stale in {target.table}."
+        )
     why = f"more than {min(limits)} rows of {target.table} are older than {target.cutoff:%Y-%m-%d %H:%M:%S} UTC"
     which = "--max-rows" if most_rows == min(limits) else f"--max-percent {percent:g}"
     raise Refused(

@@ -35,15 +35,21 @@ class HeapWalk:
     def step(self, size: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
         """The next batch of `size` blocks."""
         body = delete(
-            self.part, self.window(size).condition, self.predicate,
-            skip_locked=skip_locked, show=show, most_shown=most_shown,
+            self.part,
+            self.window(size).condition,
+            self.predicate,
+            skip_locked=skip_locked,
+            show=show,
+            most_shown=most_shown,
         )
         return Step(body, _FORCED)
 
     def window(self, size: float, _done: Done | None = None) -> Window:
         """The rows that a batch of `size` looks at."""
         end = min(self.at + int(size), self.blocks)
-        condition = sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(f"({self.at},0)", f"({end},0)")
+        condition = sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(
+            f"({self.at},0)", f"({end},0)"
+        )
         return Window(self.part, self.predicate, condition, _FORCED)
 
     def advance(self, size: float, _done: Done) -> float:

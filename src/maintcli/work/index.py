@@ -57,16 +57,25 @@ class IndexWalk:
             rows=int(size),
             most=_TIES * int(size),
             delete=delete(
-                self.part, window, self.predicate, skip_locked=skip_locked, show=show, most_shown=most_shown
+                self.part,
+                window,
+                self.predicate,
+                skip_locked=skip_locked,
+                show=show,
+                most_shown=most_shown,
             ),
         )
-        declare = sql.SQL("maint_lo {type} := {low}; maint_hi {type};").format(type=self.type, low=self.low)
+        declare = sql.SQL("maint_lo {type} := {low}; maint_hi {type};").format(
+            type=self.type, low=self.low
+        )
         return Step(body, _SETTINGS, declare)
 
     def window(self, _size: float, done: Done | None = None) -> Window:
         """The rows that the batch `done` looked at."""
         high = self.bound if done is None or done.end is None else self._value(done.end)
-        condition = sql.SQL("{} AND {} < {}").format(self._from_low(), sql.Identifier(self.column), high)
+        condition = sql.SQL("{} AND {} < {}").format(
+            self._from_low(), sql.Identifier(self.column), high
+        )
         return Window(self.part, self.predicate, condition, _SETTINGS)
 
     def tie(self) -> sql.Composable:

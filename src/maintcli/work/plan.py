@@ -42,7 +42,9 @@ def choose(context: Context, target: Target, part: Part) -> Plan:
     if not part.is_heap:
         if column in part.indexed:
             return Plan(part, Way.INDEX, "its rows are not stored in a heap")
-        reason = f"{part} is not stored in a heap and has no index on {column}; create one to sweep it."
+        reason = (
+            f"{part} is not stored in a heap and has no index on {column}; create one to sweep it."
+        )
         raise ConfigError(reason=reason)
     if column not in part.indexed:
         return Plan(part, Way.HEAP, f"no index on {column} serves")

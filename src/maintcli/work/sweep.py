@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import LiteralString
 
-import psycopg
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work import count, guard, plan, preview
 from maintcli.work.attempt import Patience, patiently, send_safely
@@ -30,7 +28,13 @@ MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try
 
 
 def sweep(
-    context: Context, table: str, *, where: LiteralString, by: str, older_than: Duration, show: Sequence[str] = ()
+    context: Context,
+    table: str,
+    *,
+    where: LiteralString,
+    by: str,
+    older_than: Duration,
+    show: Sequence[str] = (),
 ) -> Swept:
     """Delete the rows of `table` for which `where` holds; `by` is the column that says their age.
 
@@ -38,9 +42,13 @@ def sweep(
     and what else errors.py has for databases.
     """
     patience = Patience(context)
-    target = patiently(patience, lambda: find(context, table, where=where, by=by, older_than=older_than, show=show))
+    target = patiently(
+        patience, lambda: find(context, table, where=where, by=by, older_than=older_than, show=show)
+    )
     patiently(patience, lambda: guard.check(context, target))
-    plans = patiently(patience, lambda: [plan.choose(context, target, part) for part in target.table.parts])
+    plans = patiently(
+        patience, lambda: [plan.choose(context, target, part) for part in target.table.parts]
+    )
     if context.dry_run:
         return preview.preview(context, target, plans)
     return Sweep(context, target, plans, patience).run()
@@ -83,9 +91,16 @@ class Sweep:
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_size)
         while not walk.finished:
-            size, done = send_safely(self.patience, pace, lambda skip: walk.step(
-                pace.size, skip_locked=skip, show=self.target.show, most_shown=MOST_SHOWN - self.named
-            ))
+            size, done = send_safely(
+                self.patience,
+                pace,
+                lambda skip: walk.step(
+                    pace.size,
+                    skip_locked=skip,
+                    show=self.target.show,
+                    most_shown=MOST_SHOWN - self.named,
+                ),
+            )
             self._note(done, walk.window(size, done))
             if done.tied and isinstance(walk, IndexWalk):
                 self._walk(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
@@ -110,9 +125,13 @@ class Sweep:
             self.left_rows = 0
         for window in again:
             pace = Pace(1, 100, 1)
-            _, done = send_safely(self.patience, pace, lambda _skip, w=window: w.again(
-                show=self.target.show, most_shown=MOST_SHOWN - self.named
-            ))
+            _, done = send_safely(
+                self.patience,
+                pace,
+                lambda _skip, w=window: w.again(
+                    show=self.target.show, most_shown=MOST_SHOWN - self.named
+                ),
+            )
             self._note(done, window)
 
     def _result(self) -> Swept:
@@ -120,7 +139,9 @@ class Sweep:
         if self.deleted > self.named > 0:
             log.info(f"and {self.deleted - self.named} more")
         if self.left_rows:
-            log.warn(f"{self.left_rows} stale rows were locked by others and left; the next run takes them")
+            log.warn(
+                f"{self.left_rows} stale rows were locked by others and left; the next run takes them"
+            )
         context.backlog = self.left_rows
         return Swept(
             deleted_count=self.deleted,

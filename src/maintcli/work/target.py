@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.config.model import TableMap
+from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
 from maintcli.db.tables import Column, Table
 from maintcli.errors import (
@@ -49,7 +49,13 @@ class Target:
 
 
 def find(
-    context: Context, key: str, *, where: LiteralString, by: str, older_than: Duration, show: Sequence[str]
+    context: Context,
+    key: str,
+    *,
+    where: LiteralString,
+    by: str,
+    older_than: Duration,
+    show: Sequence[str],
 ) -> Target:
     """Resolve the reference names of a job through config and catalog, and compute the cutoff."""
     mapped = context.config.table(key)
@@ -58,7 +64,9 @@ def find(
     moment, bound = _cutoff(context, key, mapped, table, columns[by], older_than)
     holes = {name: sql.Identifier(column.name) for name, column in columns.items()}
     predicate = sql.SQL(where).format(**holes, cutoff=bound)
-    return Target(table, columns[by], moment, bound, predicate, tuple(columns[name].name for name in show))
+    return Target(
+        table, columns[by], moment, bound, predicate, tuple(columns[name].name for name in show)
+    )
 
 
 def _fields(where: str) -> set[str]:
@@ -114,8 +122,12 @@ def _cutoff(
     try:
         ((moment, text),) = context.session.read_composed(query, values)
     except psycopg.errors.InvalidParameterValue:
-        reason = f'[tables.{key}] timezone = "{mapped.timezone}" is no time zone that PostgreSQL knows.'
+        reason = (
+            f'[tables.{key}] timezone = "{mapped.timezone}" is no time zone that PostgreSQL knows.'
+        )
         raise ConfigError(reason=reason) from None
     except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
-        raise Refused(reason=f"an age of {age} leads to no date that PostgreSQL can hold.") from None
+        raise Refused(
+            reason=f"an age of {age} leads to no date that PostgreSQL can hold."
+        ) from None
     return moment, sql.SQL("{}::{}").format(text, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  one of _AS_COLUMN

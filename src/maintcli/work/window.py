@@ -20,6 +20,11 @@ class Window:
     def again(self, *, show: Sequence[str], most_shown: int) -> Step:
         """A batch over the same rows that leaves what is still locked."""
         body = delete(
-            self.part, self.condition, self.predicate, skip_locked=True, show=show, most_shown=most_shown
+            self.part,
+            self.condition,
+            self.predicate,
+            skip_locked=True,
+            show=show,
+            most_shown=most_shown,
         )
         return Step(body, self.settings)

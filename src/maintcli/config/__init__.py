@@ -1,0 +1,1 @@
+"""Settings: default < maint.toml < .env < environment < flag, each with where it came from."""

@@ -1,0 +1,68 @@
+"""maint.toml: which file it is, and its text as tables."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from maintcli.config.files import read_found, read_named
+from maintcli.config.say import mask, printable
+from maintcli.config.trust import judge_config_file
+from maintcli.config.variables import Variables
+from maintcli.errors import ConfigError
+
+FILE_NAME: Final = "maint.toml"
+_VARIABLE: Final = "MAINT_CONFIG"
+
+
+class Document(NamedTuple):
+    """The file read (None: there is none), how messages call it, and its tables."""
+
+    path: Path | None
+    file: str
+    values: Mapping[str, object]
+
+
+def read_document(config: Path | None, variables: Variables, cwd: Path) -> Document:
+    """Read --config, else MAINT_CONFIG, else `cwd`/maint.toml where it exists.
+
+    Raises ConfigError when a named file is absent, or any cannot be read or is not TOML.
+    """
+    if config is not None:
+        return _named(cwd / config, f"--config {printable(str(config))}", str(config))
+    found = variables.get(_VARIABLE)
+    if found is not None:
+        if not found.value.strip():
+            raise ConfigError(reason=f"{found.origin} is blank; give it a path or unset it.")
+        name = f"{found.origin}={printable(mask(found.value))}"
+        return _named(cwd / found.value, name, found.value)
+    return _found(cwd / FILE_NAME)
+
+
+def _named(path: Path, name: str, label: str) -> Document:
+    text = read_named(path, name)
+    return Document(path, printable(mask(label)), _parse(text, printable(mask(label))))
+
+
+def _found(path: Path) -> Document:
+    def judge(_descriptor: int, status: os.stat_result) -> None:
+        judge_config_file(path, FILE_NAME, status)
+
+    text = read_found(path, FILE_NAME, judge)
+    if text is None:
+        return Document(None, FILE_NAME, {})
+    return Document(path, FILE_NAME, _parse(text, FILE_NAME))
+
+
+def _parse(text: str, label: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what = mask(str(error).replace("\n", " "))
+        raise ConfigError(reason=f"{label}: is not valid TOML: {what}; mend that line.") from None
+    except ValueError:  # of int(); it names no line
+        raise ConfigError(reason=f"{label}: holds a number of too many digits; mend it.") from None
+    except RecursionError:
+        raise ConfigError(reason=f"{label}: is nested too deeply; flatten it.") from None

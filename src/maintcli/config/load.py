@@ -1,0 +1,62 @@
+"""Reading the whole configuration, once, at the start of a command."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from maintcli.config.database import read_databases
+from maintcli.config.document import read_document
+from maintcli.config.env_file import read_variables
+from maintcli.config.jobs import read_jobs
+from maintcli.config.model import Config
+from maintcli.config.option import Kind, Option
+from maintcli.config.resolve import Resolver
+from maintcli.config.section import Section
+from maintcli.config.tables import read_tables
+
+MAX_CONCURRENT_JOBS: Final = Option(
+    name="max_concurrent_jobs",
+    kind=Kind.INTEGER,
+    default=5,
+    min="1",
+    help="How many jobs may run at once; one with a timeout of a minute or less does not count.",
+)
+_KEYS: Final = (
+    "database",
+    "databases",
+    "jobs",
+    "max-concurrent-jobs",
+    "plugins",
+    "tables",
+)
+
+
+def load(
+    *,
+    config: Path | None = None,
+    env_file: Path | None = None,
+    environ: Mapping[str, str],
+    cwd: Path,
+) -> Config:
+    """Read .env (or `env_file`) and maint.toml (or `config`, or MAINT_CONFIG) from `cwd`.
+
+    Database URLs are read later, when one is asked for. Raises ConfigError, with one sentence
+    that says what is wrong, where, and what to do.
+    """
+    variables = read_variables(environ, env_file, cwd)
+    document = read_document(config, variables, cwd)
+    top = Section(document.file, (), document.values, variables)
+    top.only(_KEYS)
+    base = document.path.parent if document.path else cwd
+    return Config(
+        path=document.path,
+        file=document.file,
+        cwd=cwd,
+        variables=variables,
+        databases=read_databases(top, base),
+        jobs=read_jobs(top),
+        tables=read_tables(top),
+        plugins=top.texts("plugins"),
+        warnings=variables.warnings,
+        max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
+    )

@@ -1,0 +1,103 @@
+"""The whole configuration, read once and never changed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maintcli.config.database import DatabaseConfig, DatabaseSource
+from maintcli.config.option import Option
+from maintcli.config.resolve import Resolver
+from maintcli.config.say import bare
+from maintcli.config.secret import Read, read_secret
+from maintcli.config.section import Section
+from maintcli.config.sourced import Sourced
+from maintcli.config.suggest import hint
+from maintcli.config.tables import TableMap
+from maintcli.config.variables import Variables
+from maintcli.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Config:
+    """Everything that maint.toml, .env and the environment say.
+
+    `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
+    [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once.
+    """
+
+    path: Path | None
+    file: str
+    cwd: Path
+    variables: Variables
+    databases: Mapping[str, DatabaseSource]
+    jobs: Mapping[str, Mapping[str, object]] = field(repr=False)
+    tables: Mapping[str, TableMap]
+    plugins: tuple[str, ...]
+    max_concurrent: Sourced[int]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def max_concurrent_jobs(self) -> int:
+        """How many jobs may run at once."""
+        return self.max_concurrent.value
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits over the effective settings, secrets left out.
+
+        `defaults` where nothing is set. Computed when asked for: the first time costs an import.
+        """
+        from maintcli.config.fingerprint import fingerprint
+
+        return fingerprint(self)
+
+    def database(self, name: str | None = None) -> DatabaseConfig:
+        """The database called `name`, or the main one, with its URL read.
+
+        Raises ConfigError for an unknown name, or a secret that is missing or blank.
+        """
+        wanted = "default" if name is None else name
+        if wanted not in self.databases:
+            raise ConfigError(
+                reason=f"There is no database {bare(wanted)} in {self.file}; "
+                f"{hint(wanted, self.databases)}"
+            )
+        return self.databases[wanted].read(self.variables, self.cwd)
+
+    def table(self, key: str) -> TableMap:
+        """How the user calls the reference schema's table `key`; an empty map when not mapped."""
+        return self.tables.get(key, TableMap())
+
+    def secret(self, variable: str) -> Read | None:
+        """The secret that `variable` holds or points at, or None where it is not set.
+
+        Raises ConfigError when it is blank or what it points at is missing.
+        """
+        found = self.variables.get(variable)
+        return None if found is None else read_secret(found, self.variables, self.cwd)
+
+    def resolve(
+        self, job: str, options: Sequence[Option], flags: Mapping[str, object | None]
+    ) -> dict[str, Sourced[Any]]:
+        """Each option's value and origin by its name; `flags` holds what was given, by name.
+
+        Raises Usage for a bad flag, ConfigError for a bad variable or key.
+        """
+        section = Section(self.file, ("jobs", job), self.jobs.get(job, {}), self.variables)
+        base = self.path.parent if self.path else self.cwd
+        return Resolver(job, section, base).resolve(options, flags)
+
+    def check_jobs(self, known: Collection[str]) -> None:
+        """Raise ConfigError for a section [jobs.NAME] of a job that does not exist."""
+        self._check("jobs", "job", self.jobs, known)
+
+    def check_tables(self, known: Collection[str]) -> None:
+        """Raise ConfigError for a section [tables.KEY] that no job asks for."""
+        self._check("tables", "table to map", self.tables, known)
+
+    def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
+        for name in given:
+            if name not in known:
+                place = Section(self.file, (part, name)).place()
+                raise ConfigError(reason=f"{place}: there is no such {what}; {hint(name, known)}")

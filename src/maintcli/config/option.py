@@ -1,0 +1,132 @@
+"""A setting of a job: one declaration for its flag, its variable and its TOML key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from maintcli.config import values
+from maintcli.config.duration import Duration
+
+
+class Kind(StrEnum):
+    """What sort of value an option takes; the text is what stands for it in `--help`."""
+
+    DURATION = "duration"
+    INTEGER = "integer"
+    PERCENT = "percent"
+    FLAG = "flag"
+    TEXT = "text"
+    SIZE = "size"
+    CHOICE = "choice"
+    PATH = "path"
+
+
+_PARSERS: Final[dict[Kind, Callable[[object], Any]]] = {
+    Kind.DURATION: values.age,
+    Kind.INTEGER: values.integer,
+    Kind.PERCENT: values.percent,
+    Kind.FLAG: values.flag,
+    Kind.TEXT: values.text,
+    Kind.SIZE: values.size,
+    Kind.PATH: values.path,
+}
+_EXAMPLES: Final = {
+    Kind.DURATION: "30m",
+    Kind.INTEGER: "1000",
+    Kind.PERCENT: "50",
+    Kind.FLAG: "true",
+    Kind.TEXT: "text",
+    Kind.SIZE: "64MiB",
+    Kind.PATH: "some/path",
+}
+_LEAST: Final = {
+    Kind.DURATION: "0",
+    Kind.INTEGER: "0",
+    Kind.PERCENT: "0",
+    Kind.SIZE: "0",
+}
+_MOST: Final = {Kind.PERCENT: "100"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One setting; `name` is the parameter's (`stale_after`), `default` its typed value or None.
+
+    `min` and `max` are written as a user would write the value. Without them numbers, sizes and
+    durations may not be negative and a percentage is at most 100.
+    `configurable=False` means: by the flag only, never by a variable or maint.toml.
+    """
+
+    name: str
+    kind: Kind
+    default: Any = None
+    help: str = ""
+    min: str | None = None
+    max: str | None = None
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    short: str | None = None
+    configurable: bool = True
+
+    @property
+    def key(self) -> str:
+        """The TOML key: `stale-after`."""
+        return self.name.replace("_", "-")
+
+    @property
+    def flag(self) -> str:
+        """The long flag: `--stale-after`."""
+        return f"--{self.key}"
+
+    def variable(self, job: str) -> str:
+        """The environment variable for `job`; without a job, that of a global setting."""
+        words = f"maint_{job}_{self.name}" if job else f"maint_{self.name}"
+        return "".join(c if c.isalnum() else "_" for c in words).upper()
+
+    @property
+    def example(self) -> str:
+        """A value that this option would take, as a user writes it."""
+        if self.default is not None:
+            return self.show(self.default)
+        if self.kind is Kind.CHOICE:
+            return self.choices[0]
+        return self.min or _EXAMPLES[self.kind]
+
+    def parse(self, value: object) -> Any:
+        """The typed value of a flag's or variable's text or of a TOML value.
+
+        Raises ValueError with a clause that fits behind the option's name.
+        """
+        if self.kind is Kind.CHOICE:
+            return values.one_of(value, self.choices)
+        return _PARSERS[self.kind](value)
+
+    def check_bounds(self, value: Any) -> str | None:
+        """What is wrong with a parsed value, as a clause, or None when it is within bounds."""
+        low = self.min if self.min is not None else _LEAST.get(self.kind)
+        high = self.max if self.max is not None else _MOST.get(self.kind)
+        if low is not None and _rank(value) < _rank(self.parse(low)):
+            return f"{self.show(value)} {self._too_low(value)}; it must be at least {low}"
+        if high is not None and _rank(value) > _rank(self.parse(high)):
+            return f"{self.show(value)} is too large; it must be at most {high}"
+        return None
+
+    def show(self, value: Any) -> str:
+        """A parsed value as a user would write it; parsing it again gives the same value."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, float):
+            return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+        return str(value)
+
+    def _too_low(self, value: Any) -> str:
+        if self.kind is Kind.DURATION and _rank(value) < 0:
+            return "lies in the future"
+        return "is too small"
+
+
+def _rank(value: Any) -> float:
+    return value.approx_seconds if isinstance(value, Duration) else value

@@ -1,0 +1,141 @@
+"""A job's options, each from the strongest place that names it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn
+
+from maintcli.config.jobs import RESERVED
+from maintcli.config.option import Kind, Option
+from maintcli.config.say import mask, sentence
+from maintcli.config.section import Section
+from maintcli.config.sourced import Sourced
+from maintcli.config.suggest import closest
+from maintcli.errors import ConfigError, Usage
+
+_TYPO: Final = 0.8
+
+
+class Resolver(NamedTuple):
+    """Resolves the options of `job`, whose section of maint.toml is `section`.
+
+    A relative path in maint.toml is relative to `base`.
+    """
+
+    job: str
+    section: Section
+    base: Path
+
+    def resolve(
+        self, options: Sequence[Option], flags: Mapping[str, object | None]
+    ) -> dict[str, Sourced[Any]]:
+        """Each option's value by its name: flag, then variable, then maint.toml, then default.
+
+        Raises Usage for a bad flag and ConfigError for a bad variable or key, with what is wrong,
+        where, and what to do.
+        """
+        self.check_keys(options)
+        self._check_variables(options)
+        return {option.name: self.one(option, flags.get(option.name)) for option in options}
+
+    def check_keys(self, options: Sequence[Option]) -> None:
+        """Complain about a key of the section that is neither an option nor reserved."""
+        for option in options:
+            if not option.configurable and option.key in self.section.values:
+                _flag_only(option, self.section.place(option.key), "remove it")
+        keys = [option.key for option in options if option.configurable]
+        self.section.only([*keys, *RESERVED])
+
+    def _check_variables(self, options: Sequence[Option]) -> None:
+        known = {option.variable(self.job): option for option in options}
+        prefix = Option(name="", kind=Kind.TEXT).variable(self.job)
+        for name in self.section.variables:
+            if not name.startswith(prefix):
+                continue
+            option = known.get(name)
+            if option is None:
+                self._check_spelling(name, prefix, known)
+            elif not option.configurable:
+                _flag_only(option, self.section.variables.origin(name), "unset it")
+
+    def _check_spelling(self, name: str, prefix: str, known: Mapping[str, Option]) -> None:
+        """A misspelt variable would leave the default in force, unseen.
+
+        Only near misses count, since the prefix may also be that of another, longer job name.
+        """
+        word = name.removeprefix(prefix)
+        words = [k.removeprefix(prefix) for k in known if abs(len(k) - len(name)) <= 1]
+        near = closest(word, words, cutoff=_TYPO) if words else None
+        if near is not None:
+            origin = self.section.variables.origin(name)
+            raise ConfigError(
+                reason=f"{origin}: no such setting of {self.job}; did you mean {prefix}{near}?"
+            )
+
+    def one(self, option: Option, given: object | None = None) -> Sourced[Any]:
+        """The value of one option. Raises Usage or ConfigError."""
+        if given is not None:
+            return self._from_flag(option, given)
+        if option.configurable:
+            variable = option.variable(self.job)
+            if variable in self.section.variables:
+                return self._from_variable(option, variable)
+            if option.key in self.section.values:
+                return self._from_toml(option)
+        return Sourced(option.default, "default", option.show(option.default))
+
+    def _from_flag(self, option: Option, given: object) -> Sourced[Any]:
+        value, clause = _try(option, given)
+        if clause:
+            raise Usage(reason=_sentence(option.flag, clause, option, "leave it out"))
+        return Sourced(value, option.flag, mask(option.show(value)))
+
+    def _from_variable(self, option: Option, variable: str) -> Sourced[Any]:
+        found = self.section.variables[variable]
+        written = self.section.variables.raw(variable)
+        value, clause = _try(option, found.value, written)
+        if clause:
+            raise ConfigError(reason=_sentence(found.origin, clause, option, "unset it"))
+        return Sourced(value, found.origin, _shown(option, value, found.value, written))
+
+    def _from_toml(self, option: Option) -> Sourced[Any]:
+        written, place = self.section.values[option.key], self.section.place(option.key)
+        filled = (
+            self.section.variables.fill(written, place) if isinstance(written, str) else written
+        )
+        value, clause = _try(option, filled, written)
+        if clause:
+            raise ConfigError(reason=_sentence(place, clause, option, "remove the line"))
+        if isinstance(value, Path):
+            value = self.base / value
+        return Sourced(value, place, _shown(option, value, filled, written))
+
+
+def _try(option: Option, given: object, written: object = None) -> tuple[Any, str]:
+    """The parsed value, or the clause that says what is wrong with it."""
+    if isinstance(given, str) and not given.strip():
+        return None, "it is blank"
+    try:
+        value = option.parse(given)
+        clause = option.check_bounds(value) or ""
+    except ValueError as error:
+        value, clause = None, str(error)
+    if clause and written is not None and written != given:
+        # What was filled in may be a secret put in the wrong place.
+        clause = f"what {mask(str(written))} stands for will not do; give e.g. {option.example}"
+    return value, clause
+
+
+def _sentence(origin: str, clause: str, option: Option, way_out: str) -> str:
+    if clause == "it is blank":
+        return f"{origin} is blank; give it a value such as {option.example}, or {way_out}."
+    return sentence(f"{origin}: {clause}")
+
+
+def _shown(option: Option, value: object, filled: object, written: object) -> str:
+    return mask(str(written)) if filled != written else mask(option.show(value))
+
+
+def _flag_only(option: Option, origin: str, way_out: str) -> NoReturn:
+    raise ConfigError(
+        reason=f"{origin}: {option.key} is taken from the flag {option.flag} alone; {way_out}."
+    )

@@ -1,0 +1,82 @@
+"""Every effective setting with where it came from, for `maint config show`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from maintcli.config.database import DatabaseSource
+from maintcli.config.model import Config
+from maintcli.config.option import Option
+from maintcli.config.say import MASK, mask
+from maintcli.config.section import Section
+from maintcli.config.tables import TableMap
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of `config show`: `[section] key`, its value with secrets masked, its origin."""
+
+    section: str
+    key: str
+    value: str
+    origin: str
+
+
+def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> list[Setting]:
+    """Every setting in force; `jobs` gives each job's name and options. Raises ConfigError."""
+    rows = [*_global(config)]
+    for source in config.databases.values():
+        rows += _database(config, source)
+    for key, table in config.tables.items():
+        rows += _table(config, key, table)
+    for job, options in jobs:
+        rows += _job(config, job, options)
+    return rows
+
+
+def _global(config: Config) -> Iterator[Setting]:
+    limit = config.max_concurrent
+    yield Setting("", "max-concurrent-jobs", limit.shown, limit.origin)
+    if config.plugins:
+        yield Setting("", "plugins", ", ".join(config.plugins), f"{config.file} plugins")
+
+
+def _database(config: Config, source: DatabaseSource) -> Iterator[Setting]:
+    origin = source.url_origin(config.variables)
+    yield Setting(source.section, "url", MASK if origin else "", origin or "not set")
+    if source.schema is None:
+        yield Setting(source.section, "schema", "", "the first of the search path")
+    else:
+        yield Setting(source.section, "schema", source.schema.value, source.schema.origin)
+
+
+def _table(config: Config, key: str, table: TableMap) -> Iterator[Setting]:
+    section = Section(config.file, ("tables", key))
+    values = {"name": table.name, "timezone": table.timezone, "epoch": table.epoch}
+    for name, value in values.items():
+        if value is not None:
+            yield Setting(f"tables.{key}", name, value, section.place(name))
+    for name, column in table.columns.items():
+        origin = f"{config.file} [tables.{key}.columns] {name}"
+        yield Setting(f"tables.{key}.columns", name, column, origin)
+
+
+def _job(config: Config, job: str, options: Sequence[Option]) -> Iterator[Setting]:
+    found = config.resolve(job, options, {})
+    for option in options:
+        if option.configurable:
+            setting = found[option.name]
+            yield Setting(f"jobs.{job}", option.key, setting.shown, setting.origin)
+    keys = {option.key for option in options}
+    for key, value in config.jobs.get(job, {}).items():
+        if key not in keys:
+            origin = Section(config.file, ("jobs", job)).place(key)
+            yield Setting(f"jobs.{job}", key, mask(_written(value)), origin)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in cast("list[object]", value))
+    return str(value)

@@ -1,0 +1,93 @@
+"""The commented maint.toml that `maint config init` writes.
+
+A line that starts with `#` and no space is a setting with its default: taking the `#` away keeps
+everything as it is. A line that starts with `# ` is talk, or an example to fill in.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from maintcli.config.load import MAX_CONCURRENT_JOBS
+from maintcli.config.option import Kind, Option
+
+Section = tuple[str, str | None, Sequence[Option]]
+"""A job's name, its schedule (None: it has none) and its options."""
+
+_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.PERCENT, Kind.SIZE})
+
+_INTRODUCTION: Final = """\
+# Settings of maint. Stronger than a line here: .env, then the environment, then a flag.
+# Every line is optional; "maint config show" says what is in force and where it came from.
+# Text may hold ${NAME}, filled in from the environment.
+"""
+_SECTIONS: Final = """
+# Distributions whose jobs may run, by the name under which they are installed.
+#plugins = []
+
+# The database. DATABASE_URL is stronger than url. A secret may lie elsewhere:
+# "file:/run/secrets/database-url" or "env:NAME".
+#[database]
+# url = "postgresql://user@host/database"
+# The schema of the toolkit's own tables; without it, the first of the search path.
+# schema = "maint"
+
+# More databases, chosen with --database NAME or --database all.
+# [databases.reporting]
+# url = "env:REPORTING_URL"
+
+# What your tables and columns are called, where they differ from the reference schema.
+# [tables.active_sessions]
+# name = "auth.sessions"
+# timezone = "UTC"   (of a timestamp column without time zone)
+# epoch = "s"        (of an integer column: "s" or "ms")
+# [tables.active_sessions.columns]
+# last_heartbeat = "seen_at"
+"""
+
+
+def render(jobs: Sequence[Section]) -> str:
+    """The text of the file, with a section for each of `jobs`."""
+    sections = [line for job in jobs for line in _job(*job)]
+    return "\n".join([_INTRODUCTION, *_option(MAX_CONCURRENT_JOBS), _SECTIONS, *sections])
+
+
+def _job(name: str, schedule: str | None, options: Sequence[Option]) -> Iterator[str]:
+    yield f"#[jobs.{name}]"
+    if schedule is not None:
+        yield f"#schedule = {_quoted(schedule)}"
+    for option in options:
+        if option.configurable:
+            yield from _option(option)
+    yield ""
+
+
+def _option(option: Option) -> Iterator[str]:
+    import textwrap
+
+    notes = " ".join(part for part in (option.help, _limits(option)) if part)
+    yield from (f"# {line}" for line in textwrap.wrap(notes, 96))
+    if option.default is None:
+        yield f"# {option.key} = {_value(option)}   (not set)"
+    else:
+        yield f"#{option.key} = {_value(option)}"
+
+
+def _limits(option: Option) -> str:
+    if option.choices:
+        return f"One of: {', '.join(option.choices)}."
+    bounds = [f"at least {option.min}"] if option.min else []
+    bounds += [f"at most {option.max}"] if option.max else []
+    return f"{' and '.join(bounds).capitalize()}." if bounds else ""
+
+
+def _value(option: Option) -> str:
+    text = option.example
+    is_number = text.replace(".", "", 1).isdigit()
+    if option.kind is Kind.FLAG or (option.kind in _NUMBERS and is_number):
+        return text
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

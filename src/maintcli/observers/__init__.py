@@ -1,0 +1,1 @@
+"""Told at a run's end, and imported only where there is somebody to tell."""

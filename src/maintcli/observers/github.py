@@ -1,0 +1,40 @@
+"""GitHub Actions: the step summary, and an annotation where a run failed.
+
+Source: GitHub's "Workflow commands for GitHub Actions".
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from maintcli.runtime.report import Report
+
+
+def tell(report: Report) -> None:
+    """Add the run to the step summary; annotate failures and warnings on standard error."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(_summary(report))
+    if not report.success:
+        sys.stderr.write(_annotation("error", report.job, report.message))
+    for warning in report.warnings:
+        sys.stderr.write(_annotation("warning", report.job, warning))
+
+
+def _summary(report: Report) -> str:
+    figures = "".join(
+        f"| {name} | {_cell(str(value))} |\n" for name, value in report.counts.items()
+    )
+    head = f"### {report.job}: {report.outcome.value}\n\n"
+    said = f"{_cell(report.message)}\n\n" if report.message else ""
+    table = f"| figure | value |\n| --- | --- |\n{figures}\n" if figures else ""
+    return f"{head}{said}{table}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+
+
+def _annotation(level: str, title: str, text: str) -> str:
+    body = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{level} title={title}::{body}\n"

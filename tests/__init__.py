@@ -1,0 +1,1 @@
+"""The promises of maint, each proven on real parts."""

@@ -1,0 +1,114 @@
+"""The reference schema: whole, all or nothing, and confined to the first schema of the path."""
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+
+import psycopg
+import pytest
+
+from maintcli.db import example
+from maintcli.db.connect import Connection
+from maintcli.errors import ConfigError, ExampleExists
+
+_UNINDEXED = """
+SELECT conrelid::regclass::text || '.' || conname FROM pg_constraint c
+WHERE contype = 'f' AND connamespace = current_schema()::regnamespace AND NOT EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])
+"""
+
+
+@pytest.fixture
+def database(bare_db: str) -> Iterator[Connection]:
+    with psycopg.connect(bare_db, autocommit=True) as connection:
+        yield connection
+
+
+def test_the_schema_holds_exactly_the_tables_it_names(database: Connection) -> None:
+    """No table is forgotten in the list that `existing` and ANALYZE go by."""
+    example.create_schema(database)
+    assert _tables(database, "public") == sorted(example.TABLES)
+
+
+def test_every_table_says_what_it_is_for() -> None:
+    """Above each CREATE TABLE stands a comment."""
+    folder = resources.files("maintcli.db") / "sql" / "example" / "schema"
+    texts = [file.read_text("utf-8") for file in folder.iterdir()]
+    described = re.findall(r"^-- .*\.\nCREATE TABLE (\w+)", "\n".join(texts), re.MULTILINE)
+    assert sorted(described) == sorted(example.TABLES)
+
+
+def test_every_foreign_key_has_an_index(database: Connection) -> None:
+    """Deleting a parent never scans a child."""
+    example.create_schema(database)
+    assert database.execute(_UNINDEXED).fetchall() == []
+
+
+def test_one_taken_name_refuses_all(database: Connection) -> None:
+    """A view, as good as a table, stops the example; nothing else is made."""
+    database.execute("CREATE VIEW jobs AS SELECT 1 AS mine")
+    assert example.existing(database) == ["jobs"]
+    with pytest.raises(ExampleExists, match="Schema public already holds jobs, so"):
+        example.create(database)
+    assert _tables(database, "public") == ["jobs"]
+
+
+def test_a_second_time_is_refused_and_keeps_the_first(database: Connection) -> None:
+    """The sentence names three tables and counts the rest; the exit code is that of the config."""
+    example.create(database, sessions=10)
+    assert example.existing(database) == list(example.TABLES)
+    with pytest.raises(ConfigError, match=r"users, active_sessions, chat_sessions and \d+ more"):
+        example.create(database, sessions=20)
+    assert _count(database, "active_sessions") == 10
+
+
+def test_a_failure_while_filling_leaves_nothing(database: Connection) -> None:
+    """A seed that PostgreSQL refuses takes the tables with it."""
+    with pytest.raises(psycopg.Error):
+        example.create(database, seed=7)
+    assert example.existing(database) == []
+
+
+def test_only_the_first_schema_of_the_search_path_counts(database: Connection) -> None:
+    """An application's `users` further down the path neither stops the example nor gets rows."""
+    database.execute("CREATE TABLE users (LIKE pg_database)")
+    database.execute('CREATE SCHEMA "Odd; name"')
+    database.execute('SET search_path = "Odd; name", public')
+    example.create(database, sessions=10)
+    assert _tables(database, "public") == ["users"]
+    assert _count(database, "public.users") == 0
+
+
+def test_filling_never_reaches_past_the_first_schema(database: Connection) -> None:
+    """Without the tables there, `fill` fails instead of finding an application's own."""
+    example.create_schema(database)
+    database.execute("CREATE SCHEMA elsewhere")
+    database.execute("SET search_path = elsewhere, public")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        example.fill(database)
+    assert _count(database, "public.users") == 0
+
+
+def test_the_search_path_is_left_as_it_was(database: Connection) -> None:
+    """Behind a pooler a changed session would reach strangers."""
+    before = database.execute("SHOW search_path").fetchone()
+    example.create(database, sessions=10)
+    assert database.execute("SHOW search_path").fetchone() == before
+
+
+def test_a_search_path_without_a_schema_is_explained(database: Connection) -> None:
+    """The sentence says which setting to change."""
+    database.execute("SET search_path = nowhere")
+    with pytest.raises(ConfigError, match="search path"):
+        example.create(database)
+
+
+def _tables(database: Connection, schema: str) -> list[str]:
+    query = "SELECT relname, relkind FROM pg_class WHERE relnamespace = %s::regnamespace"
+    return sorted(name for name, kind in database.execute(query, [schema]) if kind in "rv")
+
+
+def _count(database: Connection, source: str) -> int:
+    row = database.execute(f"SELECT count(*) FROM {source}".encode()).fetchone()
+    assert row is not None
+    return int(row[0])
