@@ -56,6 +56,7 @@ class Option:
     `min` and `max` are written as a user would write the value. Without them numbers, sizes and
     durations may not be negative and a percentage is at most 100.
     `configurable=False` means: by the flag only, never by a variable or maint.toml.
+    `guarded` means: a value out of bounds is not wrong usage, a guard refuses it in the run.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Option:
     metavar: str | None = None
     short: str | None = None
     configurable: bool = True
+    guarded: bool = False
 
     @property
     def key(self) -> str:

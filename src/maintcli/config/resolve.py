@@ -116,7 +116,7 @@ def _try(option: Option, given: object, written: object = None) -> tuple[Any, st
         return None, "it is blank"
     try:
         value = option.parse(given)
-        clause = option.check_bounds(value) or ""
+        clause = "" if option.guarded else option.check_bounds(value) or ""
     except ValueError as error:
         value, clause = None, str(error)
     if clause and written is not None and written != given:

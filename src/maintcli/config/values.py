@@ -67,6 +67,12 @@ def percent(value: object) -> float:
     raise ValueError(f"{quote(value)} is no percentage; write e.g. 50")
 
 
+def decimal(value: object) -> float:
+    """A number, with or without a fraction."""
+    text = _text_of(value, "a number such as 0.5")
+    return _number(text.strip(), text)
+
+
 def flag(value: object) -> bool:
     """True or false."""
     if isinstance(value, bool):

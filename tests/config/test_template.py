@@ -1,0 +1,57 @@
+"""The maint.toml that `config init` writes cannot lie."""
+
+import tomllib
+from pathlib import Path
+
+from maintcli.config.duration import duration
+from maintcli.config.load import load
+from maintcli.config.option import Kind, Option
+from maintcli.config.template import render
+
+OPTIONS = (
+    Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),
+    Option(name="share", kind=Kind.PERCENT, default=50.0, min="1", max="100", help="Share."),
+    Option(name="batch", kind=Kind.SIZE, default=10, help="Size."),
+    Option(name="verify", kind=Kind.FLAG, default=True, help="Look twice. " * 20),
+    Option(name="if_locked", kind=Kind.CHOICE, default="skip", choices=("skip", "fail")),
+    Option(name="note", kind=Kind.TEXT, default='a "b" \\ c\n'),
+    Option(name="max_rows", kind=Kind.INTEGER, help="Guard."),
+    Option(name="dry_run", kind=Kind.FLAG, configurable=False),
+)
+TEXT = render([("clean", "*/5 * * * *", OPTIONS), ("other", None, [])])
+
+
+def settings_of(text: str) -> str:
+    """The text with every setting put in force."""
+    lines = [line for line in text.splitlines() if line.startswith("#") and line[1:2] != " "]
+    return "\n".join(line.removeprefix("#") for line in lines)
+
+
+def test_as_written_it_says_nothing() -> None:
+    """Every line is a comment."""
+    assert tomllib.loads(TEXT) == {}
+
+
+def test_with_every_setting_in_force_all_is_as_before(tmp_path: Path) -> None:
+    """The defaults that the file names are the defaults."""
+    _ = (tmp_path / "maint.toml").write_text(settings_of(TEXT))
+    config = load(environ={}, cwd=tmp_path)
+    plain = load(environ={}, cwd=tmp_path, config=Path("/dev/null"))
+    config.check_jobs(["clean", "other"])
+    assert config.max_concurrent_jobs == plain.max_concurrent_jobs
+    assert config.jobs["clean"]["schedule"] == "*/5 * * * *"
+    found = config.resolve("clean", OPTIONS, {})
+    for option in OPTIONS:
+        assert found[option.name].value == option.default
+    assert found["share"].origin == "maint.toml [jobs.clean] share"
+
+
+def test_what_has_no_default_is_an_example() -> None:
+    """An option without default is shown and not set."""
+    assert "# max-rows = 1000   (not set)" in TEXT
+    assert "dry-run" not in TEXT
+
+
+def test_lines_fit_a_screen() -> None:
+    """Long help is wrapped."""
+    assert max(len(line) for line in TEXT.splitlines()) <= 100
