@@ -30,10 +30,10 @@ def major(bin_dir: Path) -> int:
     """The major version of the programs, such as 18."""
     command = [str(bin_dir / "postgres"), "--version"]
     try:
-        text = subprocess.run(command, check=True, capture_output=True, text=True, cwd="/").stdout
+        told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise NoEmbedded(reason=f"{command[0]} does not run ({error})") from None
-    found = re.search(r" (\d+)", text)
+    found = re.search(r" (\d+)", told.stdout)
     if found is None:
         raise NoEmbedded(reason=f"{command[0]} does not tell its version")
     return int(found[1])

@@ -18,7 +18,7 @@ PROCESS_FILE = "postmaster.pid"
 Process = subprocess.Popen[bytes]
 
 
-class Trouble(Exception):
+class StartError(Exception):
     """The server cannot be started, for the reason given."""
 
 
@@ -52,12 +52,12 @@ class Cluster:
         """Start a program that ends with us, even when we are killed; its words go to the log."""
         uid, gid = self.owner or (None, None)
         with self.log.open("ab") as log:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603
                 [str(self.programs / program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_ending_with(os.getpid()),
+                preexec_fn=_ending_with(os.getpid()),  # noqa: PLW1509 (there is one thread yet)
                 user=uid,
                 group=gid,
                 extra_groups=[] if self.owner else None,

@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from maintcli.db.embedded.cluster import Cluster, Process, Trouble
+from maintcli.db.embedded.cluster import Cluster, Process, StartError
 from maintcli.db.embedded.initialise import initialise
 from maintcli.db.embedded.layout import GUARD, READY, TAKEN, USERS
 from maintcli.db.embedded.leftovers import clear, remove_sockets
@@ -33,7 +33,7 @@ def main(order: str) -> None:
     unused, trouble = threading.Event(), ""
     try:
         _serve(cluster, unused)
-    except (Trouble, OSError, ValueError) as error:
+    except (StartError, OSError, ValueError) as error:
         trouble = str(error)
     remove_sockets(cluster, cluster.sockets)
     if trouble:

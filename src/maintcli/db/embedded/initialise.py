@@ -3,7 +3,7 @@
 import locale
 import shutil
 
-from maintcli.db.embedded.cluster import Cluster, Trouble
+from maintcli.db.embedded.cluster import Cluster, StartError
 
 
 def initialise(cluster: Cluster) -> None:
@@ -15,7 +15,7 @@ def initialise(cluster: Cluster) -> None:
     cluster.mkdir(fresh)
     how = ["-A", "trust", "-E", "UTF8", f"--locale={_locale()}", "--no-sync", "--no-instructions"]
     if cluster.spawn("initdb", *how, "-U", "postgres", "-D", str(fresh)).wait() != 0:
-        raise Trouble(cluster.last_words())
+        raise StartError(cluster.last_words())
     fresh.rename(cluster.data)
 
 

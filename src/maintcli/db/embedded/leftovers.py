@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from maintcli.db.embedded.cluster import PROCESS_FILE, Cluster, Trouble
+from maintcli.db.embedded.cluster import PROCESS_FILE, Cluster, StartError
 from maintcli.db.embedded.layout import SOCKET
 
 PATIENCE = 30
@@ -36,7 +36,7 @@ def _end_previous(cluster: Cluster) -> None:
     deadline = time.monotonic() + PATIENCE
     while (pid := _previous(cluster)) and _serves(pid, cluster.data):
         if time.monotonic() > deadline:
-            raise Trouble(f"process {pid} of an earlier start does not end")
+            raise StartError(f"process {pid} of an earlier start does not end")
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGINT)
         time.sleep(0.05)
@@ -69,5 +69,5 @@ def _serves(pid: str, data: Path) -> bool:
             return b"-D\0%b\0" % os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes()
         return False
     command = ["ps", "-ww", "-o", "command=", "-p", pid]
-    shown = subprocess.run(command, check=False, capture_output=True, text=True).stdout
-    return f"-D {data} " in shown
+    shown = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    return f"-D {data} " in shown.stdout

@@ -5,7 +5,7 @@ import subprocess
 import time
 from contextlib import suppress
 
-from maintcli.db.embedded.cluster import Cluster, Process, Trouble
+from maintcli.db.embedded.cluster import Cluster, Process, StartError
 from maintcli.db.embedded.layout import PORT, READY
 
 READY_SECONDS = 60
@@ -54,6 +54,6 @@ def _wait_until_ready(cluster: Cluster, server: Process) -> None:
         if lines[:1] == [str(server.pid)] and lines[7:8] == [READY]:
             return
         if time.monotonic() > deadline:
-            raise Trouble(f"not ready after {READY_SECONDS} s")
+            raise StartError(f"not ready after {READY_SECONDS} s")
         time.sleep(0.01)
-    raise Trouble(cluster.last_words())
+    raise StartError(cluster.last_words())

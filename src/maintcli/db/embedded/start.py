@@ -76,7 +76,7 @@ def _guard(order: str) -> str:
     command = [sys.executable, "-I", "-S", "-c", _GUARD, str(Path(__file__).parents[3]), order]
     # Nothing else is handed on: the server outlives us, and variables hold secrets.
     variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 (the order is an argument, no shell sees it)
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
