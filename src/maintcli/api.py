@@ -160,9 +160,7 @@ def _body(
             value = values[option.name]
             if value is not None and (clause := option.check_bounds(value)):
                 origin = context.order.values[option.name].origin
-                raise Refused(
-                    reason=f"{option.flag} {clause} (from {origin}). Nothing was touched."
-                )
+                raise Refused(reason=f"{origin}: {clause}. Nothing was touched.")
         return function(Run(context), **values)
 
     return body
@@ -206,5 +204,6 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
         min=opt.min,
         max=opt.max,
         choices=choices,
+        guarded=True,
         metavar=opt.metavar,
     )

@@ -10,7 +10,7 @@ JOB_GROUPS = ("Sessions",)
 
 
 class Entry(NamedTuple):
-    """A command: where it is defined (`module:object`), its line in --help, and its heading there."""
+    """A command: where it is defined (`module:object`), its line and its heading in --help."""
 
     target: str
     summary: str

@@ -4,6 +4,7 @@ An error's docstring is its message, with the facts given at the raise filled in
 its class says which exit code and which outcome it leads to.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from inspect import cleandoc
 from typing import ClassVar
@@ -79,6 +80,32 @@ class Code(IntEnum):
     )
 
 
+_GRAVITY = (
+    Code.SIGINT,
+    Code.SIGTERM,
+    Code.BUG,
+    Code.CONFIG,
+    Code.PRIVILEGE,
+    Code.UNREACHABLE,
+    Code.FAILED,
+    Code.TIMEOUT,
+    Code.REFUSED,
+    Code.USAGE,
+    Code.PARTIAL,
+    Code.TRY_AGAIN,
+    Code.OK,
+)
+
+
+def gravest(codes: Iterable[Code]) -> Code:
+    """The code that several runs in one process end with; OK where there are none.
+
+    A signal comes first, since whoever sent it waits for that answer; then what is wrong with the
+    installation and hits every job; then what befell one job; last what the next run mends.
+    """
+    return min(codes, key=_GRAVITY.index, default=Code.OK)
+
+
 class MaintError(Exception):
     """Something went wrong."""
 
@@ -121,6 +148,14 @@ class Bug(MaintError):
     code = Code.BUG
 
 
+class BrokenPlugin(MaintError):
+    """The job {job} of another package ({target}) cannot be loaded: {reason}. Mend that package, or
+    take it out of plugins in maint.toml.
+    """
+
+    code = Code.BUG
+
+
 # -- usage and configuration ------------------------------------------------------------------
 
 
@@ -140,6 +175,12 @@ class ConfigError(MaintError):
     code = Code.CONFIG
 
 
+class UntrustedPlugin(ConfigError):
+    """{job} comes from the package {package}, which the configuration does not list. To trust it,
+    write at the top of maint.toml: plugins = ["{package}"]
+    """
+
+
 class NoDatabase(ConfigError):
     """No database is configured. Set DATABASE_URL, or url under [{section}] in maint.toml;
     DATABASE_URL=embedded: plays on a private PostgreSQL of its own.
@@ -157,6 +198,12 @@ class NoEmbedded(ConfigError):
 class NoToolkitTables(ConfigError):
     """The toolkit's own tables are not in schema {schema}. Run: maint db migrate
     (or use --no-ledger to run without lease and history).
+    """
+
+
+class NothingRecorded(ConfigError):
+    """The toolkit's own tables are not in schema {schema}, so nothing is recorded there yet. Run:
+    maint db migrate
     """
 
 
@@ -243,8 +290,8 @@ class MissingPrivilege(NotAllowed):
 
 
 class HiddenRows(NotAllowed):
-    """Row-level security on {table} hides rows from role {role}, so a sweep would report success and
-    leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY.
+    """Row-level security on {table} hides rows from role {role}, so a sweep would report success
+    and leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY.
     """
 
 

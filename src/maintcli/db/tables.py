@@ -111,7 +111,8 @@ WITH RECURSIVE tree(oid) AS (
 )
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
        coalesce(am.amname = 'heap', false),
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / current_setting('block_size')::int ELSE 0 END,
+       CASE WHEN c.relkind IN ('r', 'm')
+            THEN pg_relation_size(c.oid) / current_setting('block_size')::int ELSE 0 END,
        c.reltuples::float8,
        coalesce((SELECT array_agg(DISTINCT a.attname::text)
                  FROM pg_catalog.pg_index x

@@ -45,11 +45,10 @@ class Found(NamedTuple):
 
 def look(connection: Connection, schema: str | None) -> Found:
     """Look for the toolkit's tables; `schema` None means the first of the search path."""
-    found = connection.execute(
+    (found,) = connection.execute(
         _LOOK,
         {"schema": schema, "tables": list(TABLES), "mark": _MARK, "skip": len(_MARK) + 1},
-    ).fetchone()
-    assert found is not None
+    )
     where, foreign, version = found
     if where is None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Kubernetes: one JSON line to the container's termination message, where `kubectl describe` shows it."""
+"""Kubernetes: one JSON line to the termination message, where `kubectl describe` shows it."""
 
 import contextlib
 import json

@@ -37,7 +37,10 @@ def enforced(
     over = threading.Event()
 
     def watch() -> None:
-        if not stop.heard(deadline.left):
+        heard = stop.heard(deadline.left)
+        if over.is_set():
+            return
+        if not heard:
             stop.request(DeadlinePassed(timeout=deadline.text))
         elif isinstance(stop.reason, Interrupted) and over.wait(min(GRACE_SECONDS, deadline.left)):
             return
@@ -54,3 +57,5 @@ def enforced(
         yield
     finally:
         over.set()
+        stop.finish()
+        thread.join()

@@ -2,8 +2,12 @@
 
 import socket
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
+
+import psycopg
 
 from maintcli import __version__
 from maintcli.db import connect, toolkit
@@ -33,17 +37,24 @@ def run(job: Job, order: Order) -> Report:
         session = context.session
         try:
             with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
-                if order.dry_run or order.value("no_ledger"):
-                    _body(job, context, report)
-                else:
-                    _recorded(job, context, report)  # 3 to 7
+                _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
+                with judged(report, order.log), _kept(context):
+                    _body(job, context, report)  # 6. the work
+            _end(context, report)  # 7. the end
         finally:
             session.close()
     report.warnings = order.log.warnings
     report.duration_ms = round((time.monotonic() - started) * 1000)
     for tell in order.observers:
-        tell(report)
+        _tell(tell, report, order)
     return report
+
+
+def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
+    try:
+        tell(report)
+    except Exception as error:  # noqa: BLE001  who listens must not change what happened
+        order.log.error(f"could not tell {tell.__module__}: {type(error).__name__}: {error}")
 
 
 def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
@@ -65,44 +76,54 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
     return Context(order=order, session=session, stop=stopped, deadline=until, log=order.log)
 
 
-def _recorded(job: Job, context: Context, report: Report) -> None:
-    session, order = context.session, context.order
-    schema = toolkit.require(
-        session.connection, order.database.schema, section=order.database.section
-    )
-    begun = _begin(job, context, report, schema)  # 3. paused?  4. lease  5. ledger
+def _begin(job: Job, context: Context, report: Report) -> None:
+    """Take the lease and write the ledger row; a dry run and --no-ledger do neither."""
+    order, session = context.order, context.session
+    if order.dry_run or order.value("no_ledger"):
+        return
+    database = order.database
+    schema = toolkit.require(session.connection, database.schema, section=database.section)
+    begun = _begun(context, schema, _entry(job, order, report))
     context.lease = begun.lease
-    with (
-        judged(report, order.log),
-        lease.kept(begun.lease, session.opener, context.stop, session.cancel),
-    ):
-        limit = order.config.max_concurrent_jobs
-        slots.take(session, begun.lease, limit=limit, timeout=context.deadline.seconds)
-        _body(job, context, report)  # 6. the work
-    if not report.lease_lost and not ledger.end(
-        session.for_last_words(), begun.lease, report
-    ):  # 7. the end
-        raise LeaseLost(job=job.name)
-
-
-def _begin(job: Job, context: Context, report: Report, schema: str) -> Begun:
-    order, wait_until = context.order, context.deadline.left / 2
-    entry = _entry(job, order, report)
-    while True:
-        try:
-            begun = ledger.begin(context.session, schema, entry)
-            break
-        except Held as held:
-            wish = order.value("if_locked")
-            if wish == "skip":
-                raise Skip(reason=str(held)) from None
-            if wish == "fail" or context.deadline.left < wait_until:
-                raise
-            context.stop.wait(_HELD_RETRY_SECONDS)
     order.log.info(f"started run={report.run_id}")
     for run_id, started_at in begun.lost:
-        order.log.warn(f"run {run_id} of {started_at} started and never finished: recorded as lost")
-    return begun
+        order.log.warn(f"run {run_id} of {started_at} never finished: recorded as lost")
+
+
+def _begun(context: Context, schema: str, entry: Entry) -> Begun:
+    wish, patience = context.order.value("if_locked"), context.deadline.left / 2
+    while True:
+        try:
+            return ledger.begin(context.session, schema, entry)
+        except Held as held:
+            if wish == "skip":
+                raise Skip(reason=str(held)) from None
+            if wish == "fail" or context.deadline.left < patience:
+                raise
+            context.stop.wait(_HELD_RETRY_SECONDS)
+        except psycopg.errors.LockNotAvailable:  # somebody else is just beginning
+            if context.deadline.left < patience:
+                raise
+
+
+@contextmanager
+def _kept(context: Context) -> Generator[None]:
+    """Keep the lease, and hold a slot, while the work goes on."""
+    session, mine = context.session, context.lease
+    if mine is None:
+        yield
+        return
+    with lease.kept(mine, session.opener, context.stop, session.cancel):
+        limit = context.config.max_concurrent_jobs
+        slots.take(session, mine, limit=limit, timeout=context.deadline.seconds)
+        yield
+
+
+def _end(context: Context, report: Report) -> None:
+    if context.lease is None or report.lease_lost:
+        return
+    if not ledger.end(context.session.for_last_words(), context.lease, report):
+        raise LeaseLost(job=context.lease.job)
 
 
 def _entry(job: Job, order: Order, report: Report) -> Entry:

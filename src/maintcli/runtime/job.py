@@ -1,8 +1,7 @@
 """What the runtime knows of a job: its declaration, and what somebody ordered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from maintcli.config.database import DatabaseConfig
@@ -15,6 +14,8 @@ from maintcli.runtime.log import Log
 if TYPE_CHECKING:
     from maintcli.runtime.context import Context
     from maintcli.runtime.report import Report
+
+Hear = Callable[[int, float | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +42,18 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One order to run a job: where, with which values, and who is told."""
+    """One order to run a job: where, with which values, and who is told.
+
+    `progress` hears, after each batch, of the rows done and the share of the way (None: unknown).
+    """
 
     config: Config
     database: DatabaseConfig
     values: Mapping[str, Sourced[Any]]
     log: Log
     environ: Mapping[str, str]
-    cwd: Path
-    observers: Sequence[Callable[["Report"], None]] = field(default=())
+    observers: Sequence[Callable[["Report"], None]] = ()
+    progress: Hear = lambda _done, _share: None
 
     def value(self, name: str) -> Any:
         """The value of one option."""

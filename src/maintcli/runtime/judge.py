@@ -22,7 +22,7 @@ def judged(report: Report, log: Log) -> Generator[None]:
     except psycopg.Error as error:
         log.debug(_trace())
         _judge(report, log, sqlstate.meaning(error))
-    except Exception as error:  # whatever a job or we did wrong ends as one sentence and code 70
+    except Exception as error:  # noqa: BLE001  whatever a job or we did wrong ends as one sentence and code 70
         log.debug(_trace())
         _judge(report, log, Bug(reason=f"{type(error).__name__}: {sqlstate.one_line(str(error))}"))
 

@@ -20,6 +20,21 @@ from maintcli.runtime.stop import Stop
 TTL_SECONDS = 60
 RENEW_SECONDS = 20
 
+_FENCE = sql.SQL("""PERFORM 1 FROM {heartbeats}
+    WHERE name = {job} AND lease_token = {token} AND lease_expires_at > clock_timestamp()
+    FOR SHARE;
+IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'MT001'; END IF;""")
+
+_RENEW = sql.SQL("""
+WITH ours AS (
+    UPDATE {heartbeats} SET lease_expires_at = clock_timestamp() + {ttl}
+    WHERE name = {job} AND lease_token = {token} AND lease_expires_at > clock_timestamp()
+    RETURNING 1
+), slot AS (
+    UPDATE {slots} SET lease_expires_at = clock_timestamp() + {ttl} WHERE lease_run_id = {run}
+)
+SELECT count(*) FROM ours""")
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -35,11 +50,9 @@ class Lease:
 
         It locks the row, so that a successor waits for our COMMIT, and we never write after it.
         """
-        return sql.SQL(
-            "PERFORM 1 FROM {heartbeats} WHERE name = {job} AND lease_token = {token}"
-            " AND lease_expires_at > clock_timestamp() FOR SHARE;"
-            " IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'MT001'; END IF;"
-        ).format(heartbeats=self.table("job_heartbeats"), job=self.job, token=self.token)
+        return _FENCE.format(
+            heartbeats=self.table("job_heartbeats"), job=self.job, token=self.token
+        )
 
     def table(self, name: str) -> sql.Composable:
         """One of the toolkit's tables, qualified and quoted."""
@@ -47,12 +60,7 @@ class Lease:
 
     def renewal(self) -> sql.Composed:
         """Prolong the lease and its slot, unless the lease has ended already."""
-        return sql.SQL(
-            "WITH ours AS (UPDATE {heartbeats} SET lease_expires_at = clock_timestamp() + {ttl}"
-            " WHERE name = {job} AND lease_token = {token} AND lease_expires_at > clock_timestamp()"
-            " RETURNING 1), slot AS (UPDATE {slots} SET lease_expires_at = clock_timestamp() + {ttl}"
-            " WHERE lease_run_id = {run}) SELECT count(*) FROM ours"
-        ).format(
+        return _RENEW.format(
             heartbeats=self.table("job_heartbeats"),
             slots=self.table("job_slots"),
             job=self.job,

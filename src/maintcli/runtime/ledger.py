@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import psycopg
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.errors import Held, Outcome, Skip
 from maintcli.runtime.lease import TTL_SECONDS, Lease
 from maintcli.runtime.report import Report
@@ -16,43 +18,51 @@ from maintcli.runtime.session import Session
 _LOST = "started and never finished (killed, evicted, or the machine stopped)"
 JOBS_RUNNER = "jobs-runner"  # the row that every run touches, for readyz
 
+# Before the statement that begins a run: who has waited for another's COMMIT must then look with
+# a new snapshot, or the run that just ended would still seem to be running, and be called lost.
+_WAIT = sql.SQL("SELECT FROM {heartbeats} WHERE name = {job} FOR UPDATE")
+
 # One statement: a kill leaves a lease with its ledger row, or neither.
 _BEGIN = sql.SQL("""
 WITH taken AS (
-    INSERT INTO {heartbeats} AS h (name, lease_token, lease_expires_at, lease_run_id, last_heartbeat, runner_id)
-    VALUES (%(job)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), %(run_id)s, clock_timestamp(), %(runner_id)s)
+    INSERT INTO {heartbeats} AS h
+        (name, lease_token, lease_expires_at, lease_run_id, last_heartbeat, runner_id)
+    VALUES (%(job)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), %(run_id)s,
+            clock_timestamp(), %(runner_id)s)
     ON CONFLICT (name) DO UPDATE SET
         lease_token = h.lease_token + 1,
         lease_expires_at = excluded.lease_expires_at,
         lease_run_id = excluded.lease_run_id,
         last_heartbeat = excluded.last_heartbeat,
         runner_id = excluded.runner_id,
-        consecutive_failures = h.consecutive_failures
-            + (SELECT count(*) FROM {runs} WHERE job = %(job)s AND outcome = 'running'),
-        (last_error, last_error_at) = (
-            SELECT CASE WHEN bool_or(true) THEN %(lost)s ELSE h.last_error END,
-                   CASE WHEN bool_or(true) THEN clock_timestamp() ELSE h.last_error_at END
+        (consecutive_failures, last_error, last_error_at) = (
+            SELECT h.consecutive_failures + count(*),
+                   CASE WHEN count(*) > 0 THEN %(lost)s ELSE h.last_error END,
+                   CASE WHEN count(*) > 0 THEN clock_timestamp() ELSE h.last_error_at END
             FROM {runs} WHERE job = %(job)s AND outcome = 'running')
     WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at <= clock_timestamp(), true)
     RETURNING lease_token
 ), lost AS (
-    UPDATE {runs} r SET outcome = 'lost', finished_at = clock_timestamp(),
-        message = %(lost)s
+    UPDATE {runs} r
+    SET outcome = 'lost', finished_at = clock_timestamp(), message = %(lost)s
     FROM taken WHERE r.job = %(job)s AND r.outcome = 'running'
     RETURNING r.run_id, r.started_at
 ), runner AS (
     INSERT INTO {heartbeats} AS h (name, last_heartbeat, runner_id)
     SELECT %(jobs_runner)s, clock_timestamp(), %(runner_id)s FROM taken
-    ON CONFLICT (name) DO UPDATE SET last_heartbeat = excluded.last_heartbeat, runner_id = excluded.runner_id
+    ON CONFLICT (name) DO UPDATE
+    SET last_heartbeat = excluded.last_heartbeat, runner_id = excluded.runner_id
 ), begun AS (
-    INSERT INTO {runs} (run_id, job, origin, scheduled_for, host, runner_id, version, config_hash, parameters, lease_token)
-    SELECT %(run_id)s, %(job)s, %(origin)s, %(scheduled_for)s, %(host)s, %(runner_id)s, %(version)s,
-           %(config_hash)s, %(parameters)s, lease_token FROM taken
-    RETURNING started_at
+    INSERT INTO {runs}
+        (run_id, job, origin, scheduled_for, host, runner_id, version, config_hash,
+         parameters, lease_token)
+    SELECT %(run_id)s, %(job)s, %(origin)s, %(scheduled_for)s, %(host)s, %(runner_id)s,
+           %(version)s, %(config_hash)s, %(parameters)s, lease_token
+    FROM taken
 )
-SELECT taken.lease_token, begun.started_at,
+SELECT lease_token,
        (SELECT coalesce(json_agg(json_build_array(run_id, started_at)), '[]') FROM lost)
-FROM taken, begun
+FROM taken
 """)
 
 _WHY_NOT = sql.SQL("""
@@ -62,21 +72,24 @@ FROM {heartbeats} WHERE name = %(job)s
 
 _END = sql.SQL("""
 WITH ended AS (
-    UPDATE {runs} SET outcome = %(outcome)s, exit_code = %(exit_code)s, finished_at = clock_timestamp(),
+    UPDATE {runs}
+    SET outcome = %(outcome)s, exit_code = %(exit_code)s, finished_at = clock_timestamp(),
         counts = %(counts)s, message = %(message)s
     WHERE run_id = %(run_id)s AND outcome = 'running'
 ), slot AS (
     UPDATE {slots} SET lease_expires_at = NULL, lease_run_id = NULL WHERE lease_run_id = %(run_id)s
+), news AS (
+    SELECT %(succeeded)s AS succeeded, %(failed)s AS failed, clock_timestamp() AS now
 )
 UPDATE {heartbeats} SET
     lease_expires_at = NULL,
     lease_run_id = NULL,
-    last_heartbeat = CASE WHEN %(skipped)s THEN last_heartbeat ELSE clock_timestamp() END,
-    last_success_at = CASE WHEN %(succeeded)s THEN clock_timestamp() ELSE last_success_at END,
-    consecutive_failures = CASE WHEN %(succeeded)s THEN 0 WHEN %(failed)s THEN consecutive_failures + 1
-                                ELSE consecutive_failures END,
-    last_error = CASE WHEN %(succeeded)s THEN NULL WHEN %(failed)s THEN %(message)s ELSE last_error END,
-    last_error_at = CASE WHEN %(succeeded)s THEN NULL WHEN %(failed)s THEN clock_timestamp() ELSE last_error_at END
+    last_heartbeat = now,
+    last_success_at = CASE WHEN succeeded THEN now ELSE last_success_at END,
+    consecutive_failures = CASE WHEN succeeded THEN 0 ELSE consecutive_failures + failed::int END,
+    last_error = CASE WHEN failed THEN %(message)s WHEN NOT succeeded THEN last_error END,
+    last_error_at = CASE WHEN failed THEN now WHEN NOT succeeded THEN last_error_at END
+FROM news
 WHERE name = %(job)s AND lease_token = %(token)s
 RETURNING 1
 """)
@@ -114,10 +127,11 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
         "jobs_runner": JOBS_RUNNER,
         "lost": _LOST,
     }
-    rows = session.write(_BEGIN.format(**names), values)
+    turn = _WAIT.format(heartbeats=names["heartbeats"], job=entry.job)
+    rows = session.write(_BEGIN.format(**names), values, settings=turn)
     if not rows:
         raise _why_not(session, names, entry.job)
-    token, _, lost = rows[0]
+    token, lost = rows[0]
     lease = Lease(schema, entry.job, entry.run_id, token)
     return Begun(lease, tuple((run, started) for run, started in lost))
 
@@ -130,15 +144,18 @@ def _why_not(session: Session, names: Mapping[str, sql.Composable], job: str) ->
     if paused_at is not None:
         because = f": {why}" if why else ""
         since = paused_at.strftime("%Y-%m-%d %H:%M UTC")
-        return Skip(
-            reason=f"{job} is paused since {since} by {by or 'somebody'}{because}. Run: maint resume {job}"
-        )
+        who = f"{by or 'somebody'}{because}"
+        return Skip(reason=f"{job} is paused since {since} by {who}. Run: maint resume {job}")
     when = f"at {expires:%H:%M:%S} UTC" if expires else "now"
     return Held(job=job, run_id=run_id, runner=runner, expires=when)
 
 
 def end(session: Session, lease: Lease, report: Report) -> bool:
-    """Write the run's end and give the lease back; False where the lease was no longer ours."""
+    """Write the run's end and give the lease back; False where the lease was no longer ours.
+
+    After a lost connection it is written again; an end whose COMMIT nobody heard of does not
+    count twice.
+    """
     values: dict[str, Any] = {
         "job": lease.job,
         "run_id": lease.run_id,
@@ -149,9 +166,14 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         "message": report.message,
         "succeeded": report.outcome is Outcome.SUCCESS,
         "failed": report.outcome.is_failure,
-        "skipped": report.outcome is Outcome.SKIPPED,
     }
-    return bool(session.write(_END.format(**_names(lease.schema)), values))
+    query = _END.format(**_names(lease.schema))
+    try:
+        return bool(session.write(query, values))
+    except psycopg.Error as error:
+        if not sqlstate.is_lost(error, session.connection_or_none):
+            raise
+        return bool(session.write(query, values))
 
 
 def progress(lease: Lease, counter: Literal["deleted_count", "updated_count"]) -> sql.Composable:

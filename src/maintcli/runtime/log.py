@@ -31,8 +31,13 @@ class Log:
         self._files = files
         self._secrets: set[str] = set()
 
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
     def hide(self, secret: str) -> None:
-        """Never write `secret`, whatever a sentence may hold. Very short ones would eat the text."""
+        """Never write `secret`, whatever a sentence holds. A very short one would eat the text."""
         if len(secret) >= 4:
             self._secrets.add(secret)
 

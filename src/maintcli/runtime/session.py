@@ -12,7 +12,7 @@ from psycopg import sql
 from maintcli.db.connect import Connection
 from maintcli.errors import Unreachable
 from maintcli.runtime.deadline import Deadline
-from maintcli.runtime.stop import Stop
+from maintcli.runtime.stop import Never, Stop
 
 LOCK_TIMEOUT_MS = 500  # below deadlock_timeout (1 s): the application is never a deadlock's victim
 STATEMENT_CAP_SECONDS = 300.0
@@ -76,7 +76,7 @@ class Session:
         then: sql.Composable | None = None,
         statement_seconds: float | None = None,
     ) -> list[Row]:
-        """Run `query`, then `then`, in one transaction; return the rows of the last one with rows."""
+        """Run `query`, then `then`, in one transaction; return the last rows that came back."""
         text = _bound(self.connection, query, params)
         # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
         begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
@@ -85,7 +85,7 @@ class Session:
 
     def for_last_words(self) -> "Session":
         """A session on the same connection that a stop or a passed deadline no longer bounds."""
-        last = Session(self.opener, Stop(), Deadline(LAST_WORDS_SECONDS, "last words"))
+        last = Session(self.opener, Never(), Deadline(LAST_WORDS_SECONDS, "last words"))
         last._connection = self._connection
         return last
 

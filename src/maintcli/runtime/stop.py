@@ -28,6 +28,15 @@ class Stop:
             self.reason = reason
             os.write(self._write, b"!")
 
+    def finish(self) -> None:
+        """Wake whoever waits: the run is over, and needs no reason."""
+        os.write(self._write, b".")
+
+    def close(self) -> None:
+        """Give the pipe back, once nobody waits any more."""
+        os.close(self._read)
+        os.close(self._write)
+
     def check(self) -> None:
         """Raise the reason, if there is one."""
         if self.reason is not None:
@@ -47,6 +56,21 @@ class Stop:
                 return bool(ready)
 
 
+class Never(Stop):
+    """For what has to be said at the end, whatever was asked for before."""
+
+    def __init__(self) -> None:
+        self.reason = None
+
+    def request(self, reason: MaintError) -> None:
+        """Nothing."""
+
+    def heard(self, seconds: float) -> bool:
+        """Sleep; nothing is heard."""
+        time.sleep(seconds)
+        return False
+
+
 @contextmanager
 def on_signals() -> Generator[Stop]:
     """Turn SIGTERM and SIGINT into a stop for the length of a run."""
@@ -61,3 +85,4 @@ def on_signals() -> Generator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        stop.close()

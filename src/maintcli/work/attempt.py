@@ -97,8 +97,7 @@ def _react(
 
 def _after_loss(context: Context, error: psycopg.Error) -> None:
     if context.lease is None:
-        raise ConnectionLost(
-            reason=f"{sqlstate.one_line(str(error))}; without a ledger nobody can say whether the last batch counted"
-        ) from None
+        why = "without a ledger nobody can say whether the last batch counted"
+        raise ConnectionLost(reason=f"{sqlstate.one_line(str(error))}; {why}") from None
     context.log.warn("the connection broke in mid-run; going on with a new one")
     context.stop.wait(0.1)

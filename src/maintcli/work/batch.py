@@ -44,19 +44,31 @@ class Step:
     counter: Literal["deleted_count", "updated_count"] = "deleted_count"
 
 
-_RESULT = sql.SQL(
-    "SELECT current_setting('maint.result'),"
-    " extract(epoch FROM clock_timestamp() - statement_timestamp())::float8 * 1000, {total}"
-)
-_FRAME = sql.SQL(
-    "DO {quote}\n"
-    "DECLARE maint_n bigint := 0; maint_left bigint := 0; maint_end text; maint_tied boolean := false;"
-    " maint_shown json; {declare}\n"
-    "BEGIN\n{body}\n{ledger}\n"
-    "PERFORM set_config('maint.result', json_build_array(maint_n, maint_left, maint_end, maint_tied,"
-    " maint_shown)::text, true);\n"
-    "{fence}\nEND {quote}"
-)
+_FRAME = sql.SQL("""DO {quote}
+DECLARE
+    maint_n bigint := 0;
+    maint_left bigint := 0;
+    maint_end text;
+    maint_tied boolean := false;
+    maint_shown json;
+    {declare}
+BEGIN
+{body}
+{ledger}
+PERFORM set_config('maint.result', json_build_array(
+    maint_n, maint_left, maint_end, maint_tied, maint_shown)::text, true);
+{fence}
+END {quote}""")
+
+# statement_timestamp() is the arrival of the whole message, so the difference is the server's work.
+_RESULT = sql.SQL("""SELECT
+    current_setting('maint.result'),
+    extract(epoch FROM clock_timestamp() - statement_timestamp())::float8 * 1000,
+    {total}""")
+
+# A COMMIT that waits for the disk costs a batch half as much again. A crash of the server may so
+# lose the last batches, but rows and ledger together; the run's end waits, for itself and them.
+_FLUSH_LATER = sql.SQL("SET LOCAL synchronous_commit = off")
 
 
 def send(context: Context, step: Step, *, statement_seconds: float) -> Done:
@@ -70,11 +82,12 @@ def send(context: Context, step: Step, *, statement_seconds: float) -> Done:
         "fence": lease.fence() if lease else nothing,
     }
     total = ledger.total(lease) if lease else sql.SQL("0::bigint")
+    settings = [part for part in (step.settings, _FLUSH_LATER if lease else None) if part]
     connection = session.connection
     began = time.perf_counter()
     ((result, server_ms, counted),) = session.write(
         _quoted(_FRAME, parts, connection),
-        settings=step.settings,
+        settings=sql.SQL("; ").join(settings) if settings else None,
         then=_RESULT.format(total=total),
         statement_seconds=statement_seconds,
     )
@@ -92,6 +105,28 @@ def _quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object
     return frame.format(**parts, quote=sql.SQL(tag))  # pyright: ignore[reportArgumentType]  our own tag
 
 
+_DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
+
+_WHICH = sql.SQL("{window} AND ({predicate})")
+
+# The rows are locked, and looked at again, before the DELETE looks at them a second time.
+_WHICH_UNLOCKED = sql.SQL("""ctid = ANY (ARRAY(
+    SELECT ctid FROM ONLY {part} WHERE {window} AND ({predicate}) FOR UPDATE SKIP LOCKED
+)) AND ({predicate})""")
+
+_PLAIN = sql.SQL("""{delete};
+GET DIAGNOSTICS maint_n = ROW_COUNT;""")
+
+_SHOWN = sql.SQL("""WITH gone AS ({delete} RETURNING json_build_array({columns}) AS maint_row)
+SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) few)
+INTO maint_n, maint_shown FROM gone;""")
+
+_FIRST_EIGHT = sql.SQL("regexp_replace({}::text, '^(.{{8}}).+$', '\\1…')")
+
+_LEFT = sql.SQL("""{body}
+SELECT count(*) INTO maint_left FROM ONLY {part} WHERE {window} AND ({predicate});""")
+
+
 def delete(
     part: sql.Composable,
     window: sql.Composable,
@@ -105,31 +140,15 @@ def delete(
 
     READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
     so a heartbeat that arrives during the run saves its session. `skip_locked` leaves rows that
-    others hold locked, and counts them.
+    others hold locked, and counts them. Of the first `most_shown` rows the columns in `show` come
+    back, cut to 8 characters.
     """
-    which = sql.SQL("{window} AND ({predicate})").format(window=window, predicate=predicate)
-    if skip_locked:
-        which = sql.SQL(
-            "ctid = ANY (ARRAY(SELECT ctid FROM ONLY {part} WHERE {which} FOR UPDATE SKIP LOCKED)) AND ({predicate})"
-        ).format(part=part, which=which, predicate=predicate)
-    statement = sql.SQL("DELETE FROM ONLY {part} WHERE {which}").format(part=part, which=which)
+    holes = {"part": part, "window": window, "predicate": predicate}
+    which = (_WHICH_UNLOCKED if skip_locked else _WHICH).format(**holes)
+    statement = _DELETE.format(part=part, which=which)
     if show and most_shown > 0:
-        body = _shown(statement, show, most_shown)
+        columns = sql.SQL(", ").join(_FIRST_EIGHT.format(sql.Identifier(name)) for name in show)
+        body = _SHOWN.format(delete=statement, columns=columns, most=most_shown)
     else:
-        body = sql.SQL("{};\nGET DIAGNOSTICS maint_n = ROW_COUNT;").format(statement)
-    if not skip_locked:
-        return body
-    left = sql.SQL(
-        "\nSELECT count(*) INTO maint_left FROM ONLY {part} WHERE {window} AND ({predicate});"
-    )
-    return sql.Composed([body, left.format(part=part, window=window, predicate=predicate)])
-
-
-def _shown(statement: sql.Composable, show: Sequence[str], most: int) -> sql.Composable:
-    """The same, naming the first rows by the first 8 characters of each column in `show`."""
-    cut = [sql.SQL("left({}::text, 8)").format(sql.Identifier(column)) for column in show]
-    return sql.SQL(
-        "WITH gone AS ({statement} RETURNING json_build_array({cut}) AS maint_row)\n"
-        "SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) AS few)\n"
-        "INTO maint_n, maint_shown FROM gone;"
-    ).format(statement=statement, cut=sql.SQL(", ").join(cut), most=most)
+        body = _PLAIN.format(delete=statement)
+    return _LEFT.format(body=body, **holes) if skip_locked else body

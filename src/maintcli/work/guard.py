@@ -22,13 +22,17 @@ def check(context: Context, target: Target) -> None:
     found = count.stale(context, target, most=limit + 1)
     if found <= limit:
         return
-    if really is not None and really > min(limits):
-        raise Refused(
-            reason=f"more than the {really} rows that --yes-really allows are stale in {target.table}."
-        )
-    why = f"more than {min(limits)} rows of {target.table} are older than {target.cutoff:%Y-%m-%d %H:%M:%S} UTC"
-    which = "--max-rows" if most_rows == min(limits) else f"--max-percent {percent:g}"
-    raise Refused(
-        reason=f"{why}, which {which} does not allow. Nothing was deleted. See --dry-run; when it is"
-        " meant, --yes-really N lets up to N rows through once."
+    raise Refused(reason=_why(target, min(limits), most_rows, percent, really))
+
+
+def _why(
+    target: Target, limit: int, most_rows: int | None, percent: float | None, really: int | None
+) -> str:
+    if really is not None and really > limit:
+        return f"more than the {really} rows of --yes-really are stale in {target.table}."
+    which = "--max-rows" if most_rows == limit else f"--max-percent {percent:g}"
+    return (
+        f"more than {limit} rows of {target.table} are older than"
+        f" {target.cutoff:%Y-%m-%d %H:%M:%S} UTC, which {which} does not allow. Nothing was deleted."
+        " Look with --dry-run; if it is meant, --yes-really N lets up to N rows through, once."
     )

@@ -12,9 +12,9 @@ FIRST_BLOCKS = 16
 
 # The TID range scan has to be forced: with stale statistics and an index PostgreSQL walks the
 # index and filters by ctid, 180,000 entries for a batch of some thousand rows.
-_FORCED = sql.SQL(
-    "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"
-)
+_FORCED = sql.SQL("""SET LOCAL enable_indexscan = off;
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_seqscan = off""")
 
 
 @dataclass(slots=True)
@@ -31,6 +31,11 @@ class HeapWalk:
     def finished(self) -> bool:
         """Whether every block was visited."""
         return self.at >= self.blocks
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the way that is behind, from 0 to 1."""
+        return self.at / self.blocks if self.blocks else 1.0
 
     def step(self, size: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
         """The next batch of `size` blocks."""

@@ -18,18 +18,21 @@ _TIES = 10  # a value with over this many windows of rows is swept by block rang
 _SETTINGS = sql.SQL("SET LOCAL enable_seqscan = off")
 
 # maint_hi is where the window ends; one value with more rows than a window holds is taken whole.
-_WINDOW = sql.SQL(
-    "SELECT {column} INTO maint_hi FROM ONLY {part} WHERE {from_low} AND {column} < {bound}"
-    " ORDER BY {column} OFFSET {rows} LIMIT 1;\n"
-    "IF maint_hi IS NOT NULL AND maint_hi = maint_lo THEN\n"
-    "  PERFORM 1 FROM ONLY {part} WHERE {column} = maint_lo OFFSET {most} LIMIT 1;\n"
-    "  maint_tied := FOUND;\n"
-    "  SELECT min({column}) INTO maint_hi FROM ONLY {part} WHERE {column} > maint_lo AND {column} < {bound};\n"
-    "END IF;\n"
-    "maint_hi := coalesce(maint_hi, {bound});\n"
-    "IF NOT maint_tied THEN\n{delete}\nEND IF;\n"
-    "maint_end := CASE WHEN maint_hi < {bound} THEN maint_hi::text END;"
-)
+_WINDOW = sql.SQL("""
+SELECT {column} INTO maint_hi FROM ONLY {part} WHERE {from_low} AND {column} < {bound}
+    ORDER BY {column} OFFSET {rows} LIMIT 1;
+IF maint_hi IS NOT NULL AND maint_hi = maint_lo THEN
+    PERFORM 1 FROM ONLY {part} WHERE {column} = maint_lo OFFSET {most} LIMIT 1;
+    maint_tied := FOUND;
+    SELECT min({column}) INTO maint_hi FROM ONLY {part}
+        WHERE {column} > maint_lo AND {column} < {bound};
+END IF;
+maint_hi := coalesce(maint_hi, {bound});
+IF NOT maint_tied THEN
+{delete}
+END IF;
+maint_end := CASE WHEN maint_hi < {bound} THEN maint_hi::text END;
+""")
 
 
 @dataclass(slots=True)
@@ -44,6 +47,11 @@ class IndexWalk:
     low: str | None = None
     finished: bool = False
     first_size: float = FIRST_ROWS
+
+    @property
+    def progress(self) -> float | None:
+        """Unknown: how many entries lie ahead is not counted."""
+        return None
 
     def step(self, size: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
         """The next batch of `size` rows."""

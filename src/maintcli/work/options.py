@@ -20,7 +20,8 @@ def sweeping(*, max_percent: float | None) -> tuple[Option, ...]:
             name="max_percent",
             kind=Kind.PERCENT,
             default=max_percent,
-            help="Guard: refuse (exit 65) when more than this share of a table of over 1,000 rows is stale.",
+            help="Guard: refuse (exit 65) when more than this share of a table is stale;"
+            " tables of up to 1,000 rows pass.",
         ),
         Option(
             name="yes_really",
@@ -36,7 +37,8 @@ def sweeping(*, max_percent: float | None) -> tuple[Option, ...]:
             kind=Kind.PERCENT,
             default=50.0,
             min="1",
-            help="Percentage of the time to keep the server busy: 50 rests as long as it works, 100 never rests.",
+            help="Percentage of the time to keep the server busy: 50 rests as long as it works,"
+            " 100 never rests.",
         ),
         Option(
             name="batch_target",

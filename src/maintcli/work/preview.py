@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from math import ceil
 
@@ -30,9 +31,11 @@ def preview(context: Context, target: Target, plans: Sequence[Plan]) -> Swept:
     )
     for chosen in plans:
         context.log.info(f"{chosen.part}: {chosen.way} plan, because {chosen.why}")
-    context.counts |= {"expected_seconds": round(seconds, 2)}
     left = remaining - stale if remaining is not None else None
-    return Swept(stale, 0, nulls, left, batches, moment(target.cutoff), ways(plans))
+    swept = Swept(stale, 0, nulls, left, batches, moment(target.cutoff), ways(plans))
+    # Known already, should a guard refuse what comes out.
+    context.counts |= {**asdict(swept), "expected_seconds": round(seconds, 2)}
+    return swept
 
 
 def moment(when: datetime) -> str:

@@ -18,3 +18,10 @@ class Swept:
     batches: int
     cutoff: str
     plan: str
+
+    @property
+    def remaining(self) -> str:
+        """The remaining rows in words."""
+        if self.remaining_count is None:
+            return "more than were counted"
+        return f"{self.remaining_count:,}"

@@ -6,6 +6,7 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import LiteralString
 
 from psycopg import sql
@@ -14,7 +15,7 @@ from maintcli.config.duration import Duration
 from maintcli.runtime.context import Context
 from maintcli.work import count, guard, plan, preview
 from maintcli.work.attempt import Patience, patiently, send_safely
-from maintcli.work.batch import Done
+from maintcli.work.batch import Done, Step
 from maintcli.work.heap import HeapWalk
 from maintcli.work.index import IndexWalk
 from maintcli.work.pace import Pace
@@ -45,12 +46,13 @@ def sweep(
     target = patiently(
         patience, lambda: find(context, table, where=where, by=by, older_than=older_than, show=show)
     )
-    patiently(patience, lambda: guard.check(context, target))
     plans = patiently(
         patience, lambda: [plan.choose(context, target, part) for part in target.table.parts]
     )
-    if context.dry_run:
-        return preview.preview(context, target, plans)
+    swept = preview.preview(context, target, plans) if context.dry_run else None
+    patiently(patience, lambda: guard.check(context, target))
+    if swept is not None:
+        return swept
     return Sweep(context, target, plans, patience).run()
 
 
@@ -65,7 +67,7 @@ class Sweep:
     deleted: int = 0
     batches: int = 0
     named: int = 0
-    left: list[Window] = field(default_factory=list[Window])
+    left: list[tuple[Window, int]] = field(default_factory=list[tuple[Window, int]])
     left_rows: int = 0
 
     def run(self) -> Swept:
@@ -91,47 +93,35 @@ class Sweep:
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_size)
         while not walk.finished:
-            size, done = send_safely(
-                self.patience,
-                pace,
-                lambda skip: walk.step(
-                    pace.size,
-                    skip_locked=skip,
-                    show=self.target.show,
-                    most_shown=MOST_SHOWN - self.named,
-                ),
-            )
+            size, done = send_safely(self.patience, pace, partial(self._step, walk, pace))
             self._note(done, walk.window(size, done))
             if done.tied and isinstance(walk, IndexWalk):
                 self._walk(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
             rest = pace.learn(walk.advance(size, done), done.server_ms, done.wall_ms)
+            order.progress(self.deleted, walk.progress)
             if not walk.finished:
                 self.context.stop.wait(rest)
+
+    def _step(self, walk: HeapWalk | IndexWalk | Window, pace: Pace, skip_locked: bool) -> Step:  # noqa: FBT001  partial
+        most = MOST_SHOWN - self.named
+        return walk.step(pace.size, skip_locked=skip_locked, show=self.target.show, most_shown=most)
 
     def _note(self, done: Done, window: Window) -> None:
         self.batches += 1
         self.deleted = done.total if self.context.lease else self.deleted + done.rows
         for row in done.shown:
-            self.context.log.info("removed " + " ".join(f"{value}…" for value in row))
+            self.context.log.info("removed " + " ".join(row))
         self.named += len(done.shown)
-        if done.left:
-            self.left_rows += done.left
-            if len(self.left) < MOST_LEFT:
-                self.left.append(window)
+        self.left_rows += done.left
+        if done.left and len(self.left) < MOST_LEFT:
+            self.left.append((window, done.left))
 
     def _try_again(self) -> None:
         again, self.left = self.left, []
-        if again:
-            self.left_rows = 0
-        for window in again:
+        for window, rows in again:
             pace = Pace(1, 100, 1)
-            _, done = send_safely(
-                self.patience,
-                pace,
-                lambda _skip, w=window: w.again(
-                    show=self.target.show, most_shown=MOST_SHOWN - self.named
-                ),
-            )
+            _, done = send_safely(self.patience, pace, partial(self._step, window, pace))
+            self.left_rows -= rows
             self._note(done, window)
 
     def _result(self) -> Swept:
@@ -139,9 +129,7 @@ class Sweep:
         if self.deleted > self.named > 0:
             log.info(f"and {self.deleted - self.named} more")
         if self.left_rows:
-            log.warn(
-                f"{self.left_rows} stale rows were locked by others and left; the next run takes them"
-            )
+            log.warn(f"{self.left_rows} stale rows are locked by others; the next run takes them")
         context.backlog = self.left_rows
         return Swept(
             deleted_count=self.deleted,

@@ -17,8 +17,11 @@ class Window:
     condition: sql.Composable
     settings: sql.Composable
 
-    def again(self, *, show: Sequence[str], most_shown: int) -> Step:
-        """A batch over the same rows that leaves what is still locked."""
+    def step(
+        self, _size: float, *, skip_locked: bool, show: Sequence[str], most_shown: int
+    ) -> Step:
+        """A batch over the same rows. What is still locked is left, asked for or not."""
+        del skip_locked
         body = delete(
             self.part,
             self.condition,

@@ -1,0 +1,62 @@
+"""`maint list`: every job with its schedule."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from maintcli.present.table import Table
+from maintcli.present.words import ago, ahead
+from maintcli.runtime.status import JobStatus
+
+
+def data(jobs: Sequence[JobStatus], problem: str | None) -> dict[str, Any]:
+    """For --json; `problem` is why the database told nothing, and then what it knows is null."""
+    return {"jobs": [_job(job, known=problem is None) for job in jobs], "problem": problem}
+
+
+def _job(job: JobStatus, *, known: bool) -> dict[str, Any]:
+    beat = job.beat
+    return {
+        "name": job.name,
+        "summary": job.summary,
+        "group": job.group,
+        "origin": job.origin,
+        "schedule": job.schedule or None,
+        "timezone": job.timezone,
+        "enabled": job.enabled,
+        "next_run_at": job.next_run_at,
+        "paused": (beat is not None and beat.paused is not None) if known else None,
+        "last_outcome": beat.outcome if beat else None,
+        "last_started_at": beat.started_at if beat else None,
+    }
+
+
+def view(jobs: Sequence[JobStatus], problem: str | None, now: datetime) -> Iterator[str | Table]:
+    """As text."""
+    columns = ("job", "schedule", "next (utc)", "state", "last outcome")
+    known = problem is None
+    rows = [
+        (
+            job.name,
+            job.schedule or "by hand",
+            ahead(job.next_run_at, now),
+            _state(job, known=known),
+            _last(job, now) if known else "unknown",
+        )
+        for job in jobs
+    ]
+    yield Table(columns, rows, "There are no jobs.")
+    if problem:
+        yield f"Pauses and last outcomes are unknown: {problem}"
+
+
+def _state(job: JobStatus, *, known: bool) -> str:
+    if job.beat and job.beat.paused:
+        return "paused"
+    return ("enabled" if job.enabled else "disabled") + ("" if known else "?")
+
+
+def _last(job: JobStatus, now: datetime) -> str:
+    if job.beat is None or job.beat.outcome is None:
+        return "never seen"
+    return f"{job.beat.outcome}, {ago(job.beat.started_at, now)}"

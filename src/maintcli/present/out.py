@@ -1,0 +1,39 @@
+"""Standard output, whose reader may leave at any time."""
+
+import json
+import os
+import sys
+from typing import TextIO, cast
+
+from maintcli.errors import Fail
+
+
+def put(text: str) -> None:
+    """Write `text` now. A reader who has left (`| head -1`) changes no exit code.
+
+    Raises Fail when it cannot be written for another reason, such as a full disk.
+    """
+    stream = cast("TextIO | None", sys.stdout)
+    if stream is None:  # started with standard output closed
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except UnicodeEncodeError:  # a terminal that does not speak UTF-8
+        put("".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text))
+    except BrokenPipeError:
+        _give_up(stream)
+    except OSError as error:
+        _give_up(stream)
+        raise Fail(reason=f"The output cannot be written: {error.strerror}.") from None
+
+
+def on_terminal() -> bool:
+    """Whether a person looks at standard output."""
+    stream = cast("TextIO | None", sys.stdout)
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what is left in the buffer go nowhere: it is written again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,44 @@
+"""Times in words."""
+
+from datetime import UTC, datetime
+
+_MINUTES_FROM = 120
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit that fits twice: `90 s`, `45 min`, `3 d`."""
+    for size, unit in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def ago(when: datetime | None, now: datetime) -> str:
+    """`3 min ago`, or `never`."""
+    if when is None:
+        return "never"
+    return f"{span(max(0.0, (now - when).total_seconds()))} ago"
+
+
+def ahead(when: datetime | None, now: datetime) -> str:
+    """`in 4 min (14:05)`, in UTC and with the day where it is not today; blank for never."""
+    if when is None:
+        return ""
+    clock = f"{when:%H:%M}" if when.date() == now.date() else f"{when:%a %d %b %H:%M}"
+    return f"in {span(max(0.0, (when - now).total_seconds()))} ({clock})"
+
+
+def stamp(when: datetime | None) -> str:
+    """A time to the second, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else ""
+
+
+def took(milliseconds: int | None) -> str:
+    """How long a run took."""
+    if milliseconds is None:
+        return ""
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{milliseconds} ms"
+    return f"{seconds:.1f} s" if seconds < _MINUTES_FROM else span(seconds)

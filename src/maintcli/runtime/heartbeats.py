@@ -1,0 +1,131 @@
+"""What the toolkit's tables say of each job right now. Looking writes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import sql
+
+from maintcli.runtime.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Since when a job is paused, by whom, and why (None: nobody said)."""
+
+    since: datetime
+    by: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A run that has not ended; `lease_expires_at` is None for one that is lost."""
+
+    run_id: str
+    since: datetime
+    lease_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """A job's row, its newest run, the run that goes on, and those that never finished.
+
+    `outcome` is that of the newest run; a run whose lease has ended counts as lost already.
+    """
+
+    name: str
+    last_heartbeat: datetime | None
+    runner_id: str | None
+    last_success_at: datetime | None
+    consecutive_failures: int
+    last_error: str | None
+    last_error_at: datetime | None
+    paused: Paused | None
+    running: Started | None
+    lost: tuple[Started, ...]
+    outcome: str | None
+    run_id: str | None
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """All heartbeats by name, the database's time, and when the toolkit's tables were made."""
+
+    now: datetime
+    made_at: datetime
+    beats: Mapping[str, Heartbeat]
+
+
+_CLOCK = sql.SQL(
+    "SELECT clock_timestamp(), coalesce(min(applied_at), clock_timestamp()) FROM {migrations}"
+)
+
+_BEATS = sql.SQL("""
+SELECT h.name, h.last_heartbeat, h.runner_id, h.last_success_at, h.consecutive_failures,
+       h.last_error, h.last_error_at, h.paused_at, h.paused_by, h.pause_reason,
+       live.run_id::text, live.started_at, h.lease_expires_at,
+       coalesce(lost.ids, '{{}}'), coalesce(lost.starts, '{{}}'),
+       CASE WHEN newest.outcome = 'running' AND newest.run_id IS DISTINCT FROM live.run_id
+            THEN 'lost' ELSE newest.outcome END,
+       newest.run_id::text, newest.started_at
+FROM {heartbeats} h
+LEFT JOIN {runs} live ON live.run_id = h.lease_run_id AND live.outcome = 'running'
+      AND h.lease_expires_at > clock_timestamp()
+LEFT JOIN LATERAL (
+    SELECT run_id, outcome, started_at FROM {runs}
+    WHERE job = h.name ORDER BY started_at DESC LIMIT 1
+) newest ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(run_id::text ORDER BY started_at) AS ids,
+           array_agg(started_at ORDER BY started_at) AS starts
+    FROM {runs} WHERE job = h.name AND outcome = 'running' AND run_id IS DISTINCT FROM live.run_id
+) lost ON true
+ORDER BY h.name
+""")
+
+
+def watch(session: Session, schema: str) -> Watch:
+    """Read every job's row of the toolkit's tables in `schema`."""
+    names = {
+        "heartbeats": sql.Identifier(schema, "job_heartbeats"),
+        "runs": sql.Identifier(schema, "job_runs"),
+        "migrations": sql.Identifier(schema, "maint_migrations"),
+    }
+    ((now, made_at),) = session.read_composed(_CLOCK.format(**names))
+    beats = [_beat(row) for row in session.read_composed(_BEATS.format(**names))]
+    return Watch(in_utc(now), in_utc(made_at), {beat.name: beat for beat in beats})
+
+
+def in_utc(when: datetime) -> datetime:
+    """`when` in UTC: psycopg answers in the zone of the role or the server."""
+    return when.astimezone(UTC)
+
+
+def _beat(row: tuple[Any, ...]) -> Heartbeat:
+    name, heartbeat, runner, success, failures, error, error_at, *rest = _times_in_utc(row)
+    paused_at, paused_by, why, live, since, expires, lost, starts, outcome, run, started = rest
+    return Heartbeat(
+        name=name,
+        last_heartbeat=heartbeat,
+        runner_id=runner,
+        last_success_at=success,
+        consecutive_failures=failures,
+        last_error=error,
+        last_error_at=error_at,
+        paused=Paused(since=paused_at, by=paused_by, why=why) if paused_at else None,
+        running=Started(run_id=live, since=since, lease_expires_at=expires) if live else None,
+        lost=tuple(
+            Started(run_id=run_id, since=in_utc(start))
+            for run_id, start in zip(lost, starts, strict=True)
+        ),
+        outcome=outcome,
+        run_id=run,
+        started_at=started,
+    )
+
+
+def _times_in_utc(row: tuple[Any, ...]) -> list[Any]:
+    return [in_utc(value) if isinstance(value, datetime) else value for value in row]

@@ -1,0 +1,105 @@
+"""The ledger read back: past runs, and one of them by its id."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import sql
+
+from maintcli.errors import Outcome, Usage
+from maintcli.runtime.session import Row, Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """A row of the ledger. A run that goes on is `running`, and `lost` once its lease has ended."""
+
+    run_id: str
+    job: str
+    outcome: str
+    exit_code: int | None
+    message: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    origin: str
+    scheduled_for: datetime | None
+    host: str
+    runner_id: str
+    version: str
+    config_hash: str
+    parameters: Mapping[str, Any]
+    batches: int
+    deleted_count: int
+    updated_count: int
+    counts: Mapping[str, Any]
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How long it took; None for one that goes on or was lost: nobody saw its end."""
+        if self.finished_at is None or self.outcome == Outcome.LOST:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds() * 1000)
+
+
+_RUNS = """
+SELECT * FROM (
+    SELECT r.run_id::text, r.job,
+           CASE WHEN r.outcome = 'running' AND NOT EXISTS (
+                    SELECT FROM {heartbeats} h WHERE h.lease_run_id = r.run_id
+                    AND h.lease_expires_at > clock_timestamp())
+                THEN 'lost' ELSE r.outcome END AS outcome,
+           r.exit_code, r.message, r.started_at, r.finished_at, r.origin, r.scheduled_for, r.host,
+           r.runner_id, r.version, r.config_hash, r.parameters, r.batches, r.deleted_count,
+           r.updated_count, r.counts
+    FROM {runs} r
+"""
+_HISTORY = sql.SQL(
+    _RUNS
+    + """    WHERE %(job)s::text IS NULL OR r.job = %(job)s
+) run WHERE %(outcomes)s::text[] IS NULL OR outcome = ANY(%(outcomes)s)
+ORDER BY started_at DESC, run_id DESC LIMIT %(limit)s
+"""
+)
+_FOUND = sql.SQL(
+    _RUNS + "    WHERE r.run_id BETWEEN %(first)s::uuid AND %(last)s::uuid\n) run LIMIT 3"
+)
+_DIGITS = 32
+_FAILURES = [outcome.value for outcome in Outcome if outcome.is_failure]
+
+
+def history(
+    session: Session, schema: str, *, job: str | None = None, limit: int = 20, failed: bool = False
+) -> list[PastRun]:
+    """The newest `limit` runs, of one job or of all, newest first; `failed`: only failures."""
+    values = {"job": job, "limit": limit, "outcomes": _FAILURES if failed else None}
+    rows = session.read_composed(_HISTORY.format(**_names(schema)), values)
+    return [_run(row) for row in rows]
+
+
+def find(session: Session, schema: str, prefix: str) -> PastRun:
+    """The one run whose id begins with `prefix`. Raises Usage where that is none, or several."""
+    digits = prefix.replace("-", "").lower()
+    if not digits or len(digits) > _DIGITS or digits.strip("0123456789abcdef"):
+        raise Usage(reason=f"{prefix!r} is no run id; maint history lists them.")
+    values = {"first": digits.ljust(_DIGITS, "0"), "last": digits.ljust(_DIGITS, "f")}
+    rows = session.read_composed(_FOUND.format(**_names(schema)), values)
+    if not rows:
+        raise Usage(reason=f"There is no run {prefix}; maint history lists them.")
+    if len(rows) > 1:
+        ids = ", ".join(row[0] for row in rows)
+        raise Usage(reason=f"Several runs begin with {prefix}, such as {ids}; give more of the id.")
+    return _run(rows[0])
+
+
+def _run(row: Row) -> PastRun:
+    fields = PastRun.__slots__
+    values: list[Any] = [v.astimezone(UTC) if isinstance(v, datetime) else v for v in row]
+    return PastRun(**dict(zip(fields, values, strict=True)))
+
+
+def _names(schema: str) -> dict[str, sql.Composable]:
+    return {
+        "heartbeats": sql.Identifier(schema, "job_heartbeats"),
+        "runs": sql.Identifier(schema, "job_runs"),
+    }

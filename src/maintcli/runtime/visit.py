@@ -1,0 +1,48 @@
+"""A short visit to a database by an operator command: no lease, no retries, bounded waits."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg
+
+from maintcli.config.database import DatabaseConfig
+from maintcli.db import connect, sqlstate, toolkit
+from maintcli.errors import NoDatabase, NothingRecorded, NoToolkitTables
+from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.session import Session
+from maintcli.runtime.stop import Stop
+
+_SECONDS = 60.0
+
+
+@contextmanager
+def connected(
+    database: DatabaseConfig, command: str, *, write: bool = False
+) -> Generator[connect.Connection]:
+    """A connection for `command`, closed at the end; a replica will do unless `write`.
+
+    What PostgreSQL complains of inside leaves as one of our errors.
+    """
+    if database.url is None:
+        raise NoDatabase(section=database.section)
+    target = connect.parameters(database.url.reveal(), database.url_origin)
+    connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
+    try:
+        yield connection
+    except psycopg.Error as error:
+        raise sqlstate.meaning(error) from None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def toolkit_tables(
+    database: DatabaseConfig, command: str, *, write: bool = False
+) -> Generator[tuple[Session, str]]:
+    """A session and the schema of the toolkit's tables; ConfigError where they are not there."""
+    with connected(database, command, write=write) as connection:
+        try:
+            schema = toolkit.require(connection, database.schema, section=database.section)
+        except NoToolkitTables as error:
+            raise NothingRecorded(**error.facts) from None
+        yield Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute")), schema
