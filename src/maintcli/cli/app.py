@@ -6,16 +6,18 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from maintcli import __version__, catalog
 from maintcli.cli import plugins
+from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
-from maintcli.errors import Bug, Code, MaintError
+from maintcli.errors import Bug, Code, Interrupted, MaintError
+
+_FOLLOWING = "maintcli.following"
 
 
-class Root(TyperGroup):
+class Root(GivenGroup):
     """`maint`: the operator commands of cli/table.py and the jobs of the catalog."""
 
     def __init__(self, **settings: Any) -> None:
@@ -31,12 +33,24 @@ class Root(TyperGroup):
         """Every name, for completion."""
         return [*self.commands, *plugins.commands()]
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Remember what follows the command's name: its --config may be what lists a plugin."""
+        ctx.meta[_FOLLOWING] = args[1:]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The promise of a command, or None; plugins are asked only where no built-in has the name."""
+        """The promise of a command, or None; plugins are asked where no built-in has the name."""
         if cmd_name in self.commands:
             return self.commands[cmd_name]
-        found = plugins.find(cmd_name)
+        found = plugins.find(cmd_name, ctx.meta.get(_FOLLOWING, ()))
         return _job(cmd_name, found) if found else None
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C is ours to answer, before Typer makes an exit code of 1 of it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted(signal="SIGINT") from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings."""
@@ -69,14 +83,20 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    """Maintenance jobs for PostgreSQL that run once and exit with the truth."""
-    if version:
+def _version(wanted: bool) -> None:  # noqa: FBT001  Typer's way of calling back
+    if wanted:
         typer.echo(f"maint {__version__}")
         raise typer.Exit
+
+
+_VERSION = typer.Option(
+    "--version", is_eager=True, callback=_version, help="Print the version and exit."
+)
+
+
+@app.callback()
+def root(*, version: Annotated[bool, _VERSION] = False) -> None:
+    """Maintenance jobs for PostgreSQL that run once and exit with the truth."""
 
 
 def run(arguments: Sequence[str]) -> int:

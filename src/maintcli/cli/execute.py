@@ -3,51 +3,78 @@
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from maintcli.config.load import load
+from maintcli import catalog
+from maintcli.cli.place import Place
 from maintcli.config.model import Config
-from maintcli.runtime.job import Job, Order
+from maintcli.runtime.job import Hear, Job, Order
 from maintcli.runtime.log import Level, Log, open_files
 from maintcli.runtime.report import Report
 
 
 def read_config(given: Mapping[str, Any]) -> Config:
     """The configuration that --config and --env-file, or their variables, lead to."""
-    paths = {name: _path(given, name) for name in ("config", "env_file")}
-    return load(**paths, environ=os.environ, cwd=Path.cwd())
+    return place(given).read()
 
 
-def _path(given: Mapping[str, Any], name: str) -> Path | None:
-    text = given.get(name)
-    return Path(text) if text is not None else None
+def place(given: Mapping[str, Any]) -> Place:
+    """Where to look, of what was given on the command line."""
+    return Place(**{name: given.get(name) for name in ("config", "env_file", "database")})
 
 
 def run_job(job: Job, given: Mapping[str, Any]) -> Report:
     """Run `job` with what was given on the command line and show its report."""
     config = read_config(given)
-    config.check_jobs({job.name, *config.jobs})
-    log = make_log(job.name, given, config)
-    for warning in config.warnings:
-        log.warn(warning)
-    order = Order(
-        config=config,
-        database=config.database(given.get("database")),
-        values=config.resolve(job.name, job.settings, given),
-        log=log,
-        environ=os.environ,
-        cwd=Path.cwd(),
-        observers=observers(),
-    )
+    # Before there is a log: what is wrong with the command line or the files is one sentence.
+    order = make_order(job, config, given, make_log(job.name, given))
     from maintcli.runtime.harness import run
 
-    report = run(job, order)
+    with closing(order.log), progress(job, given) as hear:
+        for warning in (*config.warnings, *order.database.warnings):
+            order.log.warn(warning)
+        report = run(job, replace(order, progress=hear))
     show(report, given)
     return report
 
 
-def make_log(name: str, given: Mapping[str, Any], config: Config) -> Log:
+def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]:
+    """A listener to progress: a bar on a terminal, nobody elsewhere."""
+    if given.get("quiet") or not sys.stderr.isatty():
+        return nullcontext(lambda _rows, _share: None)
+    from maintcli.present.progress import shown
+
+    return shown(job.name)
+
+
+def make_order(job: Job, config: Config, given: Mapping[str, Any], log: Log) -> Order:
+    """The order to run `job`; `given` holds its flags by name. Raises Usage or ConfigError."""
+    check_names(config)
+    values = config.resolve(job.name, job.settings, given)
+    return Order(
+        config=config,
+        database=place(given).target(config),
+        values=values,
+        log=log,
+        environ=os.environ,
+        observers=observers(),
+    )
+
+
+def check_names(config: Config) -> None:
+    """Refuse sections of jobs that do not exist, and of tables that no job asks for."""
+    if config.jobs:
+        config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
+    if config.tables and not config.plugins:  # a plugin may sweep tables of any name
+        from maintcli.db.example import TABLES
+
+        config.check_tables(TABLES)
+
+
+def make_log(name: str, given: Mapping[str, Any]) -> Log:
     """The log of a command: as loud as -q and -v say."""
     threshold = (
         Level.ERROR if given.get("quiet") else Level.DEBUG if given.get("verbose") else Level.INFO
@@ -72,12 +99,13 @@ def observers() -> list[Any]:
 
 def show(report: Report, given: Mapping[str, Any]) -> None:
     """Print the report to standard output, as --json, --quiet or neither wants it."""
+    from maintcli.present.out import put
+
     if given.get("json"):
         from maintcli.present.json import as_json
 
-        sys.stdout.write(as_json(report.as_dict()))
+        put(as_json(report.as_dict()))
     elif not (given.get("quiet") and report.success):
         from maintcli.present.text import summary
 
-        sys.stdout.write(summary(report))
-    sys.stdout.flush()
+        put(summary(report))

@@ -1,7 +1,7 @@
 """The command of one job."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import typer
 
@@ -9,16 +9,26 @@ from maintcli import catalog
 from maintcli.api import Job
 from maintcli.cli.execute import run_job
 from maintcli.cli.params import command
-from maintcli.errors import Bug
+from maintcli.db.sqlstate import one_line
+from maintcli.errors import BrokenPlugin
 
 
 def load_job(name: str, entry: catalog.Entry) -> Job:
-    """Import the job that `entry` points at."""
-    found = catalog.load(entry)
+    """Import the job that `entry` points at. Raises BrokenPlugin for one of another package."""
+    if entry.group != catalog.PLUGIN_GROUP:
+        return cast("Job", catalog.load(entry))
+    try:
+        return _checked(name, catalog.load(entry))
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when imported
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise BrokenPlugin(job=name, target=entry.target, reason=reason) from error
+
+
+def _checked(name: str, found: object) -> Job:
     if not isinstance(found, Job):
-        raise Bug(
-            reason=f"{entry.target} is no job; it must be a function decorated with maintcli.api.job"
-        )
+        raise TypeError("it must be a function decorated with maintcli.api.job")
+    if found.name != name:
+        raise ValueError(f"its job is called {found.name}; the entry point must be, too")
     return found
 
 

@@ -1,39 +1,52 @@
 """Jobs of other packages: trusted when the configuration lists their distribution."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from maintcli import catalog
 from maintcli.catalog import Entry
-from maintcli.errors import ConfigError
+from maintcli.cli.table import COMMANDS
+from maintcli.errors import ConfigError, UntrustedPlugin
+
+_PLACES = ("config", "env_file")
 
 
 def commands() -> dict[str, Entry]:
-    """The plugin jobs whose distribution the configuration lists; for --help and list."""
-    return {name: entry for name, (_, entry, listed) in _installed().items() if listed}
+    """The plugin jobs whose distribution the configuration lists; for --help and completion.
+
+    None where the configuration cannot be read: to say so is for the command that needs it.
+    """
+    try:
+        installed = _installed()
+    except ConfigError:
+        return {}
+    return {name: entry for name, (_, entry, listed) in installed.items() if listed}
 
 
-def find(name: str) -> Entry | None:
-    """The plugin job called `name`; raises ConfigError for one that is not listed."""
-    if name not in _installed():
+def find(name: str, arguments: Sequence[str] = ()) -> Entry | None:
+    """The plugin job called `name`; `arguments` may say which configuration is to list it.
+
+    Raises UntrustedPlugin for one that is not listed.
+    """
+    if not any(name == command for _, command, _ in catalog.plugins()):
         return None
-    distribution, entry, listed = _installed()[name]
+    distribution, entry, listed = _installed(*(_given(arguments, place) for place in _PLACES))[name]
     if not listed:
-        raise ConfigError(
-            reason=f"{name} comes from the package {distribution}, which the configuration does not trust."
-            f' Add it to maint.toml: plugins = ["{distribution}"]'
-        )
+        raise UntrustedPlugin(job=name, package=distribution)
     return entry
 
 
 @cache
-def _installed() -> dict[str, tuple[str, Entry, bool]]:
+def _installed(
+    config: str | None = None, env_file: str | None = None
+) -> dict[str, tuple[str, Entry, bool]]:
     """By command: its distribution, its entry, and whether the distribution is listed."""
-    points = list(catalog.plugins())
+    points = [point for point in catalog.plugins() if point[1] not in COMMANDS]
     if not points:
         return {}
     from maintcli.cli.execute import read_config
 
-    listed = read_config({}).plugins
+    listed = read_config({"config": config, "env_file": env_file}).plugins
     return {
         name: (
             distribution,
@@ -42,3 +55,14 @@ def _installed() -> dict[str, tuple[str, Entry, bool]]:
         )
         for distribution, name, target in points
     }
+
+
+def _given(arguments: Sequence[str], place: str) -> str | None:
+    """What an option of the command will be, before the command that reads it is known."""
+    flag = f"--{place.replace('_', '-')}"
+    found = None
+    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+        name, equals, value = word.partition("=")
+        if name == flag:
+            found = value if equals else following
+    return found

@@ -4,4 +4,46 @@ from maintcli.catalog import Entry
 
 GROUPS = ("Watching", "Operating", "Setting up")
 
-COMMANDS: dict[str, Entry] = {}
+
+def _command(name: str, summary: str, group: str, *, attribute: str | None = None) -> Entry:
+    return Entry(f"maintcli.cli.commands.{name}:{attribute or name}", summary, group)
+
+
+COMMANDS: dict[str, Entry] = {
+    "list": _command(
+        "list",
+        "List every job: its schedule, when it is next due, how it last ended.",
+        "Watching",
+        attribute="list_",
+    ),
+    "status": _command(
+        "status",
+        "Show how each job is doing: heartbeat, success, failures, lateness.",
+        "Watching",
+    ),
+    "history": _command("history", "Show past runs, the newest first.", "Watching"),
+    "show": _command("show", "Show all that the ledger holds of one run.", "Watching"),
+    "readyz": _command(
+        "readyz", "Check that jobs are being run; exit with 1 when they are not.", "Watching"
+    ),
+    "run": _command(
+        "run", "Run several jobs one after the other, and go on after a failure.", "Operating"
+    ),
+    "pause": _command(
+        "pause", "Keep a job from running, on every runner, until it is resumed.", "Operating"
+    ),
+    "resume": _command(
+        "resume", "Let a paused job run again; harmless where it is not paused.", "Operating"
+    ),
+    "demo": _command(
+        "demo", "Take a tour on a PostgreSQL of its own, without configuration.", "Setting up"
+    ),
+    "db": _command("db", "Make and check the toolkit's own tables.", "Setting up"),
+    "config": _command("config", "Write a configuration, or show the one in force.", "Setting up"),
+    "secret": _command("secret", "Print a new secret: 32 random bytes in hex.", "Setting up"),
+    "plugins": _command(
+        "plugins",
+        "List the jobs of installed packages, and whether they may run.",
+        "Setting up",
+    ),
+}

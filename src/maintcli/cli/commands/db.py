@@ -1,0 +1,104 @@
+"""maint db: the toolkit's own tables, and the example."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from maintcli.cli.operator import Json, group, operator
+from maintcli.cli.place import Place
+from maintcli.db import check as checking
+from maintcli.db import example as examples
+from maintcli.db import toolkit
+from maintcli.errors import MaintError, Usage
+from maintcli.present.show import show
+from maintcli.present.table import Table
+from maintcli.runtime.visit import connected, toolkit_tables
+
+_SESSIONS = typer.Option("--sessions", metavar="N", help="How many sessions to make up.")
+_SEED = typer.Option("--seed", metavar="X", help="From -1 to 1; the same seed makes the same rows.")
+
+
+@operator("migrate")
+def migrate(place: Place, *, json: Json = False) -> None:
+    """Make the toolkit's tables, or bring them up to date; safe to repeat."""
+    config = place.read_aloud()
+    database = place.target(config)
+    with connected(database, "db migrate", write=True) as connection:
+        applied = toolkit.migrate(connection, database.schema, section=database.section)
+        schema = toolkit.look(connection, database.schema).schema
+    show(
+        {"schema": schema, "version": toolkit.VERSION, "applied": applied},
+        lambda: (
+            [f"applied {name}" for name in applied]
+            + [f"The toolkit's tables in schema {schema} are at version {toolkit.VERSION}."]
+        ),
+        json=json,
+    )
+
+
+@operator("check")
+def check(place: Place, *, json: Json = False) -> None:
+    """Check that the toolkit's tables are there, ours, current, and open to this role."""
+    config = place.read_aloud()
+    database = place.target(config)
+    try:
+        with toolkit_tables(database, "db check") as (session, schema):
+            tables = checking.check(session.connection, schema)
+    except MaintError as error:
+        _show_check(None, [], error, json=json)
+        raise
+    lacking = checking.missing(schema, tables)
+    _show_check(schema, tables, lacking, json=json)
+    if lacking:
+        raise lacking
+
+
+def _show_check(
+    schema: str | None,
+    tables: list[checking.TableCheck],
+    error: MaintError | None,
+    *,
+    json: bool,
+) -> None:
+    data = {
+        "ok": error is None,
+        "schema": schema,
+        "version": toolkit.VERSION if schema else None,
+        "tables": [asdict(table) | {"ok": table.ok} for table in tables],
+        "message": str(error) if error else "",
+    }
+    rows = [(t.table, ", ".join(t.needed), ", ".join(t.missing) or "nothing") for t in tables]
+    table = Table(("table", "needed", "missing"), rows)
+    good = f"The toolkit's tables in schema {schema} are at version {toolkit.VERSION}, as needed."
+    show(data, lambda: ([table] if rows else []) + ([] if error else [good]), json=json)
+
+
+@operator("example")
+def example(
+    place: Place,
+    *,
+    sessions: Annotated[int, _SESSIONS] = 2_000,
+    seed: Annotated[float, _SEED] = 0.42,
+    json: Json = False,
+) -> None:
+    """Make the reference tables with sample rows, something for every job to do.
+
+    Refused where a table of such a name exists already.
+    """
+    if sessions < 0:
+        raise Usage(reason=f"--sessions: {sessions} is too small; it must be at least 0.")
+    if not -1 <= seed <= 1:
+        raise Usage(reason=f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
+    config = place.read_aloud()
+    with connected(place.target(config), "db example", write=True) as connection:
+        examples.create(connection, sessions=sessions, seed=seed)
+    tables = list(examples.TABLES)
+    show(
+        {"tables": tables, "sessions": sessions, "seed": seed},
+        lambda: [f"Made {len(tables)} tables with sample rows: {', '.join(tables)}."],
+        json=json,
+    )
+
+
+db = group("db", "Make and check the toolkit's own tables.", migrate, check, example)

@@ -1,0 +1,44 @@
+"""maint history"""
+
+from typing import Annotated
+
+import typer
+
+from maintcli.cli.declared import known
+from maintcli.cli.operator import Json, complete_jobs, operator
+from maintcli.cli.place import Place
+from maintcli.errors import Usage
+from maintcli.present import runs as present
+from maintcli.present.show import show
+from maintcli.runtime.history import history as read
+from maintcli.runtime.visit import toolkit_tables
+
+_JOB = typer.Argument(
+    metavar="JOB", help="Only the runs of this job.", autocompletion=complete_jobs
+)
+_LIMIT = typer.Option("--limit", metavar="N", help="How many runs to show, the newest first.")
+_FAILED = typer.Option("--failed", help="Only runs that failed, were refused, lost or timed out.")
+
+
+@operator("history")
+def history(
+    place: Place,
+    *,
+    job: Annotated[str | None, _JOB] = None,
+    limit: Annotated[int, _LIMIT] = 20,
+    failed: Annotated[bool, _FAILED] = False,
+    json: Json = False,
+) -> None:
+    """Show past runs, the newest first."""
+    if limit < 1:
+        raise Usage(reason=f"--limit: {limit} is too small; it must be at least 1.")
+    config = place.read_aloud()
+    with toolkit_tables(place.target(config), "history") as (session, schema):
+        runs = read(session, schema, job=job, limit=limit, failed=failed)
+    if job is not None and not runs:
+        known(config, job)
+    show(
+        {"runs": [present.data(run) for run in runs]},
+        lambda: present.view(runs),
+        json=json,
+    )

@@ -1,0 +1,33 @@
+"""maint list"""
+
+from datetime import UTC, datetime
+
+from maintcli.cli.declared import declared
+from maintcli.cli.operator import Json, operator
+from maintcli.cli.place import Place
+from maintcli.cli.watching import look, statuses
+from maintcli.errors import MaintError
+from maintcli.present import jobs as present
+from maintcli.present.show import show
+
+
+@operator("list")
+def list_(place: Place, *, json: Json = False) -> None:
+    """List every job: its schedule, when it is next due, how it last ended.
+
+    Without a database, or without the toolkit's tables in it, pauses and outcomes are unknown.
+    """
+    config = place.read_aloud()
+    jobs = declared(config)
+    seen, problem = None, None
+    try:
+        seen = look(place.target(config), "list")
+    except MaintError as error:
+        problem = str(error)
+    now = datetime.now(UTC)
+    rows = statuses(jobs, seen, now)
+    show(
+        present.data(rows, problem),
+        lambda: present.view(rows, problem, now),
+        json=json,
+    )

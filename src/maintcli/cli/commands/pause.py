@@ -1,0 +1,37 @@
+"""maint pause"""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from maintcli.cli.declared import known
+from maintcli.cli.operator import Json, complete_jobs, operator
+from maintcli.cli.place import Place
+from maintcli.present.show import show
+from maintcli.present.status import paused
+from maintcli.runtime.pause import pause as write
+from maintcli.runtime.pause import whoami
+from maintcli.runtime.visit import toolkit_tables
+
+_JOB = typer.Argument(metavar="JOB", help="The job to pause.", autocompletion=complete_jobs)
+_WHY = typer.Option("--why", metavar="TEXT", help="The reason, for whoever reads status.")
+
+
+@operator("pause")
+def pause(
+    place: Place,
+    *,
+    job: Annotated[str, _JOB],
+    why: Annotated[str | None, _WHY] = None,
+    json: Json = False,
+) -> None:
+    """Keep a job from running, on every runner, until it is resumed.
+
+    Its runs then end as skipped, with exit code 0. One that goes on is not stopped.
+    """
+    config = place.read_aloud()
+    known(config, job)
+    with toolkit_tables(place.target(config), "pause", write=True) as (session, schema):
+        found = write(session, schema, job, by=whoami(), why=why)
+    show({"job": job, "paused": asdict(found)}, lambda: [f"{job} is {paused(found)}."], json=json)

@@ -1,0 +1,36 @@
+"""maint plugins"""
+
+from maintcli import catalog
+from maintcli.cli.operator import Json, operator
+from maintcli.cli.place import Place
+from maintcli.present.show import show
+from maintcli.present.table import Table
+
+
+@operator("plugins")
+def plugins(place: Place, *, json: Json = False) -> None:
+    """List the jobs of installed packages, and whether they may run."""
+    config = place.read_aloud()
+    found = [
+        {
+            "job": name,
+            "package": distribution,
+            "target": target,
+            "listed": catalog.is_listed(distribution, config.plugins),
+        }
+        for distribution, name, target in sorted(catalog.plugins())
+    ]
+    rows = [
+        (str(p["job"]), str(p["package"]), "yes" if p["listed"] else "no", str(p["target"]))
+        for p in found
+    ]
+    table = Table(
+        ("job", "package", "listed", "target"), rows, "No package with jobs is installed."
+    )
+    unlisted = sorted({str(p["package"]) for p in found if not p["listed"]})
+    advice = [f"To trust a package, add it to maint.toml: plugins = {_toml(unlisted)}"]
+    show({"plugins": found}, lambda: [table, *(advice if unlisted else [])], json=json)
+
+
+def _toml(names: list[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"

@@ -1,0 +1,58 @@
+"""maint run"""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from maintcli.cli.declared import declared, entries, known
+from maintcli.cli.execute import show as show_report
+from maintcli.cli.operator import complete_jobs, operator
+from maintcli.cli.place import Loudness, Place
+from maintcli.cli.several import run_several
+from maintcli.errors import BrokenPlugin, Usage, gravest
+from maintcli.present.json import as_json
+from maintcli.present.out import put
+from maintcli.runtime.report import Report
+
+_JOBS = typer.Argument(metavar="JOB", help="The jobs, in this order.", autocompletion=complete_jobs)
+_ALL = typer.Option("--all", help="Every job that is enabled and has a schedule.")
+_DRY = typer.Option("--dry-run", "-n", help="Show what the runs would do, and change nothing.")
+_JSON = typer.Option("--json", help="Print one JSON object for all runs instead of text.")
+
+
+@operator("run")
+def run(
+    place: Place,
+    loudness: Loudness,
+    *,
+    jobs: Annotated[list[str] | None, _JOBS] = None,
+    every: Annotated[bool, _ALL] = False,
+    dry_run: Annotated[bool, _DRY] = False,
+    json: Annotated[bool, _JSON] = False,
+) -> int:
+    """Run several jobs one after the other, and go on after a failure.
+
+    Their options come from the configuration. The exit code is the gravest of theirs; a signal
+    stops the run that goes on, and the rest is not started.
+    """
+    if every == bool(jobs):
+        raise Usage(reason="Name the jobs to run, or give --all; not both.")
+    config = place.read_aloud()
+    found = declared(config)
+    names = [known(config, name) for name in jobs or ()]
+    wanted = names or [name for name, one in found.items() if one.schedule.is_on]
+    broken = [name for name in names or entries(config) if name not in found]
+    given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None}
+    reports: list[Report] = []
+
+    def tell(report: Report) -> None:
+        reports.append(report)
+        if not json:
+            show_report(report, given)
+
+    code = run_several([found[n].job for n in wanted if n in found], config, given, tell)
+    code = gravest([code, *(BrokenPlugin.code for _ in broken)])
+    if json:
+        put(as_json({"exit_code": int(code), "runs": [report.as_dict() for report in reports]}))
+    return code

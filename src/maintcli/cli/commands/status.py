@@ -1,0 +1,28 @@
+"""maint status"""
+
+from maintcli.cli.declared import declared
+from maintcli.cli.operator import Json, operator
+from maintcli.cli.place import Place
+from maintcli.cli.watching import look, statuses
+from maintcli.present import status as present
+from maintcli.present.show import show
+from maintcli.runtime.ledger import JOBS_RUNNER
+
+
+@operator("status")
+def status(place: Place, *, json: Json = False) -> None:
+    """Show how each job is doing: heartbeat, success, failures, lateness.
+
+    It looks and writes nothing: a run whose lease has ended is shown as lost, and the job's next
+    run records it. The exit code is 0 whatever it shows; maint readyz judges.
+    """
+    config = place.read_aloud()
+    jobs = declared(config)
+    seen = look(place.target(config), "status")
+    rows = statuses(jobs, seen, seen.now)
+    runner = seen.beats.get(JOBS_RUNNER)
+    show(
+        present.data(rows, runner, seen.now),
+        lambda: present.view(rows, runner, seen.now),
+        json=json,
+    )

@@ -1,0 +1,57 @@
+"""When a cron expression is due, in its own time zone."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+_FIELDS = 5
+
+
+def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
+    """The first time strictly after `after` that `expression` is due in `zone`, in UTC.
+
+    None where it is never due again. Raises ValueError with a clause for an expression that
+    cannot be read. Clock changes go as in Debian's cron.
+    """
+    return next(_times(expression, zone, after), None)
+
+
+def previous_time(expression: str, zone: str, before: datetime) -> datetime | None:
+    """The last time strictly before `before` that it was due."""
+    return next(_times(expression, zone, before, reverse=True), None)
+
+
+def period(expression: str, zone: str, now: datetime) -> float | None:
+    """Seconds between two due times around `now`: the longer of the last and the current gap.
+
+    The longer one, since after a free weekend Monday's run is not late the moment it is due.
+    """
+    latest = previous_time(expression, zone, now)
+    if latest is None:
+        return None
+    around = [previous_time(expression, zone, latest), latest, next_time(expression, zone, latest)]
+    times = [when for when in around if when is not None]
+    gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
+    return max(gaps, default=None)
+
+
+def _times(
+    expression: str, zone: str, start: datetime, *, reverse: bool = False
+) -> Iterator[datetime]:
+    if len(expression.split()) != _FIELDS:
+        raise ValueError(f"{expression!r} is no cron expression; it has five fields: */5 * * * *")
+    try:
+        found = CronSim(expression, start.astimezone(_zone(zone)), reverse=reverse)
+    except CronSimError as error:
+        raise ValueError(
+            f"{expression!r} is no cron expression: {str(error).lower()}; write e.g. */5 * * * *"
+        ) from None
+    for when in found:
+        yield when.astimezone(UTC)
+
+
+def _zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)

@@ -1,0 +1,93 @@
+"""Proof 7: a password is never seen again, whatever is done with it."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.parts.cli import Maint
+from tests.parts.inside import Inside
+
+Conn = psycopg.Connection[tuple[Any, ...]]
+CANARY = "c4n4ry-s3cr3t"
+COMMANDS = (
+    ("cleanup-sessions",),
+    ("cleanup-sessions", "-v", "--json"),
+    ("cleanup-sessions", "--dry-run", "-v"),
+    ("cleanup-sessions", "--stale-after", "0"),
+    ("cleanup-sessions", "--no-ledger", "-v"),
+    ("db", "check"),
+    ("db", "migrate"),
+    ("list",),
+    ("status", "--json"),
+    ("history", "--json"),
+    ("readyz",),
+    ("config", "show"),
+    ("config", "show", "--json"),
+    ("run", "--all", "--json"),
+)
+BROKEN = (
+    "postgresq://u:{}@h/d",
+    "postgresql://u:{}%zz@h/d",
+    "postgresql://u:{} x@h/d",
+    "postgresql://u:{}/x@h/d",
+    "postgresql://u:{}#x@h/d",
+    "postgresql://u:{}@[h/d",
+    "postgresql://u:{}@h:99999999/d",
+    "postgresql://u:{}@127.0.0.1:1/d",
+    "postgresql://u:{}@h/d?sslmod=x",
+    "host=h password={} x",
+    "host=h passwort={}",
+    "{}",
+)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_command_shows_the_password(inside: Inside, db: str, arguments: tuple[str, ...]) -> None:
+    """Through commands that work, in text, JSON and -v."""
+    url = db.replace("postgres@", f"postgres:{CANARY}@")
+    result = inside(*arguments, env={"DATABASE_URL": url})
+    assert result.code in {0, 1, 65}, result.err
+    assert CANARY not in result.out + result.err
+
+
+@pytest.mark.parametrize("url", BROKEN)
+@pytest.mark.parametrize(
+    "arguments", [("cleanup-sessions", "-v"), ("status",), ("config", "show")], ids=" ".join
+)
+def test_no_error_shows_the_password(inside: Inside, url: str, arguments: tuple[str, ...]) -> None:
+    """Through URLs that do not work, each of which some parser likes to repeat."""
+    result = inside(*arguments, env={"DATABASE_URL": url.format(CANARY)})
+    assert CANARY not in result.out + result.err
+    assert "Traceback" not in result.err
+    if arguments != ("config", "show"):
+        assert result.code in {69, 78}, result.err
+
+
+def test_the_database_never_hears_it(inside: Inside, conn: Conn, db: str) -> None:
+    """Neither ledger nor heartbeat nor log file holds it, in whatever column."""
+    url = db.replace("postgres@", f"postgres:{CANARY}@")
+    env = {"DATABASE_URL": url, "MAINT_LOG_FILE": str(inside.folder / "log")}
+    inside("cleanup-sessions", "-v", env=env)
+    inside("cleanup-sessions", "--stale-after", "0", env=env)
+    for table in ("job_runs", "job_heartbeats"):
+        text = conn.execute(f"SELECT string_agg(t::text, '') FROM {table} t").fetchone()  # type: ignore[arg-type]
+        assert text is not None
+        assert CANARY not in str(text[0])
+    assert CANARY not in (inside.folder / "log").read_text()
+
+
+def test_the_process_list_never_shows_it(maint: Maint, conn: Conn, db: str) -> None:
+    """Neither the arguments nor the server's list of sessions."""
+    conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 h')")
+    url = db.replace("postgres@", f"postgres:{CANARY}@")
+    with psycopg.connect(db) as blocker:
+        blocker.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
+        process = maint.start("cleanup-sessions", "--timeout", "4s", env={"DATABASE_URL": url})
+        line = Path(f"/proc/{process.pid}/cmdline")
+        seen = conn.execute("SELECT string_agg(a::text, '') FROM pg_stat_activity a").fetchone()
+        assert CANARY not in (line.read_text() if line.exists() else "")
+        assert CANARY not in str(seen)
+        out, err = process.communicate(timeout=30)
+    assert CANARY not in out + err

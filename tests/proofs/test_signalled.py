@@ -1,0 +1,104 @@
+"""Proof 3: a run that is told to stop by SIGTERM or SIGINT, at any instant."""
+
+import signal
+from collections.abc import Callable
+from subprocess import Popen
+
+import pytest
+
+from tests.parts.proxy import proxy
+from tests.parts.server import Server
+from tests.parts.waiting import until
+from tests.proofs.arena import Arena, Way
+from tests.proofs.chaos import Chaos, after
+
+SECONDS = 20
+"""A deadline for ends that come after one batch, or after 5 s of grace."""
+both = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+
+
+@both
+def test_a_signal_ends_a_run_at_any_instant_with_exact_counts(
+    arena: Arena, chaos: Chaos, number: signal.Signals
+) -> None:
+    """A run that had begun is recorded `interrupted` with exit code 143 or 130, nothing is left."""
+    for instant in chaos.instants(chaos.times(3, 25), arena.length()):
+        arena.restore()
+        process = arena.start()
+        after(instant)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=SECONDS)
+        arena.quiet()
+        arena.exact()
+        chaos.met[_recorded(arena, process.returncode, number, said)] += 1
+        assert arena.follow().json["warnings"] == []  # the lease was given back, nothing was lost
+        assert arena.stale() == 0
+        arena.exact()
+    assert chaos.met["in mid-run"], f"no signal fell into a run: {chaos.met}"
+
+
+def _recorded(arena: Arena, code: int, number: signal.Signals, said: str) -> str:
+    """Check what the ledger says of that run; return when the signal had come."""
+    # A shell sees 128 + n also of a process that died of the signal, outside of a run.
+    stopped = {128 + number, -number}
+    runs = arena.ledger()
+    if not runs:
+        assert code in stopped, said
+        return "before its lease"
+    (run,) = runs
+    if run.outcome == "success":
+        assert arena.stale() == 0
+        assert code in stopped | {0}, said
+        return "after its end"
+    assert (run.outcome, run.exit_code, code) == ("interrupted", 128 + number, 128 + number), said
+    return "in mid-run" if run.batches else "before its first batch"
+
+
+@both
+def test_a_signal_cancels_a_statement_that_does_not_end(
+    arena_for: Callable[[Way], Arena], number: signal.Signals
+) -> None:
+    """After the grace period the query is cancelled on the server, and the run is `interrupted`."""
+    arena = arena_for("heap")
+    arena.shut_gate()
+    process = arena.start()
+    until(arena.waiting, "the DELETE runs")
+    _stopped(arena, process, number)
+    assert arena.gone() == 0
+    arena.exact()
+
+
+def test_a_signal_ends_a_run_that_waits_for_a_locked_table(
+    arena_for: Callable[[Way], Arena],
+) -> None:
+    """The wait for a table that others hold locked ends at once, and nothing is deleted."""
+    arena = arena_for("heap")
+    process = arena.start()
+    until(arena.batches, "a batch was committed")
+    with arena.locked():
+        until(arena.blocked, "the run waits for the lock")
+        _stopped(arena, process, signal.SIGTERM)
+    arena.exact()
+
+
+def test_a_signal_ends_a_run_that_waits_for_an_absent_server(
+    arena_for: Callable[[Way], Arena], server: Server
+) -> None:
+    """It gives up at once with exit 143, and has recorded nothing."""
+    arena = arena_for("heap")
+    with proxy(server) as network:
+        network.faults.refuse = True
+        process = arena.start(dsn=network.dsn())
+        until(lambda: len(network.links) > 1, "the run tries again")
+        process.send_signal(signal.SIGTERM)
+        assert arena.end_of(process) == ("interrupted", 143)
+    assert arena.ledger() == []
+
+
+def _stopped(arena: Arena, process: Popen[str], number: signal.Signals) -> None:
+    process.send_signal(number)
+    _, said = process.communicate(timeout=SECONDS)
+    arena.quiet()
+    (run,) = arena.ledger()
+    expected = ("interrupted", 128 + number, 128 + number)
+    assert (run.outcome, run.exit_code, process.returncode) == expected, said
