@@ -183,7 +183,7 @@ class UntrustedPlugin(ConfigError):
 
 class NoDatabase(ConfigError):
     """No database is configured. Set DATABASE_URL, or url under [{section}] in maint.toml;
-    DATABASE_URL=embedded: plays on a private PostgreSQL of its own.
+    to try things out, DATABASE_URL=embedded: gives a private PostgreSQL.
     """
 
 
@@ -255,8 +255,8 @@ class ZoneUndeclared(ConfigError):
 
 
 class NotATime(ConfigError):
-    """{table}.{column} is of type {type}, which says no age. Use a timestamptz, timestamp, date
-    or an integer with [tables.{key}] epoch = "s" or "ms" in maint.toml.
+    """{table}.{column} is of type {type}, which tells no age. Use a timestamptz, a timestamp, a
+    date, or an integer with [tables.{key}] epoch = "s" or "ms" in maint.toml.
     """
 
 
@@ -270,7 +270,7 @@ class Unreachable(MaintError):
 
 
 class ConnectionLost(Unreachable):
-    """The connection to the database was lost and could not be had again: {reason}."""
+    """The connection to the database was lost and could not be made again: {reason}."""
 
 
 class ReadOnlyDatabase(Unreachable):
@@ -312,7 +312,7 @@ class StillLocked(TryAgain):
 
 
 class NoSlot(TryAgain):
-    """No slot was free for {waited}: {limit} jobs run at once already (max-concurrent-jobs)."""
+    """No slot was free for {waited}: {limit} jobs are running already (max-concurrent-jobs)."""
 
 
 class LeaseLost(TryAgain):

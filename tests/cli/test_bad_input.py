@@ -20,14 +20,20 @@ def stale(conn: Conn) -> Generator[Conn]:
         " VALUES ('a', 'k', now() - interval '1 h'), ('b', 'k', now() - interval '1 h')"
     )
     yield conn
-    found = conn.execute("SELECT count(*) FROM (SELECT to_regclass('active_sessions')) s").fetchone()
+    found = conn.execute(
+        "SELECT count(*) FROM (SELECT to_regclass('active_sessions')) s"
+    ).fetchone()
     assert found == (1,)
 
 
-def refuses(inside: Inside, code: int, *words: str, arguments: tuple[str, ...] = (), **env: str) -> None:
+def refuses(
+    inside: Inside, code: int, *words: str, arguments: tuple[str, ...] = (), **env: str
+) -> None:
     """Run cleanup-sessions: it exits with `code` and says all of `words` in one line of error."""
     result = inside("cleanup-sessions", *arguments, env=env)
-    errors = [line for line in result.err.splitlines() if " ERROR " in line or line.startswith("maint: ")]
+    errors = [
+        line for line in result.err.splitlines() if " ERROR " in line or line.startswith("maint: ")
+    ]
     assert result.code == code, result.err
     assert len(errors) == 1, result.err
     assert all(word in errors[0] for word in words), errors[0]
@@ -62,12 +68,25 @@ def test_no_database(inside: Inside) -> None:
 
 def test_a_database_that_is_not_there(inside: Inside, db: str) -> None:
     """The server's own words, without the noise around them."""
-    refuses(inside, 78, 'database "nowhere" does not exist', DATABASE_URL=db.replace("/test_", "/nowhere?x=").split("?x=")[0] + "?" + db.partition("?")[2])
+    refuses(
+        inside,
+        78,
+        'database "nowhere" does not exist',
+        DATABASE_URL=db.replace("/test_", "/nowhere?x=").split("?x=")[0]
+        + "?"
+        + db.partition("?")[2],
+    )
 
 
 def test_sqlalchemy_s_spelling_works(inside: Inside, db: str) -> None:
     """postgresql+asyncpg:// is what half of the applications have in their environment."""
-    assert inside("cleanup-sessions", env={"DATABASE_URL": db.replace("postgresql:", "postgresql+asyncpg:")}).code == 0
+    assert (
+        inside(
+            "cleanup-sessions",
+            env={"DATABASE_URL": db.replace("postgresql:", "postgresql+asyncpg:")},
+        ).code
+        == 0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +113,28 @@ def test_a_replica(inside: Inside) -> None:
     """A read-only database is refused before anything else; a dry run may use it."""
     with own_server() as primary, standby_of(primary) as replica:
         with primary.connect() as connection:
-            connection.execute("CREATE TABLE active_sessions (session_id text, access_key text, last_heartbeat timestamptz)")
+            connection.execute(
+                "CREATE TABLE active_sessions (session_id text, access_key text, last_heartbeat timestamptz)"
+            )
             lsn = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
         with replica.connect() as connection:
             from tests.parts.waiting import until
 
-            until(lambda: connection.execute("SELECT pg_last_wal_replay_lsn() >= %s", lsn).fetchone() == (True,), "the replica has it")
-        refuses(inside, 69, "read-only", "primary", arguments=("--timeout", "3s"), DATABASE_URL=replica.dsn())
+            until(
+                lambda: (
+                    connection.execute("SELECT pg_last_wal_replay_lsn() >= %s", lsn).fetchone()
+                    == (True,)
+                ),
+                "the replica has it",
+            )
+        refuses(
+            inside,
+            69,
+            "read-only",
+            "primary",
+            arguments=("--timeout", "3s"),
+            DATABASE_URL=replica.dsn(),
+        )
         assert inside("cleanup-sessions", "-n", env={"DATABASE_URL": replica.dsn()}).code == 0
 
 
@@ -117,7 +151,9 @@ def test_a_replica(inside: Inside) -> None:
         ("2099-01-01", 2, ("no duration",)),
     ],
 )
-def test_absurd_ages(inside: Inside, stale: Conn, age: str, code: int, words: tuple[str, ...]) -> None:
+def test_absurd_ages(
+    inside: Inside, stale: Conn, age: str, code: int, words: tuple[str, ...]
+) -> None:
     """A destructive setting is never guessed, and never taken when it is absurd."""
     refuses(inside, code, *words, arguments=("--stale-after", age))
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
@@ -136,10 +172,13 @@ def test_absurd_ages_from_a_variable(inside: Inside, stale: Conn, age: str, code
     [
         ('[tables.active_sessions]\nname = "nowhere"', ("There is no table nowhere",)),
         ('[tables.active_sessions]\nname = "x; DROP TABLE active_sessions"', ("no table x; DROP",)),
-        ("[tables.active_sessions]\nname = \"a'b\"", ("no table a'b",)),
+        ('[tables.active_sessions]\nname = "a\'b"', ("no table a'b",)),
         (f'[tables.active_sessions]\nname = "{"n" * 70}"', ("longer than", "63 bytes")),
         ('[tables.active_sessions]\nname = "a.b.c"', ("is no table name",)),
-        ('[tables.active_sessions.columns]\nlast_heartbeat = "seen"', ("no column seen", "it has: session_id")),
+        (
+            '[tables.active_sessions.columns]\nlast_heartbeat = "seen"',
+            ("no column seen", "it has: session_id"),
+        ),
         ('[tables.active_sessions.columns]\nlast_heartbeat = "session_id"', ("of type text",)),
         ('[jobs.cleanup-sessions]\nstale-aftr = "60s"', ("stale-after",)),
         ("[jobs.cleanup-sessions]\nstale-after = 60", ("stale-after",)),
@@ -147,7 +186,9 @@ def test_absurd_ages_from_a_variable(inside: Inside, stale: Conn, age: str, code
         ("[database", ("maint.toml",)),
     ],
 )
-def test_wrong_configuration(inside: Inside, stale: Conn, toml: str, words: tuple[str, ...]) -> None:
+def test_wrong_configuration(
+    inside: Inside, stale: Conn, toml: str, words: tuple[str, ...]
+) -> None:
     """File and key, what is wrong, and what to do."""
     (inside.folder / "maint.toml").write_text(toml)
     refuses(inside, 78, *words)
@@ -164,7 +205,9 @@ def test_a_view_is_refused(inside: Inside, stale: Conn, kind: str) -> None:
 
 def test_a_timestamp_without_zone_is_refused(inside: Inside, stale: Conn) -> None:
     """Its ages are ambiguous until somebody says the zone."""
-    stale.execute("ALTER TABLE active_sessions ALTER last_heartbeat DROP DEFAULT, ALTER last_heartbeat TYPE timestamp")
+    stale.execute(
+        "ALTER TABLE active_sessions ALTER last_heartbeat DROP DEFAULT, ALTER last_heartbeat TYPE timestamp"
+    )
     refuses(inside, 78, "without time zone", "timezone")
 
 
@@ -176,7 +219,13 @@ def test_row_level_security_is_refused(inside: Inside, stale: Conn, db: str) -> 
     )
     stale.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO limited")
     stale.execute("ALTER TABLE active_sessions ENABLE ROW LEVEL SECURITY")
-    refuses(inside, 77, "Row-level security", "BYPASSRLS", DATABASE_URL=db.replace("postgres@", "limited@"))
+    refuses(
+        inside,
+        77,
+        "Row-level security",
+        "BYPASSRLS",
+        DATABASE_URL=db.replace("postgres@", "limited@"),
+    )
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
 
 
@@ -184,7 +233,14 @@ def test_strangers_tables_are_never_touched(inside: Inside, bare_db: str) -> Non
     """A job_heartbeats that is not ours stays as it is, and the error says which setting to change."""
     with psycopg.connect(bare_db, autocommit=True) as connection:
         connection.execute("CREATE TABLE job_heartbeats (name text)")
-    refuses(inside, 78, "job_heartbeats", "was not made by maint", 'schema = "maint"', DATABASE_URL=bare_db)
+    refuses(
+        inside,
+        78,
+        "job_heartbeats",
+        "was not made by maint",
+        'schema = "maint"',
+        DATABASE_URL=bare_db,
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,7 +250,9 @@ def test_strangers_tables_are_never_touched(inside: Inside, bare_db: str) -> Non
         (("--max-rows", "1", "--yes-really", "1"), ("more than 1 rows",)),
     ],
 )
-def test_guards_refuse(inside: Inside, stale: Conn, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+def test_guards_refuse(
+    inside: Inside, stale: Conn, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
     """More than anybody can have meant: 65, with what to do, recorded in the ledger."""
     refuses(inside, 65, *words, arguments=arguments)
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
@@ -204,9 +262,13 @@ def test_guards_refuse(inside: Inside, stale: Conn, arguments: tuple[str, ...], 
 
 def test_a_share_of_the_table_is_guarded(inside: Inside, conn: Conn) -> None:
     """--max-percent looks at tables of over 1,000 rows only."""
-    conn.execute("INSERT INTO active_sessions SELECT i, 'k', now() - interval '1 h' FROM generate_series(1, 1000) i")
+    conn.execute(
+        "INSERT INTO active_sessions SELECT i, 'k', now() - interval '1 h' FROM generate_series(1, 1000) i"
+    )
     assert inside("cleanup-sessions", "-n", "--max-percent", "50").code == 0
-    conn.execute("INSERT INTO active_sessions SELECT i, 'k', now() FROM generate_series(1001, 1500) i")
+    conn.execute(
+        "INSERT INTO active_sessions SELECT i, 'k', now() FROM generate_series(1001, 1500) i"
+    )
     refuses(inside, 65, "--max-percent 50", arguments=("--max-percent", "50"))
     assert inside("cleanup-sessions", "--max-percent", "70").code == 0
 
@@ -223,7 +285,9 @@ def test_a_share_of_the_table_is_guarded(inside: Inside, conn: Conn) -> None:
         (("--yes-really", "-1"), ("--yes-really",)),
     ],
 )
-def test_wrong_usage(inside: Inside, stale: Conn, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+def test_wrong_usage(
+    inside: Inside, stale: Conn, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
     """Exit 2, naming the flag."""
     refuses(inside, 2, *words, arguments=arguments)
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from maintcli import catalog
 from maintcli.cli.job import load_job
 from maintcli.config.model import Config
+from maintcli.config.resolve import Resolver
 from maintcli.config.section import Section
 from maintcli.config.suggest import hint
 from maintcli.errors import BrokenPlugin, ConfigError, Usage
@@ -82,5 +83,11 @@ def _schedule(config: Config, name: str, job: Job) -> Schedule:
         expressions=expressions,
         zone=zone,
         enabled=job.enabled if enabled is None else enabled,
-        timeout_seconds=config.resolve(name, job.settings, {})["timeout"].value.approx_seconds,
+        timeout_seconds=_timeout(Resolver(name, section, config.cwd), job),
     )
+
+
+def _timeout(resolver: Resolver, job: Job) -> float:
+    """In seconds. Only this option is read: another one's fault is for the job's own run to say."""
+    timeout = next(option for option in job.settings if option.name == "timeout")
+    return float(resolver.one(timeout).value.approx_seconds)

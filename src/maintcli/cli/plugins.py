@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 from maintcli import catalog
 from maintcli.catalog import Entry
@@ -61,7 +62,7 @@ def _given(arguments: Sequence[str], place: str) -> str | None:
     """What an option of the command will be, before the command that reads it is known."""
     flag = f"--{place.replace('_', '-')}"
     found = None
-    for word, following in zip(arguments, [*arguments[1:], None], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         name, equals, value = word.partition("=")
         if name == flag:
             found = value if equals else following

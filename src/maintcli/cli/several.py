@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from maintcli.cli.execute import make_log, make_order
+from maintcli.cli.execute import make_log, make_order, progress
 from maintcli.config.model import Config
 from maintcli.errors import Code, Outcome, gravest
 from maintcli.runtime.harness import run
@@ -47,7 +48,8 @@ def _run(job: Job, config: Config, given: Mapping[str, Any]) -> Report:
         order = make_order(job, config, given, log)
         for warning in order.database.warnings:
             log.warn(warning)
-        return run(job, order)
+        with progress(job, given) as hear:
+            return run(job, replace(order, progress=hear))
     return report
 
 

@@ -36,7 +36,9 @@ COMMANDS: dict[str, Entry] = {
         "resume", "Let a paused job run again; harmless where it is not paused.", "Operating"
     ),
     "demo": _command(
-        "demo", "Take a tour on a PostgreSQL of its own, without configuration.", "Setting up"
+        "demo",
+        "Take a tour on a PostgreSQL of its own, in some seconds and without configuration.",
+        "Setting up",
     ),
     "db": _command("db", "Make and check the toolkit's own tables.", "Setting up"),
     "config": _command("config", "Write a configuration, or show the one in force.", "Setting up"),

@@ -26,7 +26,10 @@ class Step:
 
 STEPS = (
     Step("The toolkit's own tables: leases, heartbeats, and the ledger of all runs.", "db migrate"),
-    Step("A schema to play with; about 30,000 of its sessions are stale.", "db example --sessions 50000"),
+    Step(
+        "A schema to play with; about 30,000 of its sessions are stale.",
+        "db example --sessions 50000",
+    ),
     Step(
         "A dry run names the plan, the cutoff and the rows, and can change nothing.",
         "cleanup-sessions --dry-run",
@@ -53,7 +56,7 @@ def take(database_url: str, folder: Path, steps: Sequence[Step] = STEPS) -> None
         put(f"\n[{number}/{len(steps)}] {step.see}\n$ maint {step.command}\n")
         code = _run(shlex.split(step.command), env, folder)
         put(f"=> exit code {code}\n")
-        if code != step.code:
+        if code != int(step.code):
             expected = f"{int(step.code)} ({step.code.meaning})"
             reason = f"maint {step.command} ended with exit code {code} where {expected} was due."
             raise Fail(reason=reason)

@@ -14,7 +14,6 @@ Connection = psycopg.Connection[TupleRow]
 OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
 _CONNECT_SECONDS = 10
 _DEFAULTS: Mapping[str, Any] = {
-    "connect_timeout": _CONNECT_SECONDS,
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -33,8 +32,14 @@ def parameters(text: str, origin: str) -> dict[str, str]:
     return dict(url.parse(text, origin))
 
 
-def connect(target: Mapping[str, Any], *, application: str, read_only: bool = False) -> Connection:
-    """Open a connection in autocommit mode.
+def connect(
+    target: Mapping[str, Any],
+    *,
+    application: str,
+    read_only: bool = False,
+    seconds: float = _CONNECT_SECONDS,
+) -> Connection:
+    """Open a connection in autocommit mode, within `seconds` (libpq waits 2 at the least).
 
     Nothing is SET on the session: behind PgBouncer in transaction mode it would reach strangers.
     Raises Unreachable, ReadOnlyDatabase, NotAllowed or ConfigError; never psycopg's own errors,
@@ -42,6 +47,7 @@ def connect(target: Mapping[str, Any], *, application: str, read_only: bool = Fa
     """
     wanted: dict[str, Any] = {
         **_DEFAULTS,
+        "connect_timeout": max(2, min(_CONNECT_SECONDS, int(seconds))),
         "target_session_attrs": "any" if read_only else "read-write",
         **target,
         "application_name": application[:63],

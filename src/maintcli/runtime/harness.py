@@ -69,7 +69,8 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
         order.log.hide(password)
 
     def opener() -> connect.Connection:
-        return connect.connect(target, application=f"maint/{job.name}", read_only=order.dry_run)
+        name, seconds = f"maint/{job.name}", until.left
+        return connect.connect(target, application=name, read_only=order.dry_run, seconds=seconds)
 
     session = Session(opener, stopped, until)
     _ = session.connection

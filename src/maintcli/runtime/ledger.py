@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import psycopg
@@ -86,7 +86,10 @@ UPDATE {heartbeats} SET
     lease_run_id = NULL,
     last_heartbeat = now,
     last_success_at = CASE WHEN succeeded THEN now ELSE last_success_at END,
-    consecutive_failures = CASE WHEN succeeded THEN 0 ELSE consecutive_failures + failed::int END,
+    consecutive_failures = CASE
+        WHEN succeeded THEN 0
+        -- Said again after a lost COMMIT, an end finds the lease given back.
+        ELSE consecutive_failures + (failed AND lease_run_id IS NOT NULL)::int END,
     last_error = CASE WHEN failed THEN %(message)s WHEN NOT succeeded THEN last_error END,
     last_error_at = CASE WHEN failed THEN now WHEN NOT succeeded THEN last_error_at END
 FROM news
@@ -143,10 +146,10 @@ def _why_not(session: Session, names: Mapping[str, sql.Composable], job: str) ->
     paused_at, by, why, run_id, runner, expires = rows[0]
     if paused_at is not None:
         because = f": {why}" if why else ""
-        since = paused_at.strftime("%Y-%m-%d %H:%M UTC")
+        since = f"{paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         who = f"{by or 'somebody'}{because}"
         return Skip(reason=f"{job} is paused since {since} by {who}. Run: maint resume {job}")
-    when = f"at {expires:%H:%M:%S} UTC" if expires else "now"
+    when = f"at {expires.astimezone(UTC):%H:%M:%S} UTC" if expires else "now"
     return Held(job=job, run_id=run_id, runner=runner, expires=when)
 
 

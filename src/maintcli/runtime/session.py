@@ -127,6 +127,9 @@ class Session:
             sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
             sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
             sql.SQL("SET LOCAL TimeZone = 'UTC'"),
+            sql.SQL("SET LOCAL DateStyle = 'ISO'"),
+            # A forced plan has a cost that sends every statement of a batch to the compiler.
+            sql.SQL("SET LOCAL jit = off"),
         ]
 
     def _send(self, statements: Sequence[sql.Composable]) -> list[Row]:

@@ -1,5 +1,6 @@
 """How large the next batch is and how long to rest before it."""
 
+import math
 from dataclasses import dataclass
 
 GROWTH = 1.5
@@ -19,6 +20,7 @@ class Pace:
     share: float
     size: float
     _worst: float = 0.0
+    _learnt: bool = False
 
     def learn(self, units: float, server_ms: float, wall_ms: float) -> float:
         """Take in a batch of `units` and return the seconds to rest after it.
@@ -29,8 +31,11 @@ class Pace:
         trip_ms = max(0.0, wall_ms - server_ms)
         target = max(self.target_ms, GROWTH * trip_ms)
         cost = max(server_ms, 0.01) / max(units, 1)
-        self._worst = max(cost, self._worst * _FORGET)
-        most = _HEADROOM * max(2 * target, FLOOR_MS) / self._worst
+        # The first batch pays for the server's warming up, and a short one mostly for itself.
+        if self._learnt and server_ms >= target / 2:
+            self._worst = max(self._worst, cost)
+        most = _HEADROOM * max(2 * target, FLOOR_MS) / self._worst if self._worst else math.inf
+        self._learnt, self._worst = True, self._worst * _FORGET
         self.size = max(1.0, min(self.size * GROWTH, target / cost, most))
         return max(0.0, server_ms * (100 / self.share - 1) - trip_ms) / 1000
 

@@ -69,17 +69,22 @@ class Sweep:
     named: int = 0
     left: list[tuple[Window, int]] = field(default_factory=list[tuple[Window, int]])
     left_rows: int = 0
+    came_back: bool = False
 
     def run(self) -> Swept:
         """Sweep every part, then try once more what was locked."""
-        try:
-            for chosen in self.plans:
-                self.context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
-                self._walk(self._walker(chosen), chosen)
-            self._try_again()
-        finally:
-            self.context.counts |= {"deleted_count": self.deleted, "batches": self.batches}
+        self._sweep()
+        while self.came_back:
+            self.context.log.warn("the server lost its last batches in a crash; sweeping once more")
+            self.came_back, self.left, self.left_rows = False, [], 0
+            self._sweep()
         return self._result()
+
+    def _sweep(self) -> None:
+        for chosen in self.plans:
+            self.context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
+            self._walk(self._walker(chosen), chosen)
+        self._try_again()
 
     def _walker(self, chosen: Plan) -> HeapWalk | IndexWalk:
         part, target = chosen.part, self.target
@@ -108,7 +113,11 @@ class Sweep:
 
     def _note(self, done: Done, window: Window) -> None:
         self.batches += 1
-        self.deleted = done.total if self.context.lease else self.deleted + done.rows
+        expected = self.deleted + done.rows
+        self.deleted = done.total if self.context.lease else expected
+        self.came_back |= self.deleted < expected  # batches that were not yet on disk
+        # Known from now on, however the run ends.
+        self.context.counts |= {"deleted_count": self.deleted, "batches": self.batches}
         for row in done.shown:
             self.context.log.info("removed " + " ".join(row))
         self.named += len(done.shown)

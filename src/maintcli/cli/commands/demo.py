@@ -1,6 +1,5 @@
 """maint demo"""
 
-import os
 import shlex
 import shutil
 import sys
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 from maintcli.cli import tour
 from maintcli.cli.operator import operator
 from maintcli.db import embedded
+from maintcli.db.embedded.owner import can_enter, server_user
 from maintcli.db.embedded.place import DEFAULT_PARENT
 from maintcli.errors import MaintError
 from maintcli.present.out import put
@@ -42,8 +42,10 @@ def demo() -> None:
 
 
 def _home() -> Path:
-    """A new folder; for root one whose parents the server's user may pass."""
-    parent = None if os.geteuid() else DEFAULT_PARENT
+    """A new folder where the server's user can come to."""
+    parent, user = Path(tempfile.gettempdir()), server_user()
+    if user and not can_enter(parent, user):
+        parent = DEFAULT_PARENT
     return Path(tempfile.mkdtemp(prefix="maint-demo-", dir=parent))
 
 

@@ -1,0 +1,72 @@
+"""maint history and maint show"""
+
+import pytest
+
+from tests.parts.inside import Inside
+from tests.parts.ledger import Conn, run_was
+
+
+def test_the_newest_runs_come_first(inside: Inside, conn: Conn) -> None:
+    """As many as --limit says, of one job or of all."""
+    old = run_was(conn, "success", ago="2 h")
+    new = run_was(conn, "success", ago="1 h")
+    other = run_was(conn, "success", ago="3 h", job="other-job")
+    runs = inside("history", "--json").json["runs"]
+    assert [run["run_id"] for run in runs] == [new, old, other]
+    assert runs[0]["duration_ms"] == 100
+    assert [r["run_id"] for r in inside("history", "--limit", "1", "--json").json["runs"]] == [new]
+    assert [r["run_id"] for r in inside("history", "other-job", "--json").json["runs"]] == [other]
+
+
+def test_failed_shows_failures_alone(inside: Inside, conn: Conn) -> None:
+    """Those that count as failures, a run without an end among them."""
+    run_was(conn, "success")
+    run_was(conn, "skipped")
+    run_was(conn, "interrupted")
+    wanted = {run_was(conn, o) for o in ("failed", "refused", "timeout", "partial", "running")}
+    runs = inside("history", "--failed", "--json").json["runs"]
+    assert {run["run_id"] for run in runs} == wanted
+
+
+def test_no_runs_is_a_sentence(inside: Inside) -> None:
+    """And an unknown job is wrong usage."""
+    assert inside("history").out == "No such run is recorded.\n"
+    assert inside("history", "cleanup-sessions").code == 0
+    result = inside("history", "cleanup-sesions")
+    assert result.code == 2
+    assert "did you mean cleanup-sessions?" in result.err
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(inside: Inside, conn: Conn) -> None:
+    """With or without dashes, in any case; all that the ledger holds is shown."""
+    run_id = run_was(conn, "refused")
+    for prefix in (run_id, run_id[:13], run_id.replace("-", ""), run_id.upper()):
+        assert inside("show", prefix, "--json").json["run_id"] == run_id
+    text = inside("show", run_id[:9]).out
+    assert f"run id: {run_id}" in text
+    assert "outcome: refused" in text
+    assert "origin: cron" in text
+
+
+def test_an_ambiguous_id_names_the_runs(inside: Inside, conn: Conn) -> None:
+    """So that one can be chosen."""
+    runs = [run_was(conn, "success"), run_was(conn, "success")]
+    result = inside("show", runs[0][:2])
+    assert (result.code, result.out) == (2, "")
+    assert all(run in result.err for run in runs)
+
+
+@pytest.mark.parametrize("text", ["0123", "xyz", "'; DROP TABLE job_runs; --", "-", "%", "0" * 40])
+def test_an_unknown_run_is_one_sentence(inside: Inside, text: str) -> None:
+    """Exit code 2, and where run ids are to be found."""
+    result = inside("show", "--", text)
+    assert (result.code, result.out) == (2, "")
+    assert "maint history lists them" in result.err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "abc", "1.5", "99999999999999999999"])
+def test_a_bad_limit_is_wrong_usage(inside: Inside, limit: str) -> None:
+    """One sentence that names the option."""
+    result = inside("history", f"--limit={limit}")
+    assert (result.code, result.out) == (2, "")
+    assert "--limit: " in result.err

@@ -1,0 +1,138 @@
+"""maint run"""
+
+import signal
+
+import pytest
+
+from maintcli.errors import Code, gravest
+from tests.parts.cli import Maint
+from tests.parts.inside import Inside
+from tests.parts.ledger import Conn
+from tests.parts.waiting import until
+
+JOB = "cleanup-sessions"
+
+
+def stale(conn: Conn, rows: int = 3) -> None:
+    """That many stale sessions."""
+    conn.execute(
+        "INSERT INTO active_sessions (session_id, access_key, last_heartbeat)"
+        " SELECT n, 'k', now() - interval '1 h' FROM generate_series(1, %s) n",
+        [rows],
+    )
+
+
+def test_jobs_run_one_after_the_other(inside: Inside, conn: Conn) -> None:
+    """In the order given; one JSON object for all."""
+    stale(conn)
+    result = inside("run", JOB, JOB, "--json")
+    assert result.code == 0
+    assert result.json.keys() == {"exit_code", "runs"}
+    assert [run["deleted_count"] for run in result.json["runs"]] == [3, 0]
+    assert "run=" in result.err
+
+
+def test_all_means_enabled(inside: Inside) -> None:
+    """What is not scheduled is not run; called by name it is."""
+    assert [run["job"] for run in inside("run", "--all", "--json").json["runs"]] == [JOB]
+    (inside.folder / "maint.toml").write_text(f"[jobs.{JOB}]\nenabled = false\n")
+    assert inside("run", "--all", "--json").json == {"exit_code": 0, "runs": []}
+    assert len(inside("run", JOB, "--json").json["runs"]) == 1
+
+
+def test_a_dry_run_of_all_changes_nothing(inside: Inside, conn: Conn) -> None:
+    """And leaves no trace in the ledger."""
+    stale(conn)
+    (run,) = inside("run", "--all", "-n", "--json").json["runs"]
+    assert (run["dry_run"], run["deleted_count"]) == (True, 3)
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchall() == [(3,)]
+    assert conn.execute("SELECT count(*) FROM job_runs").fetchall() == [(0,)]
+
+
+def test_a_failure_does_not_stop_the_next(inside: Inside, conn: Conn) -> None:
+    """Every run is tried; the exit code is the gravest."""
+    stale(conn, 2)
+    result = inside("run", JOB, JOB, "--json", env={"MAINT_CLEANUP_SESSIONS_MAX_ROWS": "1"})
+    assert result.code == result.json["exit_code"] == 65
+    assert [run["outcome"] for run in result.json["runs"]] == ["refused", "refused"]
+
+
+def test_wrong_options_of_a_job_are_that_jobs_failure(inside: Inside) -> None:
+    """The sentence that names the variable is its message; the log has it too."""
+    result = inside("run", JOB, "--json", env={"MAINT_CLEANUP_SESSIONS_SHARE": "lots"})
+    assert result.code == 78
+    (run,) = result.json["runs"]
+    assert run["outcome"] == "failed"
+    assert "MAINT_CLEANUP_SESSIONS_SHARE" in run["message"]
+    assert "MAINT_CLEANUP_SESSIONS_SHARE" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Name the jobs to run, or give --all"),
+        (("--all", JOB), "not both"),
+        ((JOB, "cleanup-session"), "did you mean cleanup-sessions?"),
+        ((JOB, "--stale-after", "5s"), "--stale-after"),
+    ],
+)
+def test_wrong_usage_runs_nothing(
+    inside: Inside, conn: Conn, arguments: tuple[str, ...], words: str
+) -> None:
+    """All names are looked at before the first run; a single job's flag is not taken."""
+    result = inside("run", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err
+    assert conn.execute("SELECT count(*) FROM job_runs").fetchall() == [(0,)]
+
+
+def test_quiet_says_nothing_of_a_success(inside: Inside) -> None:
+    """So that cron sends no mail."""
+    result = inside("run", JOB, "-q")
+    assert (result.code, result.out, result.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_rest(
+    maint: Maint, conn: Conn, db: str, number: signal.Signals, code: int
+) -> None:
+    """The run that goes on is interrupted, the next is not started, and JSON still comes."""
+    stale(conn)
+    with conn.transaction():
+        conn.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
+        process = maint.start("run", JOB, JOB, "--json", env={"DATABASE_URL": db})
+        waiting = (
+            "SELECT 1 FROM pg_locks WHERE relation = 'active_sessions'::regclass AND NOT granted"
+        )
+        until(lambda: conn.execute(waiting).fetchone(), "the run waits for the table")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out.count('"interrupted"') == 1
+    assert f"stopped; not started: {JOB}" in err
+
+
+def test_ctrl_c_ends_any_command_with_130(maint: Maint, bare_db: str, conn: Conn) -> None:
+    """Here one that waits for another migration."""
+    import psycopg
+
+    with psycopg.connect(bare_db) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('maint db migrate'))")
+        process = maint.start("db", "migrate", env={"DATABASE_URL": bare_db})
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        until(lambda: conn.execute(waiting).fetchone(), "it waits")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.startswith("maint: Stopped by SIGINT")
+    assert "Traceback" not in err
+
+
+def test_every_code_has_its_gravity() -> None:
+    """Signals, then what hits every job, then what befell one, then what mends itself."""
+    assert all(gravest([code, Code.OK]) == code for code in Code)
+    assert gravest([]) == Code.OK
+    assert gravest([Code.FAILED, Code.BUG, Code.CONFIG]) == Code.BUG
+    assert gravest([Code.UNREACHABLE, Code.CONFIG]) == Code.CONFIG
+    assert gravest([Code.TRY_AGAIN, Code.PARTIAL, Code.REFUSED]) == Code.REFUSED
+    assert gravest([Code.BUG, Code.SIGTERM]) == Code.SIGTERM
