@@ -1,0 +1,40 @@
+"""The lists of strings say what the code says."""
+
+from pathlib import Path
+
+import pytest
+
+from maintcli import catalog, jobs
+from maintcli.api import Job
+from maintcli.cli import commands
+from maintcli.cli.table import COMMANDS, GROUPS
+
+
+def modules(package: object) -> set[str]:
+    """The modules of a package, by their files."""
+    (folder,) = map(Path, package.__path__)  # type: ignore[attr-defined]
+    return {path.stem for path in folder.glob("*.py")} - {"__init__"}
+
+
+def test_every_job_is_in_the_catalog() -> None:
+    """One file, one command: jobs/cleanup_sessions.py is `maint cleanup-sessions`."""
+    assert {name.replace("-", "_") for name in catalog.JOBS} == modules(jobs)
+
+
+@pytest.mark.parametrize("name", catalog.JOBS)
+def test_the_catalog_says_what_the_job_says(name: str) -> None:
+    """Name, summary and heading, so that `--help` needs no import to tell the truth."""
+    entry = catalog.JOBS[name]
+    job = catalog.load(entry)
+    assert isinstance(job, Job)
+    assert (job.name, job.summary, job.group) == (name, entry.summary, entry.group)
+    assert entry.group in catalog.JOB_GROUPS
+    module, _, function = entry.target.partition(":")
+    assert module == f"{jobs.__name__}.{function}"
+
+
+def test_every_operator_command_is_in_the_table() -> None:
+    """cli/commands/pause.py is `maint pause`, under a heading that --help has."""
+    assert set(COMMANDS) == modules(commands)
+    assert {entry.group for entry in COMMANDS.values()} == set(GROUPS)
+    assert not set(COMMANDS) & set(catalog.JOBS)
