@@ -302,7 +302,7 @@ class TryAgain(MaintError):
 
 
 class Held(TryAgain):
-    """{job} is already running (run {run_id} on {runner}); its lease ends {expires}."""
+    """already running (run {run_id} on {runner}); its lease ends {expires}."""
 
 
 class StillLocked(TryAgain):

@@ -48,7 +48,7 @@ def test_with_every_setting_in_force_all_is_as_before(tmp_path: Path) -> None:
 
 def test_what_has_no_default_is_an_example() -> None:
     """An option without default is shown and not set."""
-    assert "# max-rows = 1000   (not set)" in TEXT
+    assert "# max-rows = 1000  # not set by default" in TEXT
     assert "dry-run" not in TEXT
 
 

@@ -75,5 +75,5 @@ def test_the_real_run_needs_delete(inside: Inside, conn: Conn, reader: str) -> N
     conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 h')")
     result = inside("cleanup-sessions", env={"DATABASE_URL": reader})
     assert result.code == 77
-    assert "GRANT DELETE ON public.active_sessions TO reader" in result.err
+    assert 'GRANT DELETE ON "public"."active_sessions" TO "reader"' in result.err
     assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (1,)

@@ -28,7 +28,9 @@ def count(conn: Conn, where: str = "true", table: str = "active_sessions") -> in
     return int(str(row[0]))
 
 
-@pytest.mark.parametrize(("rows", "stale", "plan"), [(60_000, 0.6, "heap"), (60_000, 0.01, "index")])
+@pytest.mark.parametrize(
+    ("rows", "stale", "plan"), [(60_000, 0.6, "heap"), (60_000, 0.01, "index")]
+)
 def test_removes_the_stale_and_keeps_the_rest(
     inside: Inside, conn: Conn, rows: int, stale: float, plan: str
 ) -> None:
@@ -83,12 +85,14 @@ def test_many_rows_of_one_time_are_swept_along_the_index(inside: Inside, conn: C
         " interval '1 h' ELSE interval '2 h' + i * interval '1 s' END FROM generate_series(1, 9500) i"
     )
     found = inside("cleanup-sessions", "--json").json
-    assert (found["plan"], found["deleted_count"], found["remaining_count"]) == ("index", 9500, 600_000)
+    assert (found["plan"], found["deleted_count"], found["remaining_count"]) == (
+        "index",
+        9500,
+        600_000,
+    )
 
 
-def test_one_locked_row_is_left_and_the_rest_is_done(
-    inside: Inside, conn: Conn, db: str
-) -> None:
+def test_one_locked_row_is_left_and_the_rest_is_done(inside: Inside, conn: Conn, db: str) -> None:
     """A row that others hold is counted and reported; the run succeeds."""
     fill(conn, 20_000, 0.5)
     with psycopg.connect(db) as other:
@@ -99,7 +103,7 @@ def test_one_locked_row_is_left_and_the_rest_is_done(
     assert result.code == 0
     assert result.json["locked_count"] == result.json["backlog"] == 1
     assert count(conn, "last_heartbeat < now() - interval '60 s'") == 1
-    assert any("locked by others" in warning for warning in result.json["warnings"])
+    assert any("are locked by others" in warning for warning in result.json["warnings"])
 
 
 def test_a_locked_table_is_given_up_in_time(inside: Inside, conn: Conn, db: str) -> None:
@@ -120,7 +124,9 @@ def test_partitions_are_swept_one_by_one(inside: Inside, conn: Conn) -> None:
         "CREATE TABLE active_sessions (session_id text, access_key text, last_heartbeat timestamptz)"
         " PARTITION BY HASH (session_id)"
     )
-    conn.execute("CREATE TABLE p0 PARTITION OF active_sessions FOR VALUES WITH (MODULUS 2, REMAINDER 0)")
+    conn.execute(
+        "CREATE TABLE p0 PARTITION OF active_sessions FOR VALUES WITH (MODULUS 2, REMAINDER 0)"
+    )
     conn.execute(
         "CREATE TABLE p1 PARTITION OF active_sessions FOR VALUES WITH (MODULUS 2, REMAINDER 1)"
         " PARTITION BY LIST (access_key)"
@@ -142,8 +148,12 @@ def test_inheriting_tables_are_swept_too(inside: Inside, conn: Conn) -> None:
 def test_a_table_without_a_key_is_swept(inside: Inside, conn: Conn) -> None:
     """No primary key, no index, no NOT NULL: nothing of that is needed."""
     conn.execute("DROP TABLE active_sessions")
-    conn.execute("CREATE TABLE active_sessions (session_id text, access_key text, last_heartbeat timestamptz)")
-    conn.execute("INSERT INTO active_sessions SELECT 'same', 'same', now() - interval '1 h' FROM generate_series(1, 3)")
+    conn.execute(
+        "CREATE TABLE active_sessions (session_id text, access_key text, last_heartbeat timestamptz)"
+    )
+    conn.execute(
+        "INSERT INTO active_sessions SELECT 'same', 'same', now() - interval '1 h' FROM generate_series(1, 3)"
+    )
     assert inside("cleanup-sessions", "--json").json["deleted_count"] == 3
 
 
@@ -160,10 +170,14 @@ def test_time_columns_of_other_types(
     inside: Inside, conn: Conn, kind: str, setting: str, age: str, value: Callable[[str], str]
 ) -> None:
     """timestamp with a declared zone, epoch seconds and milliseconds, and dates say ages too."""
-    conn.execute(f"ALTER TABLE active_sessions ALTER last_heartbeat DROP DEFAULT,"
-                 f" ALTER last_heartbeat TYPE {kind} USING NULL")  # type: ignore[arg-type]
+    conn.execute(
+        f"ALTER TABLE active_sessions ALTER last_heartbeat DROP DEFAULT,"
+        f" ALTER last_heartbeat TYPE {kind} USING NULL"
+    )  # type: ignore[arg-type]
     for name, when in (("old", f"now() - interval '{age}'"), ("new", "now()")):
-        conn.execute(f"INSERT INTO active_sessions (session_id, access_key, last_heartbeat) VALUES ('{name}', 'k', {value(when)})")  # type: ignore[arg-type]
+        conn.execute(
+            f"INSERT INTO active_sessions (session_id, access_key, last_heartbeat) VALUES ('{name}', 'k', {value(when)})"
+        )  # type: ignore[arg-type]
     (inside.folder / "maint.toml").write_text(f"[tables.active_sessions]\n{setting}\n")
     result = inside("cleanup-sessions", "--json")
     assert result.json.get("deleted_count") == 1, result.err
@@ -173,8 +187,12 @@ def test_time_columns_of_other_types(
 def test_names_are_mapped_and_odd_ones_quoted(inside: Inside, conn: Conn) -> None:
     """A table and columns of any name PostgreSQL can hold, named in maint.toml."""
     conn.execute('CREATE SCHEMA "My App"')
-    conn.execute('CREATE TABLE "My App"."ses;sions ""x""" ("the id" text, "key$maint$" text, "seen at" timestamptz)')
-    conn.execute("INSERT INTO \"My App\".\"ses;sions \"\"x\"\"\" VALUES ('a', 'b', now() - interval '1 h')")
+    conn.execute(
+        'CREATE TABLE "My App"."ses;sions ""x""" ("the id" text, "key$maint$" text, "seen at" timestamptz)'
+    )
+    conn.execute(
+        'INSERT INTO "My App"."ses;sions ""x""" VALUES (\'a\', \'b\', now() - interval \'1 h\')'
+    )
     lines = [
         "[tables.active_sessions]",
         'name = \'"My App"."ses;sions ""x"""\'',

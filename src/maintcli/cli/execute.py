@@ -11,6 +11,7 @@ from typing import Any
 from maintcli import catalog
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
+from maintcli.errors import ConfigError
 from maintcli.runtime.job import Hear, Job, Order
 from maintcli.runtime.log import Level, Log, open_files
 from maintcli.runtime.report import Report
@@ -79,8 +80,14 @@ def make_log(name: str, given: Mapping[str, Any]) -> Log:
     threshold = (
         Level.ERROR if given.get("quiet") else Level.DEBUG if given.get("verbose") else Level.INFO
     )
-    path = given.get("log_file") or os.environ.get("MAINT_LOG_FILE")
-    return Log(name, threshold, open_files(Path(path) if path else None, Path.cwd()))
+    variable = os.environ.get("MAINT_LOG_FILE")
+    path, origin = given.get("log_file"), "--log-file"
+    if path is None and variable is not None:
+        path, origin = variable, "environment MAINT_LOG_FILE"
+    if path is not None and not path.strip():
+        raise ConfigError(reason=f"{origin} is blank; give it a path, or leave it out.")
+    files = open_files(Path(path) if path else None, Path.cwd(), origin=origin)
+    return Log(name, threshold, files)
 
 
 def observers() -> list[Any]:

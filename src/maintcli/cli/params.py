@@ -76,7 +76,7 @@ def _shared() -> list[inspect.Parameter]:
 def loudness() -> list[inspect.Parameter]:
     """What is logged, and where to."""
     return [
-        _given("quiet", bool, "--quiet", "-q", help="Print nothing on success."),
+        _given("quiet", bool, "--quiet", "-q", help="Print nothing on success, not even warnings."),
         _given("verbose", bool, "--verbose", "-v", help="Log what is looked at and decided, too."),
         _given(
             "log_file",

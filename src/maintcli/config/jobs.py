@@ -6,7 +6,7 @@ from typing import Final
 from maintcli.config.section import Section
 from maintcli.config.zone import check_zone
 
-RESERVED: Final = ("enabled", "every", "options", "schedule", "timeout", "timezone")
+RESERVED: Final = ("enabled", "schedule", "timeout", "timezone")
 
 
 def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:

@@ -31,15 +31,15 @@ _SECTIONS: Final = """
 # The schema of the toolkit's own tables; without it, the first of the search path.
 # schema = "maint"
 
-# More databases, chosen with --database NAME or --database all.
+# More databases, chosen with --database NAME.
 # [databases.reporting]
 # url = "env:REPORTING_URL"
 
 # What your tables and columns are called, where they differ from the reference schema.
 # [tables.active_sessions]
 # name = "auth.sessions"
-# timezone = "UTC"   (of a timestamp column without time zone)
-# epoch = "s"        (of an integer column: "s" or "ms")
+# timezone = "UTC"  # of a timestamp column without time zone
+# epoch = "s"  # of an integer column: "s" or "ms"
 # [tables.active_sessions.columns]
 # last_heartbeat = "seen_at"
 """
@@ -67,7 +67,7 @@ def _option(option: Option) -> Iterator[str]:
     notes = " ".join(part for part in (option.help, _limits(option)) if part)
     yield from (f"# {line}" for line in textwrap.wrap(notes, 96))
     if option.default is None:
-        yield f"# {option.key} = {_value(option)}   (not set)"
+        yield f"# {option.key} = {_value(option)}  # not set by default"
     else:
         yield f"#{option.key} = {_value(option)}"
 

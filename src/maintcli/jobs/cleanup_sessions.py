@@ -23,5 +23,5 @@ def cleanup_sessions(
         older_than=stale_after,
         show=("access_key", "session_id"),
     )
-    run.info(f"active sessions remaining: {swept.remaining}")
+    run.info(f"active sessions {'to remain' if run.dry_run else 'remaining'}: {swept.remaining}")
     return swept

@@ -53,7 +53,7 @@ def view(jobs: Sequence[JobStatus], problem: str | None, now: datetime) -> Itera
 def _state(job: JobStatus, *, known: bool) -> str:
     if job.beat and job.beat.paused:
         return "paused"
-    return ("enabled" if job.enabled else "disabled") + ("" if known else "?")
+    return ("enabled" if job.enabled else "disabled") + ("" if known else ", unless paused")
 
 
 def _last(job: JobStatus, now: datetime) -> str:

@@ -76,14 +76,14 @@ class Log:
                 continue
 
 
-def open_files(log_file: Path | None, cwd: Path) -> list[TextIO]:
+def open_files(log_file: Path | None, cwd: Path, *, origin: str = "--log-file") -> list[TextIO]:
     """The files that log lines go to: --log-file, and logs/maint.log where logs/ exists."""
     files: list[TextIO] = []
     if log_file is not None:
         try:
             files.append(log_file.open("a", encoding="utf-8"))
         except OSError as error:
-            reason = f"--log-file {log_file} cannot be written: {error.strerror}."
+            reason = f"{origin} {log_file} cannot be written: {error.strerror}."
             raise ConfigError(reason=reason) from None
     if (cwd / "logs").is_dir() and os.access(cwd / "logs", os.W_OK):
         files.append((cwd / "logs" / "maint.log").open("a", encoding="utf-8"))

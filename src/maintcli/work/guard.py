@@ -29,10 +29,10 @@ def _why(
     target: Target, limit: int, most_rows: int | None, percent: float | None, really: int | None
 ) -> str:
     if really is not None and really > limit:
-        return f"more than the {really} rows of --yes-really are stale in {target.table}."
+        return f"more than the {really:,} rows of --yes-really are stale in {target.table}"
     which = "--max-rows" if most_rows == limit else f"--max-percent {percent:g}"
     return (
-        f"more than {limit} rows of {target.table} are older than"
-        f" {target.cutoff:%Y-%m-%d %H:%M:%S} UTC, which {which} does not allow. Nothing was deleted."
-        " Look with --dry-run; if it is meant, --yes-really N lets up to N rows through, once."
+        f"more than {limit:,} rows of {target.table} are older than"
+        f" {target.cutoff:%Y-%m-%d %H:%M:%S} UTC, which {which} does not allow. Nothing"
+        " was deleted. Look with --dry-run; if it is meant, --yes-really N lets up to N rows through, once."
     )

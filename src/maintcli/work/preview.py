@@ -26,8 +26,8 @@ def preview(context: Context, target: Target, plans: Sequence[Plan]) -> Swept:
     nulls, remaining = count.nulls(context, target), count.remaining(context, target)
     context.backlog = stale
     context.log.info(
-        f"would delete {stale} rows of {target.table} older than {moment(target.cutoff)},"
-        f" in about {batches} batches and {seconds:.1f} s"
+        f"would delete {stale:,} rows of {target.table} older than {moment(target.cutoff)},"
+        f" in at least {batches:,} batches and {seconds:.1f} s"
     )
     for chosen in plans:
         context.log.info(f"{chosen.part}: {chosen.way} plan, because {chosen.why}")

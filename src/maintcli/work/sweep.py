@@ -136,9 +136,9 @@ class Sweep:
     def _result(self) -> Swept:
         context, log = self.context, self.context.log
         if self.deleted > self.named > 0:
-            log.info(f"and {self.deleted - self.named} more")
+            log.info(f"and {self.deleted - self.named:,} more")
         if self.left_rows:
-            log.warn(f"{self.left_rows} stale rows are locked by others; the next run takes them")
+            log.warn(f"{self.left_rows:,} stale rows are locked by others; the next run takes them")
         context.backlog = self.left_rows
         return Swept(
             deleted_count=self.deleted,

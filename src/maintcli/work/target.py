@@ -12,7 +12,7 @@ from psycopg import sql
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
-from maintcli.db.tables import Column, Table
+from maintcli.db.tables import Column, Part, Table
 from maintcli.errors import (
     ConfigError,
     HiddenRows,
@@ -84,12 +84,17 @@ def _table(context: Context, key: str, mapped: TableMap) -> Table:
         if part.kind != "table":
             raise NotSweepable(table=str(part), kind=part.kind, key=key)
         if not part.can_select:
-            raise MissingPrivilege(role=table.role, privilege="SELECT", table=str(part))
+            raise _missing("SELECT", table, part)
         if not part.can_delete and not context.dry_run:
-            raise MissingPrivilege(role=table.role, privilege="DELETE", table=str(part))
+            raise _missing("DELETE", table, part)
     if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
         raise HiddenRows(table=str(hidden), role=table.role)
     return table
+
+
+def _missing(privilege: str, table: Table, part: Part) -> MissingPrivilege:
+    role, name = sql.Identifier(table.role).as_string(), part.quoted.as_string()
+    return MissingPrivilege(role=role, privilege=privilege, table=name)
 
 
 def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:

