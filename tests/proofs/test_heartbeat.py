@@ -28,7 +28,7 @@ def classic(
     """The loop that everybody writes: choose by a subselect, delete by its ids."""
     return sql.SQL(
         "DELETE FROM ONLY {part} WHERE session_id IN (SELECT session_id FROM ONLY {part}"
-        " WHERE {window} AND ({predicate}) LIMIT 10000);\nGET DIAGNOSTICS maint_n = ROW_COUNT;"
+        " WHERE {window} AND ({predicate}) LIMIT 10000);\nGET DIAGNOSTICS maint_k = ROW_COUNT; maint_n := maint_n + maint_k;"
     ).format(part=part, window=window, predicate=predicate)
 
 

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Report:
     with closing(order.log), progress(job, given) as hear:
         for warning in (*config.warnings, *order.database.warnings):
             order.log.warn(warning)
-        report = run(job, replace(order, progress=hear))
+        report = run(job, order._replace(progress=hear))
     show(report, given)
     return report
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +48,7 @@ def _run(job: Job, config: Config, given: Mapping[str, Any]) -> Report:
         for warning in order.database.warnings:
             log.warn(warning)
         with progress(job, given) as hear:
-            return run(job, replace(order, progress=hear))
+            return run(job, order._replace(progress=hear))
     return report
 
 

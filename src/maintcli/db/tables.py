@@ -1,7 +1,6 @@
 """A user's table as the catalog describes it: kind, columns, parts, privileges, indexes."""
 
-from dataclasses import dataclass
-from typing import Any, LiteralString, Protocol
+from typing import Any, LiteralString, NamedTuple, Protocol
 
 from psycopg import sql
 
@@ -28,8 +27,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column: its type as PostgreSQL prints it, and whether it can be NULL."""
 
     name: str
@@ -37,8 +35,7 @@ class Column:
     nullable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A relation that holds rows itself: the table, or one leaf of a partitioned one.
 
     `rows` is the planner's count at the last ANALYZE, -1 before the first.
@@ -65,8 +62,7 @@ class Part:
         return f"{self.schema}.{self.table}"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A table with the parts that hold its rows."""
 
     oid: int

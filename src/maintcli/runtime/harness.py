@@ -1,5 +1,6 @@
 """Any run, step by step, in the order that docs/how-a-run-goes.md tells."""
 
+import gc
 import socket
 import time
 from collections.abc import Callable, Generator
@@ -143,6 +144,8 @@ def _entry(job: Job, order: Order, report: Report) -> Entry:
 
 def _body(job: Job, context: Context, report: Report) -> None:
     """Do the work; the figures reach the report however it ends."""
+    gc.freeze()  # all that was imported stays; from here on what the work leaves is collected
+    gc.enable()
     values = {option.name: context.order.value(option.name) for option in job.options}
     try:
         result = job.body(context, values)

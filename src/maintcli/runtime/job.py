@@ -1,8 +1,7 @@
 """What the runtime knows of a job: its declaration, and what somebody ordered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.duration import Duration
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 Hear = Callable[[int, float | None], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(NamedTuple):
     """A job's declaration. `options` are its own, whose values `body` gets."""
 
     name: str
@@ -40,8 +38,7 @@ class Job:
         return (*self.options, *self.common)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """One order to run a job: where, with which values, and who is told.
 
     `progress` hears, after each batch, of the rows done and the share of the way (None: unknown).

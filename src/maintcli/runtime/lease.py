@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -36,8 +36,7 @@ WITH ours AS (
 SELECT count(*) FROM ours""")
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """A lease that was taken; `schema` is where the toolkit's tables are."""
 
     schema: str

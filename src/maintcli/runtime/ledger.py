@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -98,8 +97,7 @@ RETURNING 1
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the ledger keeps of a run from its first moment. `parameters` hold no secret."""
 
     job: str
@@ -113,8 +111,7 @@ class Entry:
     parameters: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """A run that has its lease: and the runs before it that never finished, (run id, start)."""
 
     lease: Lease
@@ -124,7 +121,7 @@ class Begun:
 def begin(session: Session, schema: str, entry: Entry) -> Begun:
     """Take the lease and write the ledger row. Raises Skip where paused, Held where held."""
     names = _names(schema)
-    values = {name: getattr(entry, name) for name in Entry.__slots__} | {
+    values = {name: getattr(entry, name) for name in Entry._fields} | {
         "parameters": json.dumps(dict(entry.parameters)),
         "ttl": TTL_SECONDS,
         "jobs_runner": JOBS_RUNNER,

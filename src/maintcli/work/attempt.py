@@ -56,19 +56,23 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
         return found
 
 
-def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) -> tuple[float, Done]:
-    """Send the batch that `step` makes (its argument: leave locked rows); return its size too."""
+def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) -> Done:
+    """Send the batch that `step` makes; its argument says whether to leave locked rows."""
     skip_locked, failures = False, 0
     while True:
-        size = pace.size
         try:
-            done = send(patience.context, step(skip_locked), statement_seconds=_STATEMENT_SECONDS)
+            done = send(
+                patience.context,
+                step(skip_locked),
+                budget_ms=pace.budget_ms,
+                statement_seconds=_STATEMENT_SECONDS,
+            )
         except psycopg.Error as error:
             failures += 1
             skip_locked = _react(patience, pace, error, skip_locked=skip_locked, failures=failures)
             continue
         patience.ended()
-        return size, done
+        return done
 
 
 def _react(

@@ -7,8 +7,7 @@ as much again) reaches the ledger without another round trip.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from psycopg import sql
 
@@ -16,12 +15,11 @@ from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """What a batch did. `total` is the ledger's count for the run, which survives a lost COMMIT.
 
-    `left` are stale rows that others hold locked, `end` is where an index window ended (None:
-    at the cutoff), `tied` says that the window is one value with too many rows.
+    `left` are stale rows that others hold locked, `end` is where the batch ended (None: there is
+    no more), `tied` says that the next value has too many rows to be one bite.
     """
 
     rows: int
@@ -34,26 +32,36 @@ class Done:
     wall_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """PL/pgSQL to run in a batch: declarations, statements that set maint_n, and settings."""
+class Step(NamedTuple):
+    """PL/pgSQL for a batch: the bite that is repeated, settings, and declarations.
 
-    body: sql.Composable
+    A bite adds to maint_n what it changed, says in maint_end how far it got, and sets maint_stop
+    when there is no more to do.
+    """
+
+    bite: sql.Composable
     settings: sql.Composable | None = None
     declare: sql.Composable | None = None
     counter: Literal["deleted_count", "updated_count"] = "deleted_count"
 
 
+# The server watches the clock: no guess of ours about the next rows can make a batch long.
 _FRAME = sql.SQL("""DO {quote}
 DECLARE
     maint_n bigint := 0;
+    maint_k bigint;
     maint_left bigint := 0;
     maint_end text;
+    maint_stop boolean := false;
     maint_tied boolean := false;
     maint_shown json;
     {declare}
 BEGIN
-{body}
+LOOP
+{bite}
+EXIT WHEN maint_stop OR maint_shown IS NOT NULL
+    OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
+END LOOP;
 {ledger}
 PERFORM set_config('maint.result', json_build_array(
     maint_n, maint_left, maint_end, maint_tied, maint_shown)::text, true);
@@ -71,22 +79,23 @@ _RESULT = sql.SQL("""SELECT
 _FLUSH_LATER = sql.SQL("SET LOCAL synchronous_commit = off")
 
 
-def send(context: Context, step: Step, *, statement_seconds: float) -> Done:
+def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
     """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
     lease, session = context.lease, context.session
     nothing = sql.SQL("")
     parts = {
         "declare": step.declare or nothing,
-        "body": step.body,
+        "bite": step.bite,
+        "budget": sql.Literal(budget_ms / 1000),
         "ledger": ledger.progress(lease, step.counter) if lease else nothing,
         "fence": lease.fence() if lease else nothing,
     }
     total = ledger.total(lease) if lease else sql.SQL("0::bigint")
     settings = [part for part in (step.settings, _FLUSH_LATER if lease else None) if part]
-    connection = session.connection
+    query = _quoted(_FRAME, parts, session.connection)
     began = time.perf_counter()
     ((result, server_ms, counted),) = session.write(
-        _quoted(_FRAME, parts, connection),
+        query,
         settings=sql.SQL("; ").join(settings) if settings else None,
         then=_RESULT.format(total=total),
         statement_seconds=statement_seconds,
@@ -115,16 +124,19 @@ _WHICH_UNLOCKED = sql.SQL("""ctid = ANY (ARRAY(
 )) AND ({predicate})""")
 
 _PLAIN = sql.SQL("""{delete};
-GET DIAGNOSTICS maint_n = ROW_COUNT;""")
+GET DIAGNOSTICS maint_k = ROW_COUNT;
+maint_n := maint_n + maint_k;""")
 
 _SHOWN = sql.SQL("""WITH gone AS ({delete} RETURNING json_build_array({columns}) AS maint_row)
 SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) few)
-INTO maint_n, maint_shown FROM gone;""")
+INTO maint_k, maint_shown FROM gone;
+maint_n := maint_n + maint_k;""")
 
 _FIRST_EIGHT = sql.SQL("regexp_replace({}::text, '^(.{{8}}).+$', '\\1…')")
 
 _LEFT = sql.SQL("""{body}
-SELECT count(*) INTO maint_left FROM ONLY {part} WHERE {window} AND ({predicate});""")
+SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND ({predicate});
+maint_left := maint_left + maint_k;""")
 
 
 def delete(

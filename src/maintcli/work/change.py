@@ -12,6 +12,10 @@ from maintcli.work.attempt import Patience, send_safely
 from maintcli.work.batch import Step
 from maintcli.work.pace import Pace
 
+_ONCE = sql.SQL("""{};
+GET DIAGNOSTICS maint_n = ROW_COUNT;
+maint_stop := true;""")
+
 
 def change(
     context: Context, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None
@@ -21,8 +25,7 @@ def change(
         raise Refused(reason="this job tried to write during a dry run; nothing was changed.")
     text = psycopg.ClientCursor(context.session.connection).mogrify(query, params)
     statement = sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
-    body = sql.SQL("{};\nGET DIAGNOSTICS maint_n = ROW_COUNT;").format(statement)
-    step = Step(body, counter="updated_count")
-    _, done = send_safely(Patience(context), Pace(1, 100, 1), lambda _skip: step)
+    step = Step(_ONCE.format(statement), counter="updated_count")
+    done = send_safely(Patience(context), Pace(1, 100, 1), lambda _skip: step)
     context.counts["updated_count"] = context.counts.get("updated_count", 0) + done.rows
     return done.rows

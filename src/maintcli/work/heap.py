@@ -1,7 +1,6 @@
 """The heap plan: block ranges of the table, found by TID range scans (PostgreSQL 14)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -16,16 +15,28 @@ _FORCED = sql.SQL("""SET LOCAL enable_indexscan = off;
 SET LOCAL enable_bitmapscan = off;
 SET LOCAL enable_seqscan = off""")
 
+_DECLARE = sql.SQL("maint_at bigint := {at}; maint_from tid; maint_to tid;")
 
-@dataclass(slots=True)
+_WINDOW = sql.SQL("ctid >= maint_from AND ctid < maint_to")
+
+_BITE = sql.SQL("""maint_from := format('(%s,0)', maint_at)::tid;
+maint_at := least(maint_at + {bite}, {blocks});
+maint_to := format('(%s,0)', maint_at)::tid;
+{delete}
+maint_end := maint_at::text;
+maint_stop := maint_at >= {blocks};""")
+
+
 class HeapWalk:
     """Walks the blocks that a part had at the start; what is added later is fresh."""
 
-    part: sql.Composable
-    predicate: sql.Composable
-    blocks: int
-    at: int = 0
-    first_size: float = FIRST_BLOCKS
+    first_bite = FIRST_BLOCKS
+
+    def __init__(self, part: sql.Composable, predicate: sql.Composable, blocks: int) -> None:
+        self.part = part
+        self.predicate = predicate
+        self.blocks = blocks
+        self.at = 0
 
     @property
     def finished(self) -> bool:
@@ -37,28 +48,27 @@ class HeapWalk:
         """The share of the way that is behind, from 0 to 1."""
         return self.at / self.blocks if self.blocks else 1.0
 
-    def step(self, size: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
-        """The next batch of `size` blocks."""
+    def step(self, bite: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
+        """The next batch, in bites of `bite` blocks."""
         body = delete(
             self.part,
-            self.window(size).condition,
+            _WINDOW,
             self.predicate,
             skip_locked=skip_locked,
             show=show,
             most_shown=most_shown,
         )
-        return Step(body, _FORCED)
+        bites = _BITE.format(bite=int(bite), blocks=self.blocks, delete=body)
+        return Step(bites, _FORCED, _DECLARE.format(at=self.at))
 
-    def window(self, size: float, _done: Done | None = None) -> Window:
-        """The rows that a batch of `size` looks at."""
-        end = min(self.at + int(size), self.blocks)
+    def window(self, done: Done) -> Window:
+        """The rows that the batch `done` looked at."""
         condition = sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(
-            f"({self.at},0)", f"({end},0)"
+            f"({self.at},0)", f"({done.end},0)"
         )
         return Window(self.part, self.predicate, condition, _FORCED)
 
-    def advance(self, size: float, _done: Done) -> float:
-        """Go on behind the batch; return the blocks it really had."""
-        units = min(self.blocks - self.at, int(size))
-        self.at += units
-        return units
+    def advance(self, done: Done) -> float:
+        """Go on behind the batch; return its blocks."""
+        before, self.at = self.at, int(done.end or self.blocks)
+        return self.at - before

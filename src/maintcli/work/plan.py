@@ -4,8 +4,8 @@ Measured in docs/performance.md: block ranges win when more than a few percent o
 stale, and they need no index; below that an index reaches the few rows sooner.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from psycopg import sql
 
@@ -26,8 +26,7 @@ class Way(StrEnum):
     INDEX = "index"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A part with its way, and why it was chosen; `stale_share` is None where nobody looked."""
 
     part: Part

@@ -69,6 +69,7 @@ class Sweep:
     named: int = 0
     left: list[tuple[Window, int]] = field(default_factory=list[tuple[Window, int]])
     left_rows: int = 0
+    undone: bool = False
     came_back: bool = False
 
     def run(self) -> Swept:
@@ -96,20 +97,20 @@ class Sweep:
     def _walk(self, walk: HeapWalk | IndexWalk, chosen: Plan) -> None:
         order = self.context.order
         target_ms = order.value("batch_target").approx_seconds * 1000
-        pace = Pace(target_ms, order.value("share"), walk.first_size)
+        pace = Pace(target_ms, order.value("share"), walk.first_bite)
         while not walk.finished:
-            size, done = send_safely(self.patience, pace, partial(self._step, walk, pace))
-            self._note(done, walk.window(size, done))
+            done = send_safely(self.patience, pace, partial(self._step, walk, pace))
+            self._note(done, walk.window(done))
+            rest = pace.learn(walk.advance(done), done.server_ms, done.wall_ms)
             if done.tied and isinstance(walk, IndexWalk):
                 self._walk(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
-            rest = pace.learn(walk.advance(size, done), done.server_ms, done.wall_ms)
             order.progress(self.deleted, walk.progress)
             if not walk.finished:
                 self.context.stop.wait(rest)
 
     def _step(self, walk: HeapWalk | IndexWalk | Window, pace: Pace, skip_locked: bool) -> Step:  # noqa: FBT001  partial
         most = MOST_SHOWN - self.named
-        return walk.step(pace.size, skip_locked=skip_locked, show=self.target.show, most_shown=most)
+        return walk.step(pace.bite, skip_locked=skip_locked, show=self.target.show, most_shown=most)
 
     def _note(self, done: Done, window: Window) -> None:
         self.batches += 1
@@ -129,7 +130,7 @@ class Sweep:
         again, self.left = self.left, []
         for window, rows in again:
             pace = Pace(1, 100, 1)
-            _, done = send_safely(self.patience, pace, partial(self._step, window, pace))
+            done = send_safely(self.patience, pace, partial(self._step, window, pace))
             self.left_rows -= rows
             self._note(done, window)
 

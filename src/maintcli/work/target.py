@@ -1,10 +1,9 @@
 """What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from string import Formatter
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -36,8 +35,7 @@ _AS_COLUMN: Mapping[str, LiteralString] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by."""
 
     table: Table

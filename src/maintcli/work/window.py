@@ -1,15 +1,14 @@
 """A window: the rows that a batch looked at, kept where locked ones were left in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psycopg import sql
 
 from maintcli.work.batch import Step, delete
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A condition on a part's rows, with the settings that make it cheap."""
 
     part: sql.Composable
@@ -18,7 +17,7 @@ class Window:
     settings: sql.Composable
 
     def step(
-        self, _size: float, *, skip_locked: bool, show: Sequence[str], most_shown: int
+        self, _bite: float, *, skip_locked: bool, show: Sequence[str], most_shown: int
     ) -> Step:
         """A batch over the same rows. What is still locked is left, asked for or not."""
         del skip_locked
@@ -30,4 +29,4 @@ class Window:
             show=show,
             most_shown=most_shown,
         )
-        return Step(body, self.settings)
+        return Step(sql.Composed([body, sql.SQL("\nmaint_stop := true;")]), self.settings)

@@ -1,0 +1,57 @@
+"""`python -m bench`: run the benchmarks and write docs/performance.md."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+
+from bench import document, machine, server
+from bench.context import Bench
+from bench.rounds import say
+from bench.scale import SCALES
+
+NAMES = ("startup", "sweep", "batches", "snapshot", "disturbance", "distance", "memory")
+
+
+def main() -> int:
+    """Run what was asked for; 0 also when a budget is missed, since the tables say so."""
+    asked = _asked()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
+    with ExitStack() as stack:
+        folder = asked.dir or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="maint-bench-")
+        )
+        Path(folder).mkdir(exist_ok=True)
+        bench = Bench(server.start(asked.data), SCALES[asked.scale], Path(folder))
+        where = machine.circumstances(bench.server.version(), asked.scale)
+        for name in asked.only or NAMES:
+            say(f"{name}:")
+            section = import_module(f"bench.{name}").run(bench)
+            sys.stdout.write(f"{section.markdown(where)}\n\n")
+            sys.stdout.flush()
+            if asked.write:
+                document.write(section, where)
+    return 0
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("--only", action="append", choices=NAMES, help="this one only; may be repeated")
+    add("--quick", dest="scale", action="store_const", const="quick", help="small and short")
+    add("--full", dest="scale", action="store_const", const="full", help="50 million rows, too")
+    add("--dir", type=Path, help="keep the environments of the peers in this folder")
+    add("--data", type=Path, help="where the server's data go (some 20 GB; 100 GB with --full)")
+    add("--write", action=argparse.BooleanOptionalAction, help="docs/performance.md, too")
+    parser.set_defaults(scale="usual")
+    asked = parser.parse_args()
+    if asked.write is None:
+        asked.write = asked.scale != "quick"
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Throwaway environments: the peers, and maint with the newest and the lowest Typer."""
+
+import sys
+from pathlib import Path
+
+from bench.command import output
+from bench.rounds import say
+
+ROOT = Path(__file__).parent.parent
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "maint": (str(ROOT),),
+    "maint-lowest": (str(ROOT), "typer==0.20"),
+    "django": ("django", "psycopg[binary]"),
+    "procrastinate": ("procrastinate", "psycopg[binary]"),
+}
+
+
+def make(parent: Path, name: str) -> Path:
+    """The folder of programs of the environment called `name`, made if it is missing."""
+    home = parent / name
+    programs = home / "bin"
+    if not home.exists():
+        say(f"  making the environment {name}")
+        output([sys.executable, "-m", "venv", home])
+        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--compile"]
+        output([programs / "python", *pip, *PACKAGES[name]])
+    return programs
+
+
+def version(programs: Path, package: str) -> str:
+    """The installed version of a package."""
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    return output([programs / "python", "-c", code]).strip()
