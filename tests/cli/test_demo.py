@@ -43,7 +43,7 @@ def codes(text: str) -> list[int]:
 def test_every_step_shows_its_command_and_ends_with_its_own_exit_code(
     maint: Maint, temporary: Path
 ) -> None:
-    """One of them is a refusal; the tour itself ends with 0."""
+    """One is a refusal; the real run deletes what the dry run told; the tour ends with 0."""
     found = maint("demo", env={"TMPDIR": str(temporary)})
     assert (found.code, found.err) == (0, "")
     assert codes(found.out) == CODES
@@ -51,15 +51,10 @@ def test_every_step_shows_its_command_and_ends_with_its_own_exit_code(
     for step in tour.STEPS:
         assert f"{step.see}\n$ maint {step.command}\n" in found.out
     assert "Refused: --stale-after" in found.out
-
-
-def test_nothing_is_left_to_do_after_the_real_run(maint: Maint, temporary: Path) -> None:
-    """It deletes as many sessions as the dry run told, and the next one none."""
-    found = maint("demo", env={"TMPDIR": str(temporary)})
-    lines = re.findall(r"^cleanup-sessions: .*?delete\w* ([\d,]+),", found.out, re.MULTILINE)
-    told, deleted, again = (int(line.replace(",", "")) for line in lines)
-    assert told == deleted > 25_000
-    assert again == 0
+    told, deleted = re.findall(
+        r"^cleanup-sessions: .*?deleted? ([\d,]+\d),", found.out, re.MULTILINE
+    )
+    assert told == deleted
 
 
 def test_an_ordinary_user_can_take_the_tour(temporary: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 SCRIPT = """
 import os, sys
 from pathlib import Path
+before = set(sys.modules)  # some Pythons' pathlib imports pwd and grp
 from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
 from maintcli.config.duration import duration
@@ -16,7 +17,7 @@ config.resolve("cleanup", [option], {})
 config.database()
 heavy = {"tomllib", "dotenv", "rich", "pydantic", "typer", "difflib", "hashlib", "json", "zoneinfo",
          "psycopg", "textwrap", "logging", "pwd", "grp"}
-print(*sorted(heavy & set(sys.modules)))
+print(*sorted(heavy & set(sys.modules) - before))
 """
 
 

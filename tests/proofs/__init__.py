@@ -1,0 +1,5 @@
+"""The promises that docs/guarantees.md makes, each proven on a real PostgreSQL."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.proofs.arena")

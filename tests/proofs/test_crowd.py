@@ -9,8 +9,9 @@ import pytest
 from tests.parts.pgbouncer import pgbouncer
 from tests.parts.server import Server
 from tests.parts.waiting import until
-from tests.proofs.arena import Arena, Way
+from tests.proofs.arena import Arena
 from tests.proofs.chaos import Chaos
+from tests.proofs.table import Way
 
 CROWD = 12
 

@@ -7,8 +7,9 @@ import pytest
 from tests.parts.faults import Moment
 from tests.parts.proxy import Proxy, proxy
 from tests.parts.server import Server
-from tests.proofs.arena import Arena, Way
+from tests.proofs.arena import Arena
 from tests.proofs.chaos import Chaos
+from tests.proofs.table import Way
 
 BATCH = b"DO $maint$"
 COMMIT = b"COMMIT"
@@ -28,7 +29,7 @@ def test_a_run_whose_batch_was_cut_off_goes_on_and_counts_it_once(
     arena: Arena, network: Proxy, chaos: Chaos, moment: Moment
 ) -> None:
     """Whether the lost COMMIT counted is read from the ledger, and the run ends with success."""
-    for nth in chaos.pick(chaos.times(2, 25), 40):
+    for nth in chaos.pick(chaos.times(2, 25), 15):
         arena.restore()
         cut = network.cut_at(BATCH, moment, nth=nth)
         found = arena.run(dsn=network.dsn(arena.conn.info.dbname))
@@ -50,7 +51,7 @@ def test_a_run_cut_off_at_any_commit_goes_on_or_says_69(
     arena = arena_for("heap")
     dsn = network.dsn(arena.conn.info.dbname)
     first = list(range(1, 9)) if chaos.times(0, 1) else [1, 2, 4]
-    for nth in first + chaos.pick(chaos.times(1, 20), 60):
+    for nth in first + chaos.pick(chaos.times(1, 20), 25):
         arena.restore()
         network.cut_at(COMMIT, moment, nth=nth)
         chaos.met[arena.survived(arena.start(dsn=dsn))] += 1

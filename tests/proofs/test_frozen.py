@@ -5,8 +5,9 @@ from collections.abc import Callable
 from subprocess import Popen
 
 from tests.parts.waiting import until
-from tests.proofs.arena import Arena, Way
-from tests.proofs.chaos import Chaos, after
+from tests.proofs.arena import Arena
+from tests.proofs.chaos import Chaos, Strike
+from tests.proofs.table import Way
 
 LEASE_LOST = ("failed", 75)
 
@@ -19,11 +20,10 @@ def freeze(arena: Arena, process: Popen[str]) -> None:
 
 def test_a_frozen_holder_writes_nothing_after_its_lease(arena: Arena, chaos: Chaos) -> None:
     """Frozen between or inside batches, with its lease over, it wakes up, stops and exits 75."""
-    for instant in chaos.instants(chaos.times(2, 25), 0.5 * arena.length()):
+    for nth in chaos.pick(chaos.times(2, 25), max(2, arena.usual().batches // 2)):
         arena.restore()
         process = arena.start()
-        until(arena.batches, "a batch was committed")
-        after(instant / 2)
+        Strike(batches=nth).wait(process, arena.batches)
         freeze(arena, process)
         arena.expire_lease()
         gone, (frozen,) = arena.gone(), arena.ledger()
@@ -36,7 +36,7 @@ def test_a_frozen_holder_writes_nothing_after_its_lease(arena: Arena, chaos: Cha
         arena.exact()
         _next_run_says_lost(arena)
         chaos.met["in mid-run"] += 1
-    assert chaos.met["in mid-run"]
+    chaos.must_have_met("in mid-run")
 
 
 def _next_run_says_lost(arena: Arena) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Generator
 
 import pytest
+from psycopg import sql
 
 from maintcli.db import example, toolkit
 from tests.parts.cli import Maint
 from tests.parts.own_server import OwnServer, own_server
-from tests.proofs.arena import Arena, Way
-from tests.proofs.chaos import Chaos, after
+from tests.proofs.arena import Arena
+from tests.proofs.chaos import Chaos
+from tests.proofs.table import Way
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,9 @@ def own_arena(restartable: OwnServer, maint: Maint) -> Generator[Callable[[Way],
     def make(way: Way) -> Arena:
         name = f"arena_{way}"
         with restartable.connect() as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            place = sql.Identifier(name)
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(place))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(place))
         with restartable.connect(name) as connection:
             toolkit.migrate(connection, "public")
             example.create_schema(connection)
@@ -47,10 +50,10 @@ def test_a_run_survives_a_restart_of_the_server_or_says_69(
 ) -> None:
     """The run goes on with a new connection or ends with exit 69, and the ledger is exact."""
     arena = own_arena(way)
-    for instant in chaos.instants(chaos.times(3, 25), arena.length()):
+    for strike in chaos.strikes(chaos.times(3, 25), arena.usual()):
         arena.restore()
         process = arena.start()
-        after(instant)
+        strike.wait(process, arena.batches)
         restartable.restart(how)
         chaos.met[arena.survived(process)] += 1
-    assert chaos.met["went on"], chaos.met
+    chaos.must_have_met("went on")

@@ -9,8 +9,9 @@ import pytest
 from tests.parts.proxy import proxy
 from tests.parts.server import Server
 from tests.parts.waiting import until
-from tests.proofs.arena import Arena, Way
-from tests.proofs.chaos import Chaos, after
+from tests.proofs.arena import Arena
+from tests.proofs.chaos import Chaos
+from tests.proofs.table import Way
 
 SECONDS = 20
 """A deadline for ends that come after one batch, or after 5 s of grace."""
@@ -22,10 +23,10 @@ def test_a_signal_ends_a_run_at_any_instant_with_exact_counts(
     arena: Arena, chaos: Chaos, number: signal.Signals
 ) -> None:
     """A run that had begun is recorded `interrupted` with exit code 143 or 130, nothing is left."""
-    for instant in chaos.instants(chaos.times(3, 25), arena.length()):
+    for strike in chaos.strikes(chaos.times(3, 25), arena.usual()):
         arena.restore()
         process = arena.start()
-        after(instant)
+        strike.wait(process, arena.batches)
         process.send_signal(number)
         _, said = process.communicate(timeout=SECONDS)
         arena.quiet()
@@ -34,7 +35,7 @@ def test_a_signal_ends_a_run_at_any_instant_with_exact_counts(
         assert arena.follow().json["warnings"] == []  # the lease was given back, nothing was lost
         assert arena.stale() == 0
         arena.exact()
-    assert chaos.met["in mid-run"], f"no signal fell into a run: {chaos.met}"
+    chaos.must_have_met("in mid-run")
 
 
 def _recorded(arena: Arena, code: int, number: signal.Signals, said: str) -> str:

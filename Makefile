@@ -1,0 +1,82 @@
+# `make help` lists what there is. Everything happens in $(VENV); nothing else is touched.
+# The names used here hold no spaces, so that the folder of the checkout may.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= auto
+ARGS ?=
+
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check
+TEST := $(RUN) pytest --numprocesses=$(WORKERS) --maxprocesses=4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports workflows docs bench chaos write-docs requirements clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo 'Another Python: make test PYTHON=python3.13 VENV=.venv-3.13   Some tests: make test ARGS="-k sweep"'
+
+demo: $(VENV)/.demo ## install, and take a tour on a PostgreSQL of its own
+	@$(BIN)/maint demo
+
+test: $(VENV)/.dev ## run all tests, on a PostgreSQL of their own
+	@$(TEST) $(ARGS)
+
+check: lint types imports workflows docs ## check style, types, layers, workflows and documentation
+
+lint: $(VENV)/.dev
+	@$(RUN) ruff check --quiet
+	@$(RUN) ruff format --quiet --check
+
+types: $(VENV)/.dev
+	@$(RUN) mypy --no-error-summary
+	@$(BIN)/basedpyright
+
+imports: $(VENV)/.dev
+	@$(BIN)/lint-imports --no-logo
+
+workflows: $(VENV)/.dev
+	@$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
+	@$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github/workflows
+
+docs: $(VENV)/.dev
+	@$(BIN)/python tools/docs.py --check
+
+bench: $(VENV)/.dev ## measure against the named peers, into docs/performance.md (long)
+	@env -u PYTHONDONTWRITEBYTECODE $(RUN) bench $(ARGS)
+
+chaos: $(VENV)/.dev ## kill, signal, cut and freeze in full counts, into docs/guarantees.md (long)
+	@mkdir -p build && rm -f build/chaos.jsonl
+	@MAINT_CHAOS=full MAINT_CHAOS_RESULTS="$$PWD/build/chaos.jsonl" $(TEST) -m chaos $(ARGS)
+	@$(BIN)/python tools/chaos.py build/chaos.jsonl
+
+write-docs: $(VENV)/.dev ## write the generated parts of the documentation
+	@$(BIN)/python tools/docs.py
+
+requirements: | $(BIN)/python ## choose the newest versions of all packages anew
+	@$(RUN) venv build/uv && build/uv/bin/python -m pip install -qq --disable-pip-version-check uv
+	@set -e; export UV='build/uv/bin/uv pip compile pyproject.toml --extra embedded --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet'; \
+	$$UV --group dev --upgrade --output-file requirements/dev.txt; \
+	$$UV --group build --constraint requirements/dev.txt --upgrade --output-file requirements/demo.txt
+
+clean: ## remove what these commands made
+	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing requirements/$*.txt into $(VENV) …'
+	@$(PIP) install --require-hashes --requirement requirements/$*.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+complain = { echo '$(1); name another Python: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || $(call complain,There is no $(PYTHON). Install Python 3.11 or newer)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || $(call complain,$(PYTHON) is older than Python 3.11)
+	@"$(PYTHON)" -m venv --clear "$(VENV)" || { rm -rf "$(VENV)"; exit 1; }

@@ -1,0 +1,241 @@
+"""A table under fire: filled in a moment, its rows and its ledger counted to the last one."""
+
+import json
+import subprocess
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, LiteralString
+
+import psycopg
+
+from tests.parts.cli import Maint, Result
+from tests.parts.server import Server
+from tests.parts.waiting import until
+from tests.proofs.chaos import Usual
+from tests.proofs.table import GATE_OF_ENDS, KINDS, RESTORE, SETUP, Way
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of the ledger."""
+
+    run_id: str
+    outcome: str
+    exit_code: int | None
+    deleted: int
+    batches: int
+    message: str | None
+
+
+@dataclass
+class Arena:
+    """A database whose table wants to be swept in the one `way` or the other."""
+
+    server: Server
+    dsn: str
+    maint: Maint
+    way: Way
+    arguments: tuple[str, ...] = ("--stale-after", "12h", "--batch-target", "1ms", "--json")
+
+    def __post_init__(self) -> None:
+        self.conn = psycopg.connect(self.dsn, autocommit=True)
+        kind = KINDS[self.way]
+        with psycopg.ClientCursor(self.conn) as cursor:
+            cursor.execute(SETUP, asdict(kind))
+        if not kind.index:
+            self.conn.execute("DROP INDEX active_sessions_last_heartbeat_idx")
+        self.restore()
+        self.stale_rows = self.stale()
+        self.fresh_rows = self.fresh()
+
+    def restore(self) -> None:
+        """Put all rows back and forget all runs."""
+        self.conn.execute(RESTORE)
+
+    def survived(self, process: subprocess.Popen[str]) -> str:
+        """Check the end of a run that lost its server: success with all done, or 69 and exact."""
+        outcome, code = self.end_of(process)
+        self.reconnect()
+        self.quiet()
+        self.exact()
+        if code == 0:
+            (run,) = self.ledger()
+            assert (outcome, run.outcome) == ("success", "success")
+            assert self.stale() == 0
+            return "went on"
+        assert (outcome, code) == ("failed", 69)
+        assert {run.outcome for run in self.ledger()} <= {"running", "failed"}
+        self.expire_lease()
+        assert self.follow().code == 0
+        assert self.stale() == 0
+        self.exact()
+        return "said 69"
+
+    def reconnect(self) -> None:
+        """Have a connection of the test's own again, after the server went away."""
+        self.conn.close()
+        self.conn = psycopg.connect(self.dsn, autocommit=True)
+
+    # -- runs
+
+    def start(self, *more: str, dsn: str | None = None) -> subprocess.Popen[str]:
+        """Start a run and go on."""
+        return self.maint.start(*self._words(more), env=self._env(dsn))
+
+    def run(self, *more: str, dsn: str | None = None) -> Result:
+        """Run to the end."""
+        return self.maint(*self._words(more), env=self._env(dsn))
+
+    def follow(self) -> Result:
+        """Run to the end in large batches, to have it done."""
+        return self.run("--batch-target", "1s", "--share", "100")
+
+    def usual(self) -> Usual:
+        """What an undisturbed run takes, from the start of its process to its end."""
+        began = time.monotonic()
+        assert self.run().code == 0
+        found = Usual(time.monotonic() - began, self.batches())
+        self.restore()
+        return found
+
+    def end_of(self, process: subprocess.Popen[str]) -> tuple[str, int]:
+        """Wait for a run that was started; its outcome and exit code."""
+        out, said = process.communicate(timeout=60)
+        assert out, said
+        return json.loads(out)["outcome"], process.returncode
+
+    def _words(self, more: tuple[str, ...]) -> tuple[str, ...]:
+        return ("cleanup-sessions", *self.arguments, *more)
+
+    def _env(self, dsn: str | None) -> Mapping[str, str]:
+        return {"DATABASE_URL": dsn or self.dsn}
+
+    # -- what there is
+
+    def one(self, query: LiteralString, *params: Any) -> Any:
+        """The first value of the first row."""
+        row = self.conn.execute(query, params or None).fetchone()
+        assert row is not None
+        return row[0]
+
+    def stale(self) -> int:
+        """The stale rows that are left."""
+        return int(self.one(f"SELECT count(*) {_WHERE} < now() - interval '12h'"))
+
+    def fresh(self) -> tuple[int, str]:
+        """Number and checksum of the rows that no run may touch."""
+        summed: LiteralString = "sum(hashtextextended(s::text, 0)::numeric)"
+        count = f"SELECT count(*) || ' ' || {summed} {_WHERE} >= now() - interval '12h'"
+        number, _, checksum = self.one(count).partition(" ")
+        return int(number), checksum
+
+    def gone(self) -> int:
+        """The stale rows that were deleted since they were last restored."""
+        return self.stale_rows - self.stale()
+
+    def ledger(self) -> list[Run]:
+        """Every run, oldest first."""
+        rows = self.conn.execute(
+            "SELECT run_id::text, outcome, exit_code, deleted_count, batches, message"
+            " FROM job_runs ORDER BY started_at"
+        )
+        return [Run(*row) for row in rows]
+
+    def failures(self) -> int:
+        """The job's consecutive failures."""
+        return int(
+            self.one("SELECT consecutive_failures FROM job_heartbeats WHERE lease_token > 0")
+        )
+
+    def failures_seen(self) -> list[tuple[int, str]]:
+        """Every change of the job's heartbeat that counted a failure."""
+        rows = self.conn.execute("SELECT failures, error FROM seen WHERE failures > 0")
+        return [(failures, error) for failures, error in rows]
+
+    def counted(self) -> int:
+        """What the ledger says was deleted by all runs together."""
+        return sum(run.deleted for run in self.ledger())
+
+    def exact(self) -> None:
+        """Fail unless every row outside the predicate is there and the ledger counts the others."""
+        assert self.fresh() == self.fresh_rows
+        assert self.counted() == self.gone()
+
+    # -- what happens meanwhile
+
+    def ours(self, state: str = "%") -> int:
+        """Connections of maint to this database whose state is like `state`."""
+        return int(
+            self.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%%'"
+                " AND datname = current_database() AND state LIKE %s",
+                state,
+            )
+        )
+
+    def quiet(self) -> None:
+        """Wait until the server has noticed that our clients are gone."""
+        until(lambda: self.ours() == 0, "no connection of maint is left", seconds=10)
+
+    def idle(self) -> None:
+        """Wait until the server has finished everything that it was sent."""
+        until(lambda: self.ours("active") == 0, "no query of maint runs", seconds=10)
+
+    def batches(self) -> int:
+        """The batches that were committed so far."""
+        return sum(run.batches for run in self.ledger())
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Somebody else holds the table, and lets nobody else read it."""
+        # A connection of its own: inside a transaction pg_stat_activity stands still.
+        with psycopg.connect(self.dsn) as other:
+            other.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
+            yield
+
+    def expire_lease(self) -> None:
+        """As if its time had passed."""
+        self.conn.execute(
+            "UPDATE job_heartbeats SET lease_expires_at = now() - interval '1 second'"
+            " WHERE lease_run_id IS NOT NULL"
+        )
+
+    def shut_gate(self) -> None:
+        """From now on every DELETE waits, on the server and without a lock, until it is opened."""
+        self.conn.execute("TRUNCATE gate")
+        self.conn.execute(
+            "CREATE TRIGGER a_gate BEFORE DELETE ON active_sessions FOR EACH STATEMENT"
+            " EXECUTE FUNCTION wait_for_gate()"
+        )
+
+    def shut_gate_of_ends(self) -> None:
+        """A run that gives its lease back waits just before its COMMIT; failures are noted."""
+        self.conn.execute("TRUNCATE gate")
+        self.conn.execute(GATE_OF_ENDS)
+
+    def open_gate(self) -> None:
+        """Let them through."""
+        self.conn.execute("INSERT INTO gate VALUES (true)")
+
+    def waiting(self) -> int:
+        """How many runs wait at the gate."""
+        return int(
+            self.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
+                " AND datname = current_database() AND wait_event = 'PgSleep'"
+            )
+        )
+
+    def blocked(self) -> int:
+        """How many runs wait for a lock."""
+        return int(
+            self.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
+                " AND datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
+
+
+_WHERE: LiteralString = "FROM active_sessions s WHERE last_heartbeat"
