@@ -325,7 +325,7 @@ class LeaseLost(TryAgain):
 
 
 class Refused(MaintError):
-    """Refused: {reason}"""
+    """{reason}"""
 
     code = Code.REFUSED
     outcome = Outcome.REFUSED

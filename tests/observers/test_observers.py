@@ -13,7 +13,7 @@ def test_github_gets_a_summary_and_annotations(inside: Inside) -> None:
     assert "### cleanup-sessions: success" in summary.read_text()
     assert "| deleted_count | 0 |" in summary.read_text()
     failed = inside("cleanup-sessions", "--stale-after", "0", env=env)
-    assert "::error title=cleanup-sessions::Refused: " in failed.err
+    assert "::error title=cleanup-sessions::--stale-after: 0s is too small" in failed.err
 
 
 def test_kubernetes_gets_one_line_of_json(inside: Inside) -> None:
