@@ -56,12 +56,13 @@ chaos: $(VENV)/.dev ## kill, signal, cut and freeze in full counts, into docs/gu
 write-docs: $(VENV)/.dev ## write the generated parts of the documentation
 	@$(BIN)/python tools/docs.py
 
+COMPILE := build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra embedded \
+  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
 requirements: | $(BIN)/python ## choose the newest versions of all packages anew
 	@$(RUN) venv build/uv && build/uv/bin/python -m pip install -qq --disable-pip-version-check uv
-	@set -e; export UV='build/uv/bin/uv pip compile pyproject.toml --extra embedded --universal \
-	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet'; \
-	$$UV --group dev --upgrade --output-file requirements/dev.txt; \
-	$$UV --group build --constraint requirements/dev.txt --upgrade --output-file requirements/demo.txt
+	@$(COMPILE) --group dev --output-file requirements/dev.txt
+	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/demo.txt
 
 clean: ## remove what these commands made
 	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi

@@ -16,7 +16,7 @@ SECONDS = 5.0
 
 def test_a_killed_demo_leaves_no_server(maint: Maint, chaos: Chaos) -> None:
     """Not while it is being started, not while it serves."""
-    for instant in chaos.instants(chaos.times(3, 60), SECONDS):
+    for instant in chaos.instants(chaos.times(3, 30), SECONDS):
         with short_folder() as folder:
             process = maint.start("demo", env={"TMPDIR": str(folder)})
             after(instant)

@@ -91,6 +91,7 @@ def kept(
         yield
     finally:
         over.set()
+        thread.join(timeout=1)  # a renewal in flight would find the lease given back
 
 
 def _keep(
@@ -112,7 +113,7 @@ def _keep(
             pause = float(RENEW_SECONDS)
         except (psycopg.Error, MaintError):
             pause = 1.0
-        if time.monotonic() - renewed > TTL_SECONDS:
+        if time.monotonic() - renewed > TTL_SECONDS and not over.is_set():
             stop.request(LeaseLost(job=lease.job))
             cancel()
             break

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.errors import Held, Outcome, Skip
+from maintcli.errors import ConnectionLost, Held, Outcome, Skip
 from maintcli.runtime.lease import TTL_SECONDS, Lease
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
@@ -173,7 +173,17 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
     except psycopg.Error as error:
         if not sqlstate.is_lost(error, session.connection_or_none):
             raise
+        _check_kept(session, lease, report)
         return bool(session.write(query, values))
+
+
+def _check_kept(session: Session, lease: Lease, report: Report) -> None:
+    """Refuse to call a run done whose last batches a crash of the server took back."""
+    query = sql.SQL("SELECT deleted_count FROM {runs} WHERE run_id = {run}")
+    rows = session.read_composed(query.format(runs=lease.table("job_runs"), run=lease.run_id))
+    if rows and rows[0][0] < report.counts.get("deleted_count", 0):
+        why = "the server crashed as the run ended, and its last batches came back"
+        raise ConnectionLost(reason=f"{why}; the next run deletes them")
 
 
 def progress(lease: Lease, counter: Literal["deleted_count", "updated_count"]) -> sql.Composable:

@@ -111,14 +111,18 @@ class Session:
 
     def _connect(self) -> Connection:
         try:
-            return self.opener()
+            return self._open()
         except Unreachable as first:
             from maintcli.runtime.retry import until
 
             seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
             return until(
-                self.opener, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
+                self._open, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
             )
+
+    def _open(self) -> Connection:
+        with self.stop.breaking():  # a server that never answers would hold us for 10 seconds
+            return self.opener()
 
     def _limits(self, statement_seconds: float | None) -> list[sql.Composable]:
         seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))

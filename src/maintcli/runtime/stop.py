@@ -1,5 +1,6 @@
 """The one question work asks between batches: may I go on?"""
 
+import contextlib
 import os
 import select
 import signal
@@ -20,13 +21,25 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason: MaintError | None = None
+        self.impatient = False
         self._read, self._write = os.pipe()
 
     def request(self, reason: MaintError) -> None:
         """Ask for a stop; the first reason stays."""
         if self.reason is None:
             self.reason = reason
-            os.write(self._write, b"!")
+            with contextlib.suppress(OSError):  # the run is over, and its pipe given back
+                os.write(self._write, b"!")
+
+    @contextmanager
+    def breaking(self) -> Generator[None]:
+        """Let a signal raise at once, for waits of the main thread that nothing else can end."""
+        self.check()
+        self.impatient = True
+        try:
+            yield
+        finally:
+            self.impatient = False
 
     def finish(self) -> None:
         """Wake whoever waits: the run is over, and needs no reason."""
@@ -61,6 +74,7 @@ class Never(Stop):
 
     def __init__(self) -> None:
         self.reason = None
+        self.impatient = False
 
     def request(self, reason: MaintError) -> None:
         """Nothing."""
@@ -78,6 +92,8 @@ def on_signals() -> Generator[Stop]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         stop.request(Interrupted(signal=signal.Signals(number).name))
+        if stop.impatient:
+            stop.check()
 
     before = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -45,6 +45,7 @@ class Step(NamedTuple):
     counter: Literal["deleted_count", "updated_count"] = "deleted_count"
 
 
+# The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
 # The server watches the clock: no guess of ours about the next rows can make a batch long.
 _FRAME = sql.SQL("""DO {quote}
 DECLARE
@@ -62,10 +63,10 @@ LOOP
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
 END LOOP;
+{fence}
 {ledger}
 PERFORM set_config('maint.result', json_build_array(
     maint_n, maint_left, maint_end, maint_tied, maint_shown)::text, true);
-{fence}
 END {quote}""")
 
 # statement_timestamp() is the arrival of the whole message, so the difference is the server's work.

@@ -69,7 +69,6 @@ class Sweep:
     named: int = 0
     left: list[tuple[Window, int]] = field(default_factory=list[tuple[Window, int]])
     left_rows: int = 0
-    undone: bool = False
     came_back: bool = False
 
     def run(self) -> Swept:
