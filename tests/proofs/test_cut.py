@@ -29,7 +29,7 @@ def test_a_run_whose_batch_was_cut_off_goes_on_and_counts_it_once(
     arena: Arena, network: Proxy, chaos: Chaos, moment: Moment
 ) -> None:
     """Whether the lost COMMIT counted is read from the ledger, and the run ends with success."""
-    for nth in chaos.pick(chaos.times(2, 25), 4):
+    for nth in chaos.pick(chaos.times(2, 25), max(2, arena.usual().batches // 2)):
         arena.restore()
         cut = network.cut_at(BATCH, moment, nth=nth)
         found = arena.run(dsn=network.dsn(arena.conn.info.dbname))
