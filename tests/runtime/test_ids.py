@@ -64,6 +64,8 @@ def test_the_way_to_the_server_counts_as_rest_and_makes_batches_larger() -> None
 def test_bites_follow_what_they_cost() -> None:
     """Several bites to a batch, growing at most by half at a time, never below one."""
     pace = Pace(8, 50, 16)
+    pace.learn(1, 100, 100)
+    assert pace.bite == 16  # the first batch is cold, and teaches nothing
     pace.learn(1000, 8, 8)
     assert pace.bite == 24
     pace.learn(2, 8, 8)

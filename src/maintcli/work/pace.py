@@ -16,6 +16,7 @@ class Pace:
         self.share = share
         self.bite = bite
         self.budget_ms = target_ms
+        self._warm = False
 
     def learn(self, units: float, server_ms: float, wall_ms: float) -> float:
         """Take in a batch that got through `units`, and return the seconds to rest after it.
@@ -25,8 +26,10 @@ class Pace:
         """
         trip_ms = max(0.0, wall_ms - server_ms)
         self.budget_ms = max(self.target_ms, GROWTH * trip_ms)
-        cost = max(server_ms, 0.01) / max(units, 1)
-        self.bite = max(1.0, min(self.bite * GROWTH, self.budget_ms / _BITES / cost))
+        if self._warm:
+            cost = max(server_ms, 0.01) / max(units, 1)
+            self.bite = max(1.0, min(self.bite * GROWTH, self.budget_ms / _BITES / cost))
+        self._warm = True  # the first batch pays for the server's warming up: it teaches nothing
         return max(0.0, server_ms * (100 / self.share - 1) - trip_ms) / 1000
 
     def shrink(self) -> None:
