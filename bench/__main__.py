@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -25,8 +26,11 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="maint-bench-")
         )
         Path(folder).mkdir(exist_ok=True)
-        bench = Bench(server.start(asked.data), SCALES[asked.scale], Path(folder))
-        where = machine.circumstances(bench.server.version(), asked.scale)
+        scale = SCALES[asked.scale]
+        scale = replace(scale, rounds=asked.rounds or scale.rounds)
+        bench = Bench(server.start(asked.data), scale, Path(folder))
+        size = f"{scale.name} run, rounds: {scale.rounds}"
+        where = machine.circumstances(bench.server.version(), size)
         for name in asked.only or NAMES:
             say(f"{name}:")
             section = import_module(f"bench.{name}").run(bench)
@@ -43,6 +47,7 @@ def _asked() -> argparse.Namespace:
     add("--only", action="append", choices=NAMES, help="this one only; may be repeated")
     add("--quick", dest="scale", action="store_const", const="quick", help="small and short")
     add("--full", dest="scale", action="store_const", const="full", help="50 million rows, too")
+    add("--rounds", type=int, help="rounds of each measurement, start-up aside")
     add("--dir", type=Path, help="keep the environments of the peers in this folder")
     add("--data", type=Path, help="where the server's data go (some 20 GB; 100 GB with --full)")
     add("--write", action=argparse.BooleanOptionalAction, help="docs/performance.md, too")

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-def circumstances(server: str, scale: str) -> str:
+def circumstances(server: str, size: str) -> str:
     """One line: machine, versions, date and how long a run it was."""
     return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} ({scale} run): {os.cpu_count()} cores,"
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} ({size}): {os.cpu_count()} cores,"
         f" {_cpu()}, {_memory()}, {platform.system()} {platform.release()},"
         f" Python {platform.python_version()}, {server}."
     )
