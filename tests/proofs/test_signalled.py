@@ -43,6 +43,9 @@ def _recorded(arena: Arena, code: int, number: signal.Signals, said: str) -> str
     # A shell sees 128 + n also of a process that died of the signal, outside of a run.
     stopped = {128 + number, -number}
     runs = arena.ledger()
+    if not runs and number == signal.SIGINT and code == 1 and "maintcli" not in said:
+        assert "KeyboardInterrupt" in said
+        return "before Python had started"
     if not runs:
         assert code in stopped, said
         return "before its lease"
