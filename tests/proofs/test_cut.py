@@ -29,11 +29,13 @@ def test_a_run_whose_batch_was_cut_off_goes_on_and_counts_it_once(
     arena: Arena, network: Proxy, chaos: Chaos, moment: Moment
 ) -> None:
     """Whether the lost COMMIT counted is read from the ledger, and the run ends with success."""
-    for nth in chaos.pick(chaos.times(2, 25), max(2, arena.usual().batches // 2)):
+    for nth in sorted({1, *chaos.pick(chaos.times(2, 25), max(2, arena.usual().batches // 2))}):
         arena.restore()
         cut = network.cut_at(BATCH, moment, nth=nth)
         found = arena.run(dsn=network.dsn(arena.conn.info.dbname))
-        assert cut.done
+        assert cut.done or nth > 1
+        if not cut.done:  # batches are made by time: this run had fewer
+            continue
         assert (found.code, found.json["outcome"]) == (0, "success"), found.err
         assert any("connection broke" in line for line in found.json["warnings"])
         (run,) = arena.ledger()
