@@ -18,6 +18,7 @@ from maintcli.runtime.job import Job
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.work.options import sweeping
 from maintcli.work.result import Swept
+from maintcli.work.stale import Stale
 
 __all__ = [
     "Annotated",
@@ -30,6 +31,7 @@ __all__ = [
     "Refused",
     "Run",
     "Skip",
+    "Stale",
     "Swept",
     "duration",
     "job",
@@ -69,16 +71,22 @@ class Run:
         by: str,
         older_than: Duration,
         show: Sequence[str] = (),
+        final: bool = False,
     ) -> Swept:
         """Delete the rows of `table` for which `where` holds, in batches safe to kill.
 
         Names are the reference schema's; the user's own come from the configuration. `where` is
         SQL with columns and `{cutoff}` in braces, `by` the column that says a row's age, `show`
-        the columns that a removed row is logged by (their first 8 characters).
+        the columns that a removed row is logged by (their first 8 characters). `final` promises
+        that a stale row can never become fresh again.
         """
+        return self.sweeps([Stale(table, where, by, older_than, tuple(show), final)])
+
+    def sweeps(self, stales: Sequence[Stale]) -> Swept:
+        """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
         from maintcli.work.sweep import sweep
 
-        return sweep(self._context, table, where=where, by=by, older_than=older_than, show=show)
+        return sweep(self._context, stales)
 
     def query(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None

@@ -9,7 +9,7 @@ from unittest import mock
 from manual.page import ROOT, Page, code, table
 
 from maintcli import catalog
-from maintcli.api import Job, Swept
+from maintcli.api import Job, Stale, Swept
 from maintcli.config.option import Option
 
 _INTRODUCTION = """
@@ -74,11 +74,12 @@ def _tables(job: Job) -> Iterator[str]:
     """What the job sweeps, seen by letting it ask for a sweep that is not done."""
     asked: list[tuple[str, list[str]]] = []
 
-    def sweep(_context: Any, name: str, *, where: str, by: str, show: Any = (), **_: Any) -> Swept:
-        named = [field for _, field, _, _ in Formatter().parse(where) if field]
-        columns = dict.fromkeys([by, *named, *show])
-        asked.append((name, [column for column in columns if column != "cutoff"]))
-        return Swept(0, 0, 0, 0, 0, "", "")
+    def sweep(_context: Any, stales: Sequence[Stale]) -> Swept:
+        for stale in stales:
+            named = [field for _, field, _, _ in Formatter().parse(stale.where) if field]
+            columns = dict.fromkeys([stale.by, *named, *stale.show])
+            asked.append((stale.table, [c for c in columns if c not in {"cutoff", "table"}]))
+        return Swept(0, 0, 0, 0, 0, "", "", {})
 
     silent = SimpleNamespace(info=lambda _: None, warn=lambda _: None)
     context = cast("Any", SimpleNamespace(log=silent, dry_run=True))

@@ -9,6 +9,8 @@ _NEEDED = {
     "job_heartbeats": ("SELECT", "INSERT", "UPDATE"),
     "job_runs": ("SELECT", "INSERT", "UPDATE"),
     "job_slots": ("SELECT", "INSERT", "UPDATE"),
+    "job_archives": ("SELECT", "INSERT"),
+    "job_erasures": ("SELECT", "INSERT"),
     "maint_migrations": ("SELECT",),
 }
 

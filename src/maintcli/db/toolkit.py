@@ -18,8 +18,15 @@ from maintcli.errors import (
     OldToolkitTables,
 )
 
-VERSION = 1
-TABLES = ("maint_migrations", "job_heartbeats", "job_runs", "job_slots")
+VERSION = 2
+TABLES = (
+    "maint_migrations",
+    "job_heartbeats",
+    "job_runs",
+    "job_slots",
+    "job_archives",
+    "job_erasures",
+)
 _MARK = "maint toolkit, version "
 
 _LOOK = """
@@ -115,7 +122,12 @@ def _apply(connection: Connection, schema: str, number: int, name: str, text: st
     connection.execute(
         "INSERT INTO maint_migrations (version, name) VALUES (%s, %s)", [number, name]
     )
-    for table in TABLES:
+    there = connection.execute(
+        "SELECT relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE n.nspname = %s AND relname = ANY (%s)",
+        [schema, list(TABLES)],
+    )
+    for (table,) in there.fetchall():
         mark = sql.SQL("COMMENT ON TABLE {} IS {}").format(
             sql.Identifier(schema, table), sql.Literal(f"{_MARK}{number}")
         )

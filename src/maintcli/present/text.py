@@ -20,7 +20,9 @@ def summary(report: Report) -> str:
 
 def _figures(report: Report) -> Iterator[str]:
     for name, value in report.counts.items():
-        if value is not None and (value or name not in _DULL_AT_ZERO):
+        if isinstance(value, dict | list) or value is None:
+            continue  # for --json
+        if value or name not in _DULL_AT_ZERO:
             yield f"{_label(name, dry_run=report.dry_run)} {_value(value)}"
 
 

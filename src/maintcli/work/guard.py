@@ -1,5 +1,7 @@
 """Guards: refuse the absurd before the first row is touched."""
 
+from collections.abc import Sequence
+
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
@@ -8,8 +10,13 @@ from maintcli.work.target import Target
 SMALL_TABLE = 1_000  # below this a large share is an everyday thing
 
 
-def check(context: Context, target: Target) -> None:
-    """Raise Refused when more rows are stale than anybody can have meant."""
+def check(context: Context, targets: Sequence[Target]) -> None:
+    """Raise Refused when more rows of a table are stale than anybody can have meant."""
+    for target in targets:
+        _check(context, target)
+
+
+def _check(context: Context, target: Target) -> None:
     order = context.order
     most_rows, percent, really = (order.value(n) for n in ("max_rows", "max_percent", "yes_really"))
     limits = [most_rows] if most_rows is not None else []

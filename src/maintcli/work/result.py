@@ -1,6 +1,9 @@
 """What a sweep has to show."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +12,7 @@ class Swept:
 
     `locked_count` rows were stale and left, because others held them locked. `null_count` rows
     have no time and are kept. Both, and `remaining_count`, are None where counting took too long.
+    `tables` are the rows removed of each table.
     """
 
     deleted_count: int
@@ -18,6 +22,7 @@ class Swept:
     batches: int
     cutoff: str
     plan: str
+    tables: dict[str, int]
 
     @property
     def remaining(self) -> str:
@@ -25,3 +30,34 @@ class Swept:
         if self.remaining_count is None:
             return "more than were counted"
         return f"{self.remaining_count:,}"
+
+
+def total(parts: Sequence[Swept]) -> Swept:
+    """The figures of several tables together; None where one of them is."""
+    tables: Counter[str] = Counter()
+    for part in parts:
+        tables.update(part.tables)
+    return Swept(
+        deleted_count=sum(part.deleted_count for part in parts),
+        locked_count=sum(part.locked_count for part in parts),
+        null_count=_sum(part.null_count for part in parts),
+        remaining_count=_sum(part.remaining_count for part in parts),
+        batches=sum(part.batches for part in parts),
+        cutoff=min((part.cutoff for part in parts), default=""),
+        plan="+".join(sorted({way for part in parts for way in part.plan.split("+")})) or "none",
+        tables=dict(tables),
+    )
+
+
+def moment(when: datetime) -> str:
+    """A time as JSON and people read it."""
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _sum(figures: Iterable[int | None]) -> int | None:
+    whole = 0
+    for figure in figures:
+        if figure is None:
+            return None
+        whole += figure
+    return whole

@@ -1,6 +1,6 @@
 """What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from string import Formatter
 from typing import LiteralString, NamedTuple
@@ -24,6 +24,7 @@ from maintcli.errors import (
     ZoneUndeclared,
 )
 from maintcli.runtime.context import Context
+from maintcli.work.stale import Stale
 
 _EPOCH_TYPES = ("bigint", "integer")
 _AS_COLUMN: Mapping[str, LiteralString] = {
@@ -36,44 +37,66 @@ _AS_COLUMN: Mapping[str, LiteralString] = {
 
 
 class Target(NamedTuple):
-    """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by."""
+    """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by.
 
+    `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
+    """
+
+    key: str
     table: Table
     by: Column
+    older_than: Duration
     cutoff: datetime
     bound: sql.Composable
     predicate: sql.Composable
     show: tuple[str, ...]
+    final: bool
+    age_alone: bool
 
 
-def find(
-    context: Context,
-    key: str,
-    *,
-    where: LiteralString,
-    by: str,
-    older_than: Duration,
-    show: Sequence[str],
-) -> Target:
-    """Resolve the reference names of a job through config and catalog, and compute the cutoff."""
-    mapped = context.config.table(key)
-    table = _table(context, key, mapped)
-    columns = {name: _column(table, key, mapped, name) for name in {by, *show, *_fields(where)}}
-    moment, bound = _cutoff(context, key, mapped, table, columns[by], older_than)
+def find(context: Context, stale: Stale) -> Target | None:
+    """Resolve the reference names of a job through config and catalog, and compute the cutoff.
+
+    None where the table does not exist and need not.
+    """
+    key = stale.table
+    mapped = stale.map or context.config.table(key)
+    table = _table(context, key, mapped, optional=stale.optional)
+    if table is None:
+        return None
+    names_used = {stale.by, *stale.show, *_fields(stale.where)}
+    columns = {name: _column(table, key, mapped, name) for name in names_used}
+    by = columns[stale.by]
+    moment, bound = _cutoff(context, key, mapped, table, by, stale.older_than)
     holes = {name: sql.Identifier(column.name) for name, column in columns.items()}
-    predicate = sql.SQL(where).format(**holes, cutoff=bound)
+    predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)
+    if stale.also is not None:
+        also = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
+        predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
-        table, columns[by], moment, bound, predicate, tuple(columns[name].name for name in show)
+        key=key,
+        table=table,
+        by=by,
+        older_than=stale.older_than,
+        cutoff=moment,
+        bound=bound,
+        predicate=predicate,
+        show=tuple(columns[name].name for name in stale.show),
+        final=stale.final,
+        age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
     )
 
 
 def _fields(where: str) -> set[str]:
-    return {field for _, field, _, _ in Formatter().parse(where) if field} - {"cutoff"}
+    return {field for _, field, _, _ in Formatter().parse(where) if field} - {"cutoff", "table"}
 
 
-def _table(context: Context, key: str, mapped: TableMap) -> Table:
+def _table(context: Context, key: str, mapped: TableMap, *, optional: bool) -> Table | None:
     name = names.split(mapped.name or key, f"[tables.{key}] name" if mapped.name else key)
     table = tables.describe(context.session, name)
+    if table is None and optional and not mapped.name:
+        context.log.debug(f"there is no table {key}; passed over")
+        return None
     if table is None:
         raise NoSuchTable(table=str(name), key=key)
     if table.kind not in {"table", "partitioned table"}:
