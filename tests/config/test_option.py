@@ -45,6 +45,9 @@ def test_one_name_gives_flag_key_and_variable() -> None:
         (Kind.SIZE, 10, 10),
         (Kind.CHOICE, "wait", "wait"),
         (Kind.PATH, "a/b", Path("a/b")),
+        (Kind.LIST, "a, b,c", ("a", "b", "c")),
+        (Kind.LIST, "a", ("a",)),
+        (Kind.LIST, ["a", " b "], ("a", "b")),
     ],
 )
 def test_a_value_is_read(kind: Kind, given: object, value: object) -> None:
@@ -79,6 +82,12 @@ def test_a_value_is_read(kind: Kind, given: object, value: object) -> None:
         (Kind.CHOICE, "wiat", "'wiat' is not one of its values; did you mean wait?"),
         (Kind.CHOICE, "xyz", "known: fail, skip, wait."),
         (Kind.PATH, "a\0b", "NUL"),
+        (Kind.LIST, "a,,b", "in its list, part 2: it is blank; write e.g. one,two"),
+        (Kind.LIST, "a,", "in its list, part 2: it is blank"),
+        (Kind.LIST, ["a", " "], "in its list, part 2: it is blank"),
+        (Kind.LIST, ["a", 5], "in its list, part 2: it is a number and must be text in quotes"),
+        (Kind.LIST, [], "it is an empty list; write e.g. one,two"),
+        (Kind.LIST, 5, 'it is a number and must be a list such as ["one", "two"]'),
     ],
 )
 def test_a_wrong_value_is_refused(kind: Kind, given: object, clause: str) -> None:
@@ -121,6 +130,7 @@ def test_bounds_are_kept(kind: Kind, bounds: dict[str, str], text: str, clause: 
         (Kind.FLAG, "false"),
         (Kind.SIZE, "10"),
         (Kind.PATH, "a/b"),
+        (Kind.LIST, "a,b"),
     ],
 )
 def test_a_value_is_shown_as_written(kind: Kind, text: str) -> None:
@@ -134,3 +144,9 @@ def test_every_kind_has_an_example(kind: Kind) -> None:
     """The example that a message gives is a value that would be taken."""
     made = option(kind)
     assert made.check_bounds(made.parse(made.example)) is None
+
+
+def test_an_empty_default_is_no_example() -> None:
+    """A list without parts cannot be written, so a message does not offer it."""
+    assert option(Kind.LIST, default=()).example == "one,two"
+    assert option(Kind.LIST, default=("a", "b")).example == "a,b"

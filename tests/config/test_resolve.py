@@ -19,6 +19,7 @@ OPTIONS = (
     Option(name="max_rows", kind=Kind.INTEGER),
     Option(name="archive", kind=Kind.PATH),
     Option(name="note", kind=Kind.TEXT),
+    Option(name="kinds", kind=Kind.LIST, default=("a", "b")),
     Option(name="timeout", kind=Kind.DURATION, default=duration("1m"), min="1s"),
     Option(name="dry_run", kind=Kind.FLAG, default=False, configurable=False),
 )
@@ -195,3 +196,55 @@ def test_a_url_with_a_password_is_not_shown(given: Given) -> None:
     """Parameters go to the ledger as shown, without passwords."""
     found = given.resolve(note="https://u:canary@h/x")
     assert found["note"].shown == "***"
+
+
+def test_a_list_is_written_as_each_source_has_it(given: Given) -> None:
+    """A TOML list, or parts with commas between; every part has its ${NAME} filled in."""
+
+    def now(**flags: object) -> tuple[tuple[str, ...], str]:
+        found = given.resolve(**flags)["kinds"]
+        return found.value, found.shown
+
+    assert now() == (("a", "b"), "a,b")
+    given.environ["REGION"] = "eu"
+    given.toml('kinds = ["x", "${REGION}"]')
+    assert now() == (("x", "eu"), "x,${REGION}")
+    given.env("MAINT_CLEANUP_SESSIONS_KINDS=c, d")
+    assert now() == (("c", "d"), "c,d")
+    assert now(kinds="e") == (("e",), "e")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("kinds = []", "kinds: it is an empty list; write e.g. one,two."),
+        ("kinds = ['a', '']", "kinds: in its list, part 2: it is blank; write e.g. one,two."),
+        ("kinds = ['a', '${BLANK:-}']", "kinds: what a,${BLANK:-} stands for will not do; give"),
+        ("kinds = ''", "kinds is blank; give it a value such as a,b, or remove the line."),
+    ],
+)
+def test_a_blank_part_of_a_list_is_an_error(given: Given, line: str, message: str) -> None:
+    """Never an empty name, and never the default."""
+    given.toml(line)
+    assert given.refusal(ConfigError).startswith(f"maint.toml [jobs.{JOB}] {message}")
+
+
+def test_options_that_go_only_together_or_never(given: Given) -> None:
+    """What was given says so by its flag; a default asks for nobody's company."""
+    plan = Option(name="plan", kind=Kind.PATH, needs="dry_run")
+    apply = Option(name="apply", kind=Kind.PATH, excludes="dry_run")
+    drift = Option(name="drift", kind=Kind.PERCENT, default=10.0, needs="apply")
+
+    def resolve(**flags: object) -> object:
+        config = load(environ=given.environ, cwd=given.cwd)
+        return config.resolve(JOB, (*OPTIONS, plan, apply, drift), flags)
+
+    assert resolve()
+    assert resolve(plan="p", dry_run=True)
+    assert resolve(apply="p", drift="5")
+    with pytest.raises(Usage, match="--plan goes only with --dry-run"):
+        resolve(plan="p")
+    with pytest.raises(Usage, match="--apply does not go with --dry-run"):
+        resolve(apply="p", dry_run=True)
+    with pytest.raises(Usage, match="--drift goes only with --apply"):
+        resolve(drift="5")

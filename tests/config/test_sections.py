@@ -118,6 +118,15 @@ def test_a_section_of_no_job_is_an_error(tmp_path: Path) -> None:
     config.check_jobs(["cleanup-sesions"])
 
 
+def test_a_table_of_one_s_own_says_its_name(tmp_path: Path) -> None:
+    """A list of tables may name it; a slip of the pen in a known name is still an error."""
+    known = ["active_sessions", "chat_sessions"]
+    read(tmp_path, "[tables.forum_posts]\nname = 'app.posts'").check_tables(known)
+    for wrong in ("[tables.forum_posts]", "[tables.chat_sesions]\nname = 'app.chats'"):
+        with pytest.raises(ConfigError, match="there is no such table to map"):
+            read(tmp_path, wrong).check_tables(known)
+
+
 def test_jobs_stay_as_written(tmp_path: Path) -> None:
     """A job's own keys are left for the job."""
     config = read(tmp_path, "[jobs.x]\nenabled = false\nschedule = ['1 * * * *']\nolder = '1d'")

@@ -16,6 +16,8 @@ OPTIONS = (
     Option(name="if_locked", kind=Kind.CHOICE, default="skip", choices=("skip", "fail")),
     Option(name="note", kind=Kind.TEXT, default='a "b" \\ c\n'),
     Option(name="max_rows", kind=Kind.INTEGER, help="Guard."),
+    Option(name="kinds", kind=Kind.LIST, default=("a", 'b "c"')),
+    Option(name="more_kinds", kind=Kind.LIST, default=()),
     Option(name="dry_run", kind=Kind.FLAG, configurable=False),
 )
 TEXT = render([("clean", "*/5 * * * *", OPTIONS), ("other", None, [])])
@@ -49,9 +51,22 @@ def test_with_every_setting_in_force_all_is_as_before(tmp_path: Path) -> None:
 def test_what_has_no_default_is_an_example() -> None:
     """An option without default is shown and not set."""
     assert "# max-rows = 1000  # not set by default" in TEXT
+    assert '# more-kinds = ["one", "two"]  # not set by default' in TEXT
     assert "dry-run" not in TEXT
 
 
 def test_lines_fit_a_screen() -> None:
     """Long help is wrapped."""
     assert max(len(line) for line in TEXT.splitlines()) <= 100
+
+
+def test_the_examples_of_rules_are_valid(tmp_path: Path) -> None:
+    """What is there to be filled in loads as it stands, once it is no comment."""
+    start = TEXT.index("# [sweeps.")
+    lines = TEXT[start : TEXT.index("#[jobs.")].splitlines()
+    talk = ("# What ", "# A ")
+    text = "\n".join(line.removeprefix("# ") for line in lines if not line.startswith(talk))
+    _ = (tmp_path / "maint.toml").write_text(text)
+    config = load(environ={}, cwd=tmp_path)
+    assert list(config.sweeps) == ["old-mail"]
+    assert [str(rule.keep) for rule in config.retention] == ["13mo"]

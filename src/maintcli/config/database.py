@@ -10,12 +10,13 @@ from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
 
 MAIN: Final = "default"
+ALL: Final = "all"
 URL_VARIABLE: Final = "DATABASE_URL"
 SCHEMA_VARIABLE: Final = "MAINT_DATABASE_SCHEMA"
 _KEYS: Final = ("url", "schema")
 _RESERVED: Final = {
     MAIN: "write it as [database]",
-    "all": "it stands for every database",
+    ALL: "it stands for every database",
 }
 
 

@@ -35,6 +35,8 @@ def _settings(config: Config) -> dict[str, object]:
         "databases": {n: str(s.schema and s.schema.value) for n, s in config.databases.items()},
         "jobs": dict(config.jobs),
         "tables": {key: repr(table) for key, table in config.tables.items()},
+        "sweeps": {name: dict(sweep.rule.values) for name, sweep in config.sweeps.items()},
+        "retention": [dict(rule.values) for rule in config.retention],
         "plugins": sorted(config.plugins),
         "max-concurrent-jobs": config.max_concurrent.value,
     }

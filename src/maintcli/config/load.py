@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from maintcli.config.database import read_databases
 from maintcli.config.document import read_document
@@ -13,6 +13,10 @@ from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
 from maintcli.config.section import Section
 from maintcli.config.tables import read_tables
+
+if TYPE_CHECKING:
+    from maintcli.config.rule import Rule
+    from maintcli.config.sweeps import ConfiguredSweep
 
 MAX_CONCURRENT_JOBS: Final = Option(
     name="max_concurrent_jobs",
@@ -27,6 +31,8 @@ _KEYS: Final = (
     "jobs",
     "max-concurrent-jobs",
     "plugins",
+    "retention",
+    "sweeps",
     "tables",
 )
 
@@ -59,4 +65,22 @@ def load(
         plugins=top.texts("plugins"),
         warnings=variables.warnings,
         max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
+        sweeps=_sweeps(top),
+        retention=_retention(top),
     )
+
+
+def _sweeps(top: Section) -> "dict[str, ConfiguredSweep]":
+    if "sweeps" not in top.values:  # and its import is saved
+        return {}
+    from maintcli.config.sweeps import read_sweeps
+
+    return read_sweeps(top)
+
+
+def _retention(top: Section) -> "tuple[Rule, ...]":
+    if "retention" not in top.values:
+        return ()
+    from maintcli.config.retention import read_retention
+
+    return read_retention(top)

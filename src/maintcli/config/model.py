@@ -3,19 +3,26 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from maintcli.config.database import DatabaseConfig, DatabaseSource
+from maintcli.config.jobs import RESERVED
 from maintcli.config.option import Option
 from maintcli.config.resolve import Resolver
 from maintcli.config.say import bare
 from maintcli.config.secret import Read, read_secret
 from maintcli.config.section import Section
 from maintcli.config.sourced import Sourced
-from maintcli.config.suggest import hint
+from maintcli.config.suggest import closest, hint
 from maintcli.config.tables import TableMap
 from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from maintcli.config.rule import Rule
+    from maintcli.config.sweeps import ConfiguredSweep
+
+_SLIP: Final = 0.85  # two names of tables may well be alike
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +30,8 @@ class Config:
     """Everything that maint.toml, .env and the environment say.
 
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
-    [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once.
+    [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
+    are the jobs that the file makes, `retention` the rules of retention-cleanup.
     """
 
     path: Path | None
@@ -36,6 +44,10 @@ class Config:
     plugins: tuple[str, ...]
     max_concurrent: Sourced[int]
     warnings: tuple[str, ...] = ()
+    sweeps: "Mapping[str, ConfiguredSweep]" = field(
+        default_factory=dict[str, "ConfiguredSweep"], repr=False
+    )
+    retention: "tuple[Rule, ...]" = field(default=(), repr=False)
 
     @property
     def max_concurrent_jobs(self) -> int:
@@ -51,6 +63,10 @@ class Config:
         from maintcli.config.fingerprint import fingerprint
 
         return fingerprint(self)
+
+    def has(self, part: str) -> bool:
+        """Whether the part of maint.toml that a job needs says anything: retention, so far."""
+        return bool({"retention": self.retention}[part])
 
     def database(self, name: str | None = None) -> DatabaseConfig:
         """The database called `name`, or the main one, with its URL read.
@@ -84,20 +100,45 @@ class Config:
 
         Raises Usage for a bad flag, ConfigError for a bad variable or key.
         """
-        section = Section(self.file, ("jobs", job), self.jobs.get(job, {}), self.variables)
         base = self.path.parent if self.path else self.cwd
-        return Resolver(job, section, base).resolve(options, flags)
+        return Resolver(job, self.section(job), base, self._reserved(job)).resolve(options, flags)
+
+    def section(self, job: str) -> Section:
+        """The section of maint.toml that holds the settings of `job`."""
+        part = "sweeps" if job in self.sweeps else "jobs"
+        values = self.sweeps[job].rule.values if job in self.sweeps else self.jobs.get(job, {})
+        return Section(self.file, (part, job), values, self.variables)
+
+    def _reserved(self, job: str) -> tuple[str, ...]:
+        if job not in self.sweeps:
+            return RESERVED
+        from maintcli.config.sweeps import OWN
+
+        return OWN
 
     def check_jobs(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [jobs.NAME] of a job that does not exist."""
+        for name in self.jobs:
+            if name in self.sweeps:
+                place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
+                raise ConfigError(reason=f"{place}: write its settings under {own} instead.")
         self._check("jobs", "job", self.jobs, known)
 
     def check_tables(self, known: Collection[str]) -> None:
-        """Raise ConfigError for a section [tables.KEY] that no job asks for."""
-        self._check("tables", "table to map", self.tables, known)
+        """Raise ConfigError for a section [tables.KEY] that no job asks for.
+
+        A list of tables may name one of the user's own, whose section says its `name`.
+        """
+        own = {key for key, table in self.tables.items() if table.name and not _is_like(key, known)}
+        self._check("tables", "table to map", [key for key in self.tables if key not in own], known)
 
     def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
         for name in given:
             if name not in known:
                 place = Section(self.file, (part, name)).place()
                 raise ConfigError(reason=f"{place}: there is no such {what}; {hint(name, known)}")
+
+
+def _is_like(key: str, known: Collection[str]) -> bool:
+    """Whether `key` is one of `known`, or probably a slip of the pen."""
+    return closest(key, known, cutoff=_SLIP) is not None

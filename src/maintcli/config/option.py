@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from maintcli.config import values
 from maintcli.config.duration import Duration
@@ -20,6 +20,7 @@ class Kind(StrEnum):
     SIZE = "size"
     CHOICE = "choice"
     PATH = "path"
+    LIST = "list"
 
 
 _PARSERS: Final[dict[Kind, Callable[[object], Any]]] = {
@@ -30,6 +31,7 @@ _PARSERS: Final[dict[Kind, Callable[[object], Any]]] = {
     Kind.TEXT: values.text,
     Kind.SIZE: values.size,
     Kind.PATH: values.path,
+    Kind.LIST: values.texts,
 }
 _EXAMPLES: Final = {
     Kind.DURATION: "30m",
@@ -39,6 +41,7 @@ _EXAMPLES: Final = {
     Kind.TEXT: "text",
     Kind.SIZE: "64MiB",
     Kind.PATH: "some/path",
+    Kind.LIST: "one,two",
 }
 _LEAST: Final = {
     Kind.DURATION: "0",
@@ -57,6 +60,7 @@ class Option:
     durations may not be negative and a percentage is at most 100.
     `configurable=False` means: by the flag only, never by a variable or maint.toml.
     `guarded` means: a value out of bounds is not wrong usage, a guard refuses it in the run.
+    `needs` and `excludes` name another option that it goes only with, or never with.
     """
 
     name: str
@@ -70,6 +74,8 @@ class Option:
     short: str | None = None
     configurable: bool = True
     guarded: bool = False
+    needs: str | None = None
+    excludes: str | None = None
 
     @property
     def key(self) -> str:
@@ -89,7 +95,7 @@ class Option:
     @property
     def example(self) -> str:
         """A value that this option would take, as a user writes it."""
-        if self.default is not None:
+        if self.default not in (None, ()):
             return self.show(self.default)
         if self.kind is Kind.CHOICE:
             return self.choices[0]
@@ -120,6 +126,8 @@ class Option:
             return ""
         if isinstance(value, bool):
             return "true" if value else "false"
+        if isinstance(value, tuple):
+            return ",".join(cast("tuple[str, ...]", value))
         if isinstance(value, float):
             return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         return str(value)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from maintcli.config.jobs import RESERVED
 from maintcli.config.option import Kind, Option
@@ -18,12 +18,13 @@ _TYPO: Final = 0.8
 class Resolver(NamedTuple):
     """Resolves the options of `job`, whose section of maint.toml is `section`.
 
-    A relative path in maint.toml is relative to `base`.
+    A relative path in maint.toml is relative to `base`. `reserved` are keys that are no options.
     """
 
     job: str
     section: Section
     base: Path
+    reserved: tuple[str, ...] = RESERVED
 
     def resolve(
         self, options: Sequence[Option], flags: Mapping[str, object | None]
@@ -35,7 +36,10 @@ class Resolver(NamedTuple):
         """
         self.check_keys(options)
         self._check_variables(options)
-        return {option.name: self.one(option, flags.get(option.name)) for option in options}
+        values = {option.name: self.one(option, flags.get(option.name)) for option in options}
+        for option in options:
+            _check_company(option, values)
+        return values
 
     def check_keys(self, options: Sequence[Option]) -> None:
         """Complain about a key of the section that is neither an option nor reserved."""
@@ -43,7 +47,7 @@ class Resolver(NamedTuple):
             if not option.configurable and option.key in self.section.values:
                 _flag_only(option, self.section.place(option.key), "remove it")
         keys = [option.key for option in options if option.configurable]
-        self.section.only([*keys, *RESERVED])
+        self.section.only([*keys, *self.reserved])
 
     def _check_variables(self, options: Sequence[Option]) -> None:
         known = {option.variable(self.job): option for option in options}
@@ -99,15 +103,20 @@ class Resolver(NamedTuple):
 
     def _from_toml(self, option: Option) -> Sourced[Any]:
         written, place = self.section.values[option.key], self.section.place(option.key)
-        filled = (
-            self.section.variables.fill(written, place) if isinstance(written, str) else written
-        )
+        filled = self._fill(written, place)
         value, clause = _try(option, filled, written)
         if clause:
             raise ConfigError(reason=_sentence(place, clause, option, "remove the line"))
         if isinstance(value, Path):
             value = self.base / value
         return Sourced(value, place, _shown(option, value, filled, written))
+
+    def _fill(self, written: object, place: str) -> object:
+        if isinstance(written, str):
+            return self.section.variables.fill(written, place)
+        if isinstance(written, list):
+            return [self._fill(part, place) for part in cast("list[object]", written)]
+        return written
 
 
 def _try(option: Option, given: object, written: object = None) -> tuple[Any, str]:
@@ -121,7 +130,8 @@ def _try(option: Option, given: object, written: object = None) -> tuple[Any, st
         value, clause = None, str(error)
     if clause and written is not None and written != given:
         # What was filled in may be a secret put in the wrong place.
-        clause = f"what {mask(str(written))} stands for will not do; give e.g. {option.example}"
+        stands = mask(_as_text(written))
+        clause = f"what {stands} stands for will not do; give e.g. {option.example}"
     return value, clause
 
 
@@ -132,7 +142,27 @@ def _sentence(origin: str, clause: str, option: Option, way_out: str) -> str:
 
 
 def _shown(option: Option, value: object, filled: object, written: object) -> str:
-    return mask(str(written)) if filled != written else mask(option.show(value))
+    return mask(_as_text(written)) if filled != written else mask(option.show(value))
+
+
+def _as_text(written: object) -> str:
+    if isinstance(written, list):
+        return ",".join(str(part) for part in cast("list[object]", written))
+    return str(written)
+
+
+def _check_company(option: Option, values: Mapping[str, Sourced[Any]]) -> None:
+    value, origin, _ = values[option.name]
+    if not value or origin == "default":
+        return
+    if option.needs and not values[option.needs].value:
+        raise Usage(reason=f"{origin} goes only with {_flag(option.needs)}; give both or neither.")
+    if option.excludes and values[option.excludes].value:
+        raise Usage(reason=f"{origin} does not go with {_flag(option.excludes)}; leave out one.")
+
+
+def _flag(name: str) -> str:
+    return Option(name=name, kind=Kind.FLAG).flag
 
 
 def _flag_only(option: Option, origin: str, way_out: str) -> NoReturn:

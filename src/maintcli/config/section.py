@@ -28,10 +28,14 @@ class Section:
         self.values: Final = values or {}
         self.variables: Final = variables or Variables({})
 
+    @property
+    def header(self) -> str:
+        """What it is called in the file: `[jobs.cleanup-sessions]`; nothing at the top."""
+        return f"[{'.'.join(bare(name) for name in self.path)}]" if self.path else ""
+
     def place(self, key: str | None = None) -> str:
         """Where this is, for a message: `maint.toml [jobs.cleanup-sessions] stale-after`."""
-        header = f"[{'.'.join(bare(name) for name in self.path)}]" if self.path else ""
-        return " ".join(part for part in (self.file, header, bare(key) if key else "") if part)
+        return " ".join(part for part in (self.file, self.header, bare(key) if key else "") if part)
 
     def only(self, known: Collection[str]) -> None:
         """Complain about the first key that is not `known`."""

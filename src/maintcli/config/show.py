@@ -7,6 +7,7 @@ from typing import cast
 from maintcli.config.database import DatabaseSource
 from maintcli.config.model import Config
 from maintcli.config.option import Option
+from maintcli.config.rule import Rule
 from maintcli.config.say import MASK, mask
 from maintcli.config.section import Section
 from maintcli.config.tables import TableMap
@@ -31,6 +32,8 @@ def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> li
         rows += _table(config, key, table)
     for job, options in jobs:
         rows += _job(config, job, options)
+    for number, rule in enumerate(config.retention, start=1):
+        rows += _rule(number, rule)
     return rows
 
 
@@ -62,16 +65,21 @@ def _table(config: Config, key: str, table: TableMap) -> Iterator[Setting]:
 
 
 def _job(config: Config, job: str, options: Sequence[Option]) -> Iterator[Setting]:
-    found = config.resolve(job, options, {})
+    found, section = config.resolve(job, options, {}), config.section(job)
+    name = ".".join(section.path)
     for option in options:
         if option.configurable:
             setting = found[option.name]
-            yield Setting(f"jobs.{job}", option.key, setting.shown, setting.origin)
+            yield Setting(name, option.key, setting.shown, setting.origin)
     keys = {option.key for option in options}
-    for key, value in config.jobs.get(job, {}).items():
+    for key, value in section.values.items():
         if key not in keys:
-            origin = Section(config.file, ("jobs", job)).place(key)
-            yield Setting(f"jobs.{job}", key, mask(_written(value)), origin)
+            yield Setting(name, key, mask(_written(value)), section.place(key))
+
+
+def _rule(number: int, rule: Rule) -> Iterator[Setting]:
+    for key, value in rule.values.items():
+        yield Setting(f"retention.{number}", key, mask(_written(value)), rule.place(key))
 
 
 def _written(value: object) -> str:

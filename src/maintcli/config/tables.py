@@ -12,16 +12,32 @@ _AS_THERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class TableMap(NamedTuple):
-    """How the user calls one table of the reference schema; None and empty mean: as there."""
+    """How the user calls one table of the reference schema; None and empty mean: as there.
+
+    `rule` is the header of the rule that brought its own table, where not [tables.KEY] maps one.
+    """
 
     name: str | None = None
     columns: Mapping[str, str] = _AS_THERE
     timezone: str | None = None
     epoch: Literal["s", "ms"] | None = None
+    rule: str | None = None
 
     def column(self, key: str) -> str:
         """The user's name of the reference schema's column `key`."""
         return self.columns.get(key, key)
+
+    def setting(self, table: str, key: str) -> str:
+        """Where `key` of the table is set, for a message: `[tables.users] timezone`."""
+        if self.rule is None:
+            return f"[tables.{table}] {key}"
+        return f"{self.rule} {'table' if key == 'name' else key}"
+
+    def column_setting(self, table: str, key: str) -> str:
+        """Where the user's name of the column `key` is set: `[tables.users.columns] created_at`."""
+        if self.rule is None:
+            return f"[tables.{table}.columns] {key}"
+        return f"{self.rule} {'column' if key in self.columns else 'show'}"
 
 
 def read_tables(top: Section) -> dict[str, TableMap]:

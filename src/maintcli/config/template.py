@@ -42,6 +42,21 @@ _SECTIONS: Final = """
 # epoch = "s"  # of an integer column: "s" or "ms"
 # [tables.active_sessions.columns]
 # last_heartbeat = "seen_at"
+
+# A sweeping job of your own, with its own name: "maint old-mail".
+# [sweeps.old-mail]
+# table = "mail.messages"
+# column = "sent_at"
+# keep = "90d"
+# where = "status = 'sent'"  # SQL as it stands, which needs the next line
+# allow-sql = true
+# schedule = "0 5 * * *"
+
+# What retention-cleanup keeps, and for how long: one block for each rule.
+# [[retention]]
+# table = "audit.events"
+# column = "created_at"
+# keep = "13mo"
 """
 
 
@@ -66,7 +81,7 @@ def _option(option: Option) -> Iterator[str]:
 
     notes = " ".join(part for part in (option.help, _limits(option)) if part)
     yield from (f"# {line}" for line in textwrap.wrap(notes, 96))
-    if option.default is None:
+    if option.default in (None, ()):
         yield f"# {option.key} = {_value(option)}  # not set by default"
     else:
         yield f"#{option.key} = {_value(option)}"
@@ -82,6 +97,8 @@ def _limits(option: Option) -> str:
 
 def _value(option: Option) -> str:
     text = option.example
+    if option.kind is Kind.LIST:
+        return f"[{', '.join(_quoted(part) for part in option.parse(text))}]"
     is_number = text.replace(".", "", 1).isdigit()
     if option.kind is Kind.FLAG or (option.kind in _NUMBERS and is_number):
         return text

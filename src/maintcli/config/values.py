@@ -5,7 +5,7 @@ Every function raises ValueError with a clause that fits behind the name of the 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from maintcli.config.duration import Duration
 from maintcli.config.say import quote
@@ -104,6 +104,24 @@ def size(value: object) -> int:
     if unit not in _BYTES or not number.removeprefix("-").replace(".", "", 1).isdigit():
         raise ValueError(f"{quote(whole)} is no size; write e.g. 500kB, 64MiB or 10GB")
     return _fitting(round(_number(number, whole) * _BYTES[unit]))
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """One text or more: a TOML list, or in one text separated by commas."""
+    if isinstance(value, list):
+        parts = cast("list[object]", value)
+    else:
+        parts = [*_text_of(value, 'a list such as ["one", "two"]').split(",")]
+    if not parts:
+        raise ValueError("it is an empty list; write e.g. one,two")
+    return tuple(_part(number, part) for number, part in enumerate(parts, start=1))
+
+
+def _part(number: int, value: object) -> str:
+    try:
+        return text(value).strip()
+    except ValueError as error:
+        raise ValueError(f"in its list, part {number}: {error}; write e.g. one,two") from None
 
 
 def path(value: object) -> Path:
