@@ -1,0 +1,125 @@
+"""Files in a local folder, for nobody else's eyes."""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from maintcli.errors import BadLocation, NoSuchFile, NotAllowed, StorageFailed
+
+_FOLDER_MODE = 0o700
+_FILE_MODE = 0o600
+_PROBE = ".maint-probe"
+
+
+class Folder:
+    """A Storage. Its own folder is made where only the last part of its path is missing."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def location(self) -> str:
+        """The absolute path."""
+        return str(self.root)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write under another name, flush, rename, flush the folder: never half a file."""
+        path = self.root / key
+        with self._explained("written"):
+            self._make(path.parent)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            try:
+                _write(temporary, data)
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
+            _flush(path.parent)
+
+    def get(self, key: str) -> bytes:
+        """The file's content."""
+        try:
+            with self._explained("read"):
+                return (self.root / key).read_bytes()
+        except FileNotFoundError:
+            raise NoSuchFile(file=key, location=self.location) from None
+
+    def list(self, folder: str) -> Sequence[str]:
+        """The files directly in `folder`, without those half written."""
+        with self._explained("read"):
+            found = self.root / folder
+            names = [p.name for p in found.iterdir() if p.is_file()] if found.is_dir() else []
+        return sorted(f"{folder}/{name}" for name in names if not name.startswith("."))
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        with self._explained("read"):
+            return (self.root / key).is_file()
+
+    def check(self) -> None:
+        """The folder, or the one that it would be made in, is there and may be written to."""
+        place = self.root if self.root.exists() else self.root.parent
+        if not place.is_dir():
+            raise BadLocation(origin=self.location, reason=f"there is no folder {place}; make it")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise NotAllowed(reason=f"{place} may not be written to by this user.")
+
+    def prepare(self) -> None:
+        """Write a file, and take it away."""
+        self.check()
+        self.put(_PROBE, b"")
+        with suppress(OSError):
+            (self.root / _PROBE).unlink()
+
+    def _make(self, folder: Path) -> None:
+        """Make what is missing of `folder`, but of our own root only the last part."""
+        for path in (self.root, *reversed(_below(folder, self.root))):
+            try:
+                path.mkdir(mode=_FOLDER_MODE)
+            except FileExistsError:
+                continue
+            _flush(path.parent)
+
+    @contextmanager
+    def _explained(self, deed: str) -> Generator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            if deed == "read":
+                raise
+            self._complain(deed, "there is no such folder")
+        except PermissionError as error:
+            reason = f"{error.filename or self.root} may not be {deed} by this user."
+            raise NotAllowed(reason=reason) from None
+        except OSError as error:
+            self._complain(deed, error.strerror or str(error))
+
+    def _complain(self, deed: str, reason: str) -> NoReturn:
+        raise StorageFailed(location=self.location, deed=deed, reason=reason) from None
+
+
+def _below(folder: Path, root: Path) -> list[Path]:
+    """`folder` and the folders above it, as far as `root`, which is left out."""
+    return [
+        path for path in (folder, *folder.parents) if path.is_relative_to(root) and path != root
+    ]
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    """Make the names in `folder` outlive a crash."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,117 @@
+"""Files in a bucket, at Amazon, Google or Microsoft, or at whoever speaks as they do."""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from maintcli.errors import BadLocation, NoStorage, NoSuchFile, NotAllowed, StorageFailed
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+# A batch waits for its file inside an open transaction, which ends when it idles for 30 seconds.
+_RETRY: "RetryConfig" = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=15),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=2),
+        "base": 2,
+    },
+}
+_CLIENT: "ClientConfig" = {"connect_timeout": "5s", "timeout": "12s"}
+_MOST_WORDS = 300  # of a vendor's error, which may bring a whole document
+
+
+class Objects:
+    """A Storage. Credentials, region and endpoint come from each vendor's usual variables."""
+
+    def __init__(self, url: str) -> None:
+        self.location = url
+        try:
+            import obstore
+        except ImportError:
+            raise NoStorage(location=url) from None
+        self._obstore: Any = obstore
+        with self._explained("opened"):
+            self._store = self._open()
+
+    def _open(self) -> "ObjectStore":
+        from obstore.store import from_url
+
+        options: ClientConfig = {**_CLIENT, "allow_http": _allows_http()}
+        return from_url(self.location, client_options=options, retry_config=_RETRY)
+
+    def put(self, key: str, data: bytes) -> None:
+        """A PUT that was answered is durable by every vendor's word."""
+        with self._explained("written"):
+            self._obstore.put(self._store, key, data)
+
+    def get(self, key: str) -> bytes:
+        """The file's content."""
+        try:
+            with self._explained("read"):
+                return bytes(self._obstore.get(self._store, key).bytes())
+        except FileNotFoundError:
+            raise NoSuchFile(file=key, location=self.location) from None
+
+    def list(self, folder: str) -> Sequence[str]:
+        """The keys directly in `folder`."""
+        with self._explained("read"):
+            found = self._obstore.list_with_delimiter(self._store, folder)["objects"]
+            return sorted(str(one["path"]) for one in found)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            with self._explained("read"):
+                self._obstore.head(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def check(self) -> None:
+        """The bucket answers."""
+        try:
+            self.exists(f".maint-probe-{uuid4()}")
+        except FileNotFoundError:  # not of the file: of the bucket
+            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+
+    def prepare(self) -> None:
+        """Write a file, and take it away; a bucket that forbids deleting keeps it."""
+        key = f".maint-probe-{uuid4()}"
+        self.put(key, b"")
+        try:
+            with self._explained("written"):
+                self._obstore.delete(self._store, key)
+        except (NotAllowed, StorageFailed):
+            return
+
+    @contextmanager
+    def _explained(self, deed: str) -> Generator[None]:
+        wrong = self._obstore.exceptions
+        try:
+            yield
+        except FileNotFoundError:
+            if deed == "read":
+                raise
+            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+        except (wrong.PermissionDeniedError, wrong.UnauthenticatedError) as error:
+            raise NotAllowed(reason=f"{self.location}: {_words(error)}.") from None
+        except wrong.BaseError as error:
+            raise StorageFailed(location=self.location, deed=deed, reason=_words(error)) from None
+
+
+def _allows_http() -> bool:
+    """What the vendor's package reads by itself, unless it is given time-outs."""
+    wishes = (os.environ.get(f"{vendor}_ALLOW_HTTP", "") for vendor in ("AWS", "GOOGLE", "AZURE"))
+    return any(wish.lower() in {"1", "true"} for wish in wishes)
+
+
+def _words(error: Exception) -> str:
+    """The first line of what a vendor says."""
+    text = " ".join(str(error).partition("Debug source")[0].split()).rstrip(".")
+    return text if len(text) <= _MOST_WORDS else text[:_MOST_WORDS] + "…"

@@ -1,0 +1,69 @@
+"""Where files are kept: a folder, or a bucket at one of three vendors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from maintcli.errors import BadLocation
+
+SCHEMES = ("s3", "gs", "az")
+
+
+class Storage(Protocol):
+    """Keeps files under keys such as `folder/file`.
+
+    Every method takes a bounded time, retries included, and raises StorageFailed, or NotAllowed
+    where a permission is missing.
+    """
+
+    @property
+    def location(self) -> str:
+        """What a user would write to mean this place: an absolute path, or a URL."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep `data`; once this returns it outlives a crash. What was there is replaced whole."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The file's content. Raises NoSuchFile."""
+        ...
+
+    def list(self, folder: str) -> Sequence[str]:
+        """The keys directly in `folder`, sorted; none where there is no such folder."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        ...
+
+    def check(self) -> None:
+        """Raise where the place cannot be reached, or visibly not be written to."""
+        ...
+
+    def prepare(self) -> None:
+        """Make sure that files can be put: write one, and take it away again."""
+        ...
+
+
+def storage(location: str, origin: str) -> Storage:
+    """The place called `location`; `origin` names the setting. Raises BadLocation, NoStorage."""
+    scheme, separator, _ = location.partition("://")
+    if not separator:
+        from maintcli.services.folder import Folder
+
+        return Folder(Path(location).expanduser().absolute())
+    if scheme not in SCHEMES:
+        reason = f"{scheme}:// is not known; give a folder, or s3://…, gs://… or az://…"
+        raise BadLocation(origin=origin, reason=reason)
+    parts = urlsplit(location)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        reason = "leave out credentials and options; they are read from the environment"
+        raise BadLocation(origin=origin, reason=reason)
+    if not parts.netloc:
+        reason = f"the bucket is missing; write e.g. {scheme}://bucket/maint"
+        raise BadLocation(origin=origin, reason=reason)
+    from maintcli.services.objects import Objects
+
+    return Objects(location.rstrip("/"))

@@ -1,0 +1,1 @@
+"""Archives of swept rows, and putting them back."""

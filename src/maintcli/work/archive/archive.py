@@ -1,0 +1,125 @@
+"""Keeping what a sweep removes: a file for each batch, durable before its COMMIT."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from maintcli.errors import MaintError, Usage
+from maintcli.runtime.context import Context
+from maintcli.runtime.lease import Lease
+from maintcli.services.storage import Storage, storage
+from maintcli.work.archive import file, fingerprint, ledger, manifest
+from maintcli.work.archive.manifest import Manifest
+from maintcli.work.archive.order import ranks
+from maintcli.work.archive.section import Kept, Section
+
+if TYPE_CHECKING:
+    from maintcli.work.task import Task
+
+
+def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
+    """The archive that --archive asks for, ready to be written to; None without it.
+
+    In a dry run nothing is written: it is said where the rows would go. Raises Usage with
+    --no-ledger, BadLocation, NoStorage, StorageFailed and NotAllowed.
+    """
+    wanted = context.order.values["archive"]
+    if wanted.value is None:
+        return None
+    if context.order.value("no_ledger"):
+        reason = "--archive needs the ledger, which tells the files that count; drop --no-ledger."
+        raise Usage(reason=reason)
+    place = storage(wanted.value, wanted.origin)
+    if context.lease is None:
+        place.check()
+        context.log.info(f"would archive what is removed in {place.location}")
+        return None
+    place.prepare()
+    return Archive(context, context.lease, place, tasks)
+
+
+class Archive:
+    """The archive of one run, in the folder of its id."""
+
+    def __init__(
+        self, context: Context, lease: Lease, place: Storage, tasks: "Sequence[Task]"
+    ) -> None:
+        self._context = context
+        self._lease = lease
+        self._place = place
+        self._last = 0
+        oids = [task.target.table.oid for task in tasks]
+        shapes = fingerprint.reached(context.session, oids)
+        self._ranks = ranks(shapes)
+        self._defaults = _defaults(shapes)
+        ((database,),) = context.session.read("SELECT current_database()::text")
+        self._manifest = Manifest(
+            run_id=lease.run_id,
+            job=lease.job,
+            database=database,
+            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            tables=[shape.as_dict() for shape in shapes.values()],
+        )
+        self._place.put(manifest.key(lease.run_id), self._manifest.as_bytes())
+        context.log.info(f"archiving in {place.location}, folder {lease.run_id}")
+
+    def keep(self, number: int, sections: Sequence[Section]) -> Kept:
+        """Make the rows of a batch durable; they count once `ledger.entry` is committed.
+
+        A batch that is tried again is a new file, so that the one whose COMMIT nobody heard of
+        stays as it was: where `number` was used before, the next free one is taken.
+        """
+        filled = [section for section in sections if section.rows]
+        if not filled:
+            return Kept(number, "", "", 0, {})
+        self._last = max(number, self._last + 1)
+        name = f"{self._lease.run_id}/{self._last:08d}.sql.gz"
+        data = file.write(sorted(filled, key=self._rank), self._defaults)
+        self._place.put(name, data)
+        rows: dict[str, int] = {}
+        for section in filled:
+            rows[section.name] = rows.get(section.name, 0) + len(section.rows)
+        place = self._place.location
+        return Kept(self._last, name, sha256(data).hexdigest(), len(data), rows, place)
+
+    def close(self, complete: bool) -> None:  # noqa: FBT001  agreed upon with the sweep
+        """Write the manifest with every file that counts; `complete`: the sweep reached its end.
+
+        Where that fails nothing is lost: the ledger knows the files.
+        """
+        context = self._context
+        try:
+            last = context.session.for_last_words()
+            files = ledger.entered(last, self._lease.schema, self._lease.run_id)
+            ended = self._manifest._replace(complete=complete, files=files)
+            self._place.put(manifest.key(self._lease.run_id), ended.as_bytes())
+        except (MaintError, psycopg.Error) as error:
+            context.log.warn(f"the manifest has no list of files (the ledger has): {error}")
+            return
+        context.counts |= {
+            "archive": f"{self._place.location}/{self._lease.run_id}",
+            "archived_count": sum(kept_rows(kept) for kept in files),
+            "archive_bytes": sum(kept.size_bytes for kept in files),
+        }
+
+    def _rank(self, section: Section) -> tuple[bool, int]:
+        """Links last, parents before children."""
+        rank = self._ranks.get((section.schema, section.table), len(self._ranks))
+        return section.kind == "links", rank
+
+
+def kept_rows(kept: Kept) -> int:
+    """The rows in a file; links are none."""
+    return sum(count for name, count in kept.rows.items() if not name.endswith(" (links)"))
+
+
+def _defaults(shapes: fingerprint.Shapes) -> file.Defaults:
+    return {
+        (schema, table, column.name): column.default
+        for (schema, table), shape in shapes.items()
+        for column in shape.columns
+        if column.default is not None and not column.generated
+    }

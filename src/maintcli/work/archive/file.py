@@ -1,0 +1,152 @@
+"""One file of an archive: a batch as SQL that psql can run, and that is read back exactly.
+
+Every block begins with a line `--maint {json}` that says what it holds and how long it is.
+"""
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from maintcli.errors import DamagedFile
+from maintcli.work.archive import copytext
+from maintcli.work.archive.section import Section
+
+_LEVEL = 3  # a third larger than the best, at a third of its time
+_MARK = b"--maint "
+_END = b"\\.\n"
+
+_HEAD = """-- Rows that maint removed. Put back by hand, newest file first:
+-- gunzip -c FILE | psql -X -v ON_ERROR_STOP=1
+BEGIN;
+SET LOCAL client_encoding = 'UTF8';
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL TimeZone = 'UTC';
+"""
+_TAIL = "COMMIT;\n"
+
+Defaults = Mapping[tuple[str, str, str], str]
+"""Schema, table and column of a default, and its expression."""
+
+
+class Block(NamedTuple):
+    """What a section became: `lines` are its rows as COPY reads them, `size` how many."""
+
+    schema: str
+    table: str
+    columns: tuple[str, ...]
+    kind: Literal["rows", "links"]
+    key: int
+    size: int
+    lines: bytes
+
+    @property
+    def name(self) -> str:
+        """`schema.table`, as reports show it."""
+        return f"{self.schema}.{self.table}"
+
+
+def write(sections: Sequence[Section], defaults: Defaults) -> bytes:
+    """The file's content. The sections stand in the order in which psql can put them back."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=_LEVEL, mtime=0) as file:
+        file.write(_HEAD.encode())
+        for section in sections:
+            for part in _block(section, defaults):
+                file.write(part)
+        file.write(_TAIL.encode())
+    return buffer.getvalue()
+
+
+def read(name: str, data: bytes) -> Iterator[Block]:
+    """The blocks of the file called `name`. Raises DamagedFile."""
+    try:
+        text = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedFile(file=name, reason=f"it cannot be unpacked ({error})") from None
+    at = len(_HEAD.encode())
+    while text.startswith(_MARK, at):
+        try:
+            block, at = _read(text, at)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedFile(file=name, reason=f"a block cannot be read ({error})") from None
+        yield block
+    if text[at:] != _TAIL.encode():
+        raise DamagedFile(file=name, reason="its end is missing")
+
+
+def _block(section: Section, defaults: Defaults) -> Iterator[bytes]:
+    lines = copytext.encode(section.rows)
+    before, after = _frame(section, defaults)
+    about = {
+        "schema": section.schema,
+        "table": section.table,
+        "columns": section.columns,
+        "kind": section.kind,
+        "key": section.key,
+        "rows": len(section.rows),
+        "bytes": [len(before), len(lines), len(after)],
+    }
+    yield _MARK + json.dumps(about).encode() + b"\n"
+    yield before
+    yield lines
+    yield _END + after
+
+
+def _read(text: bytes, at: int) -> tuple[Block, int]:
+    end = text.index(b"\n", at)
+    about: dict[str, Any] = json.loads(text[at + len(_MARK) : end])
+    before, size, after = about["bytes"]
+    start = end + 1 + before
+    lines = text[start : start + size]
+    at = start + size
+    if not text.startswith(_END, at) or lines.count(b"\n") != about["rows"]:
+        raise ValueError("its rows are not as many as it says")
+    block = Block(
+        schema=about["schema"],
+        table=about["table"],
+        columns=tuple(about["columns"]),
+        kind=about["kind"],
+        key=about["key"],
+        size=about["rows"],
+        lines=lines,
+    )
+    return block, at + len(_END) + after
+
+
+def _frame(section: Section, defaults: Defaults) -> tuple[bytes, bytes]:
+    """The SQL before and after a block's rows."""
+    table = f"{_quoted(section.schema)}.{_quoted(section.table)}"
+    columns = ", ".join(map(_quoted, section.columns))
+    if section.kind == "rows":
+        listed = f" ({columns})" if columns else ""
+        return f"COPY {table}{listed} FROM stdin;\n".encode(), b""
+    before = (
+        f"CREATE TEMP TABLE maint_links ON COMMIT DROP AS SELECT {columns} FROM {table}"
+        f" WITH NO DATA;\nCOPY pg_temp.maint_links ({columns}) FROM stdin;\n"
+    )
+    key, changed = section.columns[: section.key], section.columns[section.key :]
+    sets = ", ".join(f"{_quoted(c)} = l.{_quoted(c)}" for c in changed)
+    found = [f"t.{_quoted(c)} = l.{_quoted(c)}" for c in key] or ["false"]
+    free = [_free(c, defaults.get((section.schema, section.table, c))) for c in changed]
+    after = (
+        f"UPDATE {table} AS t SET {sets} FROM pg_temp.maint_links AS l"
+        f" WHERE {' AND '.join([*found, *free])};\nDROP TABLE pg_temp.maint_links;\n"
+    )
+    return before.encode(), after.encode()
+
+
+def _free(column: str, default: str | None) -> str:
+    """That nobody has linked the row to something else meanwhile."""
+    free = f"t.{_quoted(column)} IS NULL"
+    if default is None:
+        return free
+    return f"({free} OR t.{_quoted(column)} IS NOT DISTINCT FROM ({default}))"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""Putting archived rows back."""

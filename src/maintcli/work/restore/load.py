@@ -1,0 +1,92 @@
+"""Archived rows in temporary tables, where SQL can compare them with what is there."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.work.archive.file import Block
+from maintcli.work.restore.table import Key, Table
+
+_MAKE = sql.SQL("""CREATE TEMP TABLE {temp} ON COMMIT DROP AS
+SELECT {columns} FROM {table} WITH NO DATA""")
+_COPY = sql.SQL("COPY {temp} {columns} FROM STDIN")
+_CHUNK = 1 << 20
+
+
+class Loaded(NamedTuple):
+    """A temporary table `temp` with archived rows of `table`; `key` columns find a link's row."""
+
+    temp: sql.Identifier
+    table: Table
+    columns: tuple[str, ...]
+    key: int = 0
+
+    @property
+    def listed(self) -> sql.Composable:
+        """The columns, for a SELECT."""
+        return names(self.columns)
+
+    @property
+    def keyed(self) -> sql.Composable:
+        """Whether a row can be found by a unique key, as a condition on it."""
+        keys = [_complete(key) for key in self.table.usable_keys(self.columns)]
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(keys)) if keys else sql.SQL("false")
+
+
+def names(columns: Iterable[str]) -> sql.Composable:
+    """Columns, quoted and separated by commas."""
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def equal(left: str, mine: Sequence[str], right: str, theirs: Sequence[str]) -> sql.Composable:
+    """`left.a = right.x AND left.b = right.y`."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(left, a), sql.Identifier(right, b))
+        for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def make(connection: Connection, number: int, table: Table, block: Block) -> Loaded:
+    """An empty temporary table for the rows of `block`, with the types of today's table."""
+    temp = sql.Identifier("pg_temp", f"maint_{number}")
+    loaded = Loaded(temp, table, block.columns, block.key)
+    make = _MAKE.format(temp=temp, columns=loaded.listed, table=table.quoted)
+    connection.execute(make)
+    return loaded
+
+
+def copy(connection: Connection, loaded: Loaded, lines: bytes) -> None:
+    """Send rows as they stand in the file."""
+    columns = sql.SQL("({})").format(loaded.listed) if loaded.columns else sql.SQL("")
+    statement = _COPY.format(temp=loaded.temp, columns=columns)
+    with connection.cursor() as cursor, cursor.copy(statement) as stream:
+        for at in range(0, len(lines), _CHUNK):
+            stream.write(lines[at : at + _CHUNK])
+
+
+def _complete(key: Key) -> sql.Composable:
+    if key.nulls_match:
+        return sql.SQL("true")
+    filled = [sql.SQL("{} IS NOT NULL").format(sql.Identifier(c)) for c in key.columns]
+    return sql.SQL("({})").format(sql.SQL(" AND ").join(filled))
+
+
+def there(loaded: Loaded, row: str, other: str) -> sql.Composable:
+    """Whether the table has a row with a key of the row called `row`, as a condition."""
+    found = [
+        sql.SQL("EXISTS (SELECT FROM {table} AS {other} WHERE {match})").format(
+            table=loaded.table.own, other=sql.Identifier(other), match=_match(key, row, other)
+        )
+        for key in loaded.table.usable_keys(loaded.columns)
+    ]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(found)) if found else sql.SQL("false")
+
+
+def _match(key: Key, row: str, other: str) -> sql.Composable:
+    operator = sql.SQL("IS NOT DISTINCT FROM") if key.nulls_match else sql.SQL("=")
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} {} {}").format(sql.Identifier(row, c), operator, sql.Identifier(other, c))
+        for c in key.columns
+    )

@@ -1,0 +1,62 @@
+"""Rows without a key, and no ledger that says whether they have gone back.
+
+As many copies go back as are missing, found by comparing whole rows. Only a keyed row can be
+referred to, so these are nobody's parents and may come last.
+"""
+
+import zlib
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.work.archive.file import Block
+from maintcli.work.restore.load import Loaded, copy, make
+from maintcli.work.restore.table import Table
+
+_TAKE_AWAY = sql.SQL("DELETE FROM {temp} WHERE {which}")
+
+_COPIES = sql.SQL("""
+WITH maint_a AS (
+    SELECT ctid AS maint_at, row_number() OVER (PARTITION BY maint_row) AS maint_n, maint_row
+    FROM (SELECT ctid, {row} AS maint_row FROM {temp}) AS maint_x
+), maint_b AS (
+    SELECT {row} AS maint_row, count(*) AS maint_n FROM {table} GROUP BY 1
+)
+DELETE FROM {temp} AS maint_r USING maint_a JOIN maint_b USING (maint_row)
+WHERE maint_r.ctid = maint_a.maint_at AND maint_a.maint_n <= maint_b.maint_n""")
+
+
+def without_loose(connection: Connection, one: Loaded) -> int:
+    """Take away the rows that no key tells from others; how many they are."""
+    which = sql.SQL("NOT coalesce({}, false)").format(one.keyed)
+    return connection.execute(_TAKE_AWAY.format(temp=one.temp, which=which)).rowcount
+
+
+def load_missing(
+    connection: Connection, table: Table, blocks: Iterable[Block], share: tuple[int, int]
+) -> tuple[Loaded | None, int, int]:
+    """Load a part of the rows: those without a key that are missing.
+
+    `share` is which part of how many; all copies of a row are in the same. Returns what is loaded,
+    how many rows of it are missing, and how many are there already.
+    """
+    one, count = None, 0
+    for block in blocks:
+        one = one or make(connection, 0, table, block)
+        lines = _share(block.lines, *share)
+        count += lines.count(b"\n")
+        copy(connection, one, lines)
+    if one is None:
+        return None, 0, 0
+    keyed = connection.execute(_TAKE_AWAY.format(temp=one.temp, which=one.keyed)).rowcount
+    row = sql.SQL("ROW({})::text").format(one.listed)
+    copies = _COPIES.format(temp=one.temp, table=table.own, row=row)
+    existing = connection.execute(copies).rowcount
+    return one, count - keyed - existing, existing
+
+
+def _share(lines: bytes, number: int, parts: int) -> bytes:
+    if parts == 1:
+        return lines
+    return b"".join(x for x in lines.splitlines(keepends=True) if zlib.crc32(x) % parts == number)

@@ -1,0 +1,61 @@
+"""Row by row, where PostgreSQL refuses some of many: slow, and rare."""
+
+import json
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.work.restore.load import Loaded
+
+# Again and again while a pass gets further: a child may have come before its parent.
+_LOOP = sql.SQL("""DECLARE
+    maint_done bigint[] := array_fill(0::bigint, ARRAY[{size}]);
+    maint_why jsonb;
+    maint_at tid;
+    maint_n bigint;
+    maint_moved boolean;
+BEGIN
+LOOP
+    maint_moved := false;
+    maint_why := '[]';
+    {tables}
+    EXIT WHEN NOT maint_moved;
+END LOOP;
+PERFORM set_config('maint.result', jsonb_build_array(to_jsonb(maint_done), maint_why)::text, true);
+END""")
+
+_TABLE = sql.SQL("""FOR maint_at IN SELECT ctid FROM {temp} LOOP
+    BEGIN
+        {statement};
+        GET DIAGNOSTICS maint_n = ROW_COUNT;
+        DELETE FROM {temp} WHERE ctid = maint_at;
+        maint_done[{place}] := maint_done[{place}] + maint_n;
+        maint_moved := true;
+    EXCEPTION WHEN integrity_constraint_violation OR raise_exception OR data_exception THEN
+        maint_why := maint_why || jsonb_build_array(jsonb_build_array({place}, SQLERRM));
+    END;
+    END LOOP;""")
+
+
+def run(
+    connection: Connection, loaded: Sequence[Loaded], each: Sequence[sql.Composable]
+) -> tuple[list[int], list[tuple[int, str]]]:
+    """Run each statement for every row, at ctid maint_at, of its table.
+
+    Returns the rows that it changed, table by table, and place and reason of each row refused.
+    """
+    tables = [
+        _TABLE.format(temp=one.temp, statement=statement, place=number)
+        for number, (one, statement) in enumerate(zip(loaded, each, strict=True), start=1)
+    ]
+    loop = _LOOP.format(size=len(loaded), tables=sql.SQL("\n").join(tables))
+    connection.execute(block(loop, connection))
+    row = connection.execute("SELECT current_setting('maint.result')").fetchone()
+    done, why = json.loads(row[0] if row else "[[], []]")
+    return done, [(place - 1, reason) for place, reason in why]
+
+
+def block(body: sql.Composable, connection: Connection) -> sql.Composed:
+    """A DO block, quoted so that no name inside can end it."""
+    return sql.SQL("DO {}").format(sql.Literal(body.as_string(connection)))

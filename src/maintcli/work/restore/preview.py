@@ -1,0 +1,124 @@
+"""What a restore would do: rows looked up in READ ONLY transactions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+
+from psycopg import sql
+
+from maintcli.runtime.context import Context
+from maintcli.work.archive import copytext, ledger
+from maintcli.work.archive.copytext import Row
+from maintcli.work.archive.file import Block
+from maintcli.work.restore import load
+from maintcli.work.restore.batch import Tables
+from maintcli.work.restore.inventory import Inventory
+from maintcli.work.restore.result import Restored, Tally
+from maintcli.work.restore.source import Source
+from maintcli.work.restore.table import Key, Table
+from maintcli.work.restore.transaction import FORMATS
+
+_ROWS_A_QUERY = 10_000
+
+_KNOWN = sql.SQL("""SELECT count(*) FROM (
+    SELECT {values} FROM unnest({arrays}) AS maint_u({columns})
+) AS maint_r WHERE {there}""")
+
+_SAME = sql.SQL("""EXISTS (SELECT FROM {table} AS maint_t
+    WHERE ROW({theirs})::text = ROW({mine})::text)""")
+
+
+def preview(
+    context: Context,
+    source: Source,
+    held: Inventory,
+    tables: Tables,
+    wanted: Callable[[Block], bool],
+) -> Restored:
+    """Count what would go back, and what is there already.
+
+    Whether a row's parent is still there is not looked at, nor whether links are still cut.
+    """
+    tally = Tally()
+    marked = _marked(context, source)
+    for kept in held.files:
+        back = marked.get(kept.number)
+        for block in filter(wanted, source.blocks(kept)):
+            if block.kind == "links":
+                tally.mended += block.size
+                continue
+            table = tables[block.schema, block.table]
+            known = _known(context, table, block, None if back is None else block.name in back)
+            tally.existing += known
+            tally.restored[table.name] += block.size - known
+        tally.files += 1
+    for name, count in tally.restored.items():
+        context.log.info(f"would restore {count:,} rows of {name}")
+    return tally.result
+
+
+def _marked(context: Context, source: Source) -> Mapping[int, frozenset[str]]:
+    if source.schema is None:
+        return {}
+    return ledger.marked(context.session, source.schema, source.manifest.run_id)
+
+
+def _known(context: Context, table: Table, block: Block, marked: bool | None) -> int:  # noqa: FBT001  None: no ledger
+    """How many rows of the block are there already; `marked`: so are those without a key."""
+    loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
+    keys = table.usable_keys(block.columns)
+    used = sorted({column for key in keys for column in key.columns})
+    rows, known = copytext.decode(block.lines), 0
+    while some := list(islice(rows, _ROWS_A_QUERY)):
+        keyed = [row for row in some if _has_key(keys, block.columns, row)]
+        loose = [row for row in some if not _has_key(keys, block.columns, row)]
+        there = load.there(loaded, "maint_r", "maint_t")
+        known += _count(context, loaded, used, keyed, there)
+        if marked is None:
+            known += _count(context, loaded, block.columns, loose, _same(loaded))
+        elif marked:
+            known += len(loose)
+    return known
+
+
+def _has_key(keys: Sequence[Key], columns: Sequence[str], row: Row) -> bool:
+    value = dict(zip(columns, row, strict=True))
+    return any(k.nulls_match or all(value[c] is not None for c in k.columns) for k in keys)
+
+
+def _same(loaded: load.Loaded) -> sql.Composable:
+    mine = [sql.Identifier("maint_r", column) for column in loaded.columns]
+    theirs = [sql.Identifier("maint_t", column) for column in loaded.columns]
+    comma = sql.SQL(", ")
+    return _SAME.format(table=loaded.table.own, theirs=comma.join(theirs), mine=comma.join(mine))
+
+
+def _count(
+    context: Context,
+    loaded: load.Loaded,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    there: sql.Composable,
+) -> int:
+    if not rows or not columns:
+        return 0
+    types = {column.name: column.type for column in loaded.table.shape.columns}
+    places = [loaded.columns.index(column) for column in columns]
+    # Literals, not parameters: a name may hold a percent sign.
+    arrays = [sql.Literal([_text(row[place]) for row in rows]) for place in places]
+    comma = sql.SQL(", ")
+    values = [
+        sql.SQL("{0}::{1} AS {0}").format(sql.Identifier(column), sql.SQL(types[column]))  # pyright: ignore[reportArgumentType]  from the catalog
+        for column in columns
+    ]
+    query = _KNOWN.format(
+        values=comma.join(values),
+        arrays=comma.join(sql.SQL("{}::text[]").format(array) for array in arrays),
+        columns=load.names(columns),
+        there=there,
+    )
+    ((count,),) = context.session.read_composed(query, settings=FORMATS)
+    return int(count)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()

@@ -1,0 +1,63 @@
+"""Taking away what has no parent, neither in its table nor among the rows that come with it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.work.restore.load import Loaded, equal, there
+from maintcli.work.restore.table import ForeignKey
+
+_THERE = sql.SQL("DELETE FROM {temp} AS maint_r WHERE {there}")
+
+_ORPHANS = sql.SQL("""DELETE FROM {temp} AS maint_r
+WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} AS maint_p WHERE {match}){nor}""")
+
+_NOR = sql.SQL(" AND NOT EXISTS (SELECT FROM {temp} AS maint_p WHERE {match})")
+
+
+def orphans(connection: Connection, loaded: Sequence[Loaded]) -> Mapping[int, Counter[str]]:
+    """Delete the loaded rows whose parent is gone, and theirs; how many by place and reason.
+
+    Rows that are there already go first: they are no parents to be.
+    """
+    for one in loaded:
+        statement = _THERE.format(temp=one.temp, there=there(one, "maint_r", "maint_t"))
+        connection.execute(statement)
+    found: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    while True:
+        deleted = 0
+        for number, one in enumerate(loaded):
+            for reference in one.table.foreign_keys:
+                count = _delete(connection, one, reference, loaded)
+                if count:
+                    found[number][f"its parent is gone ({reference.name})"] += count
+                    deleted += count
+        if not deleted:
+            return found
+
+
+def _delete(
+    connection: Connection, one: Loaded, reference: ForeignKey, loaded: Sequence[Loaded]
+) -> int:
+    if not set(reference.columns) <= set(one.columns):
+        return 0
+    match = equal("maint_p", reference.referenced, "maint_r", reference.columns)
+    coming = [
+        _NOR.format(temp=parent.temp, match=match)
+        for parent in loaded
+        if parent.table.shape.oid == reference.parent
+        and set(reference.referenced) <= set(parent.columns)
+    ]
+    filled = [
+        sql.SQL("{} IS NOT NULL").format(sql.Identifier("maint_r", c)) for c in reference.columns
+    ]
+    statement = _ORPHANS.format(
+        temp=one.temp,
+        filled=sql.SQL(" AND ").join(filled),
+        parent=reference.parent_name,
+        match=match,
+        nor=sql.SQL("").join(coming),
+    )
+    return connection.execute(statement).rowcount

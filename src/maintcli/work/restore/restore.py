@@ -1,0 +1,147 @@
+"""Putting the rows of one run back, batch by batch, the last one first.
+
+That undoes the run step by step. A parent was removed with its children or after them, so it is
+back before they are, or with them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import ceil
+from typing import TypeVar
+
+import psycopg
+
+from maintcli.db import names, sqlstate
+from maintcli.errors import LeaseLost, Partial, Usage
+from maintcli.runtime.context import Context
+from maintcli.work.archive.file import Block
+from maintcli.work.restore import compare, inventory, preview, say, source, table
+from maintcli.work.restore.batch import Tables, insert_into, whole_file
+from maintcli.work.restore.inventory import Inventory
+from maintcli.work.restore.loose import load_missing
+from maintcli.work.restore.result import Restored, Tally
+from maintcli.work.restore.source import Source
+from maintcli.work.restore.table import Archived
+from maintcli.work.restore.transaction import transaction
+
+_LEFT_ROWS = 200_000  # rows without a key in one transaction
+_MOST_FAILURES = 8  # in a row, of one transaction
+T = TypeVar("T")
+
+
+def restore(context: Context, *, run: str, only: str | None, moved: str | None) -> Restored:
+    """Put back what `run` archived, of one table where `only` names it.
+
+    Raises Partial when some rows could not go back, SchemaChanged and DamagedFile before the first
+    one, and what else errors.py has for databases and storage.
+    """
+    found = source.find(context, run, moved)
+    wanted = _wanted(only)
+    held = inventory.take(context, found, wanted)
+    if only is not None and not held.files:
+        held_tables = ", ".join(sorted({name for kept in found.files for name in kept.rows}))
+        raise Usage(reason=f"--table {only}: the archive has none of it, but of {held_tables}.")
+    roots = {
+        (one["schema"], one["table"]): (one["root"][0], one["root"][1])
+        for one in found.manifest.tables
+        if one["root"]
+    }
+    tables = table.find(context.session, {*held.rows, *held.links}, roots)
+    compare.check(held, tables, found.manifest.tables)
+    say.triggers(context, held, tables)
+    if context.dry_run:
+        return preview.preview(context, found, held, tables, wanted)
+    return _Restore(context, found, held, tables, wanted).run()
+
+
+def _wanted(only: str | None) -> Callable[[Block], bool]:
+    if only is None:
+        return lambda _block: True
+    name = names.split(only, "--table")
+    return lambda block: block.table == name.table and name.schema in (None, block.schema)
+
+
+class _Restore:
+    def __init__(
+        self,
+        context: Context,
+        found: Source,
+        held: Inventory,
+        tables: Tables,
+        wanted: Callable[[Block], bool],
+    ) -> None:
+        self.context = context
+        self.source = found
+        self.held = held
+        self.tables = tables
+        self.wanted = wanted
+        self.tally = Tally()
+        self.left: Counter[Archived] = Counter()
+
+    def run(self) -> Restored:
+        """Every file, and then what is left of rows without a key."""
+        for kept in self.held.files:
+            blocks = [block for block in self.source.blocks(kept) if self.wanted(block)]
+            marks = self.source.marks(kept)
+            tally, left = self._safely(
+                partial(whole_file, self.context, self.tables, blocks, marks)
+            )
+            self.left.update(left)
+            self._note(tally)
+        for archived, count in self.left.items():
+            parts = ceil(count / _LEFT_ROWS)
+            for number in range(parts):
+                self._note(self._safely(partial(self._restore_left, archived, (number, parts))))
+        return self._end()
+
+    def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Tally:
+        tally, table = Tally(), self.tables[archived]
+        with transaction(self.context) as (connection, progress):
+            blocks = self._blocks(archived)
+            one, missing, tally.existing = load_missing(connection, table, blocks, share)
+            if one is not None:
+                insert_into(tally, connection, [(one, missing)])
+            progress.rows = tally.restored.total()
+        return tally
+
+    def _blocks(self, archived: Archived) -> Iterator[Block]:
+        for kept in self.held.files:
+            for block in self.source.blocks(kept):
+                if block.kind == "rows" and (block.schema, block.table) == archived:
+                    yield block
+
+    def _note(self, tally: Tally) -> None:
+        self.tally.add(tally)
+        self.context.counts |= say.figures(self.tally)  # known from now on, however the run ends
+        share = self.tally.files / len(self.held.files)
+        self.context.order.progress(self.tally.restored.total(), share)
+
+    def _end(self) -> Restored:
+        result = self.tally.result
+        self.context.counts |= say.figures(self.tally)
+        say.refused(self.context, self.tally)
+        say.stale(self.context, self.source, result)
+        if result.failed_count:
+            reason = (
+                f"{result.failed_count:,} rows could not go back; {result.restored_count:,} did,"
+                f" and {result.existing_count:,} were there already."
+            )
+            raise Partial(reason=reason)
+        return result
+
+    def _safely(self, action: Callable[[], T]) -> T:
+        """Do `action`, again after what passes: what went back is not put back twice."""
+        context, failures = self.context, 0
+        while True:
+            try:
+                return action()
+            except psycopg.Error as error:
+                state, failures = error.sqlstate or "", failures + 1
+                if state == sqlstate.LEASE_LOST:
+                    raise LeaseLost(job=context.lease.name if context.lease else "") from None
+                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
+                lost = sqlstate.is_lost(error, context.session.connection_or_none)
+                if failures >= _MOST_FAILURES or not (passes or lost):
+                    raise
+                context.stop.wait(0.1 * failures)

@@ -1,0 +1,71 @@
+"""One transaction of a restore: several messages, since COPY cannot share one."""
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db.connect import Connection
+from maintcli.runtime import ledger
+from maintcli.runtime.context import Context
+from maintcli.runtime.session import LOCK_TIMEOUT_MS, STATEMENT_CAP_SECONDS
+from maintcli.work.restore.onebyone import block
+
+# The formats are those that the values were written in. Constraints that wait for COMMIT are
+# checked with each statement, where a violation can still be told apart and undone.
+_BEGIN = sql.SQL("""BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL lock_timeout = {lock};
+SET LOCAL statement_timeout = {statement};
+SET LOCAL idle_in_transaction_session_timeout = '30s';
+{formats};
+SET LOCAL jit = off;
+SET CONSTRAINTS ALL IMMEDIATE""")
+
+FORMATS = sql.SQL("""SET LOCAL TimeZone = 'UTC';
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL extra_float_digits = 1""")
+
+_COUNT = sql.SQL("""DECLARE maint_n bigint := {rows};
+BEGIN
+{fence}
+{progress}
+END""")
+
+
+class Progress:
+    """What a transaction has done so far, for the ledger."""
+
+    rows = 0
+
+
+@contextmanager
+def transaction(context: Context) -> Generator[tuple[Connection, Progress]]:
+    """Commit what the block does, with the fence and the ledger; or nothing of it."""
+    session = context.session
+    session.stop.check()
+    connection, progress = session.connection, Progress()
+    seconds = min(STATEMENT_CAP_SECONDS, max(context.deadline.left, 0.1))
+    try:
+        connection.execute(
+            _BEGIN.format(lock=LOCK_TIMEOUT_MS, statement=int(seconds * 1000), formats=FORMATS)
+        )
+        yield connection, progress
+        _count(context, connection, progress.rows)
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(psycopg.Error):
+            connection.rollback()
+        session.stop.check()  # a cancelled query is how a stop arrives here
+        raise
+
+
+def _count(context: Context, connection: Connection, rows: int) -> None:
+    lease = context.lease
+    if lease is None:
+        return
+    progress = ledger.progress(lease, "updated_count")
+    body = _COUNT.format(rows=rows, fence=lease.fence(), progress=progress)
+    connection.execute(block(body, connection))

@@ -1,0 +1,114 @@
+"""Proof: a restore that is killed or cut off loses no row and doubles none; the next one ends it."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.parts.archives import Archiving, Conn, archiving
+from tests.parts.cli import Maint
+from tests.parts.faults import Moment
+from tests.parts.proxy import Proxy, proxy
+from tests.parts.server import Server
+from tests.parts.waiting import until
+from tests.proofs.chaos import Chaos, Usual
+from tests.work.restore.test_restore import contents
+
+TABLES = """
+CREATE TABLE doc (id integer PRIMARY KEY, body text);
+CREATE TABLE line (doc_id integer REFERENCES doc, text text);
+INSERT INTO doc SELECT i, repeat('x', 50) FROM generate_series(1, 400) i;
+INSERT INTO line SELECT 1 + i % 400, 'the same' FROM generate_series(1, 1600) i;
+"""
+FILES = 20
+
+
+@pytest.fixture
+def archive(conn: Conn, tmp_path: Path) -> Archiving:
+    """Twenty files of rows with a key and of copies without one."""
+    conn.execute(TABLES)
+    made = archiving(conn, tmp_path / "archive", "doc")
+    for n in range(FILES):
+        which = f"BETWEEN {n * 20 + 1} AND {n * 20 + 20}"
+        made.batch(("doc", f"id {which}"), ("line", f"doc_id {which}"))
+    return made
+
+
+@pytest.fixture
+def network(server: Server) -> Generator[Proxy]:
+    """A proxy in front of the session's server."""
+    with proxy(server) as made:
+        yield made
+
+
+def whole(conn: Conn) -> None:
+    """Fail unless every row is there, and no row twice."""
+    assert conn.execute("SELECT count(*), count(DISTINCT id) FROM doc").fetchone() == (400, 400)
+    assert conn.execute(
+        "SELECT min(n), max(n), count(*) FROM (SELECT count(*) n FROM line GROUP BY doc_id) x"
+    ).fetchone() == (4, 4, 400)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_cut_at_any_commit(  # noqa: PLR0917  its parts
+    archive: Archiving,
+    conn: Conn,
+    db: str,
+    maint: Maint,
+    network: Proxy,
+    chaos: Chaos,
+    moment: Moment,
+) -> None:
+    """The restore goes on by itself; whether the lost COMMIT counted is seen in the tables."""
+    dsn = network.dsn(conn.info.dbname)
+    cuts = 0
+    for nth in chaos.pick(chaos.times(4, 24), 24):
+        conn.execute("TRUNCATE doc, line; UPDATE job_archives SET restored = '{}'")
+        conn.execute("DELETE FROM job_heartbeats; DELETE FROM job_runs WHERE job = 'restore'")
+        cut = network.cut_at(b"COMMIT", moment, nth=nth)
+        found = maint("restore", archive.run_id, "--json", env={"DATABASE_URL": dsn})
+        cuts += cut.done
+        if found.code != 0:
+            assert found.code == 69, found.err
+            conn.execute("UPDATE job_heartbeats SET lease_expires_at = now()")
+            assert maint("restore", archive.run_id, env={"DATABASE_URL": db}).code == 0
+        chaos.met["went on" if found.code == 0 else "said 69"] += 1
+        whole(conn)
+    assert cuts
+
+
+def test_killed_at_any_instant(
+    archive: Archiving, conn: Conn, maint: Maint, db: str, chaos: Chaos
+) -> None:
+    """After SIGKILL whole files are back, and the next restore brings the others."""
+    env = {"DATABASE_URL": db}
+    usual = Usual(1.5, FILES)
+    for strike in chaos.strikes(chaos.times(4, 60), usual):
+        conn.execute("TRUNCATE doc, line; UPDATE job_archives SET restored = '{}'")
+        conn.execute("DELETE FROM job_heartbeats; DELETE FROM job_runs WHERE job = 'restore'")
+        process = maint.start("restore", archive.run_id, "--json", env=env)
+        strike.wait(process, lambda: _batches(conn))
+        process.kill()
+        process.communicate()
+        until(lambda: _ours(conn) == 0, "no connection of maint is left")
+        back = len(contents(conn, "doc")[0])
+        assert back % 20 == 0
+        chaos.met["in mid-run" if 0 < back < 400 else "before or after"] += 1
+        conn.execute("UPDATE job_heartbeats SET lease_expires_at = now()")
+        found = maint("restore", archive.run_id, "--json", env=env)
+        assert (found.code, found.json["restored_count"]) == (0, (400 - back) * 5), found.err
+        whole(conn)
+    chaos.must_have_met("in mid-run")
+
+
+def _batches(conn: Conn) -> int:
+    row = conn.execute("SELECT coalesce(sum(batches), 0) FROM job_runs WHERE job = 'restore'")
+    return int(row.fetchone()[0])
+
+
+def _ours(conn: Conn) -> int:
+    row = conn.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
+        " AND datname = current_database()"
+    )
+    return int(row.fetchone()[0])

@@ -1,0 +1,85 @@
+"""The file of an archive: exact both ways, restorable by hand, and damage is seen."""
+
+import gzip
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maintcli.db.embedded.binaries import find
+from maintcli.errors import DamagedFile
+from maintcli.work.archive import copytext, file
+from maintcli.work.archive.section import Section
+from tests.parts.archives import Conn, archiving
+from tests.work.restore.test_restore import FAMILY, contents
+
+VALUES = st.none() | st.binary(max_size=12).map(lambda value: value.replace(b"\0", b"\\."))
+NAMES = st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8
+)
+
+
+@st.composite
+def sections(draw: st.DrawFn) -> Section:
+    """Rows or links with columns of any name and values of any bytes."""
+    columns = tuple(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True)))
+    rows = draw(st.lists(st.tuples(*[VALUES] * len(columns)), max_size=5))
+    kind = draw(st.sampled_from(["rows", "links"]))
+    return Section(draw(NAMES), draw(NAMES), columns, kind, rows, 1 if kind == "links" else 0)
+
+
+@given(st.lists(sections(), max_size=4))
+def test_what_was_written_is_read(written: list[Section]) -> None:
+    """Names, kinds, and every byte of every value; NULL is no text."""
+    found = list(file.read("a", file.write(written, {})))
+    assert [(b.schema, b.table, b.columns, b.kind, b.key) for b in found] == [
+        (s.schema, s.table, s.columns, s.kind, s.key) for s in written
+    ]
+    assert [list(copytext.decode(block.lines)) for block in found] == [s.rows for s in written]
+    assert [block.size for block in found] == [len(s.rows) for s in written]
+
+
+def test_every_damage_is_seen() -> None:
+    """Cut short, not gzip, a row too few, something behind the end."""
+    whole = file.write([Section("s", "t", ("a",), "rows", [(b"1",), (None,)])], {})
+    text = gzip.decompress(whole)
+    damaged = [
+        whole[:-5],
+        b"nonsense",
+        gzip.compress(text.replace(b"\\N\n", b"")),
+        gzip.compress(text[:-4]),
+        gzip.compress(text + b"DROP TABLE t;"),
+        gzip.compress(text.replace(b'"rows": 2', b'"rows": 3')),
+    ]
+    for data in damaged:
+        with pytest.raises(DamagedFile, match="the-file"):
+            list(file.read("the-file", data))
+
+
+def test_psql_puts_rows_back_and_mends_links(conn: Conn, db: str, tmp_path: Path) -> None:
+    """With nothing of ours: gunzip and psql, the newest file first."""
+    conn.execute(FAMILY)
+    conn.execute("""INSERT INTO parent VALUES (9, E'a\\tb\\\\.\\n\\\\.\\n')""")
+    before = contents(conn, "parent", "child", "friend")
+    archive = archiving(conn, tmp_path / "archive", "parent")
+    archive.batch(("child", "true"))
+    links = [
+        archive.section("friend", "true", columns=("id", column), kind="links", key=1)
+        for column in ("parent_id", "home_id")
+    ]
+    defaults = {("public", "friend", "home_id"): "0"}
+    kept = archive.keep([archive.section("parent", "id > 0"), *links], defaults)
+    conn.execute("DELETE FROM parent WHERE id > 0")
+    psql = find().joinpath("psql")
+    for one in (kept, archive.kept[0]):
+        text = gzip.decompress(archive.place.get(one.file))
+        done = subprocess.run(
+            [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", db],
+            input=text,
+            check=False,
+            capture_output=True,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert contents(conn, "parent", "child", "friend") == before

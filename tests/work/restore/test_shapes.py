@@ -1,0 +1,94 @@
+"""maint restore: tables of every shape."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.parts.archives import Conn, archiving
+from tests.parts.inside import Inside
+from tests.work.restore.test_restore import contents
+
+
+@pytest.mark.parametrize("deferrable", ["", " DEFERRABLE INITIALLY DEFERRED"])
+def test_tables_that_refer_to_each_other(
+    inside: Inside, conn: Conn, tmp_path: Path, deferrable: str
+) -> None:
+    """A circle goes back in one statement, whether its constraints can wait or not."""
+    conn.execute(f"""
+        CREATE TABLE a (id integer PRIMARY KEY, b_id integer);
+        CREATE TABLE b (id integer PRIMARY KEY, a_id integer REFERENCES a {deferrable});
+        ALTER TABLE a ADD FOREIGN KEY (b_id) REFERENCES b ON DELETE CASCADE {deferrable};
+        INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1); UPDATE a SET b_id = 1;
+    """)
+    before = contents(conn, "a", "b")
+    archive = archiving(conn, tmp_path / "archive", "a")
+    kept = archive.keep([archive.section("a", "true"), archive.section("b", "true")])
+    conn.execute("UPDATE a SET b_id = NULL; DELETE FROM b; DELETE FROM a")
+    archive.enter(kept)
+    assert inside("restore", archive.run_id, "--json").json["restored_count"] == 2
+    assert contents(conn, "a", "b") == before
+
+
+def test_a_tree_that_was_removed_from_its_leaves(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """The last batch comes back first: with it the parents."""
+    conn.execute("""
+        CREATE TABLE tree (id integer PRIMARY KEY, up integer REFERENCES tree);
+        INSERT INTO tree SELECT i, nullif(i / 2, 0) FROM generate_series(1, 31) i;
+    """)
+    before = contents(conn, "tree")
+    archive = archiving(conn, tmp_path / "archive", "tree")
+    for low, high in ((16, 31), (4, 15), (1, 3)):
+        archive.batch(("tree", f"id BETWEEN {low} AND {high}"))
+    assert inside("restore", archive.run_id, "--json").json["restored_count"] == 31
+    assert contents(conn, "tree") == before
+
+
+def test_rows_without_a_key_come_back_in_the_same_number(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """Copies in several batches, copies that stayed, NULL in a unique column, types without =."""
+    conn.execute("""
+        CREATE TABLE log (code integer UNIQUE, at timestamptz, doc json, place point);
+        INSERT INTO log SELECT NULL, '2026-01-01', '{"a":  1}', '(1,2)' FROM generate_series(1, 5);
+        INSERT INTO log VALUES (1, 'infinity', NULL, NULL), (NULL, NULL, 'null', NULL);
+    """)
+    before = contents(conn, "log")
+    archive = archiving(conn, tmp_path / "archive", "log")
+    some = "ctid IN (SELECT ctid FROM log WHERE at = '2026-01-01' LIMIT 2)"
+    archive.batch(("log", some))
+    archive.batch(("log", some))
+    archive.batch(("log", "at IS NULL OR at = 'infinity'"))
+    for restored in (6, 0):
+        for more in ("--dry-run", "--no-ledger"):
+            report = inside("restore", archive.run_id, "--json", more).json
+            assert (report["restored_count"], report["existing_count"]) == (restored, 6 - restored)
+        assert contents(conn, "log") == before
+
+
+@pytest.mark.parametrize("rows_at_once", [2, 1000])
+def test_without_a_ledger_rows_without_a_key_are_compared_as_a_whole(
+    inside: Inside, conn: Conn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    """As many copies go back as are missing, and a second restore brings none."""
+    monkeypatch.setattr("maintcli.work.restore.restore._LEFT_ROWS", rows_at_once)
+    conn.execute("""
+        CREATE TABLE log (at timestamptz, doc json, place point);
+        INSERT INTO log SELECT '2026-01-01', '{"a":  1}', '(1,2)' FROM generate_series(1, 5);
+        INSERT INTO log VALUES (NULL, 'null', NULL);
+    """)
+    before = contents(conn, "log")
+    archive = archiving(conn, tmp_path / "archive", "log")
+    for _ in range(2):
+        archive.batch(("log", "ctid IN (SELECT ctid FROM log ORDER BY at LIMIT 3)"))
+    archive.end()
+    conn.execute("DELETE FROM job_runs WHERE run_id = %s", [archive.run_id])
+    there = "--from", archive.location
+    assert inside("restore", archive.run_id).code == 2
+    for restored in (6, 0):
+        for more in ("--dry-run", "--no-ledger"):
+            found = inside("restore", archive.run_id, "--json", *there, more)
+            assert found.json["restored_count"] == restored, found.err
+            assert found.json["existing_count"] == 6 - restored
+        assert contents(conn, "log") == before
