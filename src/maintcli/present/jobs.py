@@ -24,6 +24,7 @@ def _job(job: JobStatus, *, known: bool) -> dict[str, Any]:
         "schedule": job.schedule or None,
         "timezone": job.timezone,
         "enabled": job.enabled,
+        "configured": job.is_configured,
         "next_run_at": job.next_run_at,
         "paused": (beat is not None and beat.paused is not None) if known else None,
         "last_outcome": beat.outcome if beat else None,
@@ -53,6 +54,8 @@ def view(jobs: Sequence[JobStatus], problem: str | None, now: datetime) -> Itera
 def _state(job: JobStatus, *, known: bool) -> str:
     if job.beat and job.beat.paused:
         return "paused"
+    if not job.is_configured:
+        return "not configured"
     return ("enabled" if job.enabled else "disabled") + ("" if known else ", unless paused")
 
 

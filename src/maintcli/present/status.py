@@ -1,17 +1,25 @@
 """`maint status`: how each job is doing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from maintcli.present.table import Table
+from maintcli.present.text import left
 from maintcli.present.words import ago, ahead, stamp
 from maintcli.runtime.heartbeats import Heartbeat, Paused
 from maintcli.runtime.status import JobStatus
+from maintcli.runtime.whole import Whole
+from maintcli.work.recorded import Recorded
 
 
-def data(jobs: Sequence[JobStatus], runner: Heartbeat | None, now: datetime) -> dict[str, Any]:
+def data(
+    jobs: Sequence[JobStatus],
+    runner: Heartbeat | None,
+    now: datetime,
+    backlogs: Mapping[str, Recorded],
+) -> dict[str, Any]:
     """For --json."""
     return {
         "now": now,
@@ -19,7 +27,7 @@ def data(jobs: Sequence[JobStatus], runner: Heartbeat | None, now: datetime) -> 
             "last_heartbeat": runner.last_heartbeat if runner else None,
             "runner_id": runner.runner_id if runner else None,
         },
-        "jobs": [_job(job, now) for job in jobs],
+        "jobs": [_job(job, now) | _backlog(backlogs.get(job.name)) for job in jobs],
     }
 
 
@@ -38,6 +46,7 @@ def _job(job: JobStatus, now: datetime) -> dict[str, Any]:
         "last_outcome": beat.outcome if beat else None,
         "last_run_id": beat.run_id if beat else None,
         "last_started_at": beat.started_at if beat else None,
+        "parts": _parts(beat.whole) if beat and beat.whole else None,
         "running": asdict(beat.running) if beat and beat.running else None,
         "lost": [{"run_id": run.run_id, "since": run.since} for run in beat.lost] if beat else [],
         "paused": asdict(beat.paused) if beat and beat.paused else None,
@@ -50,17 +59,46 @@ def _job(job: JobStatus, now: datetime) -> dict[str, Any]:
     }
 
 
+def _parts(whole: Whole) -> dict[str, Any]:
+    run = whole.run
+    return {
+        "run_group": run.run_group,
+        "parts": run.parts,
+        "done": whole.done,
+        "deleted_count": run.deleted_count,
+        "updated_count": run.updated_count,
+    }
+
+
 def view(
-    jobs: Sequence[JobStatus], runner: Heartbeat | None, now: datetime
+    jobs: Sequence[JobStatus],
+    runner: Heartbeat | None,
+    now: datetime,
+    backlogs: Mapping[str, Recorded],
 ) -> Iterator[str | Table]:
     """As text."""
     columns = ("job", "state", "heartbeat", "runner", "success", "failures", "next (utc)")
     yield Table(columns, [_row(job, now) for job in jobs], "There are no jobs.")
     yield from (f"{job.name}: {note}" for job in jobs for note in _notes(job, now))
+    found = [(job.name, backlogs[job.name]) for job in jobs if job.name in backlogs]
+    yield from (f"{name}: {_left(backlog)}" for name, backlog in found if backlog.backlog)
     if runner is None:
         yield "No run was ever seen by this database."
     else:
         yield f"Last run of any job: {ago(runner.last_heartbeat, now)}, on {runner.runner_id}."
+
+
+def _backlog(found: Recorded | None) -> dict[str, Any]:
+    return {
+        "backlog": found.backlog if found else None,
+        "forecast": found.forecast if found else None,
+    }
+
+
+def _left(found: Recorded) -> str:
+    return (
+        left(found.forecast) if found.forecast else f"{found.backlog:,} rows left by the last run"
+    )
 
 
 def _row(job: JobStatus, now: datetime) -> tuple[str, ...]:
@@ -89,6 +127,9 @@ def _notes(job: JobStatus, now: datetime) -> Iterator[str]:
 
 
 def _of_beat(beat: Heartbeat, now: datetime) -> Iterator[str]:
+    if beat.whole and beat.whole.done < (beat.whole.run.parts or 0):
+        group = beat.whole.run.run_group
+        yield f"{beat.whole.done} of {beat.whole.run.parts} parts done in {group}"
     if beat.running:
         end = stamp(beat.running.lease_expires_at)
         yield f"run {beat.running.run_id} since {stamp(beat.running.since)}, lease until {end}"

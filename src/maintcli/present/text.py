@@ -1,11 +1,28 @@
 """A report as lines for people and cron's mail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from maintcli.present.words import took
 from maintcli.runtime.report import Report
+from maintcli.work.words import size
 
-_DULL_AT_ZERO = {"locked_count", "null_count"}
+_DULL_AT_ZERO = {
+    "blocked_count",
+    "cascaded_count",
+    "locked_count",
+    "null_count",
+    "unlinked_count",
+    "bytes_reusable",
+    "bytes_returned",
+    "throttled_ms",
+}
+_WOULD = {
+    "deleted_count": "would delete",
+    "updated_count": "would update",
+    "restored_count": "would restore",
+}
+_IN_BYTES = {"bytes_reusable": "reusable about", "bytes_returned": "returned"}
 
 
 def summary(report: Report) -> str:
@@ -22,13 +39,27 @@ def _figures(report: Report) -> Iterator[str]:
     for name, value in report.counts.items():
         if isinstance(value, dict | list) or value is None:
             continue  # for --json
-        if value or name not in _DULL_AT_ZERO:
+        if not value and name in _DULL_AT_ZERO:
+            continue
+        if name in _IN_BYTES:
+            yield f"{_IN_BYTES[name]} {size(value)}"
+        elif name == "throttled_ms":
+            yield f"throttled {took(value)}"
+        else:
             yield f"{_label(name, dry_run=report.dry_run)} {_value(value)}"
+    if outlook := report.counts.get("forecast"):
+        yield left(outlook)
+
+
+def left(forecast: Mapping[str, Any]) -> str:
+    """A backlog and what will become of it."""
+    about = "about " if forecast["backlog_is_estimate"] else ""
+    return f"{about}{forecast['backlog']:,} rows left: {forecast['outlook']}"
 
 
 def _label(name: str, *, dry_run: bool) -> str:
-    if dry_run and name == "deleted_count":
-        return "would delete"
+    if dry_run and name in _WOULD:
+        return _WOULD[name]
     return name.removesuffix("_count").replace("_", " ")
 
 
@@ -41,4 +72,4 @@ def _value(value: Any) -> str:
 def _end(report: Report) -> str:
     seconds = report.duration_ms / 1000
     took = f"{seconds:.1f} s" if seconds >= 1 else f"{report.duration_ms} ms"
-    return f"{took}, run {report.run_id}"
+    return f"{took}, run {report.run_id}" if report.run_id else took

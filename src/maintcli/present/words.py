@@ -2,16 +2,11 @@
 
 from datetime import UTC, datetime
 
+from maintcli.work.words import span
+
+__all__ = ["ago", "ahead", "span", "stamp", "took"]
+
 _MINUTES_FROM = 120
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
-
-
-def span(seconds: float) -> str:
-    """A length of time in its largest unit that fits twice: `90 s`, `45 min`, `3 d`."""
-    for size, unit in _UNITS:
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def ago(when: datetime | None, now: datetime) -> str:

@@ -9,6 +9,7 @@ from maintcli.runtime.job import Order
 from maintcli.runtime.lease import Lease
 from maintcli.runtime.log import Log
 from maintcli.runtime.session import Session
+from maintcli.runtime.shard import Shard
 from maintcli.runtime.stop import Stop
 
 
@@ -16,9 +17,11 @@ from maintcli.runtime.stop import Stop
 class Context:
     """A run in progress. `lease` is None in a dry run and with --no-ledger.
 
-    `counts` are figures known so far: they reach the report however the run ends.
+    `counts` are figures known so far: they reach the report however the run ends. `retention` are
+    the ages that the run was let through with, for the ledger.
     """
 
+    job: str
     order: Order
     session: Session
     stop: Stop
@@ -27,11 +30,17 @@ class Context:
     lease: Lease | None = None
     backlog: int | None = None
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
+    retention: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def dry_run(self) -> bool:
         """Whether to show only: a dry run sends no statement that writes."""
         return self.order.dry_run
+
+    @property
+    def shard(self) -> Shard | None:
+        """The part of the work that is this run's; None: all of it."""
+        return self.order.shard
 
     @property
     def config(self) -> Config:

@@ -21,6 +21,7 @@ from maintcli.runtime.job import Job, Order
 from maintcli.runtime.judge import judged
 from maintcli.runtime.ledger import Begun, Entry
 from maintcli.runtime.origin import origin, runner_id, scheduled_for
+from maintcli.runtime.parts import membership
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
 
@@ -75,19 +76,29 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
 
     session = Session(opener, stopped, until)
     _ = session.connection
-    return Context(order=order, session=session, stop=stopped, deadline=until, log=order.log)
+    return Context(
+        job=job.name,
+        order=order,
+        session=session,
+        stop=stopped,
+        deadline=until,
+        log=order.log,
+    )
 
 
 def _begin(job: Job, context: Context, report: Report) -> None:
     """Take the lease and write the ledger row; a dry run and --no-ledger do neither."""
     order, session = context.order, context.session
+    report.shard = str(order.shard or "")
     if order.dry_run or order.value("no_ledger"):
         return
     database = order.database
     schema = toolkit.require(session.connection, database.schema, section=database.section)
     begun = _begun(context, schema, _entry(job, order, report))
     context.lease = begun.lease
-    order.log.info(f"started run={report.run_id}")
+    report.run_group = begun.group or ""
+    part = f" part {order.shard} of {begun.group}" if order.shard else ""
+    order.log.info(f"started run={report.run_id}{part}")
     for run_id, started_at in begun.lost:
         order.log.warn(f"run {run_id} of {started_at} never finished: recorded as lost")
 
@@ -125,7 +136,7 @@ def _end(context: Context, report: Report) -> None:
     if context.lease is None or report.lease_lost:
         return
     if not ledger.end(context.session.for_last_words(), context.lease, report):
-        raise LeaseLost(job=context.lease.job)
+        raise LeaseLost(job=context.lease.name)
 
 
 def _entry(job: Job, order: Order, report: Report) -> Entry:
@@ -139,6 +150,7 @@ def _entry(job: Job, order: Order, report: Report) -> Entry:
         version=__version__,
         config_hash=order.config.hash,
         parameters=order.parameters(),
+        part=membership(order.shard, order.environ, order.value("timeout").approx_seconds),
     )
 
 
@@ -154,3 +166,4 @@ def _body(job: Job, context: Context, report: Report) -> None:
     finally:
         report.counts = context.counts
         report.backlog = context.backlog
+        report.retention = context.retention

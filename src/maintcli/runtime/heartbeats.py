@@ -1,13 +1,15 @@
 """What the toolkit's tables say of each job right now. Looking writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import sql
 
+from maintcli.runtime import history
 from maintcli.runtime.session import Session
+from maintcli.runtime.whole import Whole, wholes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class Started:
 class Heartbeat:
     """A job's row, its newest run, the run that goes on, and those that never finished.
 
-    `outcome` is that of the newest run; a run whose lease has ended counts as lost already.
+    `outcome` is that of the newest run; a run whose lease has ended counts as lost already. Where
+    that run is a part of a `whole`, the whole is meant, and `running` is one of its parts.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Heartbeat:
     outcome: str | None
     run_id: str | None
     started_at: datetime | None
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +70,30 @@ _CLOCK = sql.SQL(
 _BEATS = sql.SQL("""
 SELECT h.name, h.last_heartbeat, h.runner_id, h.last_success_at, h.consecutive_failures,
        h.last_error, h.last_error_at, h.paused_at, h.paused_by, h.pause_reason,
-       live.run_id::text, live.started_at, h.lease_expires_at,
+       live.run_id::text, live.started_at, live.lease_expires_at,
        coalesce(lost.ids, '{{}}'), coalesce(lost.starts, '{{}}'),
-       CASE WHEN newest.outcome = 'running' AND newest.run_id IS DISTINCT FROM live.run_id
+       CASE WHEN newest.outcome = 'running' AND newest.run_id = ANY(lost.uuids)
             THEN 'lost' ELSE newest.outcome END,
-       newest.run_id::text, newest.started_at
+       newest.run_id::text, newest.started_at, newest.run_group
 FROM {heartbeats} h
-LEFT JOIN {runs} live ON live.run_id = h.lease_run_id AND live.outcome = 'running'
-      AND h.lease_expires_at > clock_timestamp()
 LEFT JOIN LATERAL (
-    SELECT run_id, outcome, started_at FROM {runs}
+    SELECT r.run_id, r.started_at, k.lease_expires_at
+    FROM {runs} r JOIN {heartbeats} k ON k.lease_run_id = r.run_id
+    WHERE r.job = h.name AND r.outcome = 'running' AND k.lease_expires_at > clock_timestamp()
+    ORDER BY r.started_at LIMIT 1
+) live ON true
+LEFT JOIN LATERAL (
+    SELECT run_id, outcome, started_at, run_group FROM {runs}
     WHERE job = h.name ORDER BY started_at DESC LIMIT 1
 ) newest ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(run_id::text ORDER BY started_at) AS ids,
-           array_agg(started_at ORDER BY started_at) AS starts
-    FROM {runs} WHERE job = h.name AND outcome = 'running' AND run_id IS DISTINCT FROM live.run_id
+           array_agg(started_at ORDER BY started_at) AS starts, array_agg(run_id) AS uuids
+    FROM {runs} r WHERE job = h.name AND outcome = 'running' AND NOT EXISTS (
+        SELECT FROM {heartbeats} k
+        WHERE k.lease_run_id = r.run_id AND k.lease_expires_at > clock_timestamp())
 ) lost ON true
+WHERE h.name !~ ' [0-9]+/[0-9]+$'  -- the lease of one part
 ORDER BY h.name
 """)
 
@@ -95,8 +106,19 @@ def watch(session: Session, schema: str) -> Watch:
         "migrations": sql.Identifier(schema, "maint_migrations"),
     }
     ((now, made_at),) = session.read_composed(_CLOCK.format(**names))
-    beats = [_beat(row) for row in session.read_composed(_BEATS.format(**names))]
+    rows = session.read_composed(_BEATS.format(**names))
+    joined = _wholes(session, schema, [group for *_, group in rows if group])
+    beats = [_beat(tuple(rest), joined.get((rest[0], group))) for *rest, group in rows]
     return Watch(in_utc(now), in_utc(made_at), {beat.name: beat for beat in beats})
+
+
+def _wholes(
+    session: Session, schema: str, groups: Sequence[str]
+) -> Mapping[tuple[Any, Any], Whole]:
+    if not groups:
+        return {}
+    found = wholes(history.members(session, schema, (), groups))
+    return {(one.run.job, one.run.run_group): one for one in reversed(found)}
 
 
 def in_utc(when: datetime) -> datetime:
@@ -104,7 +126,7 @@ def in_utc(when: datetime) -> datetime:
     return when.astimezone(UTC)
 
 
-def _beat(row: tuple[Any, ...]) -> Heartbeat:
+def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:
     name, heartbeat, runner, success, failures, error, error_at, *rest = _times_in_utc(row)
     paused_at, paused_by, why, live, since, expires, lost, starts, outcome, run, started = rest
     return Heartbeat(
@@ -121,9 +143,10 @@ def _beat(row: tuple[Any, ...]) -> Heartbeat:
             Started(run_id=run_id, since=in_utc(start))
             for run_id, start in zip(lost, starts, strict=True)
         ),
-        outcome=outcome,
-        run_id=run,
-        started_at=started,
+        outcome=whole.run.outcome if whole else outcome,
+        run_id=whole.run.run_id if whole else run,
+        started_at=whole.run.started_at if whole else started,
+        whole=whole,
     )
 
 

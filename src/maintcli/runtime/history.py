@@ -1,6 +1,6 @@
 """The ledger read back: past runs, and one of them by its id."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,10 @@ from maintcli.runtime.session import Row, Session
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """A row of the ledger. A run that goes on is `running`, and `lost` once its lease has ended."""
+    """A row of the ledger. A run that goes on is `running`, and `lost` once its lease has ended.
+
+    Runs that share a table are `part`, from 0, of `parts`, and joined by `run_group`.
+    """
 
     run_id: str
     job: str
@@ -33,6 +36,9 @@ class PastRun:
     deleted_count: int
     updated_count: int
     counts: Mapping[str, Any]
+    run_group: str | None = None
+    part: int | None = None
+    parts: int | None = None
 
     @property
     def duration_ms(self) -> int | None:
@@ -51,14 +57,26 @@ SELECT * FROM (
                 THEN 'lost' ELSE r.outcome END AS outcome,
            r.exit_code, r.message, r.started_at, r.finished_at, r.origin, r.scheduled_for, r.host,
            r.runner_id, r.version, r.config_hash, r.parameters, r.batches, r.deleted_count,
-           r.updated_count, r.counts
+           r.updated_count, r.counts, r.run_group, r.part, r.parts
     FROM {runs} r
 """
-_HISTORY = sql.SQL(
+# A whole of several parts is one: as new as its newest, and as failed as the last of any part.
+_NEWEST = sql.SQL(
+    """
+SELECT array_agg(run_id::uuid), run_group FROM ("""
+    + _RUNS
+    + """    WHERE (%(job)s::text IS NULL OR r.job = %(job)s) AND NOT EXISTS (
+        SELECT FROM {runs} later WHERE later.run_group = r.run_group AND later.job = r.job
+        AND later.parts = r.parts AND later.part = r.part AND later.started_at > r.started_at)
+) latest) run WHERE %(outcomes)s::text[] IS NULL OR outcome = ANY(%(outcomes)s)
+GROUP BY job, parts, run_group, CASE WHEN run_group IS NULL THEN run_id END
+ORDER BY max(started_at) DESC, max(run_id) DESC LIMIT %(limit)s
+"""
+)
+_MEMBERS = sql.SQL(
     _RUNS
-    + """    WHERE %(job)s::text IS NULL OR r.job = %(job)s
-) run WHERE %(outcomes)s::text[] IS NULL OR outcome = ANY(%(outcomes)s)
-ORDER BY started_at DESC, run_id DESC LIMIT %(limit)s
+    + """    WHERE r.run_id = ANY(%(ids)s::uuid[]) OR r.run_group = ANY(%(groups)s::text[])
+) run ORDER BY started_at DESC, run_id DESC
 """
 )
 _FOUND = sql.SQL(
@@ -71,9 +89,22 @@ _FAILURES = [outcome.value for outcome in Outcome if outcome.is_failure]
 def history(
     session: Session, schema: str, *, job: str | None = None, limit: int = 20, failed: bool = False
 ) -> list[PastRun]:
-    """The newest `limit` runs, of one job or of all, newest first; `failed`: only failures."""
+    """The newest `limit` runs, of one job or of all, newest first; `failed`: only failures.
+
+    Runs that are parts of one whole count as one, and come all.
+    """
     values = {"job": job, "limit": limit, "outcomes": _FAILURES if failed else None}
-    rows = session.read_composed(_HISTORY.format(**_names(schema)), values)
+    newest = session.read_composed(_NEWEST.format(**_names(schema)), values)
+    ids = [run_id for found, _ in newest for run_id in found]
+    return members(session, schema, ids, [group for _, group in newest if group])
+
+
+def members(
+    session: Session, schema: str, ids: Sequence[Any], groups: Sequence[str]
+) -> list[PastRun]:
+    """The runs with these ids, and all runs of these groups, newest first."""
+    values = {"ids": list(ids), "groups": list(groups)}
+    rows = session.read_composed(_MEMBERS.format(**_names(schema)), values)
     return [_run(row) for row in rows]
 
 
@@ -90,6 +121,14 @@ def find(session: Session, schema: str, prefix: str) -> PastRun:
         ids = ", ".join(row[0] for row in rows)
         raise Usage(reason=f"Several runs begin with {prefix}, such as {ids}; give more of the id.")
     return _run(rows[0])
+
+
+def together(session: Session, schema: str, run: PastRun) -> list[PastRun]:
+    """`run` and all that are parts of the same whole, newest first."""
+    if run.run_group is None:
+        return [run]
+    found = members(session, schema, (), [run.run_group])
+    return [one for one in found if (one.job, one.parts) == (run.job, run.parts)]
 
 
 def _run(row: Row) -> PastRun:

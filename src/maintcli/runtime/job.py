@@ -13,12 +13,17 @@ from maintcli.runtime.log import Log
 if TYPE_CHECKING:
     from maintcli.runtime.context import Context
     from maintcli.runtime.report import Report
+    from maintcli.runtime.shard import Shard
 
 Hear = Callable[[int, float | None], None]
 
 
 class Job(NamedTuple):
-    """A job's declaration. `options` are its own, whose values `body` gets."""
+    """A job's declaration. `options` are its own, whose values `body` gets.
+
+    `needs` names what must be configured before there is anything to do: one of its options, or a
+    part of maint.toml.
+    """
 
     name: str
     summary: str
@@ -31,6 +36,7 @@ class Job(NamedTuple):
     options: tuple[Option, ...]
     common: tuple[Option, ...]
     body: Callable[["Context", Mapping[str, Any]], object]
+    needs: str | None = None
 
     @property
     def settings(self) -> tuple[Option, ...]:
@@ -60,6 +66,16 @@ class Order(NamedTuple):
     def dry_run(self) -> bool:
         """Whether to show only."""
         return bool(self.value("dry_run"))
+
+    @property
+    def shard(self) -> "Shard | None":
+        """The part of the work that is this process's; None: all of it."""
+        setting = self.values.get("shard")
+        if setting is None or setting.value is None:
+            return None
+        from maintcli.runtime.shard import shard
+
+        return shard(setting, self.environ)
 
     def parameters(self) -> dict[str, str]:
         """What the ledger records: every value that somebody set, as text."""

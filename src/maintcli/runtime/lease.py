@@ -15,20 +15,21 @@ from psycopg import sql
 
 from maintcli.db.connect import Connection
 from maintcli.errors import LeaseLost, MaintError
+from maintcli.runtime.shard import Shard
 from maintcli.runtime.stop import Stop
 
 TTL_SECONDS = 60
 RENEW_SECONDS = 20
 
 _FENCE = sql.SQL("""PERFORM 1 FROM {heartbeats}
-    WHERE name = {job} AND lease_token = {token} AND lease_expires_at > clock_timestamp()
+    WHERE name = {name} AND lease_token = {token} AND lease_expires_at > clock_timestamp()
     FOR SHARE;
 IF NOT FOUND THEN RAISE EXCEPTION 'lease lost' USING ERRCODE = 'MT001'; END IF;""")
 
 _RENEW = sql.SQL("""
 WITH ours AS (
     UPDATE {heartbeats} SET lease_expires_at = clock_timestamp() + {ttl}
-    WHERE name = {job} AND lease_token = {token} AND lease_expires_at > clock_timestamp()
+    WHERE name = {name} AND lease_token = {token} AND lease_expires_at > clock_timestamp()
     RETURNING 1
 ), slot AS (
     UPDATE {slots} SET lease_expires_at = clock_timestamp() + {ttl} WHERE lease_run_id = {run}
@@ -37,12 +38,21 @@ SELECT count(*) FROM ours""")
 
 
 class Lease(NamedTuple):
-    """A lease that was taken; `schema` is where the toolkit's tables are."""
+    """A lease that was taken; `schema` is where the toolkit's tables are.
+
+    A part of a job has a row and a lease of its own: `cleanup-sessions 0/4`.
+    """
 
     schema: str
     job: str
     run_id: str
     token: int
+    shard: Shard | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the row that is the lock."""
+        return row_name(self.job, self.shard)
 
     def fence(self) -> sql.Composable:
         """PL/pgSQL that raises MT001 unless the lease is still ours; the last step of a batch.
@@ -50,7 +60,7 @@ class Lease(NamedTuple):
         It locks the row, so that a successor waits for our COMMIT, and we never write after it.
         """
         return _FENCE.format(
-            heartbeats=self.table("job_heartbeats"), job=self.job, token=self.token
+            heartbeats=self.table("job_heartbeats"), name=self.name, token=self.token
         )
 
     def table(self, name: str) -> sql.Composable:
@@ -62,11 +72,16 @@ class Lease(NamedTuple):
         return _RENEW.format(
             heartbeats=self.table("job_heartbeats"),
             slots=self.table("job_slots"),
-            job=self.job,
+            name=self.name,
             token=self.token,
             run=self.run_id,
             ttl=ttl(),
         )
+
+
+def row_name(job: str, shard: Shard | None) -> str:
+    """What the row of `job`, or of a part of it, is called; no job has a blank in its name."""
+    return f"{job} {shard}" if shard else job
 
 
 def ttl() -> sql.Composable:
@@ -114,7 +129,7 @@ def _keep(
         except (psycopg.Error, MaintError):
             pause = 1.0
         if time.monotonic() - renewed > TTL_SECONDS and not over.is_set():
-            stop.request(LeaseLost(job=lease.job))
+            stop.request(LeaseLost(job=lease.name))
             cancel()
             break
     if connection is not None:

@@ -9,12 +9,16 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.errors import ConnectionLost, Held, Outcome, Skip
-from maintcli.runtime.lease import TTL_SECONDS, Lease
+from maintcli.errors import ConnectionLost, Held, LeaseLost, Outcome, Skip
+from maintcli.runtime import parts
+from maintcli.runtime.lease import TTL_SECONDS, Lease, row_name
+from maintcli.runtime.parts import Membership
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
 
+_NO_GROUP, _NO_PART = sql.SQL("NULL::text"), sql.SQL("NULL::integer")
 _LOST = "started and never finished (killed, evicted, or the machine stopped)"
+Counter = Literal["deleted_count", "updated_count"]
 JOBS_RUNNER = "jobs-runner"  # the row that every run touches, for readyz
 
 # Before the statement that begins a run: who has waited for another's COMMIT must then look with
@@ -23,11 +27,20 @@ _WAIT = sql.SQL("SELECT FROM {heartbeats} WHERE name = {job} FOR UPDATE")
 
 # One statement: a kill leaves a lease with its ledger row, or neither.
 _BEGIN = sql.SQL("""
-WITH taken AS (
+WITH gone AS (
+    SELECT r.run_id, r.started_at, (r.part, r.parts) IS NOT DISTINCT FROM ({part}, {parts}) AS own
+    FROM {runs} r
+    WHERE r.job = %(job)s AND r.outcome = 'running'
+      AND ((r.part, r.parts) IS NOT DISTINCT FROM ({part}, {parts}) OR NOT EXISTS (
+          SELECT FROM {heartbeats} k
+          WHERE k.lease_run_id = r.run_id AND k.lease_expires_at > clock_timestamp()))
+), taken AS (
     INSERT INTO {heartbeats} AS h
         (name, lease_token, lease_expires_at, lease_run_id, last_heartbeat, runner_id)
-    VALUES (%(job)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), %(run_id)s,
-            clock_timestamp(), %(runner_id)s)
+    SELECT %(name)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), %(run_id)s,
+           clock_timestamp(), %(runner_id)s
+    WHERE NOT EXISTS (
+        SELECT FROM {heartbeats} j WHERE j.name = %(job)s AND j.paused_at IS NOT NULL)
     ON CONFLICT (name) DO UPDATE SET
         lease_token = h.lease_token + 1,
         lease_expires_at = excluded.lease_expires_at,
@@ -38,48 +51,61 @@ WITH taken AS (
             SELECT h.consecutive_failures + count(*),
                    CASE WHEN count(*) > 0 THEN %(lost)s ELSE h.last_error END,
                    CASE WHEN count(*) > 0 THEN clock_timestamp() ELSE h.last_error_at END
-            FROM {runs} WHERE job = %(job)s AND outcome = 'running')
+            FROM gone WHERE own OR h.name = %(job)s)
     WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at <= clock_timestamp(), true)
     RETURNING lease_token
 ), lost AS (
     UPDATE {runs} r
     SET outcome = 'lost', finished_at = clock_timestamp(), message = %(lost)s
-    FROM taken WHERE r.job = %(job)s AND r.outcome = 'running'
+    FROM taken, gone WHERE r.run_id = gone.run_id AND r.outcome = 'running'
     RETURNING r.run_id, r.started_at
-), runner AS (
+), touched AS (
     INSERT INTO {heartbeats} AS h (name, last_heartbeat, runner_id)
-    SELECT %(jobs_runner)s, clock_timestamp(), %(runner_id)s FROM taken
-    ON CONFLICT (name) DO UPDATE
-    SET last_heartbeat = excluded.last_heartbeat, runner_id = excluded.runner_id
+    SELECT also.name, clock_timestamp(), %(runner_id)s
+    FROM taken, unnest(%(also)s::text[]) WITH ORDINALITY AS also(name, number)
+    ORDER BY also.number
+    ON CONFLICT (name) DO UPDATE SET
+        last_heartbeat = excluded.last_heartbeat,
+        runner_id = excluded.runner_id,
+        (consecutive_failures, last_error, last_error_at) = (
+            SELECT h.consecutive_failures + count(*),
+                   CASE WHEN count(*) > 0 THEN %(lost)s ELSE h.last_error END,
+                   CASE WHEN count(*) > 0 THEN clock_timestamp() ELSE h.last_error_at END
+            FROM gone WHERE h.name = %(job)s)
 ), begun AS (
     INSERT INTO {runs}
         (run_id, job, origin, scheduled_for, host, runner_id, version, config_hash,
-         parameters, lease_token)
+         parameters, lease_token, run_group, part, parts)
     SELECT %(run_id)s, %(job)s, %(origin)s, %(scheduled_for)s, %(host)s, %(runner_id)s,
-           %(version)s, %(config_hash)s, %(parameters)s, lease_token
+           %(version)s, %(config_hash)s, %(parameters)s, lease_token, {group}, {part}, {parts}
     FROM taken
+    RETURNING run_group
 )
 SELECT lease_token,
-       (SELECT coalesce(json_agg(json_build_array(run_id, started_at)), '[]') FROM lost)
+       (SELECT coalesce(json_agg(json_build_array(run_id, started_at)), '[]') FROM lost),
+       (SELECT run_group FROM begun)
 FROM taken
 """)
 
 _WHY_NOT = sql.SQL("""
-SELECT paused_at, paused_by, pause_reason, lease_run_id::text, runner_id, lease_expires_at
-FROM {heartbeats} WHERE name = %(job)s
+SELECT j.paused_at, j.paused_by, j.pause_reason, k.lease_run_id::text, k.runner_id,
+       k.lease_expires_at
+FROM {heartbeats} j LEFT JOIN {heartbeats} k ON k.name = %(name)s
+WHERE j.name = %(job)s
 """)
 
 _END = sql.SQL("""
 WITH ended AS (
     UPDATE {runs}
     SET outcome = %(outcome)s, exit_code = %(exit_code)s, finished_at = clock_timestamp(),
-        counts = %(counts)s, message = %(message)s
+        counts = %(counts)s, message = %(message)s, retention = %(retention)s,
+        backlog = %(backlog)s
     WHERE run_id = %(run_id)s AND outcome = 'running'
 ), slot AS (
     UPDATE {slots} SET lease_expires_at = NULL, lease_run_id = NULL WHERE lease_run_id = %(run_id)s
 ), news AS (
     SELECT %(succeeded)s AS succeeded, %(failed)s AS failed, clock_timestamp() AS now
-)
+){whole}
 UPDATE {heartbeats} SET
     lease_expires_at = NULL,
     lease_run_id = NULL,
@@ -92,7 +118,7 @@ UPDATE {heartbeats} SET
     last_error = CASE WHEN failed THEN %(message)s WHEN NOT succeeded THEN last_error END,
     last_error_at = CASE WHEN failed THEN now WHEN NOT succeeded THEN last_error_at END
 FROM news
-WHERE name = %(job)s AND lease_token = %(token)s
+WHERE name = %(name)s AND lease_token = %(token)s
 RETURNING 1
 """)
 
@@ -109,35 +135,52 @@ class Entry(NamedTuple):
     version: str
     config_hash: str
     parameters: Mapping[str, str]
+    part: Membership | None = None
 
 
 class Begun(NamedTuple):
-    """A run that has its lease: and the runs before it that never finished, (run id, start)."""
+    """A run that has its lease: and the runs before it that never finished, (run id, start).
+
+    `group` is the whole that it is a part of.
+    """
 
     lease: Lease
     lost: tuple[tuple[str, str], ...]
+    group: str | None
 
 
 def begin(session: Session, schema: str, entry: Entry) -> Begun:
     """Take the lease and write the ledger row. Raises Skip where paused, Held where held."""
-    names = _names(schema)
-    values = {name: getattr(entry, name) for name in Entry._fields} | {
+    names, part = _names(schema), entry.part
+    shard = part.shard if part else None
+    name = row_name(entry.job, shard)
+    values = {field: getattr(entry, field) for field in Entry._fields if field != "part"} | {
+        "name": name,
         "parameters": json.dumps(dict(entry.parameters)),
         "ttl": TTL_SECONDS,
-        "jobs_runner": JOBS_RUNNER,
+        "also": [*([entry.job] if part else []), JOBS_RUNNER],
         "lost": _LOST,
     }
-    turn = _WAIT.format(heartbeats=names["heartbeats"], job=entry.job)
-    rows = session.write(_BEGIN.format(**names), values, settings=turn)
+    turn: sql.Composable
+    if part is None:
+        turn = _WAIT.format(heartbeats=names["heartbeats"], job=entry.job)
+        query = _BEGIN.format(**names, group=_NO_GROUP, part=_NO_PART, parts=_NO_PART)
+    else:
+        turn = parts.turn(names["heartbeats"], entry.job, part.shard)
+        query = parts.begin(_BEGIN, names, part)
+        values |= parts.values(part)
+    rows = session.write(query, values, settings=turn)
     if not rows:
-        raise _why_not(session, names, entry.job)
-    token, lost = rows[0]
-    lease = Lease(schema, entry.job, entry.run_id, token)
-    return Begun(lease, tuple((run, started) for run, started in lost))
+        raise _why_not(session, names, entry.job, name)
+    token, lost, group = rows[0]
+    lease = Lease(schema, entry.job, entry.run_id, token, shard)
+    return Begun(lease, tuple((run, started) for run, started in lost), group)
 
 
-def _why_not(session: Session, names: Mapping[str, sql.Composable], job: str) -> Skip | Held:
-    rows = session.read_composed(_WHY_NOT.format(**names), {"job": job})
+def _why_not(
+    session: Session, names: Mapping[str, sql.Composable], job: str, name: str
+) -> Skip | Held:
+    rows = session.read_composed(_WHY_NOT.format(**names), {"job": job, "name": name})
     if not rows:
         return Held(job=job, run_id="?", runner="another runner", expires="soon")
     paused_at, by, why, run_id, runner, expires = rows[0]
@@ -158,35 +201,56 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
     """
     values: dict[str, Any] = {
         "job": lease.job,
+        "name": lease.name,
         "run_id": lease.run_id,
         "token": lease.token,
         "outcome": report.outcome.value,
         "exit_code": int(report.exit_code),
         "counts": json.dumps(report.counts, default=str),
         "message": report.message,
+        "retention": json.dumps(report.retention),
+        "backlog": report.backlog,
         "succeeded": report.outcome is Outcome.SUCCESS,
         "failed": report.outcome.is_failure,
     }
-    query = _END.format(**_names(lease.schema))
+    if lease.shard is None:
+        query, turn = _END.format(**_names(lease.schema), whole=sql.SQL("")), None
+    else:
+        query = _END.format(**_names(lease.schema), whole=parts.whole(lease))
+        turn = parts.turn_to_end(lease)
+        values |= parts.ending(lease.shard, report.message)
     try:
-        return bool(session.write(query, values))
+        return _said(session, query, values, turn)
     except psycopg.Error as error:
         if not sqlstate.is_lost(error, session.connection_or_none):
             raise
         _check_kept(session, lease, report)
-        return bool(session.write(query, values))
+        return _said(session, query, values, turn)
+
+
+def _said(
+    session: Session, query: sql.Composable, values: dict[str, Any], turn: sql.Composable | None
+) -> bool:
+    """Say it, again while other parts, each for a moment, hold the row that they share."""
+    while True:
+        try:
+            return bool(session.write(query, values, settings=turn))
+        except psycopg.errors.LockNotAvailable:
+            if turn is None or session.deadline.left < 1:
+                raise
 
 
 def _check_kept(session: Session, lease: Lease, report: Report) -> None:
     """Refuse to call a run done whose last batches a crash of the server took back."""
-    query = sql.SQL("SELECT deleted_count FROM {runs} WHERE run_id = {run}")
+    query = sql.SQL("SELECT deleted_count, updated_count FROM {runs} WHERE run_id = {run}")
     rows = session.read_composed(query.format(runs=lease.table("job_runs"), run=lease.run_id))
-    if rows and rows[0][0] < report.counts.get("deleted_count", 0):
+    known = [report.counts.get(name, 0) for name in ("deleted_count", "updated_count")]
+    if rows and any(kept < said for kept, said in zip(rows[0], known, strict=True)):
         why = "the server crashed as the run ended, and its last batches came back"
-        raise ConnectionLost(reason=f"{why}; the next run deletes them")
+        raise ConnectionLost(reason=f"{why}; the next run does them again")
 
 
-def progress(lease: Lease, counter: Literal["deleted_count", "updated_count"]) -> sql.Composable:
+def progress(lease: Lease, counter: Counter) -> sql.Composable:
     """PL/pgSQL that adds a batch of maint_n rows to the run's `counter`, inside the batch."""
     return sql.SQL(
         "UPDATE {runs} SET batches = batches + 1, {counter} = {counter} + maint_n"
@@ -194,11 +258,20 @@ def progress(lease: Lease, counter: Literal["deleted_count", "updated_count"]) -
     ).format(runs=lease.table("job_runs"), counter=sql.Identifier(counter), run=lease.run_id)
 
 
-def total(lease: Lease) -> sql.Composable:
-    """The ledger's own count of rows deleted by this run, as a subquery."""
-    return sql.SQL("(SELECT deleted_count FROM {runs} WHERE run_id = {run})").format(
-        runs=lease.table("job_runs"), run=lease.run_id
+def total(lease: Lease, counter: Counter = "deleted_count") -> sql.Composable:
+    """The ledger's own count of rows deleted (or updated) by this run, as a subquery."""
+    return sql.SQL("(SELECT {counter} FROM {runs} WHERE run_id = {run})").format(
+        counter=sql.Identifier(counter), runs=lease.table("job_runs"), run=lease.run_id
     )
+
+
+def written(session: Session, lease: Lease) -> tuple[int, int]:
+    """The batches that this run has committed so far, and the rows that they updated."""
+    query = sql.SQL("SELECT batches, updated_count FROM {runs} WHERE run_id = {run}")
+    rows = session.read_composed(query.format(runs=lease.table("job_runs"), run=lease.run_id))
+    if not rows:
+        raise LeaseLost(job=lease.job)
+    return rows[0][0], rows[0][1]
 
 
 def _names(schema: str) -> dict[str, sql.Composable]:

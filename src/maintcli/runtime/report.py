@@ -11,7 +11,9 @@ from maintcli.errors import Code, Outcome
 class Report:
     """A run's end. `counts` are the job's own figures; JSON shows them flat beside the rest.
 
-    `backlog` is the number of items that were due and are left, None where nobody knows.
+    `backlog` is the number of items that were due and are left, None where nobody knows. `shard`
+    (`0/4`) and `run_group` are blank for a run that is a whole.
+    `retention` are the ages that it swept by, once its guards let it.
     """
 
     job: str
@@ -25,7 +27,10 @@ class Report:
     backlog: int | None = None
     warnings: list[str] = field(default_factory=list[str])
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
+    retention: dict[str, str] = field(default_factory=dict[str, str])
     lease_lost: bool = False
+    shard: str = ""
+    run_group: str = ""
 
     @property
     def success(self) -> bool:
@@ -46,5 +51,7 @@ class Report:
             "dry_run": self.dry_run,
             "backlog": self.backlog,
             "warnings": self.warnings,
+            **({"shard": self.shard} if self.shard else {}),
+            **({"run_group": self.run_group} if self.run_group else {}),
             **self.counts,
         }

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, LiteralString
 
@@ -19,6 +20,7 @@ STATEMENT_CAP_SECONDS = 300.0
 RECONNECT_SECONDS = 30.0
 LAST_WORDS_SECONDS = 8.0
 Row = tuple[Any, ...]
+Raw = tuple[bytes | None, ...]
 
 
 class Session:
@@ -83,6 +85,55 @@ class Session:
         parts = [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
         return self._send([*parts, *([then] if then else [])])
 
+    def converse(
+        self,
+        first: Sequence[sql.Composable],
+        answer: Callable[[Sequence[Sequence[Raw]]], Sequence[sql.Composable]],
+        *,
+        statement_seconds: float | None = None,
+    ) -> list[Row]:
+        """Run `first` in a transaction that stays open until `answer` has said what follows.
+
+        `answer` gets the rows of each query, as PostgreSQL wrote them; it may take its time. Return
+        the last rows that came back. What `answer` raises ends the transaction without a trace.
+        """
+        begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        opening = [begin, *self._limits(statement_seconds), *first]
+        self.stop.check()
+        connection = self.connection
+        try:
+            found = _raw(connection.execute(sql.SQL("; ").join(opening)))
+            closing = answer(found)
+        except psycopg.Error:
+            self._clean_up(connection)
+            self.stop.check()
+            raise
+        except BaseException:
+            self._clean_up(connection)
+            raise
+        return self._send_rest(connection, closing)
+
+    def alone(self, statement: sql.Composable, *, seconds: float) -> None:
+        """Run a statement that no transaction may hold; it is cancelled after `seconds`.
+
+        The limit is kept by us: a SET outside of a transaction would reach strangers behind a
+        pooler. Raises QueryCanceled, or the reason to stop.
+        """
+        self.stop.check()
+        connection = self.connection
+        timer = threading.Timer(min(seconds, max(self.deadline.left, 0.1)), self.cancel)
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.execute(sql.Composed([statement]))
+        except psycopg.Error:
+            self._clean_up(connection)
+            self.stop.check()
+            raise
+        finally:
+            timer.cancel()
+            timer.join()  # what is cancelled is this statement, and not the next
+
     def for_last_words(self) -> "Session":
         """A session on the same connection that a stop or a passed deadline no longer bounds."""
         last = Session(self.opener, Never(), Deadline(LAST_WORDS_SECONDS, "last words"))
@@ -141,21 +192,53 @@ class Session:
         connection = self.connection
         message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
         try:
-            cursor = connection.execute(message)
-            rows: list[Row] = []
-            while True:
-                if cursor.description is not None:
-                    rows = cursor.fetchall()
-                if not cursor.nextset():
-                    return rows
+            return _last_rows(connection.execute(message))
         except psycopg.Error:
             self._clean_up(connection)
             self.stop.check()  # a cancelled query is how a stop arrives here
             raise
 
+    def _send_rest(
+        self, connection: Connection, statements: Sequence[sql.Composable]
+    ) -> list[Row]:
+        try:
+            self.stop.check()
+            message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
+            return _last_rows(connection.execute(message))
+        except psycopg.Error:
+            self._clean_up(connection)
+            self.stop.check()
+            raise
+        except BaseException:
+            self._clean_up(connection)
+            raise
+
     def _clean_up(self, connection: Connection) -> None:
         with contextlib.suppress(psycopg.Error):
             connection.rollback()
+
+
+def _last_rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
+    rows: list[Row] = []
+    while True:
+        if cursor.description is not None:
+            rows = cursor.fetchall()
+        if not cursor.nextset():
+            return rows
+
+
+def _raw(cursor: psycopg.Cursor[Row]) -> list[list[Raw]]:
+    """The rows of each query, no value of which was looked at."""
+    found: list[list[Raw]] = []
+    while True:
+        result = cursor.pgresult
+        if result is not None and cursor.description is not None:
+            width = range(result.nfields)
+            found.append(
+                [tuple(result.get_value(row, n) for n in width) for row in range(result.ntuples)]
+            )
+        if not cursor.nextset():
+            return found
 
 
 def _bound(

@@ -11,6 +11,7 @@ class JobStatus:
     """What is known of a job. `late_since` is the first due time at which nothing came.
 
     `beat` is None for a job never seen to run, `group` for one that is in the database alone.
+    Without `is_configured` there is nothing for it to do yet.
     """
 
     name: str
@@ -23,6 +24,7 @@ class JobStatus:
     next_run_at: datetime | None
     late_since: datetime | None = None
     beat: Heartbeat | None = None
+    is_configured: bool = True
 
     @property
     def is_scheduled(self) -> bool:

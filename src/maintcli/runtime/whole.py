@@ -1,0 +1,105 @@
+"""Several runs that shared a table, seen as the one run that they are."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from maintcli.errors import Code, Outcome, gravest
+from maintcli.runtime.history import PastRun
+
+_INCOMPLETE = "incomplete"
+_MOST_NAMES = 3
+_NOT_SUMMED = {"null_count", "remaining_count"}  # of the whole table, in each part's figures
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """`run` is all of it together, `runs` are its parts, each in the order of their tries.
+
+    `runs` is empty for a run that is no part of anything.
+    """
+
+    run: PastRun
+    runs: tuple[PastRun, ...] = ()
+
+    @property
+    def done(self) -> int:
+        """How many parts have succeeded."""
+        return len({run.part for run in self.runs if run.outcome == Outcome.SUCCESS})
+
+
+def wholes(runs: Sequence[PastRun]) -> list[Whole]:
+    """`runs`, newest first, with parts put together; a whole stands where its newest run stood."""
+    found: dict[object, list[PastRun]] = {}
+    for run in runs:
+        key = (run.job, run.run_group, run.parts) if run.run_group else run.run_id
+        found.setdefault(key, []).append(run)
+    return [_whole(members) for members in found.values()]
+
+
+def _whole(members: Sequence[PastRun]) -> Whole:
+    newest = members[0]
+    if newest.run_group is None:
+        return Whole(newest)
+    runs = tuple(sorted(members, key=lambda run: (run.part, run.started_at, run.run_id)))
+    first = min(runs, key=lambda run: (run.started_at, run.run_id))
+    last = list({run.part: run for run in runs}.values())
+    outcome, decisive = _outcome(last, newest.parts or 0)
+    ended = [run.finished_at for run in last if run.finished_at]
+    together = replace(
+        first,
+        outcome=outcome,
+        exit_code=decisive.exit_code if decisive else None,
+        message=_message(decisive) if decisive else None,
+        finished_at=max(ended) if ended and decisive else None,
+        host=_names(run.host for run in runs),
+        runner_id=_names(run.runner_id for run in runs),
+        parameters={name: v for name, v in first.parameters.items() if name != "shard"},
+        batches=sum(run.batches for run in runs),
+        deleted_count=sum(run.deleted_count for run in runs),
+        updated_count=sum(run.updated_count for run in runs),
+        counts=_counts(runs),
+        part=None,
+    )
+    return Whole(together, runs)
+
+
+def _outcome(last: Sequence[PastRun], parts: int) -> tuple[str, PastRun | None]:
+    """How it stands by the last run of each part, and the run that decided; None: none yet."""
+    if any(run.outcome == Outcome.RUNNING for run in last):
+        return Outcome.RUNNING.value, None
+    bad = [run for run in last if run.outcome != Outcome.SUCCESS]
+    if not bad:
+        return (last[0].outcome, last[0]) if len(last) == parts else (_INCOMPLETE, None)
+    failed = [run for run in bad if Outcome(run.outcome).is_failure] or bad
+    code = gravest(_code(run) for run in failed)
+    worst = next(run for run in failed if _code(run) == code)
+    return worst.outcome, worst
+
+
+def _code(run: PastRun) -> Code:
+    return next((code for code in Code if int(code) == run.exit_code), Code.FAILED)
+
+
+def _message(run: PastRun) -> str | None:
+    return f"part {run.part}/{run.parts}: {run.message}" if run.message else None
+
+
+def _counts(runs: Sequence[PastRun]) -> Mapping[str, Any]:
+    """Sums of what adds up; the ledger's own columns where a run was lost before it said them."""
+    summed: Counter[str] = Counter()
+    for run in runs:
+        for name, value in run.counts.items():
+            if isinstance(value, int) and name.endswith("_count") and name not in _NOT_SUMMED:
+                summed[name] += value
+    for name in ("deleted_count", "updated_count"):
+        if total := sum(getattr(run, name) for run in runs):
+            summed[name] = total
+    return dict(summed)
+
+
+def _names(names: Iterator[str]) -> str:
+    several = list(dict.fromkeys(names))
+    more = [f"and {len(several) - _MOST_NAMES} more"] if len(several) > _MOST_NAMES else []
+    return ", ".join([*several[:_MOST_NAMES], *more])
