@@ -6,7 +6,7 @@ Plugins are looked up only where no built-in has the name, and for --help and li
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-JOB_GROUPS = ("Sessions",)
+JOB_GROUPS = ("Sessions", "Billing", "Queues", "Analytics", "Retention", "Upkeep")
 
 
 class Entry(NamedTuple):
@@ -23,10 +23,56 @@ JOBS: dict[str, Entry] = {
         "Remove sessions that have stopped sending heartbeats.",
         "Sessions",
     ),
+    "cleanup-old-sessions": Entry(
+        "maintcli.jobs.cleanup_old_sessions:cleanup_old_sessions",
+        "Remove conversations that nobody has touched lately.",
+        "Sessions",
+    ),
+    "cleanup-usage-counters": Entry(
+        "maintcli.jobs.cleanup_usage_counters:cleanup_usage_counters",
+        "Remove usage counters of periods long over.",
+        "Billing",
+    ),
+    "cleanup-abandoned-jobs": Entry(
+        "maintcli.jobs.cleanup_abandoned_jobs:cleanup_abandoned_jobs",
+        "Remove document runs that were never started.",
+        "Queues",
+    ),
+    "reconcile-stragglers": Entry(
+        "maintcli.jobs.reconcile_stragglers:reconcile_stragglers",
+        "Put jobs back whose runner has died.",
+        "Queues",
+    ),
+    "cleanup-old-analytics": Entry(
+        "maintcli.jobs.cleanup_old_analytics:cleanup_old_analytics",
+        "Remove old analytics events and daily totals.",
+        "Analytics",
+    ),
+    "cleanup-run-history": Entry(
+        "maintcli.jobs.cleanup_run_history:cleanup_run_history",
+        "Remove what the toolkit itself has piled up.",
+        "Upkeep",
+    ),
+    "cleanup-opt-outs": Entry(
+        "maintcli.jobs.cleanup_opt_outs:cleanup_opt_outs",
+        "Erase what is held of users who opted out.",
+        "Retention",
+    ),
+    "cleanup-orphans": Entry(
+        "maintcli.jobs.cleanup_orphans:cleanup_orphans",
+        "Remove rows whose parent is gone.",
+        "Retention",
+    ),
+    "retention-cleanup": Entry(
+        "maintcli.jobs.retention_cleanup:retention_cleanup",
+        "Delete rows that [[retention]] rules no longer keep.",
+        "Retention",
+    ),
 }
 
 ENTRY_POINT_GROUP = "maint.jobs"
 PLUGIN_GROUP = "Plugins"
+CONFIGURED_GROUP = "Configured sweeps"
 
 
 def load(entry: Entry) -> object:

@@ -1,0 +1,1 @@
+"""Erasing what is held of users who opted out, user by user, with a certificate for each."""

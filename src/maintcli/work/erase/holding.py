@@ -1,0 +1,152 @@
+"""What is held of a user: the listed tables, and what goes with their rows, children first."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+from psycopg import sql
+
+from maintcli.db import tables
+from maintcli.db.links import ForeignKey, Links
+from maintcli.db.names import Name
+from maintcli.db.tables import Table
+from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
+from maintcli.runtime.context import Context
+from maintcli.work import keys, reference
+from maintcli.work.erase.users import Users
+
+ROW = sql.Identifier("maint_row")
+
+_WITHIN = sql.SQL("EXISTS (SELECT FROM {above} AS {alias} WHERE {match} AND {belongs})")
+
+
+class Holding(NamedTuple):
+    """Rows of `table` that belong to a user: by its `column`, or with a row of `above`, by `key`.
+
+    `holders` are foreign keys that forbid to delete a row, `below` those that cascade to a holding
+    of their own, whose rows go first.
+    """
+
+    table: Table
+    column: str | None
+    above: Optional["Holding"]
+    key: ForeignKey | None
+    holders: tuple[ForeignKey, ...]
+    below: tuple[ForeignKey, ...]
+
+    def belongs(self, row: sql.Composable, whose: sql.Composable, depth: int = 1) -> sql.Composable:
+        """SQL: whether `row`, an alias, is of the user or users that `whose` compares a key with.
+
+        `whose` stands behind a column: `= 42`, or `IN (SELECT …)`.
+        """
+        if self.above is None or self.key is None:
+            return sql.SQL("{}.{} {}").format(row, sql.Identifier(self.column or ""), whose)
+        alias = sql.Identifier(f"maint_above_{depth}")
+        return _WITHIN.format(
+            above=self.above.table.quoted,
+            alias=alias,
+            match=keys.match(self.key, row, alias),
+            belongs=self.above.belongs(alias, whose, depth + 1),
+        )
+
+    def held(self, row: sql.Composable) -> sql.Composable:
+        """SQL: whether rows that are there refer to `row`, so that it cannot go, or not yet."""
+        tests = [keys.referred_to(key, row) for key in (*self.holders, *self.below)]
+        return sql.SQL("({})").format(sql.SQL(" OR ").join(tests or [sql.SQL("false")]))
+
+    @property
+    def missing_index(self) -> str | None:
+        """The statement that makes the index to a user's rows; None where it is there."""
+        columns = self.key.columns if self.key else (self.column or "",)
+        if all(columns[0] in part.indexed for part in self.table.parts):
+            return None
+        names = ", ".join(sql.Identifier(name).as_string() for name in columns)
+        how = "CONCURRENTLY " if self.table.kind == "table" else ""
+        return f"CREATE INDEX {how}ON {self.table.quoted.as_string()} ({names});"
+
+
+def find(context: Context, texts: Sequence[str], origin: str, users: Users) -> list[Holding]:
+    """Look up the listed columns and what goes with their rows. Raises ConfigError, NotAllowed."""
+    listed = [reference.find(context, reference.parse(text, origin)) for text in texts]
+    for one in listed:
+        reference.check_types(origin, one, users.found)
+        _check(context, one.table)
+    found = keys.find(context, *(one.table for one in listed))
+    holdings: list[Holding] = []
+    for one in listed:
+        _refuse_users(origin, one.table, users)
+        top = _holding(found, one.table, one.column.name, None, None)
+        holdings += _with_below(context, found, top, users, (one.table.oid,))
+    return _children_first(holdings, found)
+
+
+def _holding(
+    found: Links, table: Table, column: str | None, above: Holding | None, key: ForeignKey | None
+) -> Holding:
+    referring = keys.referring(found, table)
+    return Holding(
+        table=table,
+        column=column,
+        above=above,
+        key=key,
+        holders=tuple(filter(keys.forbids, referring)),
+        below=tuple(k for k in referring if keys.cascades(k) and not keys.is_own(k, table)),
+    )
+
+
+def _with_below(
+    context: Context, found: Links, top: Holding, users: Users, path: tuple[int, ...]
+) -> list[Holding]:
+    """`top`, and what goes with its rows; a way back to a table above is left to PostgreSQL."""
+    below: list[Holding] = []
+    followed: list[ForeignKey] = []
+    for key in top.below:
+        table = tables.describe(context.session, Name(key.schema, key.table))
+        assert table is not None  # noqa: S101  the catalog named it a moment ago
+        _refuse_users(f"a foreign key from {key.child} to {top.table}", table, users)
+        if table.oid in path:
+            continue
+        followed.append(key)
+        _check(context, table)
+        child = _holding(found, table, None, top, key)
+        below += _with_below(context, found, child, users, (*path, table.oid))
+    return [*below, top._replace(below=tuple(followed))]
+
+
+def _refuse_users(origin: str, table: Table, users: Users) -> None:
+    if table.oid == users.target.table.oid:
+        reason = (
+            f"{origin}: {table} are the users themselves, whose rows stay and are stamped. Take it"
+            " out of the list, or change the foreign key that deletes them."
+        )
+        raise ConfigError(reason=reason)
+
+
+def _check(context: Context, table: Table) -> None:
+    role = sql.Identifier(table.role).as_string()
+    for part in table.parts:
+        name = part.quoted.as_string()
+        if not part.can_select:
+            raise MissingPrivilege(role=role, privilege="SELECT", table=name)
+        if not part.can_delete and not context.dry_run:
+            raise MissingPrivilege(role=role, privilege="DELETE", table=name)
+        if part.hides_rows or table.hides_rows:
+            raise HiddenRows(table=str(part), role=table.role)
+
+
+def _children_first(holdings: Sequence[Holding], found: Links) -> list[Holding]:
+    """Each table behind those that refer to it; where they go in a circle, as listed."""
+    by_name = {str(holding.table): holding.table for holding in holdings}
+    ordered: list[str] = []
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in seen or name not in by_name:
+            return
+        seen.add(name)
+        for key in keys.referring(found, by_name[name]):
+            visit(key.child)
+        ordered.append(name)
+
+    for name in by_name:
+        visit(name)
+    return sorted(holdings, key=lambda holding: ordered.index(str(holding.table)))
