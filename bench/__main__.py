@@ -14,7 +14,19 @@ from bench.context import Bench
 from bench.rounds import say
 from bench.scale import SCALES
 
-NAMES = ("startup", "sweep", "batches", "snapshot", "disturbance", "distance", "memory")
+NAMES = (
+    "startup",
+    "sweep",
+    "batches",
+    "snapshot",
+    "disturbance",
+    "distance",
+    "memory",
+    "cascade",
+    "archive",
+    "shards",
+    "partitions",
+)
 
 
 def main() -> int:

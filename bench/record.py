@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -45,13 +46,13 @@ class Recorded:
         return self.ended - self.began
 
 
-def record(dsn: str, *options: str) -> Recorded:
-    """Sweep with `options`, recorded."""
+def record(dsn: str, *options: str, job: Callable[..., list[str | Path]] = maint) -> Recorded:
+    """Sweep with `options`, recorded; `job` makes the command."""
     with tempfile.TemporaryDirectory(prefix="maint-bench-") as folder:
         result = Path(folder) / "result.json"
         program = (sys.executable, _RECORDED, result)
         began = time.perf_counter()
-        text = output(maint("--json", *options, program=program), {"DATABASE_URL": dsn})
+        text = output(job("--json", *options, program=program), {"DATABASE_URL": dsn})
         took = time.perf_counter() - began
         found, report = json.loads(result.read_text()), json.loads(text)
     batches = [Batch(*batch) for batch in found["batches"]]

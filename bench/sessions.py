@@ -1,14 +1,12 @@
 """The swept table, made once a shape and copied file by file for every single measurement."""
 
-import secrets
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bench.rounds import say
+from bench import databases
 from bench.server import BenchServer
-from maintcli.db import toolkit
 
 AGE = "24h"
 PREDICATE = "last_heartbeat < now() - interval '24 hours'"
@@ -53,45 +51,25 @@ class Shape:
 
 def template(server: BenchServer, shape: Shape) -> str:
     """The database that has the table, the toolkit's tables and pgbench's; made if missing."""
-    query = f"SELECT 1 FROM pg_database WHERE datname = '{shape.name}'"
-    if server.value("postgres", query):
-        return shape.name
-    say(f"  making {shape.rows:,} rows, {shape.stale:,} stale, {shape.order}")
-    server.execute("postgres", f"CREATE DATABASE {shape.name}")
-    fill = _ROWS.format(stale=shape.stale, rows=shape.rows, order=_ORDERS[shape.order])
-    with server.connect(shape.name) as connection:
-        toolkit.migrate(connection)
-    server.execute(
+    return databases.template(
+        server,
         shape.name,
+        f"{shape.rows:,} rows, {shape.stale:,} stale, {shape.order}",
         _TABLE,
-        "SET work_mem = '1GB'",
-        "SET maintenance_work_mem = '1GB'",
-        fill,
+        _ROWS.format(stale=shape.stale, rows=shape.rows, order=_ORDERS[shape.order]),
         "ALTER TABLE active_sessions ADD PRIMARY KEY (session_id)",
         "CREATE INDEX ON active_sessions (last_heartbeat)",
-        "CREATE EXTENSION pg_prewarm",
-        "VACUUM (FREEZE, ANALYZE) active_sessions",
     )
-    return shape.name
 
 
-@contextmanager
-def copy(server: BenchServer, shape: Shape) -> Generator[str]:
-    """A fresh copy of the template: the same files, warm in memory, and no write outstanding."""
-    name = f"run_{secrets.token_hex(4)}"
-    made = f"CREATE DATABASE {name} TEMPLATE {template(server, shape)} STRATEGY FILE_COPY"
-    server.execute("postgres", made)
-    try:
-        warm = "SELECT pg_prewarm(oid) FROM pg_class WHERE relname ~ '^active_sessions'"
-        server.execute(name, warm + " ORDER BY relkind DESC", "CHECKPOINT")
-        yield name
-    finally:
-        server.execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+def copy(server: BenchServer, shape: Shape) -> AbstractContextManager[str]:
+    """A fresh copy of the table's database."""
+    return databases.copied(server, partial(template, server, shape))
 
 
 def drop(server: BenchServer, shape: Shape) -> None:
     """Give the disk space of a template back."""
-    server.execute("postgres", f"DROP DATABASE IF EXISTS {shape.name}")
+    databases.drop(server, shape.name)
 
 
 def maint(*options: str, program: tuple[str | Path, ...]) -> list[str | Path]:
