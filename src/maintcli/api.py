@@ -8,7 +8,16 @@ is what the report, the JSON and the ledger show.
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, LiteralString, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    LiteralString,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
@@ -16,18 +25,27 @@ from maintcli.errors import Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
-from maintcli.work.options import sweeping
+from maintcli.work.marked import Marked, Reaped
+from maintcli.work.options import batched, sweeping
 from maintcli.work.result import Swept
 from maintcli.work.stale import Stale
+
+if TYPE_CHECKING:
+    from maintcli.work.erase.result import Erased
+    from maintcli.work.orphans.result import Orphaned
 
 __all__ = [
     "Annotated",
     "Duration",
+    "Erased",
     "Fail",
     "Job",
     "MaintError",
+    "Marked",
     "Opt",
+    "Orphaned",
     "Partial",
+    "Reaped",
     "Refused",
     "Run",
     "Skip",
@@ -35,6 +53,7 @@ __all__ = [
     "Swept",
     "duration",
     "job",
+    "needs",
 ]
 
 
@@ -88,6 +107,54 @@ class Run:
 
         return sweep(self._context, stales)
 
+    def retention_rules(self) -> tuple[Stale, ...]:
+        """What each [[retention]] rule of the configuration calls stale, to be swept.
+
+        Raises ConfigError where there is no rule, Refused for one that keeps nothing.
+        """
+        from maintcli.work import retention
+
+        return retention.rules(self._context)
+
+    def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
+        """Set columns of the rows that `stale` describes, in batches safe to kill.
+
+        `values` are SQL that names no column. In a dry run the rows are counted.
+        """
+        from maintcli.work.update import update
+
+        return update(self._context, stale, values)
+
+    def reap(self, running_for: Duration | None = None) -> Reaped:
+        """Put jobs whose runner died back to pending, or to failed the third time.
+
+        Those are the running ones whose lease is over; with `running_for` also those without a
+        lease, and all of them only after that time.
+        """
+        from maintcli.work.reap import reap
+
+        return reap(self._context, running_for=running_for)
+
+    def sweep_orphans(self, pairs: Sequence[str], *, older_than: Duration) -> "Orphaned":
+        """Delete rows that have had no parent for that long, in two looks; safe to kill.
+
+        A pair is "child.column -> parent.column", with "by column" behind it where the child's age
+        is not in created_at. Raises Partial where rows of other tables hold on to orphans.
+        """
+        from maintcli.work.orphans.sweep import sweep
+
+        return sweep(self._context, pairs, older_than)
+
+    def erase(self, tables: Sequence[str], *, opted_out_for: Duration) -> "Erased":
+        """Delete what `tables` hold of the users who opted out, and certify it; safe to kill.
+
+        Each is a "table.column" that holds a user's key. Raises Partial where rows of other tables
+        hold on to a user's rows; the others are erased by then.
+        """
+        from maintcli.work.erase.sweep import sweep
+
+        return sweep(self._context, tables, opted_out_for)
+
     def query(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> list[tuple[Any, ...]]:
@@ -99,7 +166,7 @@ class Run:
     ) -> int:
         """Run one statement that writes, as one transaction with the ledger; return its row count.
 
-        It may be sent again after a lost connection, so it must be harmless to repeat. Raises
+        After a lost connection the ledger says whether it counted, so it takes effect once. Raises
         Refused in a dry run: a job asks `dry_run` before it changes anything.
         """
         from maintcli.work.change import change
@@ -132,9 +199,9 @@ def job(
     """Declare a function as a job.
 
     `schedule` is a cron expression (None: never by itself), `timeout` a duration, `max_percent`
-    the guard of a sweeping job, `enabled` whether it is scheduled unless the configuration says
-    otherwise, `dry_run` whether it can show without doing. Raises TypeError for a signature that
-    cannot be a command line.
+    the guard of a job that removes rows, `enabled` whether it is scheduled unless the configuration
+    says otherwise, `dry_run` whether it can show without doing. Raises TypeError for a signature
+    that cannot be a command line.
     """
 
     def declare(function: Callable[..., object]) -> Job:
@@ -142,7 +209,10 @@ def job(
         hints = get_type_hints(function, include_extras=True)
         own = tuple(_options(function, hints))
         limit = duration(timeout)
-        extra = sweeping(max_percent=max_percent) if hints.get("return") is Swept else ()
+        result = hints.get("return")
+        sweeps = Swept in (result, *get_args(result))
+        guarded = batched(max_percent=max_percent) if max_percent is not None else ()
+        extra = sweeping(max_percent=max_percent) if sweeps else guarded
         return Job(
             name=name or function.__name__.replace("_", "-"),
             summary=description.partition("\n")[0],
@@ -158,6 +228,21 @@ def job(
         )
 
     return declare
+
+
+def needs(part: str) -> Callable[[Job], Job]:
+    """Say that there is nothing to do until `part` is configured, so that nobody expects a run.
+
+    `part` is one of the job's own options, or `retention`, the rules of maint.toml. Raises
+    TypeError where it is neither.
+    """
+
+    def mark(declared: Job) -> Job:
+        if part not in {"retention", *(option.name for option in declared.options)}:
+            raise TypeError(f"{declared.name}: there is no {part} that could be configured")
+        return declared._replace(needs=part)
+
+    return mark
 
 
 def _body(
@@ -180,6 +265,7 @@ _KINDS: Mapping[Any, Kind] = {
     float: Kind.PERCENT,
     bool: Kind.FLAG,
     str: Kind.TEXT,
+    tuple[str, ...]: Kind.LIST,
 }
 
 
@@ -215,3 +301,16 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
         guarded=True,
         metavar=opt.metavar,
     )
+
+
+def __getattr__(name: str) -> object:
+    """Import a result that few jobs have when it is asked for: each start would pay for it."""
+    if name == "Orphaned":
+        from maintcli.work.orphans.result import Orphaned
+
+        return Orphaned
+    if name == "Erased":
+        from maintcli.work.erase.result import Erased
+
+        return Erased
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

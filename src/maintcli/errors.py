@@ -232,32 +232,106 @@ class ExampleExists(ConfigError):
     """
 
 
+class NoRetention(ConfigError):
+    """There is no rule for retention-cleanup. Write one in maint.toml, for example:
+    [[retention]] table = "public.audit_events", column = "created_at", keep = "13mo" (each on a
+    line of its own).
+    """
+
+
+class NotACondition(ConfigError):
+    """{setting} in maint.toml is no condition on the rows of {table}: {reason}."""
+
+
 class NoSuchTable(ConfigError):
-    """There is no table {table}. Name yours in maint.toml: [tables.{key}] name = "schema.table"."""
+    """There is no table {table}. Name yours in maint.toml: {setting} = "schema.table"."""
 
 
 class NoSuchColumn(ConfigError):
-    """{table} has no column {column}. Name yours in maint.toml:
-    [tables.{key}.columns] {key_column} = "…" (it has: {columns}).
+    """{table} has no column {column}. Name yours in maint.toml: {setting} = "…" (it has:
+    {columns}).
     """
 
 
 class NotSweepable(ConfigError):
     """{table} is a {kind}; rows can be removed only from a table or a partitioned table. Name the
-    table behind it in maint.toml: [tables.{key}] name = "schema.table".
+    table behind it in maint.toml: {setting} = "schema.table".
     """
 
 
 class ZoneUndeclared(ConfigError):
     """{table}.{column} is a timestamp without time zone, so its ages are ambiguous. Say which zone
-    it is written in: [tables.{key}] timezone = "UTC" in maint.toml.
+    it is written in: {setting} = "UTC" in maint.toml.
     """
 
 
 class NotATime(ConfigError):
     """{table}.{column} is of type {type}, which tells no age. Use a timestamptz, a timestamp, a
-    date, or an integer with [tables.{key}] epoch = "s" or "ms" in maint.toml.
+    date, or an integer with {setting} = "s" or "ms" in maint.toml.
     """
+
+
+class NotAColumn(ConfigError):
+    """{origin}: {text!r} names no column. Write "table.column" or "schema.table.column"."""
+
+
+class NotAPair(ConfigError):
+    """{origin}: {text!r} is no pair. Write "child.column -> parent.column", with one column on each
+    side (keys of several columns cannot be followed), and "by column" behind it where the child's
+    age is not in created_at.
+    """
+
+
+class SelfPair(ConfigError):
+    """{origin}: {pair!r} looks for parents in the child's own table, where every deleted row would
+    leave new orphans. Leave it out; a foreign key with ON DELETE CASCADE keeps such a table whole.
+    """
+
+
+class NoTableListed(ConfigError):
+    """{origin}: {text!r} names the table {table}, which does not exist. Write the name as the
+    database has it, or a key of [tables] in maint.toml.
+    """
+
+
+class NoColumnListed(ConfigError):
+    """{origin}: {text!r} needs the column {column}, which {table} does not have (it has:
+    {columns}).
+    """
+
+
+class NotListable(ConfigError):
+    """{origin}: {table} is a {kind}; only the rows of a table or a partitioned table can be looked
+    at again under a lock. Name the table behind it.
+    """
+
+
+class DifferentTypes(ConfigError):
+    """{origin}: {child} is of type {child_type} and {parent} of type {parent_type}, so the values
+    of one cannot be found in the other. Name columns of the same type.
+    """
+
+
+class BadLocation(ConfigError):
+    """{origin}: {reason}."""
+
+
+class NoStorage(ConfigError):
+    """{location} needs a package that is not installed. Run: pip install 'maintcli[storage]'"""
+
+
+class NoSuchArchive(ConfigError):
+    """{location} holds no archive of run {run_id}: {reason}."""
+
+
+class NoKeyForLinks(ConfigError):
+    """{table} has no primary key, so references that a delete takes from it ({constraint}) could
+    not be put back from an archive. Add a primary key, or sweep without --archive.
+    """
+
+
+class SchemaChanged(ConfigError):
+    """{table} {change}, so nothing was restored. {remedy}"""
 
 
 # -- the database --------------------------------------------------------------------------------
@@ -295,6 +369,12 @@ class HiddenRows(NotAllowed):
     """
 
 
+class CannotWatch(NotAllowed):
+    """{origin} is set, and role {role} may not read the {what}, so nobody could keep that limit.
+    Let a superuser run: GRANT pg_monitor TO {role}; or take the setting out.
+    """
+
+
 class TryAgain(MaintError):
     """{reason}"""
 
@@ -311,6 +391,12 @@ class StillLocked(TryAgain):
     """
 
 
+class ThrottledOut(TryAgain):
+    """Throttled out: pauses took {waited}, half of the timeout, the last because {reason}. What was
+    deleted before that is kept ({deleted} rows), and the next run goes on.
+    """
+
+
 class NoSlot(TryAgain):
     """No slot was free for {waited}: {limit} jobs are running already (max-concurrent-jobs)."""
 
@@ -321,6 +407,19 @@ class LeaseLost(TryAgain):
     """
 
 
+# -- storage -------------------------------------------------------------------------------------
+
+
+class StorageFailed(MaintError):
+    """{location} cannot be {deed}: {reason}."""
+
+    code = Code.UNREACHABLE
+
+
+class NoSuchFile(StorageFailed):
+    """There is no file {file} in {location}."""
+
+
 # -- guards, deadline, signals -------------------------------------------------------------------
 
 
@@ -329,6 +428,10 @@ class Refused(MaintError):
 
     code = Code.REFUSED
     outcome = Outcome.REFUSED
+
+
+class DamagedFile(Refused):
+    """{file} is not as it was archived: {reason}. Nothing was restored."""
 
 
 class DeadlinePassed(MaintError):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from maintcli import catalog
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat
 
@@ -32,6 +33,9 @@ def test_the_threshold_follows_the_schedules(inside: Inside) -> None:
     assert threshold(MAINT_CLEANUP_SESSIONS_TIMEOUT="10m") == 300 + 600 + 60
     assert threshold(JOB_HEARTBEAT_TTL_SECONDS="90") == 90
     (inside.folder / "maint.toml").write_text("[jobs.cleanup-sessions]\nenabled = false\n")
+    assert threshold() == 86400 + 1800 + 60
+    off = [f"[jobs.{name}]\nenabled = false\n" for name in catalog.JOBS]
+    (inside.folder / "maint.toml").write_text("".join(off))
     assert threshold() == 180
 
 

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from maintcli import catalog
 from maintcli.errors import Code, gravest
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -32,19 +33,29 @@ def test_jobs_run_one_after_the_other(inside: Inside, conn: Conn) -> None:
     assert "run=" in result.err
 
 
-def test_all_means_enabled(inside: Inside) -> None:
-    """What is not scheduled is not run; called by name it is."""
-    assert [run["job"] for run in inside("run", "--all", "--json").json["runs"]] == [JOB]
+def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
+    """What is not scheduled, or has nothing configured to do, is not run; called by name it is."""
+    conn.execute("INSERT INTO users (email) VALUES ('user@example.com')")  # no user: no orphans
+    expected = [name for name in catalog.JOBS if name != "retention-cleanup"]
+
+    def jobs() -> list[str]:
+        result = inside("run", "--all", "--json")
+        assert result.code == 0, result.err
+        return [run["job"] for run in result.json["runs"]]
+
+    assert jobs() == expected
     (inside.folder / "maint.toml").write_text(f"[jobs.{JOB}]\nenabled = false\n")
-    assert inside("run", "--all", "--json").json == {"exit_code": 0, "runs": []}
+    assert jobs() == [name for name in expected if name != JOB]
     assert len(inside("run", JOB, "--json").json["runs"]) == 1
 
 
 def test_a_dry_run_of_all_changes_nothing(inside: Inside, conn: Conn) -> None:
     """And leaves no trace in the ledger."""
     stale(conn)
-    (run,) = inside("run", "--all", "-n", "--json").json["runs"]
-    assert (run["dry_run"], run["deleted_count"]) == (True, 3)
+    conn.execute("INSERT INTO users (email) VALUES ('user@example.com')")
+    run, *others = inside("run", "--all", "-n", "--json").json["runs"]
+    assert (run["job"], run["dry_run"], run["deleted_count"]) == (JOB, True, 3)
+    assert all(other["dry_run"] and other["success"] for other in others)
     assert conn.execute("SELECT count(*) FROM active_sessions").fetchall() == [(3,)]
     assert conn.execute("SELECT count(*) FROM job_runs").fetchall() == [(0,)]
 

@@ -2,4 +2,9 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.proofs.arena")
+pytest.register_assert_rewrite(
+    "tests.proofs.aftermath",
+    "tests.proofs.arena",
+    "tests.proofs.every_arena",
+    "tests.proofs.watched",
+)

@@ -6,31 +6,19 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 
 from tests.parts.cli import Maint, Result
 from tests.parts.server import Server
-from tests.parts.waiting import until
 from tests.proofs.chaos import Usual
 from tests.proofs.table import GATE_OF_ENDS, KINDS, RESTORE, SETUP, Way
-
-
-@dataclass(frozen=True)
-class Run:
-    """A row of the ledger."""
-
-    run_id: str
-    outcome: str
-    exit_code: int | None
-    deleted: int
-    batches: int
-    message: str | None
+from tests.proofs.watched import Watched
 
 
 @dataclass
-class Arena:
+class Arena(Watched):
     """A database whose table wants to be swept in the one `way` or the other."""
 
     server: Server
@@ -114,12 +102,6 @@ class Arena:
 
     # -- what there is
 
-    def one(self, query: LiteralString, *params: Any) -> Any:
-        """The first value of the first row."""
-        row = self.conn.execute(query, params or None).fetchone()
-        assert row is not None
-        return row[0]
-
     def stale(self) -> int:
         """The stale rows that are left."""
         return int(self.one(f"SELECT count(*) {_WHERE} < now() - interval '12h'"))
@@ -135,14 +117,6 @@ class Arena:
         """The stale rows that were deleted since they were last restored."""
         return self.stale_rows - self.stale()
 
-    def ledger(self) -> list[Run]:
-        """Every run, oldest first."""
-        rows = self.conn.execute(
-            "SELECT run_id::text, outcome, exit_code, deleted_count, batches, message"
-            " FROM job_runs ORDER BY started_at"
-        )
-        return [Run(*row) for row in rows]
-
     def failures(self) -> int:
         """The job's consecutive failures."""
         return int(
@@ -154,38 +128,12 @@ class Arena:
         rows = self.conn.execute("SELECT failures, error FROM seen WHERE failures > 0")
         return [(failures, error) for failures, error in rows]
 
-    def counted(self) -> int:
-        """What the ledger says was deleted by all runs together."""
-        return sum(run.deleted for run in self.ledger())
-
     def exact(self) -> None:
         """Fail unless every row outside the predicate is there and the ledger counts the others."""
         assert self.fresh() == self.fresh_rows
         assert self.counted() == self.gone()
 
     # -- what happens meanwhile
-
-    def ours(self, state: str = "%") -> int:
-        """Connections of maint to this database whose state is like `state`."""
-        return int(
-            self.one(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%%'"
-                " AND datname = current_database() AND state LIKE %s",
-                state,
-            )
-        )
-
-    def quiet(self) -> None:
-        """Wait until the server has noticed that our clients are gone."""
-        until(lambda: self.ours() == 0, "no connection of maint is left", seconds=10)
-
-    def idle(self) -> None:
-        """Wait until the server has finished everything that it was sent."""
-        until(lambda: self.ours("active") == 0, "no query of maint runs", seconds=10)
-
-    def batches(self) -> int:
-        """The batches that were committed so far."""
-        return sum(run.batches for run in self.ledger())
 
     @contextmanager
     def locked(self) -> Generator[None]:
@@ -194,13 +142,6 @@ class Arena:
         with psycopg.connect(self.dsn) as other:
             other.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
             yield
-
-    def expire_lease(self) -> None:
-        """As if its time had passed."""
-        self.conn.execute(
-            "UPDATE job_heartbeats SET lease_expires_at = now() - interval '1 second'"
-            " WHERE lease_run_id IS NOT NULL"
-        )
 
     def shut_gate(self) -> None:
         """From now on every DELETE waits, on the server and without a lock, until it is opened."""

@@ -5,14 +5,16 @@ import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from tests.parts.waiting import until
 
+T = TypeVar("T")
 SEED = os.environ.get("MAINT_CHAOS_SEED", "20261122")
 FULL = os.environ.get("MAINT_CHAOS") == "full"
 BEYOND = 1.1
@@ -92,6 +94,10 @@ class Chaos:
     def pick(self, number: int, most: int) -> list[int]:
         """Different numbers from 1 to `most`, in order."""
         return sorted(self._random.sample(range(1, most + 1), min(number, most)))
+
+    def shuffled(self, things: Sequence[T]) -> list[T]:
+        """The same in an order of chance."""
+        return self._random.sample(things, len(things))
 
     def record(self, server_version: str) -> None:
         """Append the tally to the file named by MAINT_CHAOS_RESULTS, one JSON object a line."""

@@ -1,14 +1,18 @@
 """Fixtures of the proofs; MAINT_CHAOS=full (make chaos) has the full counts."""
 
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import pytest
 
+from tests.jobs.every import Every
 from tests.parts.cli import Maint
 from tests.parts.databases import database
+from tests.parts.inside import Inside
 from tests.parts.server import Server
 from tests.proofs.arena import Arena
 from tests.proofs.chaos import Chaos
+from tests.proofs.every_arena import EveryArena, Fight
 from tests.proofs.table import Way
 
 
@@ -56,3 +60,18 @@ def arena(request: pytest.FixtureRequest, arena_for: Callable[[Way], Arena]) -> 
     """An arena for each plan."""
     way: Way = request.param
     return arena_for(way)
+
+
+@pytest.fixture
+def fight(server: Server, template: str, maint: Maint, inside: Inside, every: Every) -> Fight:
+    """Makes an arena for the job `every`, each in a database of its own."""
+
+    @contextmanager
+    def made() -> Generator[EveryArena]:
+        with database(server, template=template) as name:
+            arena = EveryArena(server.dsn(name), maint, every, inside)
+            yield arena
+            maint.end()
+            arena.conn.close()
+
+    return made

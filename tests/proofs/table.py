@@ -22,7 +22,7 @@ class Kind:
 
 KINDS: dict[Way, Kind] = {
     "heap": Kind(rows=4_000, fill=40, stale_in=4, slow_in=16, index=False),
-    "index": Kind(rows=26_000, fill=80, stale_in=40, slow_in=4, index=True),
+    "index": Kind(rows=26_000, fill=80, stale_in=40, slow_in=2, index=True),
 }
 """No index: block ranges. An index, over 256 blocks and under 3 % stale: windows along it."""
 
@@ -54,6 +54,6 @@ CREATE TRIGGER b_gate AFTER UPDATE ON job_heartbeats FOR EACH ROW
     WHEN (new.lease_expires_at IS NULL AND new.lease_token > 0) EXECUTE FUNCTION wait_for_gate();
 """
 RESTORE: LiteralString = """
-TRUNCATE active_sessions, job_runs, job_heartbeats, job_slots;
+TRUNCATE active_sessions, job_runs, job_archives, job_heartbeats, job_slots;
 INSERT INTO active_sessions SELECT * FROM saved;
 """

@@ -12,15 +12,17 @@ COUNTERS = (
     "SELECT sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_del) FROM pg_stat_all_tables"
     " WHERE relid >= 16384"
 )
+READER = (
+    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN"
+    " CREATE ROLE reader LOGIN; END IF; END $$"
+)
+"""Roles belong to the whole server, so that another test may have made it."""
 
 
 @pytest.fixture
 def reader(conn: Conn, db: str) -> str:
     """The URL of a role that may SELECT and nothing else."""
-    conn.execute(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN"
-        " CREATE ROLE reader LOGIN; END IF; END $$"
-    )
+    conn.execute(READER)
     conn.execute("GRANT SELECT ON active_sessions TO reader")
     return db.replace("postgres@", "reader@")
 
@@ -61,7 +63,10 @@ def test_says_plan_cutoff_rows_batches_and_time(inside: Inside, conn: Conn) -> N
 
 def test_needs_none_of_the_toolkit_s_tables(inside: Inside, conn: Conn) -> None:
     """A first look is possible before anything was set up."""
-    conn.execute("DROP TABLE job_runs, job_heartbeats, job_slots, maint_migrations")
+    conn.execute(
+        "DROP TABLE job_runs, job_archives, job_erasures, job_heartbeats, job_slots,"
+        " maint_migrations"
+    )
     assert inside("cleanup-sessions", "-n").code == 0
     refused = inside("cleanup-sessions")
     assert refused.code == 78

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.parts.cli import Result
 from tests.parts.waiting import until
+from tests.proofs.aftermath import next_run
 from tests.proofs.arena import Arena
 from tests.proofs.chaos import Chaos
 from tests.proofs.table import Way
@@ -21,7 +21,7 @@ def test_a_killed_run_loses_no_row_and_the_next_one_finishes_its_work(
         process.communicate()
         arena.quiet()  # the server finishes a batch that it has got
         arena.exact()
-        chaos.met[_next_run(arena, chaos)] += 1
+        chaos.met[next_run(arena, look_before=chaos.met.total() % 4 == 0)] += 1
         assert arena.stale() == 0
         arena.exact()
     chaos.must_have_met("in mid-run")
@@ -43,39 +43,3 @@ def test_a_batch_that_the_server_has_got_counts_without_its_client(
     assert (killed.outcome, killed.batches) == ("running", 1)
     assert killed.deleted == arena.gone() > 0
     arena.exact()
-
-
-def _next_run(arena: Arena, chaos: Chaos) -> str:
-    """Run again, after the lease where the killed run had one; return when the kill had come."""
-    before = arena.ledger()
-    if [run.outcome for run in before] != ["running"]:
-        assert [run.outcome for run in before] in ([], ["success"]), before
-        found = arena.follow()
-        _succeeded(found)
-        assert len(arena.ledger()) == len(before) + 1
-        return "after its end" if before else "before its lease"
-    (killed,) = before
-    if chaos.met.total() % 4 == 0:
-        _waits_for_the_lease(arena)
-    arena.expire_lease()
-    found = arena.follow()
-    _succeeded(found)
-    lost, last = arena.ledger()
-    assert (lost.run_id, lost.outcome, lost.deleted) == (killed.run_id, "lost", killed.deleted)
-    assert last.outcome == "success"
-    (warning,) = found.json["warnings"]
-    assert killed.run_id in warning
-    assert "lost" in warning
-    assert " WARNING " in found.err
-    return "in mid-run" if killed.batches else "before its first batch"
-
-
-def _waits_for_the_lease(arena: Arena) -> None:
-    left = arena.stale()
-    found = arena.follow()
-    assert (found.code, found.json["outcome"]) == (0, "skipped")
-    assert arena.stale() == left
-
-
-def _succeeded(found: Result) -> None:
-    assert (found.code, found.json["outcome"]) == (0, "success"), found.err

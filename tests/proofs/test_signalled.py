@@ -9,6 +9,7 @@ import pytest
 from tests.parts.proxy import proxy
 from tests.parts.server import Server
 from tests.parts.waiting import until
+from tests.proofs.aftermath import recorded
 from tests.proofs.arena import Arena
 from tests.proofs.chaos import Chaos
 from tests.proofs.table import Way
@@ -31,31 +32,11 @@ def test_a_signal_ends_a_run_at_any_instant_with_exact_counts(
         _, said = process.communicate(timeout=SECONDS)
         arena.quiet()
         arena.exact()
-        chaos.met[_recorded(arena, process.returncode, number, said)] += 1
+        chaos.met[recorded(arena, process.returncode, number, said)] += 1
         assert arena.follow().json["warnings"] == []  # the lease was given back, nothing was lost
         assert arena.stale() == 0
         arena.exact()
     chaos.must_have_met("in mid-run")
-
-
-def _recorded(arena: Arena, code: int, number: signal.Signals, said: str) -> str:
-    """Check what the ledger says of that run; return when the signal had come."""
-    # A shell sees 128 + n also of a process that died of the signal, outside of a run.
-    stopped = {128 + number, -number}
-    runs = arena.ledger()
-    if not runs and number == signal.SIGINT and code == 1 and "maintcli" not in said:
-        assert "KeyboardInterrupt" in said
-        return "before Python had started"
-    if not runs:
-        assert code in stopped, said
-        return "before its lease"
-    (run,) = runs
-    if run.outcome == "success":
-        assert arena.stale() == 0
-        assert code in stopped | {0}, said
-        return "after its end"
-    assert (run.outcome, run.exit_code, code) == ("interrupted", 128 + number, 128 + number), said
-    return "in mid-run" if run.batches else "before its first batch"
 
 
 @both

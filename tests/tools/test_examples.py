@@ -13,7 +13,7 @@ from tests.parts.inside import Inside
 
 Conn = psycopg.Connection[tuple[object, ...]]
 ROOT = Path(__file__).parents[2]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(path: Path, language: str) -> list[str]:

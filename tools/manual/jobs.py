@@ -9,7 +9,7 @@ from unittest import mock
 from manual.page import ROOT, Page, code, table
 
 from maintcli import catalog
-from maintcli.api import Job, Stale, Swept
+from maintcli.api import Job, Reaped, Stale, Swept
 from maintcli.config.option import Option
 
 _INTRODUCTION = """
@@ -81,9 +81,19 @@ def _tables(job: Job) -> Iterator[str]:
             asked.append((stale.table, [c for c in columns if c not in {"cutoff", "table"}]))
         return Swept(0, 0, 0, 0, 0, "", "", {})
 
+    def reap(_context: Any, **_: Any) -> Reaped:
+        from maintcli.work.reap import KEY, LEASE, NEEDED
+
+        asked.append((KEY, [*NEEDED, *LEASE]))
+        return Reaped(0, 0, 0, 0, 0, 0, "")
+
     silent = SimpleNamespace(info=lambda _: None, warn=lambda _: None)
     context = cast("Any", SimpleNamespace(log=silent, dry_run=True))
-    with mock.patch("maintcli.work.sweep.sweep", sweep):
+    no_rules = mock.patch("maintcli.work.retention.rules", return_value=())
+    no_orphans = mock.patch("maintcli.work.orphans.sweep.sweep", return_value=None)
+    no_erasure = mock.patch("maintcli.work.erase.sweep.sweep", return_value=None)
+    reaping = mock.patch("maintcli.work.reap.reap", reap)
+    with mock.patch("maintcli.work.sweep.sweep", sweep), no_rules, no_orphans, no_erasure, reaping:
         job.body(context, {option.name: option.default for option in job.options})
     for name, columns in asked:
         yield f"{code(name)} ({', '.join(map(code, columns))})"

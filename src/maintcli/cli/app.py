@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from maintcli import __version__, catalog
-from maintcli.cli import plugins
+from maintcli.cli import configured, plugins
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
@@ -31,7 +31,7 @@ class Root(GivenGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name, for completion."""
-        return [*self.commands, *plugins.commands()]
+        return [*self.commands, *plugins.commands(), *configured.commands()]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Remember what follows the command's name: its --config may be what lists a plugin."""
@@ -39,11 +39,18 @@ class Root(GivenGroup):
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The promise of a command, or None; plugins are asked where no built-in has the name."""
+        """The promise of a command, or None.
+
+        Plugins and configured sweeps are looked for where no built-in has the name.
+        """
         if cmd_name in self.commands:
             return self.commands[cmd_name]
-        found = plugins.find(cmd_name, ctx.meta.get(_FOLLOWING, ()))
-        return _job(cmd_name, found) if found else None
+        try:
+            return _found(cmd_name, ctx.meta.get(_FOLLOWING, ()))
+        except MaintError:
+            if ctx.resilient_parsing:  # the shell completes a line: nobody reads what is wrong
+                return None
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C is ours to answer, before Typer makes an exit code of 1 of it."""
@@ -54,14 +61,20 @@ class Root(GivenGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings."""
-        everything = {**catalog.JOBS, **COMMANDS, **plugins.commands()}
-        for group in (*catalog.JOB_GROUPS, catalog.PLUGIN_GROUP, *GROUPS):
+        everything = {**plugins.commands(), **configured.commands(), **catalog.JOBS, **COMMANDS}
+        made = (catalog.CONFIGURED_GROUP, catalog.PLUGIN_GROUP)
+        for group in (*catalog.JOB_GROUPS, *made, *GROUPS):
             rows = [
                 (name, entry.summary) for name, entry in everything.items() if entry.group == group
             ]
             if rows:
                 with formatter.section(group):
                     formatter.write_dl(rows)
+
+
+def _found(name: str, following: Sequence[str]) -> LazyCommand | None:
+    found = plugins.find(name, following)
+    return _job(name, found) if found else configured.find(name, following)
 
 
 def _job(name: str, entry: catalog.Entry) -> LazyCommand:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from maintcli import catalog
+from maintcli.cli import configured
 from maintcli.cli.job import load_job
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
-from maintcli.config.section import Section
 from maintcli.config.suggest import hint
 from maintcli.errors import BrokenPlugin, ConfigError, Usage
 from maintcli.runtime.job import Job
@@ -17,33 +17,64 @@ from maintcli.schedules import cron
 from maintcli.schedules.schedule import Schedule
 
 _BUILT_IN = "built in"
+_CONFIGURED = "configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """A job, where it comes from, and when it is due."""
+    """A job, where it comes from, and when it is due.
+
+    `is_configured` is False where it has nothing to do until something is configured.
+    """
 
     job: Job
     group: str
     origin: str
     schedule: Schedule
+    is_configured: bool = True
 
 
 def declared(config: Config) -> dict[str, Declared]:
-    """Built-in jobs and those of listed plugins, by name. Raises ConfigError for a bad schedule."""
+    """Built-in jobs, configured sweeps and jobs of listed plugins, by name.
+
+    Raises ConfigError for a bad schedule, and for a name that is taken.
+    """
+    configured.check(config)
     config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
     found: dict[str, Declared] = {}
     for name, (entry, origin) in entries(config).items():
-        job = _load(name, entry)
+        job = _load(config, name, entry)
         if job is not None:
-            schedule = _schedule(config, name, job)
-            found[name] = Declared(job=job, group=job.group, origin=origin, schedule=schedule)
+            found[name] = _declared(config, job, origin)
     return found
 
 
+def _declared(config: Config, job: Job, origin: str) -> Declared:
+    is_configured = _is_configured(config, job)
+    return Declared(
+        job=job,
+        group=job.group,
+        origin=origin,
+        schedule=_schedule(config, job, is_configured=is_configured),
+        is_configured=is_configured,
+    )
+
+
+def _is_configured(config: Config, job: Job) -> bool:
+    """Whether there is anything for `job` to do: an option of its own, or a part of the file."""
+    if job.needs is None:
+        return True
+    option = next((option for option in job.options if option.name == job.needs), None)
+    if option is None:
+        return config.has(job.needs)
+    return bool(Resolver(job.name, config.section(job.name), config.cwd).one(option).value)
+
+
 def entries(config: Config) -> dict[str, tuple[catalog.Entry, str]]:
-    """The catalog's entries that may run, and where each comes from; nothing is imported."""
+    """Every entry that may run, and where it comes from; nothing is imported."""
     found = {name: (entry, _BUILT_IN) for name, entry in catalog.JOBS.items()}
+    made = configured.entries(config)
+    found |= {name: (entry, _CONFIGURED) for name, entry in made.items()}
     for distribution, name, target in catalog.plugins():
         if catalog.is_listed(distribution, config.plugins):
             entry = catalog.Entry(target, "", catalog.PLUGIN_GROUP)
@@ -59,8 +90,10 @@ def known(config: Config, name: str) -> str:
     return name
 
 
-def _load(name: str, entry: catalog.Entry) -> Job | None:
+def _load(config: Config, name: str, entry: catalog.Entry) -> Job | None:
     """The job, or None, and a word about it, where another package's cannot be imported."""
+    if name in config.sweeps:
+        return configured.job_of(config.sweeps[name])
     try:
         return load_job(name, entry)
     except BrokenPlugin as error:
@@ -68,12 +101,14 @@ def _load(name: str, entry: catalog.Entry) -> Job | None:
         return None
 
 
-def _schedule(config: Config, name: str, job: Job) -> Schedule:
-    section = Section(config.file, ("jobs", name), config.jobs.get(name, {}), config.variables)
+def _schedule(config: Config, job: Job, *, is_configured: bool) -> Schedule:
+    section = config.section(job.name)
     own = (job.schedule,) if job.schedule else ()
     expressions = section.texts("schedule", single=True) if "schedule" in section.values else own
     enabled = section.boolean("enabled")
-    zone = section.text("timezone") or "UTC"
+    # In [sweeps.NAME], timezone is that of the column.
+    zone_key = "schedule-timezone" if job.name in config.sweeps else "timezone"
+    zone = section.text(zone_key) or "UTC"
     for expression in expressions:
         try:
             cron.next_time(expression, zone, datetime.now(UTC))
@@ -82,8 +117,8 @@ def _schedule(config: Config, name: str, job: Job) -> Schedule:
     return Schedule(
         expressions=expressions,
         zone=zone,
-        enabled=job.enabled if enabled is None else enabled,
-        timeout_seconds=_timeout(Resolver(name, section, config.cwd), job),
+        enabled=is_configured and (job.enabled if enabled is None else enabled),
+        timeout_seconds=_timeout(Resolver(job.name, section, config.cwd), job),
     )
 
 

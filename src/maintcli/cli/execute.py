@@ -10,7 +10,7 @@ from typing import Any
 from maintcli import catalog
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
-from maintcli.errors import ConfigError
+from maintcli.errors import Code, ConfigError
 from maintcli.runtime.job import Hear, Job, Order
 from maintcli.runtime.log import Level, Log, open_files
 from maintcli.runtime.report import Report
@@ -26,9 +26,13 @@ def place(given: Mapping[str, Any]) -> Place:
     return Place(**{name: given.get(name) for name in ("config", "env_file", "database")})
 
 
-def run_job(job: Job, given: Mapping[str, Any]) -> Report:
-    """Run `job` with what was given on the command line and show its report."""
+def run_job(job: Job, given: Mapping[str, Any]) -> Code:
+    """Run `job` with what was given on the command line and show its report; its exit code."""
     config = read_config(given)
+    if place(given).is_everywhere(config):
+        from maintcli.cli.everywhere import run_everywhere
+
+        return run_everywhere([job], config, given)
     # Before there is a log: what is wrong with the command line or the files is one sentence.
     order = make_order(job, config, given, make_log(job.name, given))
     from maintcli.runtime.harness import run
@@ -38,7 +42,7 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Report:
             order.log.warn(warning)
         report = run(job, order._replace(progress=hear))
     show(report, given)
-    return report
+    return report.exit_code
 
 
 def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]:
@@ -50,22 +54,38 @@ def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]
     return shown(job.name)
 
 
-def make_order(job: Job, config: Config, given: Mapping[str, Any], log: Log) -> Order:
-    """The order to run `job`; `given` holds its flags by name. Raises Usage or ConfigError."""
+def make_order(
+    job: Job, config: Config, given: Mapping[str, Any], log: Log, *, among: str | None = None
+) -> Order:
+    """The order to run `job`; `given` holds its flags by name. Raises Usage or ConfigError.
+
+    `among` is the database where it is one of several: then --shard has chosen it, and whoever
+    listens is told of all together.
+    """
     check_names(config)
     values = config.resolve(job.name, job.settings, given)
-    return Order(
+    if among is not None:
+        values.pop("shard", None)
+    order = Order(
         config=config,
-        database=place(given).target(config),
+        database=place(given).target(config) if among is None else config.database(among),
         values=values,
         log=log,
         environ=os.environ,
-        observers=observers(),
+        observers=observers() if among is None else (),
     )
+    _ = order.shard  # before there is a run: a part that cannot be is wrong usage
+    return order
 
 
 def check_names(config: Config) -> None:
-    """Refuse sections of jobs that do not exist, and of tables that no job asks for."""
+    """Refuse sections of jobs that do not exist, of tables that no job asks for, and of sweeps
+    whose name is taken.
+    """
+    if config.sweeps:
+        from maintcli.cli import configured
+
+        configured.check(config)
     if config.jobs:
         config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
     if config.tables and not config.plugins:  # a plugin may sweep tables of any name

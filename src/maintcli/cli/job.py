@@ -34,10 +34,13 @@ def _checked(name: str, found: object) -> Job:
 
 def job_command(name: str, entry: catalog.Entry) -> Any:
     """The Typer command that runs the job once."""
-    job = load_job(name, entry)
+    return command_of(load_job(name, entry))
+
+
+def command_of(job: Job, *, part: str = "jobs") -> Any:
+    """The command of `job`, whose settings stand under [part.NAME] of maint.toml."""
 
     def run(given: Mapping[str, Any]) -> None:
-        report = run_job(job, given)
-        raise typer.Exit(report.exit_code)
+        raise typer.Exit(run_job(job, given))
 
-    return command(job.name, job.description, job.settings, run)
+    return command(job.name, job.description, job.settings, run, part=part)

@@ -59,7 +59,9 @@ def group(name: str, summary: str, *commands: Any) -> Any:
 
 def complete_jobs() -> list[str]:
     """The names of jobs, for the shell's completion of an argument."""
-    return list(catalog.JOBS)
+    from maintcli.cli import configured, plugins
+
+    return [*catalog.JOBS, *configured.commands(), *plugins.commands()]
 
 
 def _callback(function: Callable[..., int | None], hints: Mapping[str, Any]) -> Any:

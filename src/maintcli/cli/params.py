@@ -12,14 +12,22 @@ from maintcli.config.option import Kind, Option
 
 
 def command(
-    name: str, help_text: str, options: Sequence[Option], run: Callable[[Mapping[str, Any]], None]
+    name: str,
+    help_text: str,
+    options: Sequence[Option],
+    run: Callable[[Mapping[str, Any]], None],
+    *,
+    part: str = "jobs",
 ) -> Any:
-    """A Typer command whose parameters are `options`; `run` gets what was given, by name."""
+    """A Typer command whose parameters are `options`; `run` gets what was given, by name.
+
+    `part` is the table of maint.toml that holds the section of the command.
+    """
 
     def callback(**given: Any) -> None:
         run(given)
 
-    parameters = [_parameter(name, option) for option in options] + _shared()
+    parameters = [_parameter(name, option, part) for option in options] + _shared()
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -27,7 +35,8 @@ def command(
     return get_command(app)
 
 
-def _parameter(job: str, option: Option) -> inspect.Parameter:
+def _parameter(job: str, option: Option, part: str) -> inspect.Parameter:
+    notes = _notes(job, option, part)
     flag = option.kind is Kind.FLAG
     names = [option.flag, *([option.short] if option.short else [])]
     if flag and option.configurable:
@@ -35,9 +44,7 @@ def _parameter(job: str, option: Option) -> inspect.Parameter:
     info = typer.Option(
         None,
         *names,
-        help=f"{option.help}  [{'; '.join(_notes(job, option))}]"
-        if _notes(job, option)
-        else option.help,
+        help=f"{option.help}  [{'; '.join(notes)}]" if notes else option.help,
         metavar=None if flag else option.metavar or _metavar(option),
         show_default=False,
     )
@@ -55,12 +62,11 @@ def _metavar(option: Option) -> str:
     return "|".join(option.choices) if option.choices else option.kind.value.upper()
 
 
-def _notes(job: str, option: Option) -> list[str]:
-    notes = (
-        [f"default: {option.show(option.default)}"] if option.default not in (None, False) else []
-    )
+def _notes(job: str, option: Option, part: str) -> list[str]:
+    default = option.default
+    notes = [f"default: {option.show(default)}"] if default not in (None, False, ()) else []
     if option.configurable:
-        notes += [f"env: {option.variable(job)}", f"toml: [jobs.{job}] {option.key}"]
+        notes += [f"env: {option.variable(job)}", f"toml: [{part}.{job}] {option.key}"]
     return notes
 
 
@@ -110,7 +116,8 @@ def place() -> list[inspect.Parameter]:
             str,
             "--database",
             metavar="NAME",
-            help="A database of the configuration: [databases.NAME].  [env: MAINT_DATABASE]",
+            help="A database of the configuration: [databases.NAME]; all: a run in each of them,"
+            " one after the other.  [env: MAINT_DATABASE]",
         ),
     ]
 

@@ -5,10 +5,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from maintcli.config.database import DatabaseConfig
+from maintcli.config.database import ALL, DatabaseConfig
 from maintcli.config.load import load
 from maintcli.config.model import Config
-from maintcli.errors import ConfigError
+from maintcli.errors import ConfigError, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +37,24 @@ class Place:
         return config
 
     def target(self, config: Config) -> DatabaseConfig:
-        """The database that is meant. Raises ConfigError."""
+        """The database that is meant. Raises ConfigError, and Usage where that is all of them."""
+        if self.is_everywhere(config):
+            raise Usage(
+                reason="--database all is for runs, db migrate and db check; name one database."
+            )
+        return config.database(self._named(config))
+
+    def is_everywhere(self, config: Config) -> bool:
+        """Whether every database of the configuration is meant. Raises ConfigError."""
+        return self._named(config) == ALL
+
+    def _named(self, config: Config) -> str | None:
         named = config.variables.get("MAINT_DATABASE")
-        if self.database is None and named is not None:
-            if not named.value.strip():
-                raise ConfigError(reason=f"{named.origin} is blank; give it a name or unset it.")
-            return config.database(named.value)
-        return config.database(self.database)
+        if self.database is not None or named is None:
+            return self.database
+        if not named.value.strip():
+            raise ConfigError(reason=f"{named.origin} is blank; give it a name or unset it.")
+        return named.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

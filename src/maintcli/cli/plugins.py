@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 
 from maintcli import catalog
 from maintcli.catalog import Entry
+from maintcli.cli.beforehand import PLACES, given
 from maintcli.cli.table import COMMANDS
 from maintcli.errors import ConfigError, UntrustedPlugin
-
-_PLACES = ("config", "env_file")
 
 
 def commands() -> dict[str, Entry]:
@@ -31,7 +29,7 @@ def find(name: str, arguments: Sequence[str] = ()) -> Entry | None:
     """
     if not any(name == command for _, command, _ in catalog.plugins()):
         return None
-    distribution, entry, listed = _installed(*(_given(arguments, place) for place in _PLACES))[name]
+    distribution, entry, listed = _installed(*(given(arguments, place) for place in PLACES))[name]
     if not listed:
         raise UntrustedPlugin(job=name, package=distribution)
     return entry
@@ -56,14 +54,3 @@ def _installed(
         )
         for distribution, name, target in points
     }
-
-
-def _given(arguments: Sequence[str], place: str) -> str | None:
-    """What an option of the command will be, before the command that reads it is known."""
-    flag = f"--{place.replace('_', '-')}"
-    found = None
-    for word, following in pairwise([*arguments, ""]):
-        name, equals, value = word.partition("=")
-        if name == flag:
-            found = value if equals else following
-    return found

@@ -1,9 +1,9 @@
-"""Several jobs, one after the other, in one process."""
+"""Several runs, one after the other, in one process."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from maintcli.cli.execute import make_log, make_order, progress
 from maintcli.config.model import Config
@@ -16,43 +16,56 @@ from maintcli.runtime.report import Report
 from maintcli.runtime.stop import on_signals
 
 
+class One(NamedTuple):
+    """A job to run, and the database, where it is one of several."""
+
+    job: Job
+    database: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.job.name}[{self.database}]" if self.database else self.job.name
+
+
 def run_several(
-    jobs: Sequence[Job], config: Config, given: Mapping[str, Any], tell: Callable[[Report], None]
+    ones: Sequence[One],
+    config: Config,
+    given: Mapping[str, Any],
+    tell: Callable[[One, Report], None],
 ) -> Code:
-    """Run each job whatever became of the one before, and `tell` each report; the gravest code.
+    """Run each whatever became of the one before, and `tell` each report; the gravest code.
 
     A signal ends the run that goes on, and the rest is not started.
     """
     codes: list[Code] = []
     with on_signals() as stopped:
-        for number, job in enumerate(jobs, start=1):
-            report = _run(job, config, given)
-            tell(report)
+        for number, one in enumerate(ones, start=1):
+            report = _run(one, config, given)
+            tell(one, report)
             codes.append(report.exit_code)
             if stopped.reason or report.outcome is Outcome.INTERRUPTED:
-                _say_rest(jobs[number:], given)
+                _say_rest(ones[number:], given)
                 break
     return gravest([*codes, *([stopped.reason.exit_code] if stopped.reason else [])])
 
 
-def _run(job: Job, config: Config, given: Mapping[str, Any]) -> Report:
+def _run(one: One, config: Config, given: Mapping[str, Any]) -> Report:
     """Run one job; that its options are wrong is its own failure, not the end of the others."""
     report = Report(
-        job=job.name,
+        job=one.job.name,
         run_id=new_run_id(),
         dry_run=bool(given.get("dry_run")),
         started_at=datetime.now(UTC),
     )
-    with closing(make_log(job.name, given)) as log, judged(report, log):
-        order = make_order(job, config, given, log)
+    with closing(make_log(str(one), given)) as log, judged(report, log):
+        order = make_order(one.job, config, given, log, among=one.database)
         for warning in order.database.warnings:
             log.warn(warning)
-        with progress(job, given) as hear:
-            return run(job, order._replace(progress=hear))
+        with progress(one.job, given) as hear:
+            return run(one.job, order._replace(progress=hear))
     return report
 
 
-def _say_rest(rest: Sequence[Job], given: Mapping[str, Any]) -> None:
+def _say_rest(rest: Sequence[One], given: Mapping[str, Any]) -> None:
     if rest:
         with closing(make_log("run", given)) as log:
-            log.warn(f"stopped; not started: {', '.join(job.name for job in rest)}")
+            log.warn(f"stopped; not started: {', '.join(map(str, rest))}")

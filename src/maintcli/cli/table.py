@@ -12,32 +12,27 @@ def _command(name: str, summary: str, group: str, *, attribute: str | None = Non
 COMMANDS: dict[str, Entry] = {
     "list": _command(
         "list",
-        "List every job: its schedule, when it is next due, how it last ended.",
+        "List every job, when it is due, and how it last ended.",
         "Watching",
         attribute="list_",
     ),
     "status": _command(
         "status",
-        "Show how each job is doing: heartbeat, success, failures, lateness.",
+        "Show how each job is doing, and which are late.",
         "Watching",
     ),
     "history": _command("history", "Show past runs, the newest first.", "Watching"),
     "show": _command("show", "Show all that the ledger holds of one run.", "Watching"),
-    "readyz": _command(
-        "readyz", "Check that jobs are being run; exit with 1 when they are not.", "Watching"
-    ),
-    "run": _command(
-        "run", "Run several jobs one after the other, and go on after a failure.", "Operating"
-    ),
-    "pause": _command(
-        "pause", "Keep a job from running, on every runner, until it is resumed.", "Operating"
-    ),
-    "resume": _command(
-        "resume", "Let a paused job run again; harmless where it is not paused.", "Operating"
+    "readyz": _command("readyz", "Check that jobs are being run; else exit with 1.", "Watching"),
+    "run": _command("run", "Run several jobs, and go on after a failure.", "Operating"),
+    "pause": _command("pause", "Keep a job from running until it is resumed.", "Operating"),
+    "resume": _command("resume", "Let a paused job run again.", "Operating"),
+    "restore": _command(
+        "restore", "Put back the rows that a run archived and removed.", "Operating"
     ),
     "demo": _command(
         "demo",
-        "Take a tour on a PostgreSQL of its own, in some seconds and without configuration.",
+        "Take a tour on a PostgreSQL of its own.",
         "Setting up",
     ),
     "db": _command("db", "Make and check the toolkit's own tables.", "Setting up"),
@@ -45,7 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "secret": _command("secret", "Print a new secret: 32 random bytes in hex.", "Setting up"),
     "plugins": _command(
         "plugins",
-        "List the jobs of installed packages, and whether they may run.",
+        "List jobs of other packages, and which may run.",
         "Setting up",
     ),
 }

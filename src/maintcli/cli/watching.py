@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from maintcli.cli.declared import Declared
+from maintcli.cli.table import COMMANDS
 from maintcli.config.database import DatabaseConfig
 from maintcli.runtime.heartbeats import Heartbeat, Watch, watch
 from maintcli.runtime.ledger import JOBS_RUNNER
@@ -20,11 +21,11 @@ def look(database: DatabaseConfig, command: str) -> Watch:
 
 
 def statuses(jobs: Mapping[str, Declared], seen: Watch | None, now: datetime) -> list[JobStatus]:
-    """Every declared job, then those that only the database knows."""
+    """Every declared job, then those that only the database knows; a restore is no job to watch."""
     beats = dict(seen.beats) if seen else {}
     beats.pop(JOBS_RUNNER, None)
     rows = [_declared(name, job, beats.pop(name, None), seen, now) for name, job in jobs.items()]
-    return rows + [_orphan(beat) for beat in beats.values()]
+    return rows + [_orphan(beat) for name, beat in beats.items() if name not in COMMANDS]
 
 
 def expected(jobs: Mapping[str, Declared], now: datetime) -> Iterator[Expected]:
@@ -49,6 +50,7 @@ def _declared(
         next_run_at=job.schedule.next_after(now),
         late_since=_late(job.schedule, beat, seen) if seen else None,
         beat=beat,
+        is_configured=job.is_configured,
     )
 
 

@@ -9,8 +9,8 @@ _NEEDED = {
     "job_heartbeats": ("SELECT", "INSERT", "UPDATE"),
     "job_runs": ("SELECT", "INSERT", "UPDATE"),
     "job_slots": ("SELECT", "INSERT", "UPDATE"),
-    "job_archives": ("SELECT", "INSERT"),
-    "job_erasures": ("SELECT", "INSERT"),
+    "job_archives": ("SELECT", "INSERT", "UPDATE"),
+    "job_erasures": ("SELECT", "INSERT", "UPDATE"),
     "maint_migrations": ("SELECT",),
 }
 

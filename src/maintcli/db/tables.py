@@ -38,7 +38,8 @@ class Column(NamedTuple):
 class Part(NamedTuple):
     """A relation that holds rows itself: the table, or one leaf of a partitioned one.
 
-    `rows` is the planner's count at the last ANALYZE, -1 before the first.
+    `rows` is the planner's count at the last ANALYZE, -1 before the first; `total_bytes` its size
+    with indexes and TOAST; `referenced` whether a foreign key refers to it.
     """
 
     oid: int
@@ -52,6 +53,8 @@ class Part(NamedTuple):
     can_select: bool
     can_delete: bool
     hides_rows: bool
+    total_bytes: int
+    referenced: bool
 
     @property
     def quoted(self) -> sql.Composable:
@@ -73,6 +76,11 @@ class Table(NamedTuple):
     hides_rows: bool
     columns: dict[str, Column]
     parts: tuple[Part, ...]
+
+    @property
+    def oids(self) -> tuple[int, ...]:
+        """The table and the parts that hold its rows."""
+        return (self.oid, *(part.oid for part in self.parts))
 
     @property
     def quoted(self) -> sql.Composable:
@@ -117,7 +125,12 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
                  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
                  WHERE x.indrelid = c.oid AND x.indisvalid AND x.indpred IS NULL), '{}'),
        has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE'),
-       row_security_active(c.oid)
+       row_security_active(c.oid),
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_total_relation_size(c.oid) ELSE 0 END,
+       EXISTS (SELECT FROM pg_catalog.pg_constraint k
+               WHERE k.contype = 'f' AND k.conparentid = 0
+                 AND k.confrelid IN (SELECT c.oid UNION ALL
+                                     SELECT relid FROM pg_catalog.pg_partition_ancestors(c.oid)))
 FROM tree
 JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

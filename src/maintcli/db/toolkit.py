@@ -10,6 +10,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db.connect import Connection
+from maintcli.db.tables import Reader
 from maintcli.errors import (
     ConfigError,
     ForeignTable,
@@ -41,6 +42,12 @@ LEFT JOIN pg_catalog.pg_description d
       AND starts_with(d.description, %(mark)s)
 """
 
+_OWNED = """
+SELECT n.nspname::text, starts_with(obj_description(c.oid, 'pg_class'), %(mark)s)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = coalesce(%(schema)s, current_schema()) AND c.relname = %(table)s
+"""
+
 
 class Found(NamedTuple):
     """The toolkit's schema, the version found there (None: no tables), and strangers' tables."""
@@ -63,6 +70,12 @@ def look(connection: Connection, schema: str | None) -> Found:
             "in maint.toml."
         )
     return Found(where, int(version) if version else None, tuple(foreign or ()))
+
+
+def owned(reader: Reader, schema: str | None, table: str) -> tuple[str, bool] | None:
+    """The schema of the toolkit's own `table`, and whether it is ours; None where it is not."""
+    found = reader.read(_OWNED, {"schema": schema, "table": table, "mark": _MARK})
+    return (found[0][0], bool(found[0][1])) if found else None
 
 
 def require(connection: Connection, schema: str | None, *, section: str) -> str:

@@ -25,9 +25,9 @@ T = TypeVar("T")
 class Patience:
     """How long a run waits for a table that others hold locked as a whole."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, seconds: float = _PATIENCE_SECONDS) -> None:
         self.context = context
-        self._limit = min(_PATIENCE_SECONDS, context.deadline.seconds / 4)
+        self._limit = min(seconds, context.deadline.seconds / 4)
         self._since: float | None = None
 
     def ended(self) -> None:
@@ -61,11 +61,12 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) ->
     skip_locked, failures = False, 0
     while True:
         try:
+            made = step(skip_locked)
             done = send(
                 patience.context,
-                step(skip_locked),
+                made,
                 budget_ms=pace.budget_ms,
-                statement_seconds=_STATEMENT_SECONDS,
+                statement_seconds=made.seconds or _STATEMENT_SECONDS,
             )
         except psycopg.Error as error:
             failures += 1
@@ -94,12 +95,13 @@ def _react(
         context.stop.wait(0.05 * failures)
         return True
     if sqlstate.is_lost(error, context.session.connection_or_none):
-        _after_loss(context, error)
+        after_loss(context, error)
         return skip_locked
     raise error
 
 
-def _after_loss(context: Context, error: psycopg.Error) -> None:
+def after_loss(context: Context, error: psycopg.Error) -> None:
+    """Say that the connection broke, or raise ConnectionLost where a new one is of no use."""
     if context.lease is None:
         why = "without a ledger nobody can say whether the last batch counted"
         raise ConnectionLost(reason=f"{sqlstate.one_line(str(error))}; {why}") from None

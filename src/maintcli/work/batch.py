@@ -6,20 +6,22 @@ as much again) reaches the ledger without another round trip.
 
 import json
 import time
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
+from maintcli.work.throttle.waiting import WAITING
 
 
 class Done(NamedTuple):
     """What a batch did. `total` is the ledger's count for the run, which survives a lost COMMIT.
 
     `left` are stale rows that others hold locked, `end` is where the batch ended (None: there is
-    no more), `tied` says that the next value has too many rows to be one bite.
+    no more), `tied` says that the next value has too many rows to be one bite. `waiting` are the
+    sessions that waited for it at its end, `extra` what else its steps had to say.
     """
 
     rows: int
@@ -30,19 +32,29 @@ class Done(NamedTuple):
     shown: list[list[str]]
     server_ms: float
     wall_ms: float
+    waiting: int = 0
+    extra: dict[str, Any] | None = None
 
 
 class Step(NamedTuple):
     """PL/pgSQL for a batch: the bite that is repeated, settings, and declarations.
 
     A bite adds to maint_n what it changed, says in maint_end how far it got, and sets maint_stop
-    when there is no more to do.
+    when there is no more to do. `most` is how many rows the run may still delete, as the server
+    knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
+    batch is counted. `seconds` is how long it may take, where that is not the usual.
+    `after` follows the ledger's own entry. A `sender` has a way of its own to send it.
     """
 
     bite: sql.Composable
     settings: sql.Composable | None = None
     declare: sql.Composable | None = None
-    counter: Literal["deleted_count", "updated_count"] = "deleted_count"
+    counter: ledger.Counter = "deleted_count"
+    most: sql.Composable | None = None
+    watched: bool = False
+    seconds: float | None = None
+    after: sql.Composable | None = None
+    sender: "Callable[..., Done] | None" = None
 
 
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
@@ -56,57 +68,88 @@ DECLARE
     maint_stop boolean := false;
     maint_tied boolean := false;
     maint_shown json;
+    maint_most bigint := {most};
+    maint_seconds float8 := {budget};
+    maint_extra json;
     {declare}
 BEGIN
 LOOP
 {bite}
-EXIT WHEN maint_stop OR maint_shown IS NOT NULL
+EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
 END LOOP;
 {fence}
 {ledger}
 PERFORM set_config('maint.result', json_build_array(
-    maint_n, maint_left, maint_end, maint_tied, maint_shown)::text, true);
+    maint_n, maint_left, maint_end, maint_tied, maint_shown, maint_extra)::text, true);
 END {quote}""")
 
 # statement_timestamp() is the arrival of the whole message, so the difference is the server's work.
 _RESULT = sql.SQL("""SELECT
     current_setting('maint.result'),
     extract(epoch FROM clock_timestamp() - statement_timestamp())::float8 * 1000,
-    {total}""")
+    {total},
+    {waiting}""")
 
 # A COMMIT that waits for the disk costs a batch half as much again. A crash of the server may so
 # lose the last batches, but rows and ledger together; the run's end waits, for itself and them.
 _FLUSH_LATER = sql.SQL("SET LOCAL synchronous_commit = off")
 
+# A DO block is new to the server each time. Left to itself it plans each statement anew for the
+# first five bites, which is most of a batch: measured, a quarter of the time along an index.
+_PLAN_ONCE = sql.SQL("SET LOCAL plan_cache_mode = force_generic_plan")
+
 
 def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
     """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
-    lease, session = context.lease, context.session
+    if step.sender is not None:
+        return step.sender(context, step, budget_ms=budget_ms, statement_seconds=statement_seconds)
+    session = context.session
+    settings, query, then = message(context, step, budget_ms)
+    began = time.perf_counter()
+    rows = session.write(query, settings=settings, then=then, statement_seconds=statement_seconds)
+    return read(rows, (time.perf_counter() - began) * 1000)
+
+
+class Message(NamedTuple):
+    """A batch as the server gets it, between BEGIN and COMMIT."""
+
+    settings: sql.Composable
+    body: sql.Composable
+    result: sql.Composable
+
+
+def message(context: Context, step: Step, budget_ms: float, *, counted: bool = True) -> Message:
+    """Put together the message of `step`; without fence and ledger where it is not `counted`."""
+    lease, session = (context.lease if counted else None), context.session
     nothing = sql.SQL("")
     parts = {
         "declare": step.declare or nothing,
+        "most": step.most or sql.SQL("NULL"),
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
-        "ledger": ledger.progress(lease, step.counter) if lease else nothing,
+        "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
+        + (step.after or nothing),
         "fence": lease.fence() if lease else nothing,
     }
-    total = ledger.total(lease) if lease else sql.SQL("0::bigint")
-    settings = [part for part in (step.settings, _FLUSH_LATER if lease else None) if part]
-    query = _quoted(_FRAME, parts, session.connection)
-    began = time.perf_counter()
-    ((result, server_ms, counted),) = session.write(
-        query,
-        settings=sql.SQL("; ").join(settings) if settings else None,
-        then=_RESULT.format(total=total),
-        statement_seconds=statement_seconds,
+    total = ledger.total(lease, step.counter) if lease else sql.SQL("0::bigint")
+    settings = [s for s in (step.settings, _PLAN_ONCE, _FLUSH_LATER if lease else None) if s]
+    return Message(
+        sql.SQL("; ").join(settings),
+        quoted(_FRAME, parts, session.connection),
+        _RESULT.format(total=total, waiting=WAITING if step.watched else sql.SQL("0")),
     )
-    wall_ms = (time.perf_counter() - began) * 1000
-    rows, left, end, tied, shown = json.loads(result)
-    return Done(rows, counted, left, end, tied, shown or [], server_ms, wall_ms)
 
 
-def _quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object) -> sql.Composable:
+def read(rows: Sequence[tuple[Any, ...]], wall_ms: float) -> Done:
+    """What the result of a message says; it took `wall_ms` for us."""
+    ((result, server_ms, counted, waiting),) = rows
+    deleted, left, end, tied, found, extra = json.loads(result)
+    shown: list[list[str]] = found or (extra["named"] if extra else [])
+    return Done(deleted, counted, left, end, tied, shown, server_ms, wall_ms, waiting, extra)
+
+
+def quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object) -> sql.Composable:
     """Fill `frame`, with a dollar quote that no name or value inside can close."""
     inside = sql.Composed(parts.values()).as_string(connection)  # type: ignore[arg-type]
     tag = "$maint$"
@@ -120,9 +163,12 @@ _DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
 _WHICH = sql.SQL("{window} AND ({predicate})")
 
 # The rows are locked, and looked at again, before the DELETE looks at them a second time.
-_WHICH_UNLOCKED = sql.SQL("""ctid = ANY (ARRAY(
-    SELECT ctid FROM ONLY {part} WHERE {window} AND ({predicate}) FOR UPDATE SKIP LOCKED
+_WHICH_CHOSEN = sql.SQL("""ctid = ANY (ARRAY(
+    SELECT ctid FROM ONLY {part} WHERE {window} AND ({predicate}){limit} FOR UPDATE{skip}
 )) AND ({predicate})""")
+
+_LIMIT = sql.SQL(" LIMIT greatest(0, maint_most - maint_n)")
+_SKIP, _NOTHING = sql.SQL(" SKIP LOCKED"), sql.SQL("")
 
 _PLAIN = sql.SQL("""{delete};
 GET DIAGNOSTICS maint_k = ROW_COUNT;
@@ -136,8 +182,10 @@ maint_n := maint_n + maint_k;""")
 _FIRST_EIGHT = sql.SQL("regexp_replace({}::text, '^(.{{8}}).+$', '\\1…')")
 
 _LEFT = sql.SQL("""{body}
-SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND ({predicate});
-maint_left := maint_left + maint_k;""")
+IF maint_most IS NULL OR maint_n < maint_most THEN
+    SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND ({predicate});
+    maint_left := maint_left + maint_k;
+END IF;""")
 
 
 def delete(
@@ -148,20 +196,28 @@ def delete(
     skip_locked: bool,
     show: Sequence[str],
     most_shown: int,
+    limited: bool = False,
 ) -> sql.Composable:
     """The dangerous statement. The predicate stands in the DELETE itself.
 
     READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
     so a heartbeat that arrives during the run saves its session. `skip_locked` leaves rows that
     others hold locked, and counts them. Of the first `most_shown` rows the columns in `show` come
-    back, cut to 8 characters.
+    back, cut to 8 characters. `limited` deletes no more than maint_most, and is slower.
     """
     holes = {"part": part, "window": window, "predicate": predicate}
-    which = (_WHICH_UNLOCKED if skip_locked else _WHICH).format(**holes)
+    limit, skip = (_LIMIT if limited else _NOTHING), (_SKIP if skip_locked else _NOTHING)
+    chosen = _WHICH_CHOSEN if skip_locked or limited else _WHICH
+    which = chosen.format(**holes, limit=limit, skip=skip)
     statement = _DELETE.format(part=part, which=which)
     if show and most_shown > 0:
-        columns = sql.SQL(", ").join(_FIRST_EIGHT.format(sql.Identifier(name)) for name in show)
+        columns = sql.SQL(", ").join(first_eight(name) for name in show)
         body = _SHOWN.format(delete=statement, columns=columns, most=most_shown)
     else:
         body = _PLAIN.format(delete=statement)
     return _LEFT.format(body=body, **holes) if skip_locked else body
+
+
+def first_eight(column: str) -> sql.Composable:
+    """The first 8 characters of a column, by which a row is named in the log."""
+    return _FIRST_EIGHT.format(sql.Identifier(column))

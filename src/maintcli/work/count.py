@@ -5,6 +5,7 @@ from psycopg import sql
 
 from maintcli.db.tables import Part
 from maintcli.runtime.context import Context
+from maintcli.work import stripes
 from maintcli.work.target import Target
 
 REMAINING_MOST = 1_000_000
@@ -20,6 +21,19 @@ def stale(context: Context, target: Target, *, most: int | None = None) -> int:
     return sum(_count(context, part, target.predicate, most=most) for part in target.table.parts)
 
 
+def own(context: Context, target: Target, *, most: int | None = None) -> int:
+    """Count the stale rows that are this run's to delete, with --shard a part; at most `most`."""
+    shard = context.shard
+    if shard is None:
+        return stale(context, target, most=most)
+    found = 0
+    for part in target.table.parts:
+        mine = stripes.mine(stripes.share(shard, part.oid), sql.Identifier("ctid"))
+        condition = sql.SQL("({}\n) AND {}").format(target.predicate, mine)
+        found += _count(context, part, condition, most=most)
+    return found
+
+
 def table_rows(context: Context, target: Target) -> int:
     """The rows of the table: exact for small ones, the planner's figure for others."""
     return sum(_part_rows(context, part) for part in target.table.parts)
@@ -27,14 +41,21 @@ def table_rows(context: Context, target: Target) -> int:
 
 def remaining(context: Context, target: Target) -> int | None:
     """The rows left in the table, None where that cannot be counted quickly."""
-    return _aside(context, target, sql.SQL("true"), most=REMAINING_MOST)
+    return aside(context, target, sql.SQL("true"), most=REMAINING_MOST)
 
 
 def nulls(context: Context, target: Target) -> int | None:
     """The rows without a time, which every sweep keeps."""
     if not target.by.nullable:
         return 0
-    return _aside(context, target, sql.SQL("{} IS NULL").format(sql.Identifier(target.by.name)))
+    return aside(context, target, sql.SQL("{} IS NULL").format(sql.Identifier(target.by.name)))
+
+
+def rows_of(context: Context, relation: sql.Composable) -> int:
+    """The rows of a relation, exactly."""
+    query = sql.SQL("SELECT count(*) FROM ONLY {}").format(relation)
+    ((found,),) = context.session.read_composed(query)
+    return int(found)
 
 
 def _part_rows(context: Context, part: Part) -> int:
@@ -43,12 +64,17 @@ def _part_rows(context: Context, part: Part) -> int:
     return _count(context, part, sql.SQL("true"))
 
 
-def _aside(
-    context: Context, target: Target, condition: sql.Composable, most: int | None = None
+def aside(
+    context: Context,
+    target: Target,
+    condition: sql.Composable,
+    most: int | None = None,
+    seconds: float = _ASIDE_SECONDS,
 ) -> int | None:
+    """Count what is nice to know; None from `most` up, or when a part takes over `seconds`."""
     try:
         found = sum(
-            _count(context, part, condition, most, _ASIDE_SECONDS) for part in target.table.parts
+            _count(context, part, condition, most, seconds) for part in target.table.parts
         )
     except psycopg.errors.QueryCanceled:
         context.stop.check()

@@ -1,13 +1,27 @@
 """Guards: refuse the absurd before the first row is touched."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.target import Target
 
+if TYPE_CHECKING:
+    from maintcli.work.task import Task
+
 SMALL_TABLE = 1_000  # below this a large share is an everyday thing
+
+
+def check_tasks(context: Context, tasks: "Sequence[Task]") -> None:
+    """The same for what a sweep deletes, and for what would go with it along foreign keys."""
+    check(context, [task.target for task in tasks])
+    for task in tasks:
+        if task.links is not None:
+            from maintcli.work.cascade import guard as below
+
+            below.check(context, task)
 
 
 def check(context: Context, targets: Sequence[Target]) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from maintcli.runtime.shard import Shard
+from maintcli.work import stripes
 from maintcli.work.batch import Done, Step, delete
-from maintcli.work.window import Window
+from maintcli.work.window import Plain, Window
 
 FIRST_BLOCKS = 16
 
@@ -27,16 +29,23 @@ maint_end := maint_at::text;
 maint_stop := maint_at >= {blocks};""")
 
 
-class HeapWalk:
+class HeapWalk(Plain):
     """Walks the blocks that a part had at the start; what is added later is fresh."""
 
     first_bite = FIRST_BLOCKS
 
-    def __init__(self, part: sql.Composable, predicate: sql.Composable, blocks: int) -> None:
+    def __init__(
+        self,
+        part: sql.Composable,
+        predicate: sql.Composable,
+        blocks: int,
+        shard: Shard | None = None,
+    ) -> None:
         self.part = part
         self.predicate = predicate
         self.blocks = blocks
-        self.at = 0
+        self.shard = shard
+        self.at, self.until = stripes.after(0, blocks, shard)
 
     @property
     def finished(self) -> bool:
@@ -48,7 +57,15 @@ class HeapWalk:
         """The share of the way that is behind, from 0 to 1."""
         return self.at / self.blocks if self.blocks else 1.0
 
-    def step(self, bite: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
+    def step(
+        self,
+        bite: float,
+        *,
+        skip_locked: bool,
+        show: Sequence[str],
+        most_shown: int,
+        limited: bool = False,
+    ) -> Step:
         """The next batch, in bites of `bite` blocks."""
         body = delete(
             self.part,
@@ -57,8 +74,9 @@ class HeapWalk:
             skip_locked=skip_locked,
             show=show,
             most_shown=most_shown,
+            limited=limited,
         )
-        bites = _BITE.format(bite=int(bite), blocks=self.blocks, delete=body)
+        bites = _BITE.format(bite=int(bite), blocks=self.until, delete=body)
         return Step(bites, _FORCED, _DECLARE.format(at=self.at))
 
     def window(self, done: Done) -> Window:
@@ -70,5 +88,6 @@ class HeapWalk:
 
     def advance(self, done: Done) -> float:
         """Go on behind the batch; return its blocks."""
-        before, self.at = self.at, int(done.end or self.blocks)
-        return self.at - before
+        before, end = self.at, int(done.end or self.until)
+        self.at, self.until = stripes.after(end, self.blocks, self.shard)
+        return end - before

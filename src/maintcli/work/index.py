@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from maintcli.work.batch import Done, Step, delete
-from maintcli.work.window import Window
+from maintcli.work.window import Plain, Window
 
-FIRST_ROWS = 500
+FIRST_ROWS = 100
 _TIES = 10  # a value with over this many bites of rows is swept by block ranges instead
 _NO_TIES = 2**62
 
@@ -43,7 +43,7 @@ maint_stop := maint_tied OR maint_lo IS NULL OR maint_lo >= {bound};
 maint_end := CASE WHEN maint_lo < {bound} THEN maint_lo::text END;""")
 
 
-class IndexWalk:
+class IndexWalk(Plain):
     """Walks a part along the index on `column`, from the oldest row to `bound`, the cutoff."""
 
     first_bite = FIRST_ROWS
@@ -70,7 +70,15 @@ class IndexWalk:
         """Unknown: how many entries lie ahead is not counted."""
         return None
 
-    def step(self, bite: float, *, skip_locked: bool, show: Sequence[str], most_shown: int) -> Step:
+    def step(
+        self,
+        bite: float,
+        *,
+        skip_locked: bool,
+        show: Sequence[str],
+        most_shown: int,
+        limited: bool = False,
+    ) -> Step:
         """The next batch, in bites of `bite` rows."""
         body = delete(
             self.part,
@@ -79,6 +87,7 @@ class IndexWalk:
             skip_locked=skip_locked,
             show=show,
             most_shown=most_shown,
+            limited=limited,
         )
         fresh = self.low is None or self.low != self._tie_swept
         bites = _BITE.format(

@@ -12,6 +12,7 @@ from psycopg import sql
 from maintcli.db.tables import Part
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
+from maintcli.runtime.shard import Shard
 from maintcli.work.target import Target
 
 INDEX_BELOW = 0.03  # share of stale rows
@@ -38,6 +39,8 @@ class Plan(NamedTuple):
 def choose(context: Context, target: Target, part: Part) -> Plan:
     """Choose by what a sample of blocks holds: statistics may be stale or absent."""
     column = target.by.name
+    if context.shard is not None:
+        return _shared(part, context.shard)
     if not part.is_heap:
         if column in part.indexed:
             return Plan(part, Way.INDEX, "its rows are not stored in a heap")
@@ -52,6 +55,13 @@ def choose(context: Context, target: Target, part: Part) -> Plan:
     share = _sample(context, target, part)
     way = Way.INDEX if share < INDEX_BELOW else Way.HEAP
     return Plan(part, way, f"about {share:.1%} of its rows are stale", share)
+
+
+def _shared(part: Part, shard: Shard) -> Plan:
+    if not part.is_heap:
+        reason = f"{part} is not stored in a heap, so --shard cannot divide it; leave that out."
+        raise ConfigError(reason=reason)
+    return Plan(part, Way.HEAP, f"{shard.parts} processes share its blocks")
 
 
 def _sample(context: Context, target: Target, part: Part) -> float:

@@ -4,11 +4,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import ceil
+from typing import TYPE_CHECKING
 
 from maintcli.runtime.context import Context
-from maintcli.work import count, result
+from maintcli.work import count, partitions, result
 from maintcli.work.result import Swept, moment
 from maintcli.work.task import Task
+
+if TYPE_CHECKING:
+    from maintcli.work.cascade.show import Shown
 
 _DELETE_SECONDS_A_ROW = 1e-6  # on top of reading it; measured in docs/performance.md
 
@@ -27,26 +31,48 @@ def preview(context: Context, tasks: Sequence[Task]) -> Swept:
 def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     target, order = task.target, context.order
     began = time.perf_counter()
-    stale = count.stale(context, target)
+    stale = count.own(context, target)
     work_seconds = time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
     nulls, remaining = count.nulls(context, target), count.remaining(context, target)
+    below = _below(context, task, stale)
+    going = stale if below is None or below.own is None else below.own
     context.log.info(
-        f"would delete {stale:,} rows of {target.table} older than {moment(target.cutoff)},"
+        f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)},"
         f" in at least {batches:,} batches and {seconds:.1f} s"
     )
+    whole = partitions.show(context, task)
     for chosen in task.plans:
+        if chosen.part.oid in whole:
+            continue
         context.log.info(f"{chosen.part}: {chosen.way} plan, because {chosen.why}")
-    left = remaining - stale if remaining is not None else None
+    if below is not None:
+        from maintcli.work.cascade import show
+
+        show.tell(context, task, below)
+    left = remaining - going if remaining is not None else None
     swept = Swept(
-        deleted_count=stale,
+        deleted_count=going,
         locked_count=0,
         null_count=nulls,
         remaining_count=left,
         batches=batches,
         cutoff=moment(target.cutoff),
         plan=task.ways,
-        tables={str(target.table): stale},
+        tables={**(below.tables if below is not None else {}), str(target.table): going},
+        cascaded_count=below.rows("CASCADE") if below is not None else 0,
+        unlinked_count=below.rows("SET NULL", "SET DEFAULT") if below is not None else 0,
+        blocked_count=below.blocked if below is not None else 0,
+        cascades=[one.as_dict() for one in below.listed] if below is not None else [],
     )
     return swept, seconds
+
+
+def _below(context: Context, task: Task, stale: int) -> "Shown | None":
+    """What goes with the stale rows; None where no foreign key refers to them."""
+    if task.links is None:
+        return None
+    from maintcli.work.cascade import show
+
+    return show.look(context, task, stale)

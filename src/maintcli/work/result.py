@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,13 @@ class Swept:
     `locked_count` rows were stale and left, because others held them locked. `null_count` rows
     have no time and are kept. Both, and `remaining_count`, are None where counting took too long.
     `tables` are the rows removed of each table.
+
+    `bytes_reusable` is about how much room they left inside the table, `bytes_returned` what the
+    system got back. `throttled_by` are the milliseconds of pauses by their reasons.
+
+    `cascaded_count` rows of other tables went along foreign keys, `unlinked_count` lost a reference
+    (SET NULL, SET DEFAULT), and `blocked_count` stale rows stay because others refer to them.
+    `cascades` says in a dry run what each foreign key would do.
     """
 
     deleted_count: int
@@ -23,6 +31,14 @@ class Swept:
     cutoff: str
     plan: str
     tables: dict[str, int]
+    bytes_reusable: int | None = None
+    bytes_returned: int | None = None
+    throttled_ms: int = 0
+    throttled_by: dict[str, int] = field(default_factory=dict[str, int])
+    cascaded_count: int | None = 0
+    unlinked_count: int | None = 0
+    blocked_count: int | None = 0
+    cascades: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     @property
     def remaining(self) -> str:
@@ -46,6 +62,10 @@ def total(parts: Sequence[Swept]) -> Swept:
         cutoff=min((part.cutoff for part in parts), default=""),
         plan="+".join(sorted({way for part in parts for way in part.plan.split("+")})) or "none",
         tables=dict(tables),
+        cascaded_count=_sum(part.cascaded_count for part in parts),
+        unlinked_count=_sum(part.unlinked_count for part in parts),
+        blocked_count=_sum(part.blocked_count for part in parts),
+        cascades=[one for part in parts for one in part.cascades],
     )
 
 

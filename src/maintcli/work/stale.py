@@ -15,7 +15,9 @@ class Stale(NamedTuple):
 
     `final` promises that a stale row can never become fresh again, so that its children may go
     before it, in transactions of their own. `also` is a further condition of the user's, as it
-    stands. A table that does not exist is passed over where it is `optional`.
+    stands. A table that does not exist is passed over where it is `optional`. `origin` says where
+    the age was set, where that is no option of the job. `own`: one of the toolkit's own tables,
+    which are in the schema that the configuration says, under their own names.
     """
 
     table: str
@@ -27,3 +29,5 @@ class Stale(NamedTuple):
     also: str | None = None
     map: TableMap | None = None
     optional: bool = False
+    origin: str | None = None
+    own: bool = False

@@ -6,23 +6,44 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from psycopg import sql
+import psycopg
 
+from maintcli.db import sqlstate
+from maintcli.errors import Fail, Partial, ThrottledOut
 from maintcli.runtime.context import Context
-from maintcli.work import count, guard, preview, result
+from maintcli.work import (
+    approval,
+    count,
+    guard,
+    outlook,
+    partitions,
+    preview,
+    result,
+    space,
+    walks,
+)
 from maintcli.work.attempt import Patience, patiently, send_safely
 from maintcli.work.batch import Done, Step
+from maintcli.work.budget import Budget
+from maintcli.work.expected import shown
 from maintcli.work.heap import HeapWalk
 from maintcli.work.index import IndexWalk
+from maintcli.work.keeping import keeping
 from maintcli.work.pace import Pace
-from maintcli.work.plan import Plan, Way
+from maintcli.work.plan import Plan
 from maintcli.work.result import Swept, moment
 from maintcli.work.stale import Stale
-from maintcli.work.task import Task, prepare
-from maintcli.work.window import Window
+from maintcli.work.tally import Rule, Tally
+from maintcli.work.task import Task, prepare, reached
+from maintcli.work.throttle import Throttle
+
+if TYPE_CHECKING:
+    from maintcli.work.archive.archive import Archive
+    from maintcli.work.walks import Again, Walk
 
 MOST_SHOWN = 20
 MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try
@@ -33,21 +54,33 @@ def sweep(context: Context, stales: Sequence[Stale]) -> Swept:
 
     Raises Refused, DeadlinePassed, StillLocked, and what else errors.py has for databases.
     """
+    approval.look_ahead(context)
     patience = Patience(context)
     found = [patiently(patience, partial(prepare, context, stale)) for stale in stales]
     tasks = [task for task in found if task is not None]
     swept = preview.preview(context, tasks) if context.dry_run else None
-    patiently(patience, lambda: guard.check(context, [task.target for task in tasks]))
-    if swept is not None:
-        return swept
-    return Sweep(context, tasks, patience).run()
+    with approval.planning(context, tasks, shown(swept) if swept else None):
+        patiently(patience, partial(_ask, context, tasks))
+    with keeping(context, tasks) as archive:
+        if swept is not None:
+            return swept
+        budget = Budget(context)
+        oids = reached(tasks) | {task.target.table.oid for task in tasks}
+        throttle = Throttle(context, sorted(oids), budget)
+        return Sweep(context, tasks, patience, budget, throttle, archive).run()
+
+
+def _ask(context: Context, tasks: Sequence[Task]) -> None:
+    """Raise Refused unless a plan that still holds lets this through, or every guard."""
+    if not approval.check(context, tasks):
+        guard.check_tasks(context, tasks)
 
 
 @dataclass(slots=True)
 class Left:
     """Windows with locked rows that are kept for a second try, and all rows left so far."""
 
-    windows: list[tuple[Window, int]] = field(default_factory=list[tuple[Window, int]])
+    windows: "list[tuple[Again, int]]" = field(default_factory=list)
     rows: int = 0
 
 
@@ -58,30 +91,88 @@ class Sweep:
     context: Context
     tasks: Sequence[Task]
     patience: Patience
+    budget: Budget
+    throttle: Throttle
+    archive: "Archive | None" = None
     task: Task = field(init=False)
+    rule: Rule = (0, "")
     deleted: int = 0
     batches: int = 0
     named: int = 0
     tables: Counter[str] = field(default_factory=Counter[str])
+    dropped: Counter[str] = field(default_factory=Counter[str])
     left: Left = field(default_factory=Left)
     came_back: bool = False
+    tally: Tally = field(default_factory=Tally)
+    prepared: Sequence[Task] = field(init=False)
+    held_rows: int = 0
+    throttled_out: ThrottledOut | None = None
 
     def run(self) -> Swept:
         """Sweep every table; once more when a crash of the server took batches back."""
-        swept = [self._sweep(task) for task in self.tasks]
-        while self.came_back:
+        try:
+            self._drop_partitions()
+            found = self._result(self._sweep_all())
+        except ThrottledOut:
+            self._leave("throttled out")
+            raise
+        if (why := self.tally.why_blocked()) is not None:
+            self.context.counts |= asdict(found)
+            raise Partial(reason=why)
+        return found
+
+    def _sweep_all(self) -> list[Swept]:
+        swept = [self._sweep(number) for number in range(len(self.tasks))]
+        while self.came_back and not self.budget.spent_on:
             self.context.log.warn("the server lost its last batches in a crash; sweeping once more")
             self.came_back = False
-            swept = [self._sweep(task) for task in self.tasks]
-        return self._result(swept)
+            swept = [self._sweep(number) for number in range(len(self.tasks))]
+        return self._sweep_blocked(swept)
 
-    def _sweep(self, task: Task) -> Swept:
+    def _sweep_blocked(self, swept: list[Swept]) -> list[Swept]:
+        """Look again at tables of which rows stayed for the sake of rows that are gone by now."""
+        before = 0
+        while not self.budget.spent_on and before < (gone := self.deleted + self.tally.removed):
+            before = gone
+            for number in range(len(self.tasks)):
+                if self.tally.wants_another(self._rule(number), reached(self.tasks)):
+                    swept[number] = self._sweep(number)
+        return swept
+
+    def _drop_partitions(self) -> None:
+        """Drop what can go as a whole; the tasks are then what is left to sweep."""
+        self.prepared = self.tasks
+        for number, task in enumerate(self.prepared):
+            self.task = task
+            found = partitions.drop(self.context, task, self._note, self._may_go_on)
+            self.tasks = [*self.tasks[:number], found.task, *self.tasks[number + 1 :]]
+            self.held_rows += found.held_rows
+            if self.throttled_out is not None:
+                raise self.throttled_out
+        self.dropped = self.tables.copy()
+
+    def _may_go_on(self) -> bool:
+        try:
+            self.throttle.wait_if_needed()
+        except ThrottledOut as error:
+            self.throttled_out = error
+            return False
+        return not self.budget.spent(self.deleted)
+
+    def _rule(self, number: int) -> Rule:
+        return number, str(self.tasks[number].target.table)
+
+    def _sweep(self, number: int) -> Swept:
         """Sweep every part of a table, then try once more what was locked."""
-        self.task, self.left = task, Left()
+        task = self.tasks[number]
+        self.task, self.rule, self.left = task, self._rule(number), Left()
+        self.tally.begin(self.rule)
         for chosen in task.plans:
             self.context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
-            self._walk(self._walker(chosen), chosen)
-        self._try_again()
+            if not self.budget.spent_on:
+                self._walk(walks.choose(self.context, task, chosen, self.archive), chosen)
+        if not self.budget.spent_on:
+            self._try_again()
         return Swept(
             deleted_count=0,  # known for all tables together
             locked_count=self.left.rows,
@@ -93,34 +184,49 @@ class Sweep:
             tables={},
         )
 
-    def _walker(self, chosen: Plan) -> HeapWalk | IndexWalk:
-        part, target = chosen.part, self.task.target
-        if chosen.way is Way.HEAP:
-            return HeapWalk(part.quoted, target.predicate, part.blocks)
-        kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
-        return IndexWalk(part.quoted, target.predicate, target.by.name, kind, target.bound)
-
-    def _walk(self, walk: HeapWalk | IndexWalk, chosen: Plan) -> None:
+    def _walk(self, walk: "Walk", chosen: Plan) -> None:
         order = self.context.order
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_bite)
         while not walk.finished:
-            done = send_safely(self.patience, pace, partial(self._step, walk, pace))
+            done = self._send(walk, pace)
             self._note(done, walk.window(done))
             rest = pace.learn(walk.advance(done), done.server_ms, done.wall_ms)
             if done.tied and isinstance(walk, IndexWalk):
                 self._walk(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
             order.progress(self.deleted, walk.progress)
+            if self.budget.spent(self.deleted):
+                return
             if not walk.finished:
+                self.throttle.wait_if_needed(done.waiting)
                 self.context.stop.wait(rest)
 
-    def _step(self, walk: HeapWalk | IndexWalk | Window, pace: Pace, skip_locked: bool) -> Step:  # noqa: FBT001  partial
+    def _send(self, walk: "Walk | Again", pace: Pace) -> Done:
+        try:
+            return send_safely(self.patience, pace, partial(self._step, walk, pace))
+        except psycopg.Error as error:
+            if error.sqlstate != sqlstate.NOT_AS_GATHERED:
+                raise
+        if not walk.take_whole():
+            raise Fail(
+                reason=f"rows of {self.task.target.table}, or of what refers to them, do not go as"
+                " they were looked at, so they were not archived and not deleted: a trigger keeps"
+                " or changes them. Take the trigger out, or sweep without --archive."
+            )
+        self.context.log.debug("a trigger looks after what refers: each row goes with all below it")
+        return self._send(walk, pace)
+
+    def _step(self, walk: "Walk | Again", pace: Pace, skip_locked: bool) -> Step:  # noqa: FBT001  partial
         most = MOST_SHOWN - self.named
         return walk.step(
-            pace.bite, skip_locked=skip_locked, show=self.task.target.show, most_shown=most
-        )
+            pace.bite,
+            skip_locked=skip_locked,
+            show=self.task.target.show,
+            most_shown=most,
+            limited=self.budget.limit is not None,
+        )._replace(most=self.budget.rows_left(self.deleted), watched=self.throttle.is_due)
 
-    def _note(self, done: Done, window: Window) -> None:
+    def _note(self, done: Done, window: "Again | None" = None) -> None:
         self.batches += 1
         expected = self.deleted + done.rows
         self.deleted = done.total if self.context.lease else expected
@@ -128,29 +234,52 @@ class Sweep:
         self.tables[str(self.task.target.table)] += done.rows + self.deleted - expected
         # Known from now on, however the run ends.
         self.context.counts |= {"deleted_count": self.deleted, "batches": self.batches}
+        if done.extra is not None and window is not None:
+            window.tell(self.tally, self.rule, done.extra)
+            self.context.counts |= self.tally.figures
         for row in done.shown:
             self.context.log.info("removed " + " ".join(row))
         self.named += len(done.shown)
         self.left.rows += done.left
-        if done.left and len(self.left.windows) < MOST_LEFT:
+        if done.left and window is not None and len(self.left.windows) < MOST_LEFT:
             self.left.windows.append((window, done.left))
 
     def _try_again(self) -> None:
         again, self.left.windows = self.left.windows, []
         for window, rows in again:
             pace = Pace(1, 100, 1)
-            done = send_safely(self.patience, pace, partial(self._step, window, pace))
             self.left.rows -= rows
-            self._note(done, window)
+            while not window.finished:
+                done = self._send(window, pace)
+                self._note(done, window)
+                window.advance(done)
 
     def _result(self, swept: Sequence[Swept]) -> Swept:
         log, whole = self.context.log, result.total(swept)
+        if (held := self.held_rows) and whole.remaining_count is not None:
+            whole = replace(whole, remaining_count=whole.remaining_count + held)
+        whole = replace(whole, locked_count=whole.locked_count + held)
         if self.deleted > self.named > 0:
             log.info(f"and {self.deleted - self.named:,} more")
         if whole.locked_count:
             rows = f"{whole.locked_count:,} stale rows"
             log.warn(f"{rows} are locked by others; the next run takes them")
-        self.context.backlog = whole.locked_count
+        self.context.backlog = whole.locked_count + self.tally.blocked.total()
+        if self.budget.spent_on:
+            self._leave(f"{self.budget.spent_on} is spent")
+        tables = space.tables(self.prepared, swept, self.tables - self.dropped, self.tally.cascaded)
+        made, gone = space.freed(self.context, tables if self.deleted else ())
         return replace(
-            whole, deleted_count=self.deleted, batches=self.batches, tables=dict(self.tables)
+            whole,
+            deleted_count=self.deleted,
+            batches=self.batches,
+            tables=dict(self.tables + self.tally.cascaded),
+            **self.tally.figures,
+            bytes_reusable=made,
+            bytes_returned=gone,
+            throttled_ms=self.throttle.total_ms,
+            throttled_by=dict(self.throttle.paused_ms),
         )
+
+    def _leave(self, why: str) -> None:
+        outlook.say(self.context, [task.target for task in self.tasks], why)

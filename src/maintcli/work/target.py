@@ -1,9 +1,8 @@
 """What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from string import Formatter
-from typing import LiteralString, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -18,28 +17,19 @@ from maintcli.errors import (
     MissingPrivilege,
     NoSuchColumn,
     NoSuchTable,
-    NotATime,
     NotSweepable,
     Refused,
-    ZoneUndeclared,
 )
 from maintcli.runtime.context import Context
+from maintcli.work import clock, condition, own
 from maintcli.work.stale import Stale
-
-_EPOCH_TYPES = ("bigint", "integer")
-_AS_COLUMN: Mapping[str, LiteralString] = {
-    "timestamp with time zone": "c",
-    "timestamp without time zone": "c AT TIME ZONE %(zone)s",
-    "date": "(c AT TIME ZONE %(zone)s)::date",
-    "bigint": "floor(extract(epoch FROM c) * %(scale)s)::bigint",
-    "integer": "floor(extract(epoch FROM c) * %(scale)s)::bigint",
-}
 
 
 class Target(NamedTuple):
     """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by.
 
     `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
+    `map` is how the user calls it, `origin` where the age was set, None for an option of the job.
     """
 
     key: str
@@ -52,16 +42,30 @@ class Target(NamedTuple):
     show: tuple[str, ...]
     final: bool
     age_alone: bool
+    map: TableMap
+    origin: str | None = None
+
+    def bound_for(self, context: Context, age: Duration) -> sql.Composable:
+        """The cutoff, in the column's own terms, had `age` been asked for."""
+        return _cutoff(context, self.key, self.map, self.table, self.by, age)[1]
 
 
-def find(context: Context, stale: Stale) -> Target | None:
+    def column(self, name: str) -> Column:
+        """The table's column that stands for `name` in the reference schema."""
+        return _column(self.table, self.key, self.map, name)
+
+
+def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | None:
     """Resolve the reference names of a job through config and catalog, and compute the cutoff.
 
-    None where the table does not exist and need not.
+    None where the table does not exist and need not. Without `deleting` its rows are only changed.
     """
     key = stale.table
-    mapped = stale.map or context.config.table(key)
-    table = _table(context, key, mapped, optional=stale.optional)
+    mapped = stale.map or (own.mapped(context, key) if stale.own else context.config.table(key))
+    if mapped is None:
+        context.log.debug(f"the toolkit has no table {key} yet; passed over")
+        return None
+    table = _table(context, key, mapped, optional=stale.optional, deleting=deleting)
     if table is None:
         return None
     names_used = {stale.by, *stale.show, *_fields(stale.where)}
@@ -72,6 +76,7 @@ def find(context: Context, stale: Stale) -> Target | None:
     predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)
     if stale.also is not None:
         also = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
+        condition.check(context, table, also, mapped.setting(key, "where"))
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
         key=key,
@@ -84,6 +89,8 @@ def find(context: Context, stale: Stale) -> Target | None:
         show=tuple(columns[name].name for name in stale.show),
         final=stale.final,
         age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
+        map=mapped,
+        origin=stale.origin,
     )
 
 
@@ -91,26 +98,32 @@ def _fields(where: str) -> set[str]:
     return {field for _, field, _, _ in Formatter().parse(where) if field} - {"cutoff", "table"}
 
 
-def _table(context: Context, key: str, mapped: TableMap, *, optional: bool) -> Table | None:
-    name = names.split(mapped.name or key, f"[tables.{key}] name" if mapped.name else key)
+def _table(
+    context: Context, key: str, mapped: TableMap, *, optional: bool, deleting: bool
+) -> Table | None:
+    name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else key)
     table = tables.describe(context.session, name)
     if table is None and optional and not mapped.name:
         context.log.debug(f"there is no table {key}; passed over")
         return None
     if table is None:
-        raise NoSuchTable(table=str(name), key=key)
+        raise NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
     if table.kind not in {"table", "partitioned table"}:
-        raise NotSweepable(table=str(table), kind=table.kind, key=key)
+        raise _not_sweepable(table, key, mapped)
     for part in table.parts:
         if part.kind != "table":
-            raise NotSweepable(table=str(part), kind=part.kind, key=key)
+            raise _not_sweepable(part, key, mapped)
         if not part.can_select:
             raise _missing("SELECT", table, part)
-        if not part.can_delete and not context.dry_run:
+        if deleting and not part.can_delete and not context.dry_run:
             raise _missing("DELETE", table, part)
     if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
         raise HiddenRows(table=str(hidden), role=table.role)
     return table
+
+
+def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
+    return NotSweepable(table=str(found), kind=found.kind, setting=mapped.setting(key, "name"))
 
 
 def _missing(privilege: str, table: Table, part: Part) -> MissingPrivilege:
@@ -120,10 +133,11 @@ def _missing(privilege: str, table: Table, part: Part) -> MissingPrivilege:
 
 def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
     real = mapped.columns.get(name, name)
-    names.check(real, f"[tables.{key}.columns] {name}")
+    setting = mapped.column_setting(key, name)
+    names.check(real, setting)
     if real not in table.columns:
         known = ", ".join(list(table.columns)[:12])
-        raise NoSuchColumn(table=str(table), column=real, key=key, key_column=name, columns=known)
+        raise NoSuchColumn(table=str(table), column=real, setting=setting, columns=known)
     return table.columns[real]
 
 
@@ -131,26 +145,16 @@ def _cutoff(
     context: Context, key: str, mapped: TableMap, table: Table, column: Column, age: Duration
 ) -> tuple[datetime, sql.Composable]:
     """The moment `age` ago by the database's clock, and the same in the column's own terms."""
-    if column.type == "timestamp without time zone" and not mapped.timezone:
-        raise ZoneUndeclared(table=str(table), column=column.name, key=key)
-    if column.type not in _AS_COLUMN or (column.type in _EPOCH_TYPES and not mapped.epoch):
-        raise NotATime(table=str(table), column=column.name, type=column.type, key=key)
+    in_column = clock.in_terms_of(table, key, mapped, column, sql.SQL("c"))
     query = sql.SQL(
-        "SELECT c, ({})::text FROM (SELECT now() - make_interval(months => %(months)s)"
-        " - make_interval(secs => %(seconds)s) AS c) AS cutoff"
-    ).format(sql.SQL(_AS_COLUMN[column.type]))
-    values = {
-        "months": age.months,
-        "seconds": age.seconds,
-        "zone": mapped.timezone or "UTC",
-        "scale": 1000 if mapped.epoch == "ms" else 1,
-    }
+        "SELECT c, ({column})::text FROM (SELECT now() - make_interval(months => {months})"
+        " - make_interval(secs => {seconds}) AS c) AS cutoff"
+    ).format(column=in_column, months=age.months, seconds=age.seconds)
     try:
-        ((moment, text),) = context.session.read_composed(query, values)
+        ((moment, text),) = context.session.read_composed(query)
     except psycopg.errors.InvalidParameterValue:
-        reason = (
-            f'[tables.{key}] timezone = "{mapped.timezone}" is no time zone that PostgreSQL knows.'
-        )
+        setting = f'{mapped.setting(key, "timezone")} = "{mapped.timezone}"'
+        reason = f"{setting} is no time zone that PostgreSQL knows."
         raise ConfigError(reason=reason) from None
     except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
         raise Refused(

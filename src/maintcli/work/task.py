@@ -1,6 +1,6 @@
 """One table of a sweep, looked at and planned."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.runtime.context import Context
 from maintcli.work import plan
@@ -8,12 +8,18 @@ from maintcli.work.plan import Plan
 from maintcli.work.stale import Stale
 from maintcli.work.target import Target, find
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from maintcli.db.links import Links
+
 
 class Task(NamedTuple):
-    """A table to sweep, with a plan for each of its parts."""
+    """A table to sweep, a plan for each of its parts, and the foreign keys that refer to it."""
 
     target: Target
     plans: tuple[Plan, ...]
+    links: "Links | None" = None
 
     @property
     def ways(self) -> str:
@@ -21,9 +27,22 @@ class Task(NamedTuple):
         return "+".join(sorted({chosen.way.value for chosen in self.plans})) or "none"
 
 
+def reached(tasks: "Iterable[Task]") -> set[int]:
+    """The relations, by oid, that lose rows when those tables are swept."""
+    found = {part.oid for task in tasks for part in task.target.table.parts}
+    links = [link for task in tasks if task.links for link in task.links.links]
+    return found | {link.child for link in links if link.key.action == "CASCADE"}
+
+
 def prepare(context: Context, stale: Stale) -> Task | None:
     """Find the table and choose how to sweep it; None where an optional one is not there."""
     target = find(context, stale)
     if target is None:
         return None
-    return Task(target, tuple(plan.choose(context, target, part) for part in target.table.parts))
+    plans = tuple(plan.choose(context, target, part) for part in target.table.parts)
+    archived = context.order.value("archive") is not None
+    if not archived and not any(part.referenced for part in target.table.parts):
+        return Task(target, plans)
+    from maintcli.work.cascade import look  # most sweeps meet no foreign key
+
+    return Task(target, plans, look.links(context, target))

@@ -1,23 +1,49 @@
 """A window: the rows that a batch looked at, kept where locked ones were left in it."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from psycopg import sql
 
-from maintcli.work.batch import Step, delete
+from maintcli.work.batch import Done, Step, delete
+from maintcli.work.tally import Rule, Tally
 
 
-class Window(NamedTuple):
+class Plain:
+    """Something that walks rows to which no foreign key refers; see cascade/walk.py for others."""
+
+    def take_whole(self) -> bool:
+        """There is nothing below a row that could go before it."""
+        return False
+
+    def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
+        """Nothing happened beside the rows themselves."""
+
+
+class Window(Plain):
     """A condition on a part's rows, with the settings that make it cheap."""
 
-    part: sql.Composable
-    predicate: sql.Composable
-    condition: sql.Composable
-    settings: sql.Composable
+    def __init__(
+        self,
+        part: sql.Composable,
+        predicate: sql.Composable,
+        condition: sql.Composable,
+        settings: sql.Composable,
+    ) -> None:
+        self.part = part
+        self.predicate = predicate
+        self.condition = condition
+        self.settings = settings
+        self.finished = False
 
     def step(
-        self, _bite: float, *, skip_locked: bool, show: Sequence[str], most_shown: int
+        self,
+        _bite: float,
+        *,
+        skip_locked: bool,
+        show: Sequence[str],
+        most_shown: int,
+        limited: bool = False,
     ) -> Step:
         """A batch over the same rows. What is still locked is left, asked for or not."""
         del skip_locked
@@ -28,5 +54,11 @@ class Window(NamedTuple):
             skip_locked=True,
             show=show,
             most_shown=most_shown,
+            limited=limited,
         )
         return Step(sql.Composed([body, sql.SQL("\nmaint_stop := true;")]), self.settings)
+
+    def advance(self, done: Done) -> float:
+        """One batch is all there is; return its rows."""
+        self.finished = True
+        return done.rows

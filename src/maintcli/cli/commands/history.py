@@ -12,6 +12,7 @@ from maintcli.present import runs as present
 from maintcli.present.show import show
 from maintcli.runtime.history import history as read
 from maintcli.runtime.visit import toolkit_tables
+from maintcli.runtime.whole import wholes
 
 _JOB = typer.Argument(
     metavar="JOB", help="Only the runs of this job.", autocompletion=complete_jobs
@@ -34,7 +35,7 @@ def history(
         raise Usage(reason=f"--limit: {limit} is too small; it must be at least 1.")
     config = place.read_aloud()
     with toolkit_tables(place.target(config), "history") as (session, schema):
-        runs = read(session, schema, job=job, limit=limit, failed=failed)
+        runs = wholes(read(session, schema, job=job, limit=limit, failed=failed))
     if job is not None and not runs:
         known(config, job)
     show(

@@ -13,7 +13,7 @@ from maintcli.present.show import show
 
 @operator("list")
 def list_(place: Place, *, json: Json = False) -> None:
-    """List every job: its schedule, when it is next due, how it last ended.
+    """List every job, when it is due, and how it last ended.
 
     Without a database, or without the toolkit's tables in it, pauses and outcomes are unknown.
     """

@@ -26,7 +26,7 @@ def pause(
     why: Annotated[str | None, _WHY] = None,
     json: Json = False,
 ) -> None:
-    """Keep a job from running, on every runner, until it is resumed.
+    """Keep a job from running until it is resumed.
 
     Its runs then end as skipped, with exit code 0. One that goes on is not stopped.
     """

@@ -9,7 +9,7 @@ from maintcli.present.table import Table
 
 @operator("plugins")
 def plugins(place: Place, *, json: Json = False) -> None:
-    """List the jobs of installed packages, and whether they may run."""
+    """List jobs of other packages, and which may run."""
     config = place.read_aloud()
     found = [
         {

@@ -21,7 +21,7 @@ _STRICT = typer.Option(
 
 @operator("readyz")
 def readyz(place: Place, *, strict: Annotated[bool, _STRICT] = False, json: Json = False) -> int:
-    """Check that jobs are being run; exit with 1 when they are not.
+    """Check that jobs are being run; else exit with 1.
 
     The check "jobs" decides while JOBS_ENABLED or JOB_HEARTBEAT_REQUIRED is true: some run must
     have been seen within JOB_HEARTBEAT_TTL_SECONDS (180, or what the schedules need).

@@ -16,7 +16,7 @@ _JOB = typer.Argument(metavar="JOB", help="The job to resume.", autocompletion=c
 
 @operator("resume")
 def resume(place: Place, *, job: Annotated[str, _JOB], json: Json = False) -> None:
-    """Let a paused job run again; harmless where it is not paused."""
+    """Let a paused job run again."""
     config = place.read_aloud()
     known(config, job)
     with toolkit_tables(place.target(config), "resume", write=True) as (session, schema):

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from maintcli.cli.declared import declared, entries, known
+from maintcli.cli.everywhere import run_everywhere
 from maintcli.cli.execute import show as show_report
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Loudness, Place
-from maintcli.cli.several import run_several
+from maintcli.cli.several import One, run_several
 from maintcli.errors import BrokenPlugin, Usage, gravest
 from maintcli.present.json import as_json
 from maintcli.present.out import put
@@ -31,7 +32,7 @@ def run(
     dry_run: Annotated[bool, _DRY] = False,
     json: Annotated[bool, _JSON] = False,
 ) -> int:
-    """Run several jobs one after the other, and go on after a failure.
+    """Run several jobs, and go on after a failure.
 
     Their options come from the configuration. The exit code is the gravest of theirs; a signal
     stops the run that goes on, and the rest is not started.
@@ -43,15 +44,19 @@ def run(
     names = [known(config, name) for name in jobs or ()]
     wanted = names or [name for name, one in found.items() if one.schedule.is_on]
     broken = [name for name in names or entries(config) if name not in found]
-    given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None}
+    given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
+    if place.is_everywhere(config):
+        ones = [found[name].job for name in wanted if name in found]
+        code = run_everywhere(ones, config, given, name="run")
+        return gravest([code, *(BrokenPlugin.code for _ in broken)])
     reports: list[Report] = []
 
-    def tell(report: Report) -> None:
+    def tell(_one: One, report: Report) -> None:
         reports.append(report)
         if not json:
             show_report(report, given)
 
-    code = run_several([found[n].job for n in wanted if n in found], config, given, tell)
+    code = run_several([One(found[n].job) for n in wanted if n in found], config, given, tell)
     code = gravest([code, *(BrokenPlugin.code for _ in broken)])
     if json:
         put(as_json({"exit_code": int(code), "runs": [report.as_dict() for report in reports]}))

@@ -3,26 +3,30 @@
 from maintcli.cli.declared import declared
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
-from maintcli.cli.watching import look, statuses
+from maintcli.cli.watching import statuses
 from maintcli.present import status as present
 from maintcli.present.show import show
+from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
+from maintcli.runtime.visit import toolkit_tables
+from maintcli.work.recorded import recorded
 
 
 @operator("status")
 def status(place: Place, *, json: Json = False) -> None:
-    """Show how each job is doing: heartbeat, success, failures, lateness.
+    """Show how each job is doing, and which are late.
 
     It looks and writes nothing: a run whose lease has ended is shown as lost, and the job's next
     run records it. The exit code is 0 whatever it shows; maint readyz judges.
     """
     config = place.read_aloud()
     jobs = declared(config)
-    seen = look(place.target(config), "status")
+    with toolkit_tables(place.target(config), "status") as (session, schema):
+        seen, backlogs = watch(session, schema), recorded(session, schema)
     rows = statuses(jobs, seen, seen.now)
     runner = seen.beats.get(JOBS_RUNNER)
     show(
-        present.data(rows, runner, seen.now),
-        lambda: present.view(rows, runner, seen.now),
+        present.data(rows, runner, seen.now, backlogs),
+        lambda: present.view(rows, runner, seen.now, backlogs),
         json=json,
     )

@@ -10,6 +10,7 @@ ALTER TABLE job_runs
 CREATE INDEX job_runs_run_group ON job_runs (run_group) WHERE run_group IS NOT NULL;
 
 -- The files of a run's archive that count: each was entered with the batch that deleted its rows.
+-- `restored` are the tables whose rows without a key have gone back already.
 CREATE TABLE job_archives (
     run_id     uuid NOT NULL REFERENCES job_runs ON DELETE CASCADE,
     number     bigint NOT NULL,
@@ -18,16 +19,20 @@ CREATE TABLE job_archives (
     sha256     text NOT NULL,
     size_bytes bigint NOT NULL,
     rows       jsonb NOT NULL,
+    restored   text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (run_id, number)
 );
 
--- What was erased of whom, and when: counts alone.
+-- What was erased of whom, and when: counts by table alone. A row grows with the batches of one or
+-- more runs, `run_id` being the last; while `erased_at` is NULL, something may be left.
 CREATE TABLE job_erasures (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    run_id    uuid,
+    run_id    uuid NOT NULL,
     subject   text NOT NULL,
-    erased_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    counts    jsonb NOT NULL
-);
+    begun_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    erased_at timestamptz,
+    counts    jsonb NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 50);
 
 CREATE INDEX job_erasures_subject ON job_erasures (subject);
+CREATE UNIQUE INDEX job_erasures_open ON job_erasures (subject) WHERE erased_at IS NULL;

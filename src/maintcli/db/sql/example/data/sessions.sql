@@ -10,7 +10,7 @@ FROM generate_series(1, current_setting('example.sessions')::integer) AS i;
 INSERT INTO chat_sessions (id, user_id, created_at, updated_at)
 SELECT md5('chat ' || i || random())::uuid, 1 + floor(random() * 390), touched - interval '2 hours',
        touched
-FROM (SELECT i, now() - random() * interval '180 days' AS touched
+FROM (SELECT i, now() - random() * interval '130 days' AS touched
       FROM generate_series(1, 400) AS i) AS chats;
 
 INSERT INTO chat_messages (session_id, role, content, created_at)
@@ -22,7 +22,7 @@ ORDER BY id, n;
 INSERT INTO peptide_info_sessions (id, user_id, created_at, updated_at)
 SELECT md5('peptide ' || i || random())::uuid, 1 + floor(random() * 390),
        touched - interval '1 hour', touched
-FROM (SELECT i, now() - random() * interval '180 days' AS touched
+FROM (SELECT i, now() - random() * interval '130 days' AS touched
       FROM generate_series(1, 300) AS i) AS questions;
 
 INSERT INTO peptide_info_messages (session_id, role, content, created_at)

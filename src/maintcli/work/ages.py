@@ -1,0 +1,46 @@
+"""The ages that a run sweeps by: their names in ledger and plans, and where they were set."""
+
+from collections import Counter
+from collections.abc import Sequence
+from zlib import crc32
+
+from maintcli.runtime.context import Context
+from maintcli.work.target import Target
+
+_CUTOFF = "{cutoff}"
+
+
+def column(target: Target) -> str:
+    """The age column with its table: `public.events.occurred_at`."""
+    return f"{target.table}.{target.by.name}"
+
+
+def condition(target: Target) -> str:
+    """What makes a row stale, as SQL in which the cutoff, which every run has anew, is a hole."""
+    return target.predicate.as_string().replace(target.bound.as_string(), _CUTOFF)
+
+
+def keys(targets: Sequence[Target]) -> list[str]:
+    """A name for each target's age: its column, and a checksum where conditions share a column."""
+    shared = Counter(column(target) for target in targets)
+    return [_key(target, alone=shared[column(target)] == 1) for target in targets]
+
+
+def recorded(targets: Sequence[Target]) -> dict[str, str]:
+    """The ages by their names, as the ledger keeps them."""
+    return {key: str(target.older_than) for key, target in zip(keys(targets), targets, strict=True)}
+
+
+def origin(context: Context, target: Target) -> str:
+    """Where the age was set: a flag, a variable, a file and its key, or the job's own default."""
+    if target.origin is not None:
+        return target.origin
+    sources = context.order.values.values()
+    found = [source.origin for source in sources if source.value is target.older_than]
+    return next((place for place in found if place != "default"), "the job's default")
+
+
+def _key(target: Target, *, alone: bool) -> str:
+    if alone:
+        return column(target)
+    return f"{column(target)} {crc32(condition(target).encode()):08x}"

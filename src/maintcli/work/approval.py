@@ -1,0 +1,98 @@
+"""What somebody agreed to before the first row: a plan that was looked at, or the age as it was.
+
+`--dry-run --plan FILE` writes what was counted, `--apply FILE` runs only while that still holds.
+Without a plan, a job that has a guard does not begin to go by a shorter age unasked.
+"""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from maintcli.errors import ConfigError, Refused
+from maintcli.runtime.context import Context
+from maintcli.work import ages
+from maintcli.work.expected import Expected
+from maintcli.work.target import Target
+from maintcli.work.task import Task
+
+
+def look_ahead(context: Context) -> None:
+    """Complain about a file that cannot be used before anything is counted."""
+    if (path := _given(context, "apply")) is not None:
+        from maintcli.work import plan_file
+
+        plan_file.read(path)
+    if (path := _given(context, "plan")) is not None:
+        _check_folder(path)
+
+
+def check(context: Context, tasks: Sequence[Task]) -> bool:
+    """Raise Refused where nobody can have agreed; True where a plan is what guards ask for."""
+    path, targets, consents = _given(context, "apply"), [task.target for task in tasks], False
+    if path is not None:
+        from maintcli.work import applied
+
+        consents = applied.check(context, tasks, path)
+    elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
+        from maintcli.work import shortened
+
+        shortened.check(context, targets)
+    context.retention |= ages.recorded(targets)
+    return consents
+
+
+@contextmanager
+def planning(context: Context, tasks: Sequence[Task], counted: Expected | None) -> Generator[None]:
+    """Write the plan, and make of what guards refuse a warning: a plan is the way past them.
+
+    `counted` is what a dry run found, None in a real run. Without --plan nothing is done.
+    """
+    path = _given(context, "plan")
+    if path is None or counted is None:
+        yield
+        return
+    _write(context, path, [task.target for task in tasks], counted)
+    try:
+        yield
+    except Refused as refusal:
+        context.log.warn(f"only a run with --apply {path} will do this; without: {refusal}")
+
+
+def _given(context: Context, name: str) -> Path | None:
+    setting = context.order.values.get(name)
+    return setting.value if setting is not None else None
+
+
+def _write(context: Context, path: Path, targets: Sequence[Target], counted: Expected) -> None:
+    from maintcli.work import applied, plan_file
+
+    swept = {str(target.table) for target in targets}
+    if not counted.complete:
+        context.log.warn(
+            "not every table was counted in time, so the guards are asked all the same"
+        )
+    here = applied.place(context)
+    ((now,),) = context.session.read("SELECT now()")
+    plan = plan_file.Plan(
+        job=context.job,
+        database=here.name,
+        host=here.host,
+        system=here.system,
+        made_at=now,
+        rules=tuple(applied.rule(target) for target in targets),
+        rows={table: rows for table, rows in counted.tables.items() if table in swept},
+        cascaded={table: rows for table, rows in counted.tables.items() if table not in swept},
+        complete=counted.complete,
+    )
+    plan_file.write(path, plan)
+    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {path}")
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(
+            reason=f"--plan {path} cannot be written; name a file in a folder that exists and that"
+            " you may write to."
+        )

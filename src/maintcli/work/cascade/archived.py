@@ -1,0 +1,170 @@
+"""Walking a part whose rows are kept in an archive: a batch is two messages.
+
+The first locks and gathers what one group of roots takes with it, and returns the rows. When they
+are durable, the second deletes exactly those, enters the file in the ledger, and commits. A
+connection that breaks in between leaves a file that nothing names, and all rows where they were.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from maintcli.db import links as catalog
+from maintcli.db.links import Shape
+from maintcli.runtime.context import Context
+from maintcli.runtime.session import Raw
+from maintcli.work import batch
+from maintcli.work.archive import ledger
+from maintcli.work.archive.section import Section
+from maintcli.work.batch import Done, Step
+from maintcli.work.cascade import carry
+from maintcli.work.cascade import variables as v
+from maintcli.work.cascade.sections import filled, wanted
+from maintcli.work.cascade.walk import ClosureWalk
+from maintcli.work.cascade.windows import Pieces
+
+if TYPE_CHECKING:
+    from maintcli.work.archive.archive import Archive
+
+MOST_ROWS = 5_000  # of a batch, roots and what goes with them
+MOST_BYTES = 8_000_000
+MOST_ROOTS = 4_096
+_FIRST_ROOTS = 64
+_WINDOWS = 50
+
+# How PostgreSQL writes values so that it reads them again without loss; and the rows stay locked
+# for as long as it takes to store them.
+_SETTINGS = sql.SQL("""SET LOCAL extra_float_digits = 1; SET LOCAL IntervalStyle = postgres;
+SET LOCAL bytea_output = hex; SET LOCAL client_encoding = 'UTF8';
+SET LOCAL idle_in_transaction_session_timeout = '10min'""")
+
+_TAKEN = sql.SQL("""{take}
+IF maint_more OR maint_r <> '{{}}' THEN
+{remove}
+{exactly}
+END IF;
+maint_left := {left};
+maint_end := {end};
+maint_stay := {stay};
+maint_named := {named};
+{blockers}
+maint_stop := true;
+{extra}""")
+
+
+class ArchivedWalk(ClosureWalk):
+    """A ClosureWalk that has what goes kept first."""
+
+    archive: "Archive"
+    shapes: dict[int, Shape]
+
+    def keep_in(self, archive: "Archive", context: Context) -> "ArchivedWalk":
+        """Say where rows are kept."""
+        concerned = [*self.cascade.members, *(link.child for link in self.cascade.unlinks)]
+        self.archive = archive
+        self.shapes = catalog.shapes(context.session, concerned)
+        self.most_roots = MOST_ROOTS
+        self.group = 1 if self.cascade.cascades or self.cascade.unlinks else _FIRST_ROOTS
+        return self
+
+    def step(
+        self,
+        bite: float,
+        *,
+        skip_locked: bool,
+        show: Sequence[str],
+        most_shown: int,
+        limited: bool = False,
+    ) -> Step:
+        """The next batch: one group of roots."""
+        # A window is what a batch is taken from, not how much of a batch.
+        wide = max(bite, _WINDOWS * self.windows.first_bite)
+        made = super().step(
+            wide, skip_locked=skip_locked, show=show, most_shown=most_shown, limited=limited
+        )
+        return made._replace(sender=self._send)
+
+    def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
+        """Collect, and leave the rest to the second message."""
+        collect = self.collect(pieces.list, skip=skip)
+        advanced, left = self.advanced(pieces), carry.leave(self.cascade)
+        return v.joined([collect, named, advanced, self.extra(), left])
+
+    def advance(self, done: Done) -> float:
+        """Go on behind the batch, with more or fewer roots by what the last ones took."""
+        group = self.group
+        units = super().advance(done)
+        self.group = group
+        rows, size = (done.extra or {}).get("kept", (0, 0))
+        if rows > MOST_ROWS or size > MOST_BYTES:
+            if self.group == 1 and size > MOST_BYTES:
+                self.limit = max(1, self.limit // 2)
+            self.group = max(1, self.group // 2)
+        elif 2 * rows <= MOST_ROWS and 2 * size <= MOST_BYTES:
+            self.group = min(self.most_roots, 2 * self.group)
+        return units
+
+    def _send(
+        self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
+    ) -> Done:
+        began, queries = time.perf_counter(), wanted(self.cascade, self.shapes)
+        first = batch.message(context, step, budget_ms, counted=False)
+        looked: dict[str, Any] = {}
+
+        def answer(found: Sequence[Sequence[Raw]]) -> list[sql.Composable]:
+            looked["state"], looked["ms"] = _state(found[0])
+            sections = filled(queries, found[1:])
+            looked["kept"] = _size(sections)
+            second = batch.message(
+                context, self._second(context, step, sections, looked["state"]), budget_ms
+            )
+            return [second.settings, second.body, second.result]
+
+        rows = context.session.converse(
+            [_SETTINGS, first.settings, first.body, first.result, *(one.query for one in queries)],
+            answer,
+            statement_seconds=statement_seconds,
+        )
+        done = batch.read(rows, (time.perf_counter() - began) * 1000)
+        extra = {**(done.extra or {}), "kept": looked["kept"]}
+        return done._replace(extra=extra, server_ms=done.server_ms + looked["ms"])
+
+    def _second(
+        self, context: Context, step: Step, sections: Sequence[Section], state: list[Any]
+    ) -> Step:
+        _, left, end, _, _, extra = state
+        kept = self.archive.keep(1, sections)
+        entry = ledger.entry(context.lease, kept) if context.lease else sql.SQL("")
+        bite = _TAKEN.format(
+            take=carry.take(self.cascade),
+            remove=self.remove(),
+            exactly=carry.exactly(self.cascade),
+            left=left,
+            end=end,
+            stay=extra["blocked"],
+            named=json.dumps(extra["named"]),
+            blockers=self.blocked_before(extra["blockers"]),
+            extra=self.extra(),
+        )
+        declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
+        return Step(
+            bite, self.windows.settings, declare, after=entry, most=step.most, watched=step.watched
+        )
+
+
+def _state(rows: Sequence[Raw]) -> tuple[list[Any], float]:
+    """What the first message's own result says, and the server's milliseconds."""
+    result, milliseconds = (value or b"" for value in rows[0][:2])
+    state: list[Any] = json.loads(result)
+    return state, float(milliseconds)
+
+
+def _size(sections: Sequence[Section]) -> tuple[int, int]:
+    """The rows and bytes of what is kept."""
+    rows = sum(len(section.rows) for section in sections)
+    return rows, sum(
+        len(value or b"") for section in sections for row in section.rows for value in row
+    )

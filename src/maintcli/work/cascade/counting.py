@@ -1,0 +1,55 @@
+"""Counting what a DELETE would reach, bounded in rows and time."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+
+from maintcli.runtime.context import Context
+from maintcli.work import stripes
+from maintcli.work.cascade import graph
+from maintcli.work.cascade.reach import Reach
+from maintcli.work.task import Task
+
+_SECONDS = 10.0  # for one figure
+_ALL_SECONDS = 60.0  # for all figures of a dry run
+
+
+def reaches(context: Context, task: Task) -> list[Reach]:
+    """What is reached from each part of the table; with --shard from this run's blocks alone."""
+    target = task.target
+    predicate: sql.Composable = target.predicate
+    if context.shard is not None:
+        mine = stripes.mine(context.shard, sql.Identifier("ctid"))
+        predicate = sql.SQL("({}\n) AND {}").format(predicate, mine)
+    own = frozenset(part.oid for part in target.table.parts)
+    cascades = [graph.below(part.oid, task.links) for part in target.table.parts]
+    return [Reach(cascade, predicate, own) for cascade in cascades if cascade is not None]
+
+
+def exactly(context: Context, query: sql.Composable) -> int:
+    """Count, however long it takes within the run's limits."""
+    ((found,),) = context.session.read_composed(query)
+    return int(found)
+
+
+@dataclass
+class Patiently:
+    """Counts as long as there is time; from then on every figure is None."""
+
+    context: Context
+    until: float = field(default_factory=lambda: time.monotonic() + _ALL_SECONDS)
+
+    def __call__(self, query: Callable[[], sql.Composable]) -> int | None:
+        """The figure, or None where it takes too long."""
+        seconds = min(_SECONDS, self.until - time.monotonic())
+        if seconds <= 0:
+            return None
+        try:
+            ((found,),) = self.context.session.read_composed(query(), statement_seconds=seconds)
+        except psycopg.errors.QueryCanceled:
+            self.context.stop.check()
+            return None
+        return int(found)

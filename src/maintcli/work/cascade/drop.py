@@ -1,0 +1,113 @@
+"""PL/pgSQL that leaves roots alone whose rows below cannot go: locked by others, or referred to.
+
+A row that must stay keeps the row that it refers to, and so on up to the root: a root goes with
+all that is below it, or stays with all of it.
+"""
+
+from psycopg import sql
+
+from maintcli.db.links import Link
+from maintcli.work.cascade import variables as v
+from maintcli.work.cascade.graph import Cascade
+
+_SEED = sql.SQL("""IF {rows} <> '{{}}'{unless} THEN
+    maint_t := coalesce((SELECT array_agg(p.ctid) FROM ONLY {parent} AS p
+        WHERE p.ctid = ANY ({rows}) AND EXISTS (
+            SELECT FROM ONLY {child} AS c WHERE {match}{outside})), '{{}}');
+    {kept} := {kept} || maint_t;
+    {blocked} := {blocked} + cardinality(maint_t);
+END IF;""")
+
+_OUTSIDE = sql.SQL(" AND c.ctid <> ALL ({})")
+_UNLESS = sql.SQL(" AND NOT ({})")
+
+_UP = sql.SQL("""IF {below} <> '{{}}' THEN
+    {kept} := ARRAY(SELECT unnest({kept}) UNION SELECT p.ctid
+        FROM ONLY {child} AS c JOIN ONLY {parent} AS p ON {match}
+        WHERE c.ctid = ANY ({below}) AND p.ctid = ANY ({rows}));
+END IF;""")
+
+_CIRCLE = sql.SQL("""LOOP
+maint_k := {size};
+{ups}
+EXIT WHEN {size} = maint_k;
+END LOOP;""")
+
+# What is locked may have moved just now, so that its root is not found: then all of them stay.
+_DROP = sql.SQL("""IF {some} THEN
+{ups}
+maint_t := ARRAY(SELECT unnest(maint_r) INTERSECT SELECT unnest({kept}));
+IF maint_t = '{{}}' THEN
+    maint_t := maint_r;
+END IF;
+maint_r := ARRAY(SELECT unnest(maint_r) EXCEPT SELECT unnest(maint_t));
+{count} := {count} + cardinality(maint_t);
+CONTINUE;
+END IF;""")
+
+
+def drop_locked(cascade: Cascade) -> sql.Composable:
+    """Leave out the roots above rows that others hold locked, and look again at the rest."""
+    return _drop(cascade, sql.SQL("maint_locked"))
+
+
+def drop_blocked(cascade: Cascade) -> sql.Composable:
+    """Leave out the roots above rows that a RESTRICT or NO ACTION key refers to."""
+    if not cascade.blockers:
+        return sql.SQL("")
+    seeds = [_seed(cascade, link) for link in cascade.blockers]
+    return v.joined([*seeds, _drop(cascade, sql.SQL("maint_blocked"))])
+
+
+def _seed(cascade: Cascade, link: Link) -> sql.Composable:
+    # With less than all gathered nobody knows which rows go as well; remove.py waits for that.
+    mutual = link in cascade.mutual
+    rows = v.rows(cascade, link.parent)
+    return _SEED.format(
+        rows=rows,
+        unless=_UNLESS.format(v.any_cut(cascade)) if mutual else sql.SQL(""),
+        parent=cascade.relations[link.parent].quoted,
+        child=cascade.relations[link.child].quoted,
+        match=v.match(link),
+        outside=_OUTSIDE.format(v.rows(cascade, link.child)) if mutual else sql.SQL(""),
+        kept=v.kept(cascade, link.parent),
+        blocked=v.blocked_by(cascade, link),
+    )
+
+
+def _drop(cascade: Cascade, count: sql.Composable) -> sql.Composable:
+    some = v.either(sql.SQL("{} <> '{{}}'").format(v.kept(cascade, o)) for o in cascade.members)
+    ups = [_ups(cascade, component) for component in reversed(cascade.components)]
+    return _DROP.format(
+        some=some, ups=v.joined(ups), kept=v.kept(cascade, cascade.part), count=count
+    )
+
+
+def _ups(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
+    inner = [
+        _up(cascade, link)
+        for link in cascade.cascades
+        if link.child in component and link.parent in component
+    ]
+    outer = [
+        _up(cascade, link)
+        for link in cascade.cascades
+        if link.child in component and link.parent not in component
+    ]
+    if not inner:
+        return v.joined(outer)
+    size = sql.SQL(" + ").join(
+        sql.SQL("cardinality({})").format(v.kept(cascade, oid)) for oid in component
+    )
+    return v.joined([_CIRCLE.format(size=size, ups=v.joined(inner)), *outer])
+
+
+def _up(cascade: Cascade, link: Link) -> sql.Composable:
+    return _UP.format(
+        below=v.kept(cascade, link.child),
+        kept=v.kept(cascade, link.parent),
+        rows=v.rows(cascade, link.parent),
+        child=cascade.relations[link.child].quoted,
+        parent=cascade.relations[link.parent].quoted,
+        match=v.match(link),
+    )

@@ -1,0 +1,125 @@
+"""The relations that a DELETE from one part reaches, parents before children."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+
+from maintcli.db.links import Link, Links, Relation
+
+CUTS = ("SET NULL", "SET DEFAULT")
+
+
+class Cascade:
+    """What a DELETE from `part`, an oid, reaches.
+
+    `members` lose rows, the part itself is the first of them; `cascades` are the links along which
+    they do. `blockers` are links that forbid a row to go while another refers to it, `unlinks`
+    those whose rows stay and lose the reference.
+    """
+
+    def __init__(self, part: int, links: Links) -> None:
+        self.part = part
+        self.relations: Mapping[int, Relation] = links.relations
+        along = [link for link in links.links if link.key.action == "CASCADE"]
+        self.components = _components(part, _children(along))
+        self.members: tuple[int, ...] = tuple(oid for one in self.components for oid in one)
+        inside = set(self.members)
+        mine = [link for link in links.links if link.parent in inside]
+        self.cascades = tuple(link for link in mine if link.key.action == "CASCADE")
+        self.unlinks = tuple(link for link in mine if link.key.action in CUTS)
+        self.blockers = tuple(link for link in mine if link.key.action in {"RESTRICT", "NO ACTION"})
+
+    @cached_property
+    def cyclic(self) -> frozenset[int]:
+        """The members that can reach themselves."""
+        loops = {link.parent for link in self.cascades if link.parent == link.child}
+        return frozenset(loops.union(*(one for one in self.components if len(one) > 1)))
+
+    @cached_property
+    def mutual(self) -> tuple[Link, ...]:
+        """NO ACTION links from members: what refers may go in the same statement."""
+        inside = set(self.members)
+        return tuple(
+            link
+            for link in self.blockers
+            if link.child in inside and link.key.action == "NO ACTION"
+        )
+
+    @property
+    def deletes_fire(self) -> bool:
+        """Whether triggers of the user's see what is deleted or unlinked."""
+        return any(self.relations[oid].delete_triggers for oid in self.members) or any(
+            self.relations[link.child].update_triggers for link in self.unlinks
+        )
+
+    @cached_property
+    def depths(self) -> Mapping[int, int]:
+        """How many foreign keys lead from the part to each member, at the least."""
+        children = _children(self.cascades)
+        depths, waiting = {self.part: 0}, [self.part]
+        for oid in waiting:
+            for child in children(oid):
+                if child not in depths:
+                    depths[child] = depths[oid] + 1
+                    waiting.append(child)
+        return depths
+
+    def below(self, member: int) -> frozenset[int]:
+        """The members that `member` reaches; itself only in a circle."""
+        children = _children(self.cascades)
+        found: set[int] = set()
+        waiting = list(children(member))
+        while waiting:
+            if (oid := waiting.pop()) not in found:
+                found.add(oid)
+                waiting += children(oid)
+        return frozenset(found)
+
+    def component(self, member: int) -> tuple[int, ...]:
+        """The members that reach each other, `member` among them."""
+        return next(one for one in self.components if member in one)
+
+
+def below(part: int, links: Links | None, *, alone: bool = False) -> Cascade | None:
+    """What a DELETE from `part` reaches; None where nothing refers to it, unless `alone`."""
+    if links is None or not (alone or any(link.parent == part for link in links.links)):
+        return None
+    return Cascade(part, links)
+
+
+def _children(links: Iterable[Link]) -> Callable[[int], list[int]]:
+    children: dict[int, list[int]] = {}
+    for link in links:
+        children.setdefault(link.parent, []).append(link.child)
+    return lambda oid: children.get(oid, [])
+
+
+def _components(start: int, children: Callable[[int], list[int]]) -> tuple[tuple[int, ...], ...]:
+    """Strongly connected components, each before those that it reaches (Tarjan, 1972)."""
+    number: dict[int, int] = {}
+    low: dict[int, int] = {}
+    path: list[int] = []
+    found: list[tuple[int, ...]] = []
+    calls: list[tuple[int, Iterator[int]]] = []
+
+    def enter(oid: int) -> None:
+        number[oid] = low[oid] = len(number)
+        path.append(oid)
+        calls.append((oid, iter(children(oid))))
+
+    enter(start)
+    while calls:
+        oid, rest = calls[-1]
+        child = next(rest, None)
+        if child is None:
+            calls.pop()
+            if calls:
+                low[calls[-1][0]] = min(low[calls[-1][0]], low[oid])
+            if low[oid] == number[oid]:
+                at = path.index(oid)
+                found.append(tuple(path[at:]))
+                del path[at:]
+        elif child not in number:
+            enter(child)
+        elif child in path:
+            low[oid] = min(low[oid], number[child])
+    return tuple(reversed(found))

@@ -1,0 +1,113 @@
+"""PL/pgSQL that says what may go when there is more below the roots than one step takes.
+
+No row goes before one that refers to it, so that what is left at any moment is what some rows were
+that had fewer below them. What must wait is taken out of its array.
+"""
+
+from psycopg import sql
+
+from maintcli.work.cascade import variables as v
+from maintcli.work.cascade.graph import Cascade
+
+_SETTLE = sql.SQL("""IF {links} THEN
+{one_link}
+{no_rows}
+ELSE
+{peels}
+{waits}
+{links_below}
+END IF;""")
+
+# Of a circle cut short only those rows go to which no row refers that stays.
+_PEEL = sql.SQL("""IF {cuts} THEN
+LOOP
+    maint_k := {size};
+{rounds}
+    EXIT WHEN {size} = maint_k;
+END LOOP;
+END IF;""")
+
+_ROUND = sql.SQL("""    {rows} := coalesce((SELECT array_agg(p.ctid) FROM ONLY {parent} AS p
+        WHERE p.ctid = ANY ({rows}) AND NOT EXISTS (SELECT FROM ONLY {child} AS c
+            WHERE {match} AND c.ctid <> ALL ({below}))), '{{}}');""")
+
+_WAIT = sql.SQL("IF {wait} THEN {rows} := '{{}}'; END IF;")
+
+_BELOW = sql.SQL("""IF {links} <> '{{}}' THEN
+    {links} := coalesce((SELECT array_agg(c.ctid)
+        FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
+        WHERE p.ctid = ANY ({above}) AND c.ctid = ANY ({links})), '{{}}');
+END IF;""")
+
+
+def settle(cascade: Cascade) -> sql.Composable:
+    """Keep in the arrays what this step may remove; maint_r stays as it is."""
+    return _SETTLE.format(
+        links=v.either(v.link_cut(cascade, link) for link in cascade.unlinks),
+        one_link=_one_link(cascade),
+        no_rows=v.joined(
+            sql.SQL("{} := '{{}}';").format(v.rows(cascade, oid)) for oid in cascade.members
+        ),
+        peels=v.joined(
+            _peel(cascade, one) for one in cascade.components if set(one) <= cascade.cyclic
+        ),
+        waits=v.joined(_wait(cascade, oid) for oid in cascade.members),
+        links_below=v.joined(
+            _BELOW.format(
+                links=v.unlinked(cascade, link),
+                parent=cascade.relations[link.parent].quoted,
+                child=cascade.relations[link.child].quoted,
+                match=v.match(link),
+                above=v.rows(cascade, link.parent),
+            )
+            for link in cascade.unlinks
+        ),
+    )
+
+
+def _one_link(cascade: Cascade) -> sql.Composable:
+    """One link at a time: an update moves rows, and another link's places are old then."""
+    lines: list[sql.Composable] = [sql.SQL("maint_u := '{}';")]
+    for link in cascade.unlinks:
+        rows, cut = v.unlinked(cascade, link), v.link_cut(cascade, link)
+        lines.append(
+            sql.SQL(
+                "{cut} := {cut} AND maint_u = '{{}}'; IF {cut} THEN maint_u := {rows};"
+                " ELSE {rows} := '{{}}'; END IF;"
+            ).format(cut=cut, rows=rows)
+        )
+    return v.joined(lines)
+
+
+def _wait(cascade: Cascade, oid: int) -> sql.Composable:
+    """Rows wait while not all at hand that refer to them, or to what goes with them."""
+    below = cascade.below(oid)
+    mine = {oid, *below}
+    others = below - (set(cascade.component(oid)) if oid in cascade.cyclic else set())
+    wait = [v.cut(cascade, other) for other in others]
+    if any(link.parent in mine for link in cascade.mutual):
+        wait.append(sql.SQL("true"))  # who refers to it may be in a member that was cut short
+    if oid == cascade.part and oid not in cascade.cyclic:
+        wait.append(sql.SQL("true"))
+    return _WAIT.format(wait=v.either(wait), rows=v.rows(cascade, oid))
+
+
+def _peel(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
+    inner = [
+        link for link in cascade.cascades if link.child in component and link.parent in component
+    ]
+    size = sql.SQL(" + ").join(
+        sql.SQL("cardinality({})").format(v.rows(cascade, oid)) for oid in component
+    )
+    rounds = [
+        _ROUND.format(
+            rows=v.rows(cascade, link.parent),
+            parent=cascade.relations[link.parent].quoted,
+            child=cascade.relations[link.child].quoted,
+            match=v.match(link),
+            below=v.rows(cascade, link.child),
+        )
+        for link in inner
+    ]
+    cuts = v.either(v.cut(cascade, oid) for oid in component)
+    return _PEEL.format(cuts=cuts, size=size, rounds=v.joined(rounds))

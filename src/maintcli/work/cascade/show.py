@@ -1,0 +1,144 @@
+"""Every table that a sweep would reach through foreign keys, for a dry run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from psycopg import sql
+
+from maintcli.db.links import Link
+from maintcli.runtime.context import Context
+from maintcli.work.cascade.counting import Patiently, reaches
+from maintcli.work.cascade.graph import CUTS
+from maintcli.work.cascade.reach import Reach
+from maintcli.work.task import Task
+
+
+@dataclass(slots=True)
+class Reached:
+    """A table, and what one ON DELETE action does with rows of it; None: not counted in time."""
+
+    table: str
+    depth: int
+    action: str
+    rows: int | None = 0
+    cyclic: bool = False
+    keys: list[str] = field(default_factory=list[str])
+    triggers: list[str] = field(default_factory=list[str])
+    missing_indexes: list[str] = field(default_factory=list[str])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the report."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Shown:
+    """What goes with the stale rows of a table. `own` are the rows of the table itself."""
+
+    reached: dict[tuple[str, str], Reached] = field(default_factory=dict[tuple[str, str], Reached])
+    own: int | None = 0
+    blocked: int | None = 0
+
+    @property
+    def listed(self) -> list[Reached]:
+        """From the near to the far."""
+        return sorted(self.reached.values(), key=lambda one: (one.depth, one.table, one.action))
+
+    def rows(self, *actions: str) -> int | None:
+        """The rows that those actions concern."""
+        return plus(*(one.rows for one in self.listed if one.action in actions))
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """The rows of each other table that go, where they are known and any."""
+        listed = [one for one in self.listed if one.action == "CASCADE" and one.rows]
+        return {one.table: one.rows for one in listed if one.rows is not None}
+
+    def entry(self, reach: Reach, link: Link) -> Reached:
+        """The entry for a link's table and action, with what the link adds to it."""
+        cascade, action = reach.cascade, link.key.action
+        child = cascade.relations[link.child]
+        depth = cascade.depths[link.parent] + 1
+        found = self.reached.setdefault((child.top, action), Reached(child.top, depth, action))
+        found.depth = min(found.depth, depth)
+        found.cyclic |= action == "CASCADE" and link.child in cascade.cyclic
+        _add(found.keys, [link.key.name])
+        if action == "CASCADE":
+            _add(found.triggers, child.delete_triggers)
+        elif action in CUTS:
+            _add(found.triggers, child.update_triggers)
+        if not link.indexed:
+            _add(found.missing_indexes, [index_for(reach, link)])
+        return found
+
+
+def index_for(reach: Reach, link: Link) -> str:
+    """The statement that makes the index which a link wants."""
+    columns = ", ".join(sql.Identifier(name).as_string() for name in link.key.columns)
+    child = reach.cascade.relations[link.child].quoted.as_string()
+    return f"CREATE INDEX CONCURRENTLY ON {child} ({columns});"
+
+
+def look(context: Context, task: Task, stale: int) -> Shown:
+    """Count what goes with the `stale` rows of a table."""
+    counted, shown = Patiently(context), Shown(own=stale)
+    for reach in reaches(context, task):
+        _look(reach, counted, shown)
+    return shown
+
+
+def plus(*figures: int | None) -> int | None:
+    """Their sum, None where one is unknown."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if len(known) == len(figures) else None
+
+
+def _look(reach: Reach, counted: Patiently, shown: Shown) -> None:
+    cascade = reach.cascade
+    if cascade.blockers:
+        blocked = counted(reach.blocked)
+        shown.blocked = plus(shown.blocked, blocked)
+        shown.own = plus(shown.own, -blocked) if blocked is not None else None
+    if cascade.part in cascade.cyclic:
+        shown.own = plus(shown.own, counted(reach.beside))
+    for oid in cascade.members[1:]:
+        entries = [shown.entry(reach, link) for link in cascade.cascades if link.child == oid]
+        if oid not in reach.own:
+            entries[0].rows = plus(entries[0].rows, counted(partial(reach.going, oid)))
+    for link in cascade.cascades:
+        if link.child == cascade.part:
+            shown.entry(reach, link).rows = counted(reach.beside)
+    for link in cascade.unlinks:
+        entry = shown.entry(reach, link)
+        entry.rows = plus(entry.rows, counted(partial(reach.unlinked, link)))
+    for link in cascade.blockers:
+        if link not in cascade.mutual or link.child in reach.own:
+            entry = shown.entry(reach, link)
+            entry.rows = plus(entry.rows, counted(partial(reach.blocking, link)))
+
+
+def tell(context: Context, task: Task, shown: Shown) -> None:
+    """Log it, table after table."""
+    log = context.log
+    for one in shown.listed:
+        rows = f"{one.rows:,} rows" if one.rows is not None else "rows, not counted in time,"
+        ring = ", in a circle" if one.cyclic else ""
+        where = f"({', '.join(one.keys)}: ON DELETE {one.action}, depth {one.depth}{ring})"
+        if one.action == "CASCADE":
+            log.info(f"would delete {rows} of {one.table} with them {where}")
+        elif one.action in CUTS:
+            log.info(f"would take the reference from {rows} of {one.table} {where}")
+        elif one.rows != 0:
+            log.warn(f"{rows} of {one.table} keep what they refer to {where}")
+        if one.triggers and one.rows != 0:
+            log.info(f"triggers of {one.table} would fire: {', '.join(one.triggers)}")
+        for statement in one.missing_indexes:
+            log.warn(f"{one.table} is read as a whole for each row that goes; run: {statement}")
+    if shown.blocked:
+        log.warn(f"{shown.blocked:,} stale rows of {task.target.table} would stay (exit code 3)")
+
+
+def _add(listed: list[str], names: Iterable[str]) -> None:
+    listed += [name for name in names if name not in listed]

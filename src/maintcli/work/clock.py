@@ -1,0 +1,39 @@
+"""A moment in the terms of a user's time column: its type, its declared zone or unit."""
+
+from collections.abc import Mapping
+from typing import LiteralString
+
+from psycopg import sql
+
+from maintcli.config.tables import TableMap
+from maintcli.db.tables import Column, Table
+from maintcli.errors import NotATime, ZoneUndeclared
+
+_EPOCH_TYPES = ("bigint", "integer")
+_AS_COLUMN: Mapping[str, LiteralString] = {
+    "timestamp with time zone": "{moment}",
+    "timestamp without time zone": "({moment}) AT TIME ZONE {zone}",
+    "date": "(({moment}) AT TIME ZONE {zone})::date",
+    "bigint": "floor(extract(epoch FROM {moment}) * {scale})::bigint",
+    "integer": "floor(extract(epoch FROM {moment}) * {scale})::bigint",
+}
+
+
+def in_terms_of(
+    table: Table, key: str, mapped: TableMap, column: Column, moment: sql.Composable
+) -> sql.Composable:
+    """SQL for `moment`, a timestamptz, as `column` of `[tables.key]` would hold it.
+
+    Raises ZoneUndeclared, and NotATime for a column that cannot hold one.
+    """
+    if column.type == "timestamp without time zone" and not mapped.timezone:
+        setting = mapped.setting(key, "timezone")
+        raise ZoneUndeclared(table=str(table), column=column.name, setting=setting)
+    if column.type not in _AS_COLUMN or (column.type in _EPOCH_TYPES and not mapped.epoch):
+        setting = mapped.setting(key, "epoch")
+        raise NotATime(table=str(table), column=column.name, type=column.type, setting=setting)
+    return sql.SQL(_AS_COLUMN[column.type]).format(
+        moment=moment,
+        zone=sql.Literal(mapped.timezone or "UTC"),
+        scale=sql.Literal(1000 if mapped.epoch == "ms" else 1),
+    )

@@ -1,0 +1,44 @@
+"""How many rows of each table a run would remove: counted alike for a plan and for now."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from maintcli.runtime.context import Context
+from maintcli.work import count
+from maintcli.work.result import Swept
+from maintcli.work.task import Task
+
+
+class Expected(NamedTuple):
+    """Rows by table, those that go along foreign keys among them.
+
+    `complete` is False where a figure took too long to count and is left out.
+    """
+
+    tables: Mapping[str, int]
+    complete: bool = True
+
+
+def shown(swept: Swept) -> Expected:
+    """What a dry run counted."""
+    return Expected(swept.tables, all(one["rows"] is not None for one in swept.cascades))
+
+
+def now(context: Context, tasks: Sequence[Task]) -> Expected:
+    """What a dry run would count at this moment."""
+    tables, complete = Counter[str](), True
+    for task in tasks:
+        stale = count.own(context, task.target)
+        mine = {str(task.target.table): stale}
+        if task.links is not None:
+            from maintcli.work.cascade import show
+
+            below = show.look(context, task, stale)
+            complete &= below.own is not None and all(one.rows is not None for one in below.listed)
+            mine = {
+                **below.tables,
+                str(task.target.table): stale if below.own is None else below.own,
+            }
+        tables.update(mine)
+    return Expected(tables, complete)

@@ -1,0 +1,154 @@
+"""Which partitions need no sweep: every row of theirs is stale, so they can go as a whole.
+
+The table is partitioned by range on the age column alone, and age alone makes a row stale. Then a
+partition whose upper bound lies at or below the cutoff can hold no other row.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from maintcli.db import partitions as catalog
+from maintcli.db.partitions import Partition, Scheme
+from maintcli.runtime.context import Context
+from maintcli.work import count
+from maintcli.work.batch import Done
+from maintcli.work.target import Target
+from maintcli.work.task import Task
+
+
+class Chosen(NamedTuple):
+    """The partitions to detach, oldest first, and how their table is partitioned."""
+
+    scheme: Scheme
+    partitions: Sequence[Partition]
+
+
+class Dropped(NamedTuple):
+    """What is left to sweep once partitions are gone, and the stale rows in held ones."""
+
+    task: Task
+    held_rows: int
+
+
+def drop(
+    context: Context, task: Task, note: Callable[[Done], None], go_on: Callable[[], bool]
+) -> Dropped:
+    """Detach and drop the expired partitions of a task's table; the rest is for the sweep.
+
+    `note` hears of each partition that is gone, `go_on` is asked before each.
+    """
+    if not _can_have_some(task.target):
+        return Dropped(task, 0)
+    from maintcli.work.detach import Detacher  # only partitioned tables need to know how
+    from maintcli.work.removal import Removal
+
+    removal = Removal(context, task.target, Detacher(context, task.target, note), go_on)
+    if _objection(context) is None:
+        removal.finish_earlier()
+    chosen = choose(context, task.target)
+    if chosen is not None:
+        removal.remove(chosen)
+    return Dropped(without(task, frozenset(removal.gone | removal.held)), removal.held_rows)
+
+
+def show(context: Context, task: Task) -> frozenset[int]:
+    """Log which partitions a real run would detach, with rows and bytes; return their relations."""
+    if not _can_have_some(task.target):
+        return frozenset()
+    from maintcli.work.detach_mark import marked
+
+    chosen = choose(context, task.target)
+    found = chosen.partitions if chosen is not None else ()
+    what = "detached and kept" if context.order.value("keep_detached") else "dropped"
+    for partition in found:
+        rows = count.table_rows(context, within(task.target, partition))
+        context.log.info(
+            f"{partition} is expired as a whole: it would be {what}, with {rows:,} rows and"
+            f" {partition.bytes:,} bytes"
+        )
+    for left in marked(context, task.target):
+        if left.is_to_be_dropped and (left.pending or not left.attached):
+            context.log.info(f"{left} was being detached by an earlier run, and would be dropped")
+    return frozenset(oid for partition in found for oid in partition.tree)
+
+
+def choose(context: Context, target: Target) -> Chosen | None:
+    """The expired partitions that may be detached; why others may not is logged."""
+    scheme = catalog.scheme(context.session, target.table, target.by)
+    if scheme is None:
+        return None
+    every = catalog.partitions(context.session, target.table, target.by, target.bound)
+    expired = [partition for partition in every if partition.expired]
+    if expired and len(expired) == sum(not partition.is_default for partition in every):
+        context.log.info(f"{expired[-1]} is expired as a whole and the last one, so it is swept")
+        del expired[-1]
+    objection = _objection(context) or _objection_to(target, scheme)
+    if objection is not None:
+        if expired:
+            context.log.info(
+                f"{len(expired):,} expired partitions of {target.table} are swept row by row:"
+                f" {objection}"
+            )
+        return None
+    return Chosen(scheme, [p for p in expired if _may_go(context, target, p)])
+
+
+def within(target: Target, partition: Partition) -> Target:
+    """`target` with only those of its parts that are in `partition`."""
+    parts = tuple(part for part in target.table.parts if part.oid in partition.tree)
+    return target._replace(table=target.table._replace(parts=parts))
+
+
+def without(task: Task, oids: frozenset[int]) -> Task:
+    """`task` without the parts in `oids`, which are gone, or others' to finish with."""
+    table = task.target.table
+    parts = tuple(part for part in table.parts if part.oid not in oids)
+    return task._replace(
+        target=task.target._replace(table=table._replace(parts=parts)),
+        plans=tuple(plan for plan in task.plans if plan.part.oid not in oids),
+    )
+
+
+def _can_have_some(target: Target) -> bool:
+    return target.age_alone and target.table.kind == "partitioned table"
+
+
+def _objection(context: Context) -> str | None:
+    """Why this run has to go by rows."""
+    values = context.order.values
+    if "archive" in values and values["archive"].value is not None:
+        return "--archive keeps exactly the rows that were deleted"
+    if context.shard is not None:
+        return "the parts of --shard share the rows"
+    if context.order.value("limit") is not None:
+        return "--limit counts rows"
+    return None
+
+
+def _objection_to(target: Target, scheme: Scheme) -> str | None:
+    """Why this table has to go by rows."""
+    if not scheme.owned:
+        return (
+            f"only the owner of {target.table} may detach them; let {target.table.role} be a member"
+            " of the role that owns it"
+        )
+    if scheme.stuck is not None:
+        table = target.table.quoted.as_string()
+        return (
+            f"the detaching of {scheme.stuck} has begun and not ended; to end it:"
+            f" ALTER TABLE {table} DETACH PARTITION {scheme.stuck} FINALIZE"
+        )
+    return None
+
+
+def _may_go(context: Context, target: Target, partition: Partition) -> bool:
+    reasons = {
+        "foreign keys refer to it": partition.referenced,
+        "a view looks at it": partition.viewed,
+        "its triggers want to see each row that is deleted": partition.triggered,
+        f"{target.table.role} does not own it": not partition.owned,
+    }
+    why = next((reason for reason, holds in reasons.items() if holds), None)
+    if why is not None:
+        context.log.info(f"{partition} is expired as a whole, but swept row by row: {why}")
+    return why is None

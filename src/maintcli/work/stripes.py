@@ -1,0 +1,54 @@
+"""Stripes of a table's blocks, which several processes share out without a word to each other.
+
+Whose a stripe is depends on its number and its table alone, and so on no moment at which a process
+looks at the table's size.
+"""
+
+from typing import overload
+
+from psycopg import sql
+
+from maintcli.runtime.shard import Shard
+
+STRIPE_BLOCKS = 1024  # 8 MB: several batches, and even a table of 100 MB has enough to share out
+
+_MINE = sql.SQL("({ctid}::text::point)[0]::bigint / {stripe} % {parts} = {part}")
+
+
+@overload
+def share(shard: Shard, oid: int) -> Shard: ...
+@overload
+def share(shard: None, oid: int) -> None: ...
+@overload
+def share(shard: Shard | None, oid: int) -> Shard | None: ...
+def share(shard: Shard | None, oid: int) -> Shard | None:
+    """This part's share of the stripes of one relation: which of each N in a row it takes.
+
+    Relations begin with different parts, so that small ones, all of one stripe, are shared out too.
+    Their numbers often lie evenly apart: multiplied (Knuth, 6.4) they are spread.
+    """
+    if shard is None:
+        return None
+    spread = (oid * 2_654_435_761 % 2**32) >> 16
+    return Shard((shard.part - spread) % shard.parts, shard.parts)
+
+
+def after(block: int, blocks: int, shard: Shard | None) -> tuple[int, int]:
+    """The first range of blocks to sweep from `block` on: its first, and the one behind its last.
+
+    Empty where there is none below `blocks`. A range never goes beyond its stripe's end.
+    """
+    if shard is None:
+        return block, blocks
+    stripe = block // STRIPE_BLOCKS
+    stripe += (shard.part - stripe) % shard.parts
+    first = max(block, stripe * STRIPE_BLOCKS)
+    return min(first, blocks), min((stripe + 1) * STRIPE_BLOCKS, blocks)
+
+
+def mine(shard: Shard, ctid: sql.Composable) -> sql.Composable:
+    """The condition that a row, known by its `ctid`, lies in a stripe of this share.
+
+    It finds no rows by itself: it is for counting, beside a condition that does.
+    """
+    return _MINE.format(ctid=ctid, stripe=STRIPE_BLOCKS, parts=shard.parts, part=shard.part)

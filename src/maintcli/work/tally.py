@@ -1,0 +1,80 @@
+"""What a sweep did beyond its own rows: cascaded, unlinked, and blocked, in figures and words."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maintcli.work.cascade.graph import Cascade
+
+
+Rule = tuple[int, str]
+"""A table of a sweep: which of them, as one table can be swept by several rules, and its name."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of a run so far. `blocked` are the roots that stay, by rule."""
+
+    cascaded: Counter[str] = field(default_factory=Counter[str])
+    unlinked: Counter[str] = field(default_factory=Counter[str])
+    blocked: Counter[Rule] = field(default_factory=Counter[Rule])
+    blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
+    refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
+    moved: set[Rule] = field(default_factory=set[Rule])
+
+    def begin(self, rule: Rule) -> None:
+        """Forget what was blocked in an earlier pass by `rule`."""
+        self.blocked.pop(rule, None)
+        self.blockers.pop(rule, None)
+        self.refers.pop(rule, None)
+        self.moved.discard(rule)
+
+    def add(
+        self, rule: Rule, cascade: "Cascade", own: frozenset[int], extra: Mapping[str, Any]
+    ) -> None:
+        """Add a batch of the sweep by `rule`; `own` are its relations, counted elsewhere."""
+        for oid, rows in zip(cascade.members, extra["members"], strict=True):
+            if oid not in own and rows:
+                self.cascaded[cascade.relations[oid].top] += rows
+        for link, rows in zip(cascade.unlinks, extra["unlinked"], strict=True):
+            if rows:
+                self.unlinked[link.key.child] += rows
+            if rows and link.child in own:
+                self.moved.add(rule)  # to somewhere that may be behind us
+        self.blocked[rule] += extra["blocked"]
+        names = self.blockers.setdefault(rule, Counter())
+        refers = self.refers.setdefault(rule, set())
+        for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
+            if rows:
+                names[f"{link.key.child} ({link.key.name})"] += rows
+                refers.add(link.child)
+
+    def wants_another(self, rule: Rule, swept: Iterable[int]) -> bool:
+        """Whether another pass by `rule` may find more, as rows of `swept` are gone or moved."""
+        return rule in self.moved or not self.refers.get(rule, set()).isdisjoint(swept)
+
+    @property
+    def removed(self) -> int:
+        """Rows that went with those of the swept tables."""
+        return self.cascaded.total()
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """For the report."""
+        return {
+            "cascaded_count": self.removed,
+            "unlinked_count": self.unlinked.total(),
+            "blocked_count": self.blocked.total(),
+        }
+
+    def why_blocked(self) -> str | None:
+        """A sentence that names what stays and what keeps it; None where nothing does."""
+        sentences = [
+            f"{self.blocked[rule]:,} stale rows of {rule[1]} stay, because"
+            f" {' and '.join(sorted(names))} still refers to them or to what would go with them"
+            for rule, names in self.blockers.items()
+            if self.blocked[rule]
+        ]
+        return f"{'; '.join(sentences)}; the rest is done." if sentences else None

@@ -1,0 +1,102 @@
+"""Setting columns of stale rows: what a job that marks instead of deleting asks for."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import LiteralString
+
+from psycopg import sql
+
+from maintcli.db.tables import Column
+from maintcli.errors import Usage
+from maintcli.runtime.context import Context
+from maintcli.work import approval, count, guard, outlook
+from maintcli.work.attempt import Patience, patiently
+from maintcli.work.budget import Budget
+from maintcli.work.expected import Expected
+from maintcli.work.marked import Marked
+from maintcli.work.marking import Marking
+from maintcli.work.result import moment
+from maintcli.work.stale import Stale
+from maintcli.work.target import Target, find
+from maintcli.work.task import Task
+from maintcli.work.throttle import Throttle
+
+
+def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
+    """Set columns of the rows that `stale` describes; `values` are SQL without columns.
+
+    Raises Refused, and what else a sweep raises. An optional table may be missing.
+    """
+    approval.look_ahead(context)
+    if context.shard is not None:
+        raise Usage(reason="--shard divides rows that are deleted; these are marked, by one run.")
+    target = patiently(Patience(context), partial(find, context, stale, deleting=False))
+    if target is None:
+        return Marked(0, 0, 0, 0, "")
+    changes = {target.column(name): sql.SQL(value) for name, value in values.items()}
+    marking = run(context, target, changes, kind=target.column(next(iter(values))))
+    return Marked(
+        updated_count=marking.updated,
+        locked_count=marking.locked,
+        null_count=count.nulls(context, target),
+        batches=marking.batches,
+        cutoff=moment(target.cutoff),
+    )
+
+
+def run(
+    context: Context, target: Target, changes: Mapping[Column, sql.Composable], *, kind: Column
+) -> Marking:
+    """Change the stale rows, unless a guard of the job objects; tally the values of `kind`."""
+    cast = {column: _cast(column, value) for column, value in changes.items()}
+    marking = Marking(context, target, cast, kind)
+    if context.dry_run:
+        marking.run()
+        _foretell(context, marking)
+    if "max_rows" in context.order.values:  # the job has the options of a sweep
+        with approval.planning(context, [Task(target, ())], _counted(context, marking)):
+            patiently(marking.patience, partial(_ask, context, target))
+        marking.budget = Budget(context)
+        marking.throttle = Throttle(context, target.table.oids, marking.budget)
+    if not context.dry_run:
+        marking.run()
+        _end(context, marking)
+    return marking
+
+
+def _ask(context: Context, target: Target) -> None:
+    """Raise Refused unless every guard lets this through, or a plan that still holds."""
+    if not approval.check(context, [Task(target, ())]):
+        guard.check(context, [target])
+
+
+def _counted(context: Context, marking: Marking) -> Expected | None:
+    counted = {str(marking.target.table): marking.updated}
+    return Expected(counted) if context.dry_run else None
+
+
+def _foretell(context: Context, marking: Marking) -> None:
+    target = marking.target
+    context.backlog = marking.updated
+    context.counts["updated_count"] = marking.updated  # known, should a guard refuse it
+    rows, cutoff = f"{marking.updated:,} rows of {target.table}", moment(target.cutoff)
+    context.log.info(f"would update {rows} older than {cutoff}")
+
+
+def _end(context: Context, marking: Marking) -> None:
+    context.backlog = marking.locked
+    if marking.locked:
+        rows = f"{marking.locked:,} stale rows"
+        context.log.warn(f"{rows} are locked by others; the next run takes them")
+    if marking.budget and marking.budget.spent_on:
+        outlook.say(context, [marking.target], f"{marking.budget.spent_on} is spent")
+    if marking.throttle and marking.throttle.total_ms:
+        context.counts["throttled_ms"] = marking.throttle.total_ms
+        context.counts["throttled_by"] = dict(marking.throttle.paused_ms)
+
+
+def _cast(column: Column, value: sql.Composable) -> sql.Composable:
+    """`value` as the column's type, which an enumerated one needs; character would cut it."""
+    if column.type == "character":
+        return value
+    return sql.SQL("({})::{}").format(value, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  from the catalog

@@ -1,0 +1,165 @@
+"""Places for files: a folder and a real S3, behind one protocol."""
+
+import os
+import stat
+from collections.abc import Generator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from maintcli.errors import (
+    BadLocation,
+    MaintError,
+    NoStorage,
+    NoSuchFile,
+    NotAllowed,
+    StorageFailed,
+)
+from maintcli.services.storage import Storage, storage
+from tests.parts.s3 import s3_server
+
+
+@pytest.fixture(scope="module")
+def s3() -> Generator[None]:
+    """A server with a bucket called `kept`, found by the usual variables."""
+    with s3_server("kept") as variables, mock.patch.dict(os.environ, variables):
+        yield
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """A place of each kind."""
+    if request.param == "folder":
+        return storage(str(tmp_path / "place"), "--archive")
+    request.getfixturevalue("s3")
+    return storage(f"s3://kept/{tmp_path.name}/", "--archive")
+
+
+def test_what_was_put_is_there(place: Storage) -> None:
+    """Every byte; put again, it is replaced whole."""
+    place.prepare()
+    assert list(place.list("a")) == []
+    assert not place.exists("a/1")
+    place.put("a/2", bytes(range(256)) * 1000)
+    place.put("a/1", b"old")
+    place.put("a/1", b"new")
+    assert place.get("a/1") == b"new"
+    assert place.get("a/2") == bytes(range(256)) * 1000
+    assert list(place.list("a")) == ["a/1", "a/2"]
+    assert place.exists("a/1")
+    again = storage(place.location, "--from")
+    assert (again.location, again.get("a/1")) == (place.location, b"new")
+
+
+def test_what_is_not_there_is_an_error_that_names_it(place: Storage) -> None:
+    """The file and the place."""
+    with pytest.raises(NoSuchFile, match=r"a/3.* in .*" + place.location[-5:]):
+        place.get("a/3")
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("ftp://host/x", "ftp:// is not known"),
+        ("s3://", "the bucket is missing"),
+        ("s3://key:secret@bucket/x", "credentials"),
+        ("gs://bucket/x?key=1", "credentials"),
+    ],
+)
+def test_a_location_that_cannot_be_is_one_sentence(location: str, reason: str) -> None:
+    """It names the setting, and never repeats what may be a secret."""
+    with pytest.raises(BadLocation) as caught:
+        storage(location, "--archive")
+    assert str(caught.value).startswith("--archive: ")
+    assert reason in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_folder_is_for_nobody_else(tmp_path: Path) -> None:
+    """0700 and 0600, and no half-written file is left."""
+    place = storage(str(tmp_path / "place"), "--archive")
+    with mock.patch("os.umask"):
+        place.put("run/file", b"x")
+    modes = [stat.S_IMODE((tmp_path / "place" / p).stat().st_mode) for p in ("", "run", "run/file")]
+    assert modes == [0o700, 0o700, 0o600]
+    assert _names(tmp_path / "place" / "run") == ["file"]
+
+
+def test_a_file_is_flushed_before_it_has_its_name(tmp_path: Path) -> None:
+    """The content, then the rename, then the folder's names: in this order."""
+    place, seen = storage(str(tmp_path), "--archive"), []
+    real_fsync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        seen.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_fsync(descriptor)
+
+    def replace(self: Path, target: Path) -> Path:
+        seen.append("rename")
+        return real_replace(self, target)
+
+    with mock.patch("os.fsync", fsync), mock.patch.object(Path, "replace", replace):
+        place.put("file", b"x")
+    assert seen == ["file", "rename", "folder"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    """And what was there under the name stays."""
+    place = storage(str(tmp_path), "--archive")
+    place.put("file", b"old")
+    full = mock.patch("os.fsync", side_effect=OSError(28, "No space left on device"))
+    with full, pytest.raises(StorageFailed, match="cannot be written: No space left on device"):
+        place.put("file", b"new")
+    assert (place.get("file"), _names(tmp_path)) == (b"old", ["file"])
+
+
+def test_a_folder_whose_parent_is_missing_is_not_made(tmp_path: Path) -> None:
+    """It may be a disk that is not mounted."""
+    place = storage(str(tmp_path / "not" / "there"), "--archive")
+    for action in (place.check, place.prepare):
+        with pytest.raises(BadLocation, match=r"there is no folder .*not; make it"):
+            action()
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    """As a privilege that is missing."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(NotAllowed):
+        storage(str(tmp_path), "--archive").prepare()
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_bucket_that_is_not_there_is_a_configuration_error() -> None:
+    """Before anything was written."""
+    place = storage("s3://other/x", "--archive")
+    with pytest.raises(MaintError, match="there is no such bucket") as caught:
+        place.prepare()
+    assert caught.value.exit_code == 78
+
+
+def test_nobody_answering_is_said_within_bounds() -> None:
+    """69, with a bounded number of tries."""
+    dead = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true"}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+    with mock.patch.dict(os.environ, {**dead, **keys}):
+        place = storage("s3://kept/x", "--archive")
+        with pytest.raises(StorageFailed, match="s3://kept/x cannot be written") as caught:
+            place.put("a", b"")
+    assert caught.value.exit_code == 69
+
+
+def test_a_missing_package_is_one_sentence() -> None:
+    """With the command that installs it."""
+    with (
+        mock.patch.dict("sys.modules", {"obstore": None}),
+        pytest.raises(NoStorage, match=r"pip install 'maintcli\[storage\]'") as caught,
+    ):
+        storage("az://container/x", "--archive")
+    assert caught.value.exit_code == 78
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]

@@ -1,0 +1,121 @@
+"""What others do at the same moment: a late touch saves a parent with all its children."""
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.parts.family import Family, child
+from tests.parts.inside import Inside
+from tests.parts.waiting import until
+
+Conn = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture(params=[True, False], ids=["final", "not final"])
+def family(request: pytest.FixtureRequest, conn: Conn, inside: Inside) -> Family:
+    """Ten roots with three children each."""
+    family = Family(conn, inside, final=bool(request.param))
+    family.make(child("a"))
+    family.roots(old=10)
+    family.do("INSERT INTO a SELECT i, i % 10 + 1 FROM generate_series(1, 30) i")
+    return family
+
+
+@contextmanager
+def uncommitted(conn: Conn, db: str, statement: str) -> Generator[None]:
+    """Hold `statement` uncommitted until somebody waits for it, then commit."""
+    with psycopg.connect(db) as application:
+        application.execute(statement)  # type: ignore[arg-type]  a test's own text
+        holder = application.info.backend_pid
+
+        def commit_once_waited_for() -> None:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+            until(lambda: conn.execute(query, [holder]).fetchone() != (0,), "the sweep waits")
+            application.commit()
+
+        thread = threading.Thread(target=commit_once_waited_for)
+        thread.start()
+        yield
+        thread.join()
+
+
+def test_a_late_touch_saves_a_parent_and_its_children(family: Family, db: str) -> None:
+    """The parent is locked and looked at again before any child of it is touched."""
+    with uncommitted(family.conn, db, "UPDATE roots SET seen = now() WHERE id = 4"):
+        result = family.sweep()
+    assert result.code == 0, result.err
+    assert result.json["tables"] == {"public.roots": 9, "public.a": 27}
+    assert family.count("roots", "id = 4") == 1
+    assert family.count("a", "up = 4") == 3
+
+
+def test_a_child_that_is_just_being_added_goes_too_and_is_counted(family: Family, db: str) -> None:
+    """Who adds a child locks the parent; the sweep waits for that, and then sees the child."""
+    with uncommitted(family.conn, db, "INSERT INTO a VALUES (1000, 4)"):
+        result = family.sweep()
+    assert result.json["tables"] == {"public.roots": 10, "public.a": 31}, result.err
+    assert family.count("a") == 0
+
+
+def test_a_child_that_moves_away_is_spared(family: Family, db: str) -> None:
+    """A child that gets another parent, at the last moment, stays."""
+    family.do("INSERT INTO roots VALUES (50, now())")
+    with uncommitted(family.conn, db, "UPDATE a SET up = 50 WHERE id = 3"):
+        result = family.sweep()
+    assert result.json["tables"] == {"public.roots": 10, "public.a": 29}, result.err
+    assert family.count("a", "id = 3 AND up = 50") == 1
+
+
+def test_a_late_blocker_keeps_its_parent(family: Family, db: str) -> None:
+    """A RESTRICT row that is being added when the sweep comes by counts."""
+    family.do(child("k", action="RESTRICT"))
+    with uncommitted(family.conn, db, "INSERT INTO k VALUES (1, 4)"):
+        result = family.sweep()
+    assert (result.code, result.json["blocked_count"]) == (3, 1), result.err
+    assert family.count("a", "up = 4") == 3
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "SELECT FROM roots WHERE id = 4 FOR UPDATE",
+        "SELECT FROM a WHERE id = 3 FOR UPDATE",
+        "SELECT FROM n WHERE id = 4 FOR UPDATE",
+    ],
+    ids=["root", "child", "link"],
+)
+def test_a_locked_row_keeps_its_root_and_all_below(family: Family, db: str, lock: str) -> None:
+    """Held locked to the end: that root is left, and counted; the rest is done."""
+    family.do(child("n", action="SET NULL"))
+    family.do("INSERT INTO n SELECT i, i FROM generate_series(1, 10) i")
+    with psycopg.connect(db) as other:
+        other.execute(lock)  # type: ignore[arg-type]  a test's own text
+        result = family.sweep("--timeout", "60s")
+    assert result.code == 0, result.err
+    assert result.json["locked_count"] == 1
+    assert result.json["tables"] == {"public.roots": 9, "public.a": 27}
+    assert family.count("a", "up = 4") == 3
+    assert family.count("n", "up = 4") == 1
+
+
+def test_a_lock_that_ends_is_tried_again(family: Family, db: str) -> None:
+    """What was locked is looked at once more when the way through the table is done."""
+    family.do(f"INSERT INTO roots SELECT i, {family.old} FROM generate_series(100, 30000) i")
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM a WHERE id = 3 FOR UPDATE")
+
+        def end_once_that_root_was_passed() -> None:
+            until(lambda: family.count("roots", "id < 100") == 1, "the first roots are gone")
+            other.rollback()
+
+        thread = threading.Thread(target=end_once_that_root_was_passed)
+        thread.start()
+        result = family.sweep()
+        thread.join()
+    assert result.code == 0, result.err
+    assert (result.json["locked_count"], result.json["deleted_count"]) == (0, 29_911)
+    assert (family.count("roots"), family.count("a")) == (0, 0)

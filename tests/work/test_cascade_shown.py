@@ -1,0 +1,183 @@
+"""What a dry run says of foreign keys, what guards make of them, and who is refused."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.parts.family import Family, child
+from tests.parts.inside import Inside
+
+Conn = psycopg.Connection[tuple[object, ...]]
+
+
+@pytest.fixture
+def family(conn: Conn, inside: Inside) -> Family:
+    """Tables that refer to each other, and how one of them is swept."""
+    return Family(conn, inside)
+
+
+def by_table(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The cascades of a report, by table."""
+    return {one["table"]: one for one in found["cascades"]}
+
+
+def populated(family: Family) -> None:
+    """Every action, three levels, a diamond and a row of each that stays."""
+    family.make(
+        child("a"), child("b", "a"), child("n", "a", "SET NULL"), child("k", "b", "RESTRICT")
+    )
+    family.do("ALTER TABLE b ADD root int REFERENCES roots ON DELETE CASCADE")
+    family.roots(old=100, young=50)
+    family.do(
+        "INSERT INTO a SELECT i, i % 150 + 1 FROM generate_series(1, 600) i",
+        "INSERT INTO b SELECT i, i % 600 + 1, CASE WHEN i % 7 = 0 THEN i % 150 + 1 END FROM generate_series(1, 1200) i",
+        "INSERT INTO n SELECT i, i % 600 + 1 FROM generate_series(1, 900) i",
+        "INSERT INTO k SELECT i, i * 5 FROM generate_series(1, 10) i",
+    )
+
+
+def test_a_dry_run_counts_what_a_real_run_does(family: Family) -> None:
+    """Every figure of the dry run is the real run's, blocked rows and all below them left out."""
+    populated(family)
+    dry = family.sweep("--dry-run").json
+    real = family.sweep().json
+    figures = ("deleted_count", "tables", "cascaded_count", "unlinked_count", "blocked_count")
+    assert [dry[name] for name in figures] == [real[name] for name in figures]
+    assert real["blocked_count"] > 0
+    assert real["remaining_count"] == dry["remaining_count"]
+
+
+def test_each_table_is_listed_with_depth_and_action(family: Family) -> None:
+    """In JSON as a list, in words as lines of the log."""
+    populated(family)
+    result = family.sweep("--dry-run")
+    found = by_table(result.json)
+    assert {t: (one["depth"], one["action"]) for t, one in found.items()} == {
+        "public.a": (1, "CASCADE"),
+        "public.b": (1, "CASCADE"),
+        "public.n": (2, "SET NULL"),
+        "public.k": (2, "RESTRICT"),
+    }
+    assert found["public.b"]["keys"] == ["b_root_fkey", "b_up_fkey"]
+    assert found["public.k"]["rows"] > 0
+    assert "rows of public.a with them (a_up_fkey: ON DELETE CASCADE, depth 1)" in result.err
+    assert "would take the reference from" in result.err
+
+
+def test_a_dry_run_of_a_circle(family: Family) -> None:
+    """Rows that refer to each other are followed as the real run follows them."""
+    family.make(child("a"))
+    family.do(
+        "ALTER TABLE a ADD reply int REFERENCES a ON DELETE CASCADE",
+        "ALTER TABLE roots ADD up int REFERENCES roots ON DELETE CASCADE",
+    )
+    family.roots(old=10, young=90)
+    family.do(
+        "UPDATE roots SET up = id / 2 WHERE id > 10 AND id NOT IN (11, 12)",
+        "INSERT INTO a SELECT i, i % 100 + 1, CASE WHEN i % 3 = 0 THEN i - 1 END FROM generate_series(1, 500) i",
+    )
+    result = family.sweep("--dry-run")
+    assert result.code == 0, result.err
+    dry, real = result.json, family.sweep().json
+    assert (dry["deleted_count"], dry["tables"]) == (real["deleted_count"], real["tables"])
+    assert by_table(dry)["public.a"]["cyclic"]
+
+
+def test_a_missing_index_is_shown_with_its_statement(family: Family) -> None:
+    """The statement can be pasted; then it is shown no more. A partial index on NOT NULL will do."""
+    family.make(child("a", index=False), child("b", index=False))
+    family.do('CREATE TABLE "B c" (id int, "u p" int REFERENCES roots ON DELETE CASCADE)')
+    family.do("CREATE INDEX ON b (up) WHERE up IS NOT NULL")
+    family.roots(old=1)
+    result = family.sweep("--dry-run")
+    found = by_table(result.json)
+    assert found["public.a"]["missing_indexes"] == [
+        'CREATE INDEX CONCURRENTLY ON "public"."a" ("up");'
+    ]
+    assert found["public.b"]["missing_indexes"] == []
+    (statement,) = found["public.B c"]["missing_indexes"]
+    assert statement in result.err
+    family.do(statement)
+    assert by_table(family.sweep("--dry-run").json)["public.B c"]["missing_indexes"] == []
+
+
+def test_triggers_that_would_fire_are_shown(family: Family) -> None:
+    """The user's own; not those that keep the foreign keys."""
+    family.make(child("a"), child("n", action="SET NULL"))
+    family.do(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "CREATE TRIGGER after_a AFTER DELETE ON a FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TRIGGER never AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()",
+        "CREATE TRIGGER after_n AFTER UPDATE ON n FOR EACH ROW EXECUTE FUNCTION f()",
+    )
+    found = by_table(family.sweep("--dry-run").json)
+    assert found["public.a"]["triggers"] == ["after_a"]
+    assert found["public.n"]["triggers"] == ["after_n"]
+
+
+def test_max_rows_counts_what_goes_along(family: Family) -> None:
+    """Ten roots with a hundred children are 110 rows."""
+    family.make(child("a"))
+    family.roots(old=10)
+    family.do("INSERT INTO a SELECT i, i % 10 + 1 FROM generate_series(1, 100) i")
+    result = family.sweep("--max-rows", "109")
+    assert result.code == 65
+    assert "more than 109 rows would go with the stale" in result.err
+    assert family.count("a") == 100
+    assert family.sweep("--max-rows", "109", "--yes-really", "110").code == 0
+
+
+def test_max_percent_looks_at_each_table(family: Family) -> None:
+    """Few roots can take most of another table with them."""
+    family.make(child("a"))
+    family.roots(old=1, young=1999)
+    family.do(
+        "INSERT INTO a SELECT i, CASE WHEN i <= 1600 THEN 1 ELSE 2 END FROM generate_series(1, 2000) i"
+    )
+    result = family.sweep("--max-percent", "50")
+    assert result.code == 65
+    assert "more than 1,000 rows of public.a" in result.err
+    assert family.count("roots") == 2000
+    assert family.sweep("--max-percent", "90").code == 0
+
+
+def test_hidden_rows_of_a_child_are_refused(family: Family, db: str) -> None:
+    """Row-level security on a table below would make every figure wrong."""
+    family.make(
+        child("a"),
+        "ALTER TABLE a ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE a FORCE ROW LEVEL SECURITY",
+    )
+    as_role(family, db)
+    family.do("GRANT ALL ON roots, a TO sweeper")
+    result = family.sweep("--dry-run")
+    assert result.code == 77
+    assert "Row-level security on public.a" in result.err
+
+
+def test_a_missing_privilege_on_a_child_is_named(family: Family, db: str) -> None:
+    """A dry run needs to read, a real run to lock and delete what is below."""
+    family.make(child("a"))
+    family.roots(old=1)
+    as_role(family, db)
+    family.do("GRANT SELECT, UPDATE, DELETE ON roots TO sweeper")
+    result = family.sweep("--dry-run")
+    assert (result.code, 'GRANT SELECT ON "public"."a" TO "sweeper";' in result.err) == (77, True)
+    family.do("GRANT SELECT ON a TO sweeper")
+    assert family.sweep("--dry-run").code == 0
+    result = family.sweep("--no-ledger")
+    assert (result.code, 'GRANT UPDATE ON "public"."a" TO "sweeper";' in result.err) == (77, True)
+    family.do("GRANT UPDATE ON a TO sweeper")
+    result = family.sweep("--no-ledger")
+    assert (result.code, 'GRANT DELETE ON "public"."a" TO "sweeper";' in result.err) == (77, True)
+    family.do("GRANT DELETE ON a TO sweeper")
+    assert family.sweep("--no-ledger").code == 0
+
+
+def as_role(family: Family, db: str) -> None:
+    """Sweep as a role without any right."""
+    family.do(
+        "DO $$ BEGIN CREATE ROLE sweeper LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    family.inside.env["DATABASE_URL"] = db.replace("postgres@", "sweeper@", 1)
