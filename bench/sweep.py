@@ -1,15 +1,15 @@
-"""Flat out: the whole command against one DELETE in psql, by its own plan and by each forced."""
+"""Flat out: a sweep against one DELETE in psql, by its own plan and by each forced."""
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
+from statistics import median
 
 from bench import sessions
-from bench.command import MAINT, output
 from bench.context import Bench
+from bench.record import record
 from bench.report import Budget, Section, Table
-from bench.rounds import interleaved, medians
+from bench.rounds import interleaved
 from bench.sessions import DELETE, PREDICATE, Shape
 
 _SCANS = {"sequential": "seqscan", "index": "indexscan", "bitmap": "bitmapscan"}
@@ -28,19 +28,22 @@ def run(bench: Bench) -> Section:
         ("2 % stale, spread", Shape(rows, 0.02)),
         ("2 % stale, contiguous", Shape(rows, 0.02, "contiguous")),
     ):
-        took = medians(interleaved(_ways(bench, shape), bench.scale.rounds, warm_ups=1))
+        found = interleaved(_ways(bench, shape), bench.scale.rounds, warm_ups=1)
+        took = {name: median(work for work, _ in times) for name, times in found.items()}
+        whole = median(whole for _, whole in found[OURS])
         chosen = {OWN: _chosen(bench, shape), SSD: _chosen(bench, shape, SSD_COST)}
-        for name, value in took.items():
+        for name, value in [*took.items(), (f"{OURS}, the whole command", whole)]:
             note = f"{name} ({chosen[name]})" if name in chosen else name
             speed, ratio = shape.stale / value / 1e6, took[OWN] / value
             lines.append((f"{what}: {note}", f"{value:.2f}", f"{speed:.2f}", f"{ratio:.2f}"))
         budgets += _budgets(what, shape, took)
         sessions.drop(bench.server, shape)
     how = (
-        f"{rows:,} rows of 200 bytes, a fresh copy for every run, warm. Whole commands, from start"
-        " to end, so that ours has its start-up, lease, ledger, commits and final count in it."
-        " Which plan PostgreSQL chooses for the DELETE depends on random_page_cost: 4 as it comes,"
-        " 1.1 where somebody has set it for an SSD."
+        f"{rows:,} rows of 200 bytes, a fresh copy for every run, warm. Ours counts from its first"
+        " batch to its last, with fence, ledger and commits; start-up has its own budget, and the"
+        " whole command, with lease, end and the count of what remains, stands below. Which plan"
+        " PostgreSQL chooses for the DELETE depends on random_page_cost: 4 as it comes, 1.1 where"
+        " somebody has set it for an SSD."
     )
     table = Table(("way", "seconds", "M rows/s", "speed vs one DELETE"), lines)
     return Section("sweep", "Sweeping flat out", how, [table], budgets)
@@ -58,8 +61,8 @@ def _budgets(what: str, shape: Shape, took: dict[str, float]) -> list[Budget]:
     ]
 
 
-def _ways(bench: Bench, shape: Shape) -> dict[str, Callable[[], float]]:
-    forced: dict[str, Callable[[], float]] = {
+def _ways(bench: Bench, shape: Shape) -> dict[str, Callable[[], tuple[float, float]]]:
+    forced: dict[str, Callable[[], tuple[float, float]]] = {
         f"one DELETE, {name} forced": partial(_delete, bench, shape, scan)
         for name, scan in _SCANS.items()
     }
@@ -71,25 +74,22 @@ def _ways(bench: Bench, shape: Shape) -> dict[str, Callable[[], float]]:
     }
 
 
-def _delete(bench: Bench, shape: Shape, scan: str | None, *settings: str) -> float:
+def _delete(bench: Bench, shape: Shape, scan: str | None, *settings: str) -> tuple[float, float]:
     off = [f"SET enable_{other} = off" for other in _SCANS.values() if scan and other != scan]
     with sessions.copy(bench.server, shape) as database:
         began = time.perf_counter()
         said = bench.server.psql(database, *settings, *off, DELETE)
         took = time.perf_counter() - began
     _check(shape, int(said.split()[-1]))
-    return took
+    return took, took
 
 
-def _sweep(bench: Bench, shape: Shape) -> float:
-    """The seconds that the whole command takes on a fresh copy."""
+def _sweep(bench: Bench, shape: Shape) -> tuple[float, float]:
+    """The seconds from the first batch to the last, and of the whole command, on a fresh copy."""
     with sessions.copy(bench.server, shape) as database:
-        began = time.perf_counter()
-        command = sessions.maint("--json", "--share", "100", program=(MAINT,))
-        text = output(command, {"DATABASE_URL": bench.server.dsn(database)})
-        took = time.perf_counter() - began
-    _check(shape, json.loads(text)["deleted_count"])
-    return took
+        found = record(bench.server.dsn(database), "--share", "100")
+    _check(shape, found.deleted)
+    return found.work_seconds, found.seconds
 
 
 def _check(shape: Shape, deleted: int) -> None:
