@@ -60,12 +60,13 @@ _ALL: tuple[str, ...] = ("--max-percent", "100")
 
 SESSIONS = Every(
     job="cleanup-sessions",
+    arguments=("--stale-after", "30m"),  # a test may last longer than the default
     tables=("active_sessions",),
     fill="INSERT INTO active_sessions SELECT 's' || i, 'k', now() - CASE WHEN i <= %(stale)s"
     " THEN interval '1 hour' ELSE interval '0' END"
     " FROM generate_series(1, %(stale)s + %(fresh)s) AS i",
-    stale="SELECT count(*) FROM active_sessions WHERE last_heartbeat < now() - interval '1 min'",
-    fresh="SELECT count(*) FROM active_sessions WHERE last_heartbeat >= now() - interval '1 min'",
+    stale="SELECT count(*) FROM active_sessions WHERE last_heartbeat < now() - interval '30 min'",
+    fresh="SELECT count(*) FROM active_sessions WHERE last_heartbeat >= now() - interval '30 min'",
     save="UPDATE active_sessions SET last_heartbeat = now() WHERE session_id = 's1'",
     saved="SELECT count(*) = 1 FROM active_sessions WHERE session_id = 's1'",
 )

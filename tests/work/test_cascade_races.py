@@ -4,10 +4,13 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from maintcli.work.cascade import remove, script
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 from tests.parts.waiting import until
@@ -51,6 +54,24 @@ def test_a_late_touch_saves_a_parent_and_its_children(family: Family, db: str) -
     assert result.json["tables"] == {"public.roots": 9, "public.a": 27}
     assert family.count("roots", "id = 4") == 1
     assert family.count("a", "up = 4") == 3
+
+
+def test_by_keys_alone_the_touch_would_come_too_late(family: Family, db: str) -> None:
+    """The mutant: roots chosen by a subselect, as everybody writes it, are not looked at again."""
+    by_place, by_key = (
+        "WHERE ctid = ANY (maint_c) AND ({predicate})",
+        "WHERE id IN (SELECT id FROM ONLY {part} WHERE ctid = ANY (maint_c))",
+    )
+    locking, deleting = script._STEP.as_string(), remove._WHOLE.as_string()
+    assert by_place in locking
+    with (
+        mock.patch.object(script, "_STEP", sql.SQL(locking.replace(by_place, by_key))),  # type: ignore[arg-type]
+        mock.patch.object(remove, "_WHOLE", sql.SQL(deleting.replace(" AND ({predicate})", ""))),  # type: ignore[arg-type]
+        uncommitted(family.conn, db, "UPDATE roots SET seen = now() WHERE id = 4"),
+    ):
+        result = family.sweep()
+    assert result.code == 0, result.err
+    assert family.count("roots", "id = 4") == 0
 
 
 def test_a_child_that_is_just_being_added_goes_too_and_is_counted(family: Family, db: str) -> None:

@@ -24,9 +24,9 @@ def choose(context: Context, task: Task, chosen: Plan, archive: "Archive | None"
     """The walk through the part of `chosen`, with `archive` where what goes is to be kept."""
     part, target = chosen.part, task.target
     if task.links is not None:
-        from maintcli.work.cascade import walk  # most tables are not referred to
+        from maintcli.work.cascade import choose as closures  # most tables are not referred to
 
-        if (found := walk.through(context, task, chosen, archive)) is not None:
+        if (found := closures.through(context, task, chosen, archive)) is not None:
             return found
     if chosen.way is Way.HEAP:
         mine = stripes.share(context.shard, part.oid)

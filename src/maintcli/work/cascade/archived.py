@@ -63,11 +63,16 @@ class ArchivedWalk(ClosureWalk):
 
     def keep_in(self, archive: "Archive", context: Context) -> "ArchivedWalk":
         """Say where rows are kept."""
-        concerned = [*self.cascade.members, *(link.child for link in self.cascade.unlinks)]
+        concerned = [
+            *self.script.cascade.members,
+            *(link.child for link in self.script.cascade.unlinks),
+        ]
         self.archive = archive
         self.shapes = catalog.shapes(context.session, concerned)
         self.most_roots = MOST_ROOTS
-        self.group = 1 if self.cascade.cascades or self.cascade.unlinks else _FIRST_ROOTS
+        self.group = (
+            1 if self.script.cascade.cascades or self.script.cascade.unlinks else _FIRST_ROOTS
+        )
         return self
 
     def step(
@@ -89,9 +94,12 @@ class ArchivedWalk(ClosureWalk):
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
         """Collect, and leave the rest to the second message."""
-        collect = self.collect(pieces.list, skip=skip)
-        advanced, left = self.advanced(pieces), carry.leave(self.cascade)
-        return v.joined([collect, named, advanced, self.extra(), left])
+        collect = self.script.collect(pieces.list, skip=skip)
+        advanced, left = (
+            self.script.advance(pieces, self.most_roots),
+            carry.leave(self.script.cascade),
+        )
+        return v.joined([collect, named, advanced, self.script.extra(), left])
 
     def advance(self, done: Done) -> float:
         """Go on behind the batch, with more or fewer roots by what the last ones took."""
@@ -110,7 +118,7 @@ class ArchivedWalk(ClosureWalk):
     def _send(
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
-        began, queries = time.perf_counter(), wanted(self.cascade, self.shapes)
+        began, queries = time.perf_counter(), wanted(self.script.cascade, self.shapes)
         first = batch.message(context, step, budget_ms, counted=False)
         looked: dict[str, Any] = {}
 
@@ -139,15 +147,15 @@ class ArchivedWalk(ClosureWalk):
         kept = self.archive.keep(1, sections)
         entry = ledger.entry(context.lease, kept) if context.lease else sql.SQL("")
         bite = _TAKEN.format(
-            take=carry.take(self.cascade),
-            remove=self.remove(),
-            exactly=carry.exactly(self.cascade),
+            take=carry.take(self.script.cascade),
+            remove=self.script.remove(),
+            exactly=carry.exactly(self.script.cascade),
             left=left,
             end=end,
             stay=extra["blocked"],
             named=json.dumps(extra["named"]),
-            blockers=self.blocked_before(extra["blockers"]),
-            extra=self.extra(),
+            blockers=self.script.blocked_before(extra["blockers"]),
+            extra=self.script.extra(),
         )
         declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
         return Step(

@@ -1,0 +1,42 @@
+"""Which walk goes through a part that foreign keys refer to, or whose rows are archived."""
+
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from maintcli.runtime.context import Context
+from maintcli.work import stripes
+from maintcli.work.cascade import graph
+from maintcli.work.cascade.blocks import Blocks
+from maintcli.work.cascade.values import Values
+from maintcli.work.cascade.walk import ClosureWalk
+from maintcli.work.plan import Plan, Way
+from maintcli.work.task import Task
+
+if TYPE_CHECKING:
+    from maintcli.work.archive.archive import Archive
+    from maintcli.work.cascade.windows import Windows
+
+
+def through(
+    context: Context, task: Task, chosen: Plan, archive: "Archive | None"
+) -> ClosureWalk | None:
+    """The walk through the part of `chosen`; None where a simple one will do."""
+    part, target = chosen.part, task.target
+    cascade = graph.below(part.oid, task.links, alone=archive is not None)
+    if cascade is None:
+        return None
+    windows: Windows
+    if chosen.way is Way.HEAP:
+        mine = stripes.share(context.shard, part.oid)
+        windows = Blocks(part.quoted, target.predicate, part.blocks, mine)
+    else:
+        kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
+        windows = Values(part.quoted, target.predicate, target.by.name, kind, target.bound)
+    own = frozenset(part.oid for part in target.table.parts)
+    if archive is None:
+        return ClosureWalk(cascade, target.predicate, windows, final=target.final, own=own)
+    from maintcli.work.cascade.archived import ArchivedWalk
+
+    walk = ArchivedWalk(cascade, target.predicate, windows, final=target.final, own=own)
+    return walk.keep_in(archive, context)

@@ -1,0 +1,90 @@
+"""Windows of values along an index, oldest first; ties of any number are one window."""
+
+import json
+
+from psycopg import sql
+
+from maintcli.work.cascade.windows import MOST, Pieces
+
+# The places are no condition for a TID range scan here, which would walk the whole table.
+_LIST = sql.SQL("""IF maint_w IS NULL THEN
+    IF maint_hi IS NULL THEN
+        IF maint_lo IS NULL THEN
+            SELECT min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
+        END IF;
+        SELECT {column} INTO maint_hi FROM ONLY {part}
+            WHERE {column} >= maint_lo AND {column} < {bound}
+            ORDER BY {column} OFFSET {bite} LIMIT 1;
+        IF maint_hi = maint_lo THEN
+            SELECT min({column}) INTO maint_hi FROM ONLY {part}
+                WHERE {column} > maint_lo AND {column} < {bound};
+        END IF;
+        maint_hi := coalesce(maint_hi, {bound});
+        maint_at := '(0,0)';
+    END IF;
+    SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
+        SELECT ctid AS t FROM ONLY {part}
+        WHERE {column} >= maint_lo AND {column} < maint_hi AND (ctid > maint_at) IS NOT FALSE
+          AND ({predicate}) ORDER BY ctid LIMIT {most}
+    ) AS few;
+    maint_i := 1;
+END IF;""")
+
+_DONE = sql.SQL("""maint_lo := maint_hi; maint_hi := NULL;""")
+
+_END = sql.SQL("""maint_stop := maint_lo IS NULL OR maint_lo >= {bound};
+maint_end := CASE WHEN maint_lo < {bound} THEN
+    json_build_array(maint_lo::text, maint_hi::text, maint_at::text)::text END;""")
+
+
+class Values:
+    """Windows of values along the index on `column`, up to `bound`."""
+
+    first_bite = 100.0
+    settings = sql.SQL("SET LOCAL enable_seqscan = off")
+    progress = None
+
+    def __init__(
+        self,
+        part: sql.Composable,
+        predicate: sql.Composable,
+        column: str,
+        kind: sql.Composable,
+        bound: sql.Composable,
+    ) -> None:
+        self.part, self.predicate = part, predicate
+        self.column, self.kind, self.bound = sql.Identifier(column), kind, bound
+        self.name = column
+        self.at: tuple[str | None, str | None, str] = (None, None, "(0,0)")
+        self.finished = False
+
+    def pieces(self, bite: float) -> Pieces:
+        """The PL/pgSQL, for windows of about `bite` rows."""
+        low, high, at = self.at
+        holes = {"part": self.part, "column": self.column, "bound": self.bound}
+        return Pieces(
+            sql.SQL(
+                "maint_lo {kind} := {low}; maint_hi {kind} := {high}; maint_at tid := {at};"
+            ).format(kind=self.kind, low=low, high=high, at=at),
+            _LIST.format(**holes, predicate=self.predicate, bite=int(bite), most=MOST),
+            _DONE,
+            _END.format(bound=self.bound),
+            MOST,
+        )
+
+    def again(self, end: str | None) -> "Values":
+        """From the value that was begun to the one that was reached."""
+        bound = self.bound
+        if end is not None:
+            low, high, _ = json.loads(end)
+            bound = sql.SQL("{}::{}").format(high or low, self.kind)
+        again = Values(self.part, self.predicate, self.name, self.kind, bound)
+        again.at = self.at
+        return again
+
+    def advance(self, end: str | None) -> float:
+        """Go on from the value and place `end`; None is the end of the way."""
+        self.finished = end is None
+        if end is not None:
+            self.at = json.loads(end)
+        return 0.0
