@@ -25,10 +25,10 @@ from maintcli.errors import Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
-from maintcli.work.marked import Marked, Reaped
+from maintcli.work.marking.result import Marked, Reaped
 from maintcli.work.options import batched, sweeping
-from maintcli.work.result import Swept
 from maintcli.work.stale import Stale
+from maintcli.work.sweep.result import Swept
 
 if TYPE_CHECKING:
     from maintcli.work.erase.result import Erased
@@ -103,7 +103,7 @@ class Run:
 
     def sweeps(self, stales: Sequence[Stale]) -> Swept:
         """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
-        from maintcli.work.sweep import sweep
+        from maintcli.work.sweep.sweep import sweep
 
         return sweep(self._context, stales)
 
@@ -121,7 +121,7 @@ class Run:
 
         `values` are SQL that names no column. In a dry run the rows are counted.
         """
-        from maintcli.work.update import update
+        from maintcli.work.marking.update import update
 
         return update(self._context, stale, values)
 
@@ -131,7 +131,7 @@ class Run:
         Those are the running ones whose lease is over; with `running_for` also those without a
         lease, and all of them only after that time.
         """
-        from maintcli.work.reap import reap
+        from maintcli.work.marking.reap import reap
 
         return reap(self._context, running_for=running_for)
 
@@ -169,7 +169,7 @@ class Run:
         After a lost connection the ledger says whether it counted, so it takes effect once. Raises
         Refused in a dry run: a job asks `dry_run` before it changes anything.
         """
-        from maintcli.work.change import change
+        from maintcli.work.marking.change import change
 
         return change(self._context, sql, params)
 

@@ -6,11 +6,16 @@ import psycopg
 import pytest
 
 from tests.parts.inside import Inside
+from tests.parts.waiting import until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 COUNTERS = (
     "SELECT sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_del) FROM pg_stat_all_tables"
     " WHERE relid >= 16384"
+)
+OURS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
+    " AND datname = current_database()"
 )
 READER = (
     "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN"
@@ -28,7 +33,11 @@ def reader(conn: Conn, db: str) -> str:
 
 
 def counters(conn: Conn) -> tuple[Any, ...] | None:
-    """What the server counted as written so far, in all tables of users."""
+    """What the server counted as written so far, in all tables of users.
+
+    A connection hands in its counts at its end, which is a little later than the client's.
+    """
+    until(lambda: conn.execute(OURS).fetchone() == (0,), "no connection of maint is left")
     conn.execute("SELECT pg_stat_force_next_flush()")
     return conn.execute(COUNTERS).fetchone()
 

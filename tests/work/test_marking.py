@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from maintcli.work import marking
+from maintcli.work.marking import marking
 from tests.jobs.every import MARKED, STRAGGLERS, Conn, fill, one
 from tests.parts.faults import Moment
 from tests.parts.inside import Inside

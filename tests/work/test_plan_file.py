@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from maintcli.errors import ConfigError, Usage
-from maintcli.work import plan_file
-from maintcli.work.plan_file import Plan, Rule
+from maintcli.work.consent import plan_file
+from maintcli.work.consent.plan_file import Plan, Rule
 
 RULE = Rule(
     table="public.events",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maintcli.runtime.shard import Shard
-from maintcli.work.stripes import STRIPE_BLOCKS, after, share
+from maintcli.work.sweep.stripes import STRIPE_BLOCKS, after, share
 
 
 def walked(blocks: int, shard: Shard | None, bite: int) -> list[tuple[int, int]]:

@@ -82,7 +82,7 @@ def _tables(job: Job) -> Iterator[str]:
         return Swept(0, 0, 0, 0, 0, "", "", {})
 
     def reap(_context: Any, **_: Any) -> Reaped:
-        from maintcli.work.reap import KEY, LEASE, NEEDED
+        from maintcli.work.marking.reap import KEY, LEASE, NEEDED
 
         asked.append((KEY, [*NEEDED, *LEASE]))
         return Reaped(0, 0, 0, 0, 0, 0, "")
@@ -92,8 +92,14 @@ def _tables(job: Job) -> Iterator[str]:
     no_rules = mock.patch("maintcli.work.retention.rules", return_value=())
     no_orphans = mock.patch("maintcli.work.orphans.sweep.sweep", return_value=None)
     no_erasure = mock.patch("maintcli.work.erase.sweep.sweep", return_value=None)
-    reaping = mock.patch("maintcli.work.reap.reap", reap)
-    with mock.patch("maintcli.work.sweep.sweep", sweep), no_rules, no_orphans, no_erasure, reaping:
+    reaping = mock.patch("maintcli.work.marking.reap.reap", reap)
+    with (
+        mock.patch("maintcli.work.sweep.sweep.sweep", sweep),
+        no_rules,
+        no_orphans,
+        no_erasure,
+        reaping,
+    ):
         job.body(context, {option.name: option.default for option in job.options})
     for name, columns in asked:
         yield f"{code(name)} ({', '.join(map(code, columns))})"

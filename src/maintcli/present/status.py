@@ -11,7 +11,7 @@ from maintcli.present.words import ago, ahead, stamp
 from maintcli.runtime.heartbeats import Heartbeat, Paused
 from maintcli.runtime.status import JobStatus
 from maintcli.runtime.whole import Whole
-from maintcli.work.recorded import Recorded
+from maintcli.work.outlook.recorded import Recorded
 
 
 def data(

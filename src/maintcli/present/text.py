@@ -5,7 +5,7 @@ from typing import Any
 
 from maintcli.present.words import took
 from maintcli.runtime.report import Report
-from maintcli.work.words import size
+from maintcli.work.outlook.words import size
 
 _DULL_AT_ZERO = {
     "blocked_count",

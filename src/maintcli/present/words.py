@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from maintcli.work.words import span
+from maintcli.work.outlook.words import span
 
 __all__ = ["ago", "ahead", "span", "stamp", "took"]
 

@@ -5,7 +5,7 @@ from psycopg import sql
 
 from maintcli.db.tables import Part
 from maintcli.runtime.context import Context
-from maintcli.work import stripes
+from maintcli.work.sweep import stripes
 from maintcli.work.target import Target
 
 REMAINING_MOST = 1_000_000
@@ -73,9 +73,7 @@ def aside(
 ) -> int | None:
     """Count what is nice to know; None from `most` up, or when a part takes over `seconds`."""
     try:
-        found = sum(
-            _count(context, part, condition, most, seconds) for part in target.table.parts
-        )
+        found = sum(_count(context, part, condition, most, seconds) for part in target.table.parts)
     except psycopg.errors.QueryCanceled:
         context.stop.check()
         return None

@@ -49,7 +49,6 @@ class Target(NamedTuple):
         """The cutoff, in the column's own terms, had `age` been asked for."""
         return _cutoff(context, self.key, self.map, self.table, self.by, age)[1]
 
-
     def column(self, name: str) -> Column:
         """The table's column that stands for `name` in the reference schema."""
         return _column(self.table, self.key, self.map, name)

@@ -6,7 +6,7 @@ from maintcli.api import Run, Stale, Swept, duration, job
 from maintcli.work.archive import ledger
 from maintcli.work.archive.archive import open_archive
 from maintcli.work.archive.section import Section
-from maintcli.work.task import prepare
+from maintcli.work.sweep.task import prepare
 
 TARGET = "tests.work.archive.archiver:archive_events"
 STALE = Stale("analytics_events", "{occurred_at} < {cutoff}", "occurred_at", duration("30d"))

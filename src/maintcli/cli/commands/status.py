@@ -9,7 +9,7 @@ from maintcli.present.show import show
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
-from maintcli.work.recorded import recorded
+from maintcli.work.outlook.recorded import recorded
 
 
 @operator("status")

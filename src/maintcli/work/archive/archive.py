@@ -17,7 +17,7 @@ from maintcli.work.archive.order import ranks
 from maintcli.work.archive.section import Kept, Section
 
 if TYPE_CHECKING:
-    from maintcli.work.task import Task
+    from maintcli.work.sweep.task import Task
 
 
 def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":

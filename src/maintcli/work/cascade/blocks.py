@@ -3,8 +3,8 @@
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
-from maintcli.work import stripes
 from maintcli.work.cascade.windows import MOST, Pieces
+from maintcli.work.sweep import stripes
 
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := format('(%s,0)',

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from maintcli.runtime.context import Context
-from maintcli.work import stripes
 from maintcli.work.cascade import graph
 from maintcli.work.cascade.blocks import Blocks
 from maintcli.work.cascade.values import Values
 from maintcli.work.cascade.walk import ClosureWalk
-from maintcli.work.plan import Plan, Way
-from maintcli.work.task import Task
+from maintcli.work.sweep import stripes
+from maintcli.work.sweep.plan import Plan, Way
+from maintcli.work.sweep.task import Task
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive

@@ -8,10 +8,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.runtime.context import Context
-from maintcli.work import stripes
 from maintcli.work.cascade import graph
 from maintcli.work.cascade.reach import Reach
-from maintcli.work.task import Task
+from maintcli.work.sweep import stripes
+from maintcli.work.sweep.task import Task
 
 _SECONDS = 10.0  # for one figure
 _ALL_SECONDS = 60.0  # for all figures of a dry run

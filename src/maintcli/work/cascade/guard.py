@@ -5,8 +5,8 @@ from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.cascade.counting import exactly, reaches
 from maintcli.work.cascade.reach import Reach
-from maintcli.work.guard import SMALL_TABLE
-from maintcli.work.task import Task
+from maintcli.work.consent.guard import SMALL_TABLE
+from maintcli.work.sweep.task import Task
 
 _EXACT_BELOW = 100_000
 

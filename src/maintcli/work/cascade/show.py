@@ -12,7 +12,7 @@ from maintcli.runtime.context import Context
 from maintcli.work.cascade.counting import Patiently, reaches
 from maintcli.work.cascade.graph import CUTS
 from maintcli.work.cascade.reach import Reach
-from maintcli.work.task import Task
+from maintcli.work.sweep.task import Task
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.script import Script
 from maintcli.work.cascade.windows import Pieces, Windows
-from maintcli.work.tally import Rule, Tally
+from maintcli.work.sweep.tally import Rule, Tally
 
 MOST_ROOTS = 1_024
 

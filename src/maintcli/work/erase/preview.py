@@ -11,7 +11,7 @@ from maintcli.work import count, keys
 from maintcli.work.erase.holding import ROW, Holding
 from maintcli.work.erase.result import Erased
 from maintcli.work.erase.users import Users
-from maintcli.work.result import moment
+from maintcli.work.sweep.result import moment
 
 _ROWS = sql.SQL("SELECT count(*) FROM {table} AS {row} WHERE {belongs}")
 

@@ -14,18 +14,19 @@ import psycopg
 from maintcli.config.duration import Duration
 from maintcli.errors import Partial, Refused
 from maintcli.runtime.context import Context
-from maintcli.work import approval, count, guard
+from maintcli.work import count
 from maintcli.work.attempt import Patience, patiently, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.budget import Budget
+from maintcli.work.consent import approval, guard
 from maintcli.work.erase import holding, preview, users
 from maintcli.work.erase.batch import Eraser
 from maintcli.work.erase.result import Erased
 from maintcli.work.erase.tally import Tally
 from maintcli.work.erase.users import User
 from maintcli.work.pace import Pace
-from maintcli.work.result import moment
-from maintcli.work.task import Task
+from maintcli.work.sweep.result import moment
+from maintcli.work.sweep.task import Task
 from maintcli.work.throttle import Throttle
 
 _FIRST_ROWS = 64

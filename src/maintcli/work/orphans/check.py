@@ -4,9 +4,9 @@ from psycopg import sql
 
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
-from maintcli.work import approval, guard
+from maintcli.work.consent import approval, guard
 from maintcli.work.orphans.pair import Bond
-from maintcli.work.task import Task
+from maintcli.work.sweep.task import Task
 
 _ANY = sql.SQL("SELECT EXISTS (SELECT FROM {parent} WHERE {key} IS NOT NULL)")
 

@@ -11,7 +11,7 @@ from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.orphans.pair import Bond
 from maintcli.work.orphans.result import Orphaned
-from maintcli.work.result import moment
+from maintcli.work.sweep.result import moment
 
 _HELD = sql.SQL("SELECT count(*) FROM ONLY {part} WHERE {predicate} AND {held}")
 

@@ -14,7 +14,6 @@ from maintcli.config.duration import Duration
 from maintcli.db.tables import Part
 from maintcli.errors import Partial, StillLocked
 from maintcli.runtime.context import Context
-from maintcli.work import outlook
 from maintcli.work.attempt import Patience, patiently, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.budget import Budget
@@ -22,6 +21,7 @@ from maintcli.work.orphans import again, check, pair, preview
 from maintcli.work.orphans.look import Candidate, Look
 from maintcli.work.orphans.pair import Bond
 from maintcli.work.orphans.result import Orphaned
+from maintcli.work.outlook import say as outlook
 from maintcli.work.pace import Pace
 from maintcli.work.throttle import Throttle
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from maintcli.errors import ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.work.budget import Budget
+from maintcli.work.outlook.words import span
 from maintcli.work.throttle import waiting
 from maintcli.work.throttle.source import Why
-from maintcli.work.words import span
 
 if TYPE_CHECKING:
     from maintcli.work.throttle.look import Look

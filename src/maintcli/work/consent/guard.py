@@ -9,7 +9,7 @@ from maintcli.work import count
 from maintcli.work.target import Target
 
 if TYPE_CHECKING:
-    from maintcli.work.task import Task
+    from maintcli.work.sweep.task import Task
 
 SMALL_TABLE = 1_000  # below this a large share is an everyday thing
 

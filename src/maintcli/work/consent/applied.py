@@ -11,11 +11,11 @@ from psycopg import sql
 
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
-from maintcli.work import ages, expected, plan_file
-from maintcli.work.plan_file import Plan, Rule
-from maintcli.work.result import moment
+from maintcli.work.consent import ages, expected, plan_file
+from maintcli.work.consent.plan_file import Plan, Rule
+from maintcli.work.sweep.result import moment
+from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
-from maintcli.work.task import Task
 
 OLDEST = timedelta(days=7)
 SLACK_ROWS = 10  # of a handful of rows, a tenth is less than one

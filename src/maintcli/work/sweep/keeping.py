@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from maintcli.errors import Partial
 from maintcli.runtime.context import Context
-from maintcli.work.task import Task
+from maintcli.work.sweep.task import Task
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive

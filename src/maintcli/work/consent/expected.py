@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from maintcli.runtime.context import Context
 from maintcli.work import count
-from maintcli.work.result import Swept
-from maintcli.work.task import Task
+from maintcli.work.sweep.result import Swept
+from maintcli.work.sweep.task import Task
 
 
 class Expected(NamedTuple):

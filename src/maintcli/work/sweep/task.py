@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.runtime.context import Context
-from maintcli.work import plan
-from maintcli.work.plan import Plan
 from maintcli.work.stale import Stale
+from maintcli.work.sweep import plan
+from maintcli.work.sweep.plan import Plan
 from maintcli.work.target import Target, find
 
 if TYPE_CHECKING:

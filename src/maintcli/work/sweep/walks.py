@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from maintcli.runtime.context import Context
-from maintcli.work import stripes
-from maintcli.work.heap import HeapWalk
-from maintcli.work.index import IndexWalk
-from maintcli.work.plan import Plan, Way
-from maintcli.work.task import Task
+from maintcli.work.sweep import stripes
+from maintcli.work.sweep.heap import HeapWalk
+from maintcli.work.sweep.index import IndexWalk
+from maintcli.work.sweep.plan import Plan, Way
+from maintcli.work.sweep.task import Task
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
     from maintcli.work.cascade.walk import ClosureWalk
-    from maintcli.work.window import Window
+    from maintcli.work.sweep.window import Window
 
     Walk = HeapWalk | IndexWalk | ClosureWalk
     Again = Window | ClosureWalk

@@ -7,8 +7,8 @@ import psycopg
 from psycopg import sql
 
 from maintcli.runtime.context import Context
-from maintcli.work.result import Swept
-from maintcli.work.task import Task
+from maintcli.work.sweep.result import Swept
+from maintcli.work.sweep.task import Task
 
 _SECONDS = 1.0
 _ROW_OVERHEAD = 28  # 24 bytes of header and a line pointer of 4

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.runtime.context import Context
-from maintcli.work.words import span
+from maintcli.work.outlook.words import span
 
 _MOST_RUNS = 50
 _MOST_DAYS = 30

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
-from maintcli.work import stripes
 from maintcli.work.batch import Done, Step, delete
-from maintcli.work.window import Plain, Window
+from maintcli.work.sweep import stripes
+from maintcli.work.sweep.window import Plain, Window
 
 FIRST_BLOCKS = 16
 

@@ -10,10 +10,11 @@ from maintcli.db import sqlstate
 from maintcli.db.partitions import Partition
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
-from maintcli.work import count, readers
-from maintcli.work.detach import Detacher, Piece
-from maintcli.work.detach_mark import Marked, former, mark, marked
-from maintcli.work.partitions import Chosen, within
+from maintcli.work import count
+from maintcli.work.partitions import readers
+from maintcli.work.partitions.detach import Detacher, Piece
+from maintcli.work.partitions.expired import Chosen, within
+from maintcli.work.partitions.mark import Marked, former, mark, marked
 from maintcli.work.target import Target
 
 

@@ -15,7 +15,8 @@ from maintcli.config.duration import Duration
 from maintcli.db import toolkit
 from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
-from maintcli.work import ages, count
+from maintcli.work import count
+from maintcli.work.consent import ages
 from maintcli.work.target import Target
 
 MOST_COUNTED = 10_000_000

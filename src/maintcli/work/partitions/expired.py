@@ -12,8 +12,8 @@ from maintcli.db.partitions import Partition, Scheme
 from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.batch import Done
+from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
-from maintcli.work.task import Task
 
 
 class Chosen(NamedTuple):
@@ -39,8 +39,8 @@ def drop(
     """
     if not _can_have_some(task.target):
         return Dropped(task, 0)
-    from maintcli.work.detach import Detacher  # only partitioned tables need to know how
-    from maintcli.work.removal import Removal
+    from maintcli.work.partitions.detach import Detacher  # only partitioned tables need to know how
+    from maintcli.work.partitions.removal import Removal
 
     removal = Removal(context, task.target, Detacher(context, task.target, note), go_on)
     if _objection(context) is None:
@@ -55,7 +55,7 @@ def show(context: Context, task: Task) -> frozenset[int]:
     """Log which partitions a real run would detach, with rows and bytes; return their relations."""
     if not _can_have_some(task.target):
         return frozenset()
-    from maintcli.work.detach_mark import marked
+    from maintcli.work.partitions.mark import marked
 
     chosen = choose(context, task.target)
     found = chosen.partitions if chosen is not None else ()

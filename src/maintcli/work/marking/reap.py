@@ -14,11 +14,12 @@ from maintcli.config.duration import Duration
 from maintcli.db.tables import Column
 from maintcli.errors import NoSuchColumn
 from maintcli.runtime.context import Context
-from maintcli.work import clock, count, update
+from maintcli.work import clock, count
 from maintcli.work.attempt import Patience, patiently
-from maintcli.work.marked import Reaped
-from maintcli.work.result import moment
+from maintcli.work.marking import update
+from maintcli.work.marking.result import Reaped
 from maintcli.work.stale import Stale
+from maintcli.work.sweep.result import moment
 from maintcli.work.target import Target, find
 
 KEY = "jobs"

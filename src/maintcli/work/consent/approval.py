@@ -11,16 +11,16 @@ from pathlib import Path
 
 from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
-from maintcli.work import ages
-from maintcli.work.expected import Expected
+from maintcli.work.consent import ages
+from maintcli.work.consent.expected import Expected
+from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
-from maintcli.work.task import Task
 
 
 def look_ahead(context: Context) -> None:
     """Complain about a file that cannot be used before anything is counted."""
     if (path := _given(context, "apply")) is not None:
-        from maintcli.work import plan_file
+        from maintcli.work.consent import plan_file
 
         plan_file.read(path)
     if (path := _given(context, "plan")) is not None:
@@ -31,11 +31,11 @@ def check(context: Context, tasks: Sequence[Task]) -> bool:
     """Raise Refused where nobody can have agreed; True where a plan is what guards ask for."""
     path, targets, consents = _given(context, "apply"), [task.target for task in tasks], False
     if path is not None:
-        from maintcli.work import applied
+        from maintcli.work.consent import applied
 
         consents = applied.check(context, tasks, path)
     elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
-        from maintcli.work import shortened
+        from maintcli.work.consent import shortened
 
         shortened.check(context, targets)
     context.retention |= ages.recorded(targets)
@@ -65,7 +65,7 @@ def _given(context: Context, name: str) -> Path | None:
 
 
 def _write(context: Context, path: Path, targets: Sequence[Target], counted: Expected) -> None:
-    from maintcli.work import applied, plan_file
+    from maintcli.work.consent import applied, plan_file
 
     swept = {str(target.table) for target in targets}
     if not counted.complete:

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import sql
 
 from maintcli.work.batch import Done, Step, delete
-from maintcli.work.tally import Rule, Tally
+from maintcli.work.sweep.tally import Rule, Tally
 
 
 class Plain:

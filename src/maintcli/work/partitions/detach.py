@@ -17,7 +17,7 @@ from maintcli.errors import LeaseLost, StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work.attempt import Patience, after_loss
 from maintcli.work.batch import Done, Step, send
-from maintcli.work.detach_mark import comment_on
+from maintcli.work.partitions.mark import comment_on
 from maintcli.work.target import Target
 
 PATIENCE_SECONDS = 30.0

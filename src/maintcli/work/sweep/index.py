@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from maintcli.work.batch import Done, Step, delete
-from maintcli.work.window import Plain, Window
+from maintcli.work.sweep.window import Plain, Window
 
 FIRST_ROWS = 100
 _TIES = 10  # a value with over this many bites of rows is swept by block ranges instead

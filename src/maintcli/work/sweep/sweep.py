@@ -15,35 +15,30 @@ import psycopg
 from maintcli.db import sqlstate
 from maintcli.errors import Fail, Partial, ThrottledOut
 from maintcli.runtime.context import Context
-from maintcli.work import (
-    approval,
-    count,
-    guard,
-    outlook,
-    partitions,
-    preview,
-    result,
-    space,
-    walks,
-)
+from maintcli.work import count
 from maintcli.work.attempt import Patience, patiently, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.budget import Budget
-from maintcli.work.expected import shown
-from maintcli.work.heap import HeapWalk
-from maintcli.work.index import IndexWalk
-from maintcli.work.keeping import keeping
+from maintcli.work.consent import approval, guard
+from maintcli.work.consent.expected import shown
+from maintcli.work.outlook import say as outlook
+from maintcli.work.outlook import space
 from maintcli.work.pace import Pace
-from maintcli.work.plan import Plan
-from maintcli.work.result import Swept, moment
+from maintcli.work.partitions import expired as partitions
 from maintcli.work.stale import Stale
-from maintcli.work.tally import Rule, Tally
-from maintcli.work.task import Task, prepare, reached
+from maintcli.work.sweep import preview, result, walks
+from maintcli.work.sweep.heap import HeapWalk
+from maintcli.work.sweep.index import IndexWalk
+from maintcli.work.sweep.keeping import keeping
+from maintcli.work.sweep.plan import Plan
+from maintcli.work.sweep.result import Swept, moment
+from maintcli.work.sweep.tally import Rule, Tally
+from maintcli.work.sweep.task import Task, prepare, reached
 from maintcli.work.throttle import Throttle
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
-    from maintcli.work.walks import Again, Walk
+    from maintcli.work.sweep.walks import Again, Walk
 
 MOST_SHOWN = 20
 MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try

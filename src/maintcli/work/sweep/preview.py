@@ -7,9 +7,11 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from maintcli.runtime.context import Context
-from maintcli.work import count, partitions, result
-from maintcli.work.result import Swept, moment
-from maintcli.work.task import Task
+from maintcli.work import count
+from maintcli.work.partitions import expired as partitions
+from maintcli.work.sweep import result
+from maintcli.work.sweep.result import Swept, moment
+from maintcli.work.sweep.task import Task
 
 if TYPE_CHECKING:
     from maintcli.work.cascade.show import Shown

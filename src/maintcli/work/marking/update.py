@@ -9,16 +9,18 @@ from psycopg import sql
 from maintcli.db.tables import Column
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
-from maintcli.work import approval, count, guard, outlook
+from maintcli.work import count
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
-from maintcli.work.expected import Expected
-from maintcli.work.marked import Marked
-from maintcli.work.marking import Marking
-from maintcli.work.result import moment
+from maintcli.work.consent import approval, guard
+from maintcli.work.consent.expected import Expected
+from maintcli.work.marking.marking import Marking
+from maintcli.work.marking.result import Marked
+from maintcli.work.outlook import say as outlook
 from maintcli.work.stale import Stale
+from maintcli.work.sweep.result import moment
+from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target, find
-from maintcli.work.task import Task
 from maintcli.work.throttle import Throttle
 
 

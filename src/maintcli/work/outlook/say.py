@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from maintcli.runtime.context import Context
-from maintcli.work import backlog, forecast
+from maintcli.work.outlook import backlog, forecast
 from maintcli.work.target import Target
 
 

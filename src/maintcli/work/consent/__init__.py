@@ -1,0 +1,1 @@
+"""What has to be agreed to before the first row goes: guards, plans, shortened ages."""

@@ -1,0 +1,1 @@
+"""Changing rows instead of deleting them."""

@@ -1,0 +1,1 @@
+"""Partitions of which every row is stale: dropped as a whole."""

@@ -1,0 +1,1 @@
+"""Deleting the rows that a condition calls stale."""
