@@ -35,11 +35,12 @@ MOST_ROOTS = 4_096
 _FIRST_ROOTS = 64
 _WINDOWS = 50
 
-# How PostgreSQL writes values so that it reads them again without loss; and the rows stay locked
-# for as long as it takes to store them.
+# How PostgreSQL writes values so that it reads them again without loss. The rows stay locked while
+# they are stored, which services/ bounds below this; and this lies below the lease, so that a
+# holder that froze in between cannot block its successor.
 _SETTINGS = sql.SQL("""SET LOCAL extra_float_digits = 1; SET LOCAL IntervalStyle = postgres;
 SET LOCAL bytea_output = hex; SET LOCAL client_encoding = 'UTF8';
-SET LOCAL idle_in_transaction_session_timeout = '10min'""")
+SET LOCAL idle_in_transaction_session_timeout = '45s'""")
 
 _TAKEN = sql.SQL("""{take}
 IF maint_more OR maint_r <> '{{}}' THEN
