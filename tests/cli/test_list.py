@@ -11,7 +11,7 @@ def test_every_job_with_schedule_next_time_and_outcome(inside: Inside, conn: Con
     result = inside("list")
     assert result.code == 0
     (line,) = [line for line in result.out.splitlines() if line.startswith("cleanup-sessions")]
-    assert "*/5 * * * *" in line
+    assert "every 5 minutes" in line
     assert "  in " in line
     assert "enabled" in line
     assert "partial, 60 s ago" in line

@@ -70,3 +70,6 @@ def test_the_examples_of_rules_are_valid(tmp_path: Path) -> None:
     config = load(environ={}, cwd=tmp_path)
     assert list(config.sweeps) == ["old-mail"]
     assert [str(rule.keep) for rule in config.retention] == ["13mo"]
+    assert [(planned.name, planned.job) for planned in config.schedules] == [
+        ("old-mail-noon", "old-mail")
+    ]

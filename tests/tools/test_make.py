@@ -12,7 +12,7 @@ import pytest
 from tests.parts.cli import KEPT
 
 ROOT = Path(__file__).parents[2]
-REQUIREMENTS = [ROOT / "requirements" / name for name in ("demo.txt", "dev.txt")]
+REQUIREMENTS = [ROOT / "requirements" / name for name in ("run.txt", "demo.txt", "dev.txt")]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,11 +73,13 @@ def test_requirements_have_what_the_project_wants() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     core = [*project["project"]["dependencies"], *groups["build"]]
-    core += project["project"]["optional-dependencies"]["embedded"]
-    demo, dev = map(pinned, REQUIREMENTS)
-    assert {name(wish) for wish in core} <= set(demo)
+    extras = project["project"]["optional-dependencies"]
+    run, demo, dev = map(pinned, REQUIREMENTS)
+    assert {name(wish) for wish in [*core, *extras["storage"]]} <= set(run)
+    assert {name(wish) for wish in [*core, *extras["embedded"]]} <= set(demo)
     assert {name(wish) for wish in [*groups["test"], *groups["check"]]} <= set(dev)
-    assert demo.items() <= dev.items()  # one environment has both
+    assert run.items() <= dev.items()  # one environment has all three
+    assert demo.items() <= dev.items()
 
 
 def name(wish: str) -> str:

@@ -28,6 +28,7 @@ podFailurePolicy:
     - action: Ignore
       onPodConditions:
         - type: DisruptionTarget
+          status: "True"
     - action: FailJob
       onExitCodes:
         operator: In

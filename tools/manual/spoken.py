@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def _unknown(command: Any, words: list[str]) -> str | None:
         for flag in (*option.opts, *option.secondary_opts)
     }
     room = sum(_MANY if p.nargs == -1 else 1 for p in command.params if _is_argument(p))
-    rest = iter(words)
+    rest = takewhile(lambda word: word != "--", words)  # what follows is for another command
     for word in rest:
         flag = word.partition("=")[0]
         if not word.startswith("-"):

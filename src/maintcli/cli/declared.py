@@ -1,19 +1,20 @@
 """Every job that may run, with its schedule as the configuration has it."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from maintcli import catalog
-from maintcli.cli import configured
+from maintcli.cli import configured, wording
 from maintcli.cli.job import load_job
+from maintcli.cli.timed import timed
+from maintcli.config import timing
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
 from maintcli.config.suggest import hint
-from maintcli.errors import BrokenPlugin, ConfigError, Usage
+from maintcli.errors import BrokenPlugin, Usage
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable
-from maintcli.schedules import cron
 from maintcli.schedules.schedule import Schedule
 
 _BUILT_IN = "built in"
@@ -24,7 +25,9 @@ _CONFIGURED = "configuration"
 class Declared:
     """A job, where it comes from, and when it is due.
 
-    `is_configured` is False where it has nothing to do until something is configured.
+    `is_configured` is False where it has nothing to do until something is configured. `options` are
+    the words that a scheduler gives it, `every` is what the configuration says instead of a cron
+    expression.
     """
 
     job: Job
@@ -32,6 +35,8 @@ class Declared:
     origin: str
     schedule: Schedule
     is_configured: bool = True
+    every: str | None = None
+    options: tuple[str, ...] = ()
 
 
 def declared(config: Config) -> dict[str, Declared]:
@@ -50,24 +55,33 @@ def declared(config: Config) -> dict[str, Declared]:
 
 
 def _declared(config: Config, job: Job, origin: str) -> Declared:
-    is_configured = _is_configured(config, job)
+    section = config.section(job.name)
+    words = timing.words(section)
+    given = wording.read(job, words, section)
+    ready = is_configured(config, job, given)
     return Declared(
         job=job,
         group=job.group,
         origin=origin,
-        schedule=_schedule(config, job, is_configured=is_configured),
-        is_configured=is_configured,
+        schedule=_schedule(config, job, given, is_ready=ready),
+        is_configured=ready,
+        every=timing.every(section),
+        options=words,
     )
 
 
-def _is_configured(config: Config, job: Job) -> bool:
-    """Whether there is anything for `job` to do: an option of its own, or a part of the file."""
+def is_configured(config: Config, job: Job, given: Mapping[str, object]) -> bool:
+    """Whether there is anything for `job` to do: an option of its own, or a part of the file.
+
+    `given` are the options, by name, that a scheduler gives it.
+    """
     if job.needs is None:
         return True
     option = next((option for option in job.options if option.name == job.needs), None)
     if option is None:
         return config.has(job.needs)
-    return bool(Resolver(job.name, config.section(job.name), config.cwd).one(option).value)
+    resolver = Resolver(job.name, config.section(job.name), config.cwd)
+    return bool(resolver.one(option, given.get(option.name)).value)
 
 
 def entries(config: Config) -> dict[str, tuple[catalog.Entry, str]]:
@@ -101,28 +115,25 @@ def _load(config: Config, name: str, entry: catalog.Entry) -> Job | None:
         return None
 
 
-def _schedule(config: Config, job: Job, *, is_configured: bool) -> Schedule:
+def _schedule(config: Config, job: Job, given: Mapping[str, object], *, is_ready: bool) -> Schedule:
     section = config.section(job.name)
-    own = (job.schedule,) if job.schedule else ()
-    expressions = section.texts("schedule", single=True) if "schedule" in section.values else own
     enabled = section.boolean("enabled")
     # In [sweeps.NAME], timezone is that of the column.
     zone_key = "schedule-timezone" if job.name in config.sweeps else "timezone"
     zone = section.text(zone_key) or "UTC"
-    for expression in expressions:
-        try:
-            cron.next_time(expression, zone, datetime.now(UTC))
-        except ValueError as error:
-            raise ConfigError(reason=f"{section.place('schedule')}: {error}.") from None
+    own = (job.schedule,) if job.schedule else ()
     return Schedule(
-        expressions=expressions,
+        expressions=timed(section, job.name, zone, own),
         zone=zone,
-        enabled=is_configured and (job.enabled if enabled is None else enabled),
-        timeout_seconds=_timeout(Resolver(job.name, section, config.cwd), job),
+        enabled=is_ready and (job.enabled if enabled is None else enabled),
+        timeout_seconds=timeout_seconds(config, job, given),
     )
 
 
-def _timeout(resolver: Resolver, job: Job) -> float:
-    """In seconds. Only this option is read: another one's fault is for the job's own run to say."""
+def timeout_seconds(config: Config, job: Job, given: Mapping[str, object]) -> float:
+    """How long a run may take. Only this option is read: another one's fault is for the job's own
+    run to say.
+    """
+    resolver = Resolver(job.name, config.section(job.name), config.cwd)
     timeout = next(option for option in job.settings if option.name == "timeout")
-    return float(resolver.one(timeout).value.approx_seconds)
+    return float(resolver.one(timeout, given.get("timeout")).value.approx_seconds)

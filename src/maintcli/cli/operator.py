@@ -9,6 +9,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from maintcli import catalog
+from maintcli.cli.facts import Facts, facts
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
@@ -19,14 +20,18 @@ from maintcli.errors import Usage
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: values.integer, float: values.decimal}
-_COMPOSED: dict[Any, Callable[[], list[inspect.Parameter]]] = {Place: place, Loudness: loudness}
+_COMPOSED: dict[Any, Callable[[], list[inspect.Parameter]]] = {
+    Place: place,
+    Loudness: loudness,
+    Facts: facts,
+}
 
 
 def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function the command `name`; what it returns is the exit code, None being 0.
 
-    Parameters are Typer's. One of type Place or Loudness stands for several options. Text is read
-    here (see cli/given.py); a blank one is refused.
+    Parameters are Typer's. One of type Place, Loudness or Facts stands for several options. Text is
+    read here (see cli/given.py); a blank one is refused.
     """
 
     def build(function: Callable[..., int | None]) -> Any:

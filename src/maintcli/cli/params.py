@@ -27,7 +27,7 @@ def command(
     def callback(**given: Any) -> None:
         run(given)
 
-    parameters = [_parameter(name, option, part) for option in options] + _shared()
+    parameters = [_parameter(name, option, part) for option in options] + shared()
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -70,10 +70,10 @@ def _notes(job: str, option: Option, part: str) -> list[str]:
     return notes
 
 
-def _shared() -> list[inspect.Parameter]:
+def shared() -> list[inspect.Parameter]:
     """How the result is shown, and where the configuration is."""
     return [
-        _given("json", bool, "--json", help="Print one JSON object instead of text."),
+        given("json", bool, "--json", help="Print one JSON object instead of text."),
         *loudness(),
         *place(),
     ]
@@ -82,9 +82,9 @@ def _shared() -> list[inspect.Parameter]:
 def loudness() -> list[inspect.Parameter]:
     """What is logged, and where to."""
     return [
-        _given("quiet", bool, "--quiet", "-q", help="Print nothing on success, not even warnings."),
-        _given("verbose", bool, "--verbose", "-v", help="Log what is looked at and decided, too."),
-        _given(
+        given("quiet", bool, "--quiet", "-q", help="Print nothing on success, not even warnings."),
+        given("verbose", bool, "--verbose", "-v", help="Log what is looked at and decided, too."),
+        given(
             "log_file",
             str,
             "--log-file",
@@ -97,21 +97,21 @@ def loudness() -> list[inspect.Parameter]:
 def place() -> list[inspect.Parameter]:
     """Where the configuration is, and which database of it."""
     return [
-        _given(
+        given(
             "config",
             str,
             "--config",
             metavar="PATH",
             help="Configuration to read instead of ./maint.toml.  [env: MAINT_CONFIG]",
         ),
-        _given(
+        given(
             "env_file",
             str,
             "--env-file",
             metavar="PATH",
             help="Variables to read instead of ./.env.  [env: MAINT_ENV_FILE]",
         ),
-        _given(
+        given(
             "database",
             str,
             "--database",
@@ -122,5 +122,5 @@ def place() -> list[inspect.Parameter]:
     ]
 
 
-def _given(name: str, kind: Any, *flags: str, **more: Any) -> inspect.Parameter:
+def given(name: str, kind: Any, *flags: str, **more: Any) -> inspect.Parameter:
     return _keyword(name, kind | None, typer.Option(None, *flags, **more))

@@ -35,6 +35,9 @@ COMMANDS: dict[str, Entry] = {
         "Take a tour on a PostgreSQL of its own.",
         "Setting up",
     ),
+    "schedule": _command(
+        "schedule", "Show when jobs are due, and write it for a scheduler.", "Setting up"
+    ),
     "db": _command("db", "Make and check the toolkit's own tables.", "Setting up"),
     "config": _command("config", "Write a configuration, or show the one in force.", "Setting up"),
     "secret": _command("secret", "Print a new secret: 32 random bytes in hex.", "Setting up"),

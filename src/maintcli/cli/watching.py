@@ -12,6 +12,7 @@ from maintcli.runtime.readyz import Expected
 from maintcli.runtime.status import JobStatus
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.schedule import Schedule
+from maintcli.schedules.words import words
 
 
 def look(database: DatabaseConfig, command: str) -> Watch:
@@ -51,6 +52,7 @@ def _declared(
         late_since=_late(job.schedule, beat, seen) if seen else None,
         beat=beat,
         is_configured=job.is_configured,
+        when=words(job.schedule.expressions, job.schedule.zone),
     )
 
 

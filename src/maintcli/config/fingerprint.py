@@ -37,6 +37,7 @@ def _settings(config: Config) -> dict[str, object]:
         "tables": {key: repr(table) for key, table in config.tables.items()},
         "sweeps": {name: dict(sweep.rule.values) for name, sweep in config.sweeps.items()},
         "retention": [dict(rule.values) for rule in config.retention],
+        "schedules": [dict(planned.values) for planned in config.schedules],
         "plugins": sorted(config.plugins),
         "max-concurrent-jobs": config.max_concurrent.value,
     }

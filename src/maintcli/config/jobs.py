@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from maintcli.config import timing
 from maintcli.config.section import Section
 from maintcli.config.zone import check_zone
 
-RESERVED: Final = ("enabled", "schedule", "timeout", "timezone")
+RESERVED: Final = (*timing.KEYS, "timeout", "timezone")
 
 
 def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:
@@ -16,9 +17,6 @@ def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:
     """
     sections = top.sections("jobs")
     for section in sections.values():
-        section.boolean("enabled")
-        section.texts("schedule", single=True)
-        section.texts("options", single=True)
-        section.text("every")
+        timing.check_timing(section)
         check_zone(section, "timezone")
     return {name: section.values for name, section in sections.items()}

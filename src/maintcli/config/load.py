@@ -16,6 +16,7 @@ from maintcli.config.tables import read_tables
 
 if TYPE_CHECKING:
     from maintcli.config.rule import Rule
+    from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
 
 MAX_CONCURRENT_JOBS: Final = Option(
@@ -32,6 +33,7 @@ _KEYS: Final = (
     "max-concurrent-jobs",
     "plugins",
     "retention",
+    "schedules",
     "sweeps",
     "tables",
 )
@@ -67,6 +69,7 @@ def load(
         max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
         sweeps=_sweeps(top),
         retention=_retention(top),
+        schedules=_schedules(top),
     )
 
 
@@ -84,3 +87,11 @@ def _retention(top: Section) -> "tuple[Rule, ...]":
     from maintcli.config.retention import read_retention
 
     return read_retention(top)
+
+
+def _schedules(top: Section) -> "tuple[Planned, ...]":
+    if "schedules" not in top.values:
+        return ()
+    from maintcli.config.schedules import read_schedules
+
+    return read_schedules(top)

@@ -20,6 +20,7 @@ from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from maintcli.config.rule import Rule
+    from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
 
 _SLIP: Final = 0.85  # two names of tables may well be alike
@@ -31,7 +32,8 @@ class Config:
 
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
     [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
-    are the jobs that the file makes, `retention` the rules of retention-cleanup.
+    are the jobs that the file makes, `retention` the rules of retention-cleanup, `schedules` the
+    entries beside those of [jobs.NAME].
     """
 
     path: Path | None
@@ -48,6 +50,7 @@ class Config:
         default_factory=dict[str, "ConfiguredSweep"], repr=False
     )
     retention: "tuple[Rule, ...]" = field(default=(), repr=False)
+    schedules: "tuple[Planned, ...]" = field(default=(), repr=False)
 
     @property
     def max_concurrent_jobs(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from maintcli.config.database import DatabaseSource
 from maintcli.config.model import Config
@@ -11,6 +11,9 @@ from maintcli.config.rule import Rule
 from maintcli.config.say import MASK, mask
 from maintcli.config.section import Section
 from maintcli.config.tables import TableMap
+
+if TYPE_CHECKING:
+    from maintcli.config.schedules import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> li
         rows += _job(config, job, options)
     for number, rule in enumerate(config.retention, start=1):
         rows += _rule(number, rule)
+    for planned in config.schedules:
+        rows += _planned(planned)
     return rows
 
 
@@ -80,6 +85,12 @@ def _job(config: Config, job: str, options: Sequence[Option]) -> Iterator[Settin
 def _rule(number: int, rule: Rule) -> Iterator[Setting]:
     for key, value in rule.values.items():
         yield Setting(f"retention.{number}", key, mask(_written(value)), rule.place(key))
+
+
+def _planned(planned: "Planned") -> Iterator[Setting]:
+    for key, value in planned.values.items():
+        origin = planned.place(key)
+        yield Setting(f"schedules.{planned.number}", key, mask(_written(value)), origin)
 
 
 def _written(value: object) -> str:

@@ -3,7 +3,7 @@
 from string import ascii_lowercase, digits
 from typing import Final, NamedTuple
 
-from maintcli.config import rule
+from maintcli.config import rule, timing
 from maintcli.config.rule import Rule, read_rule
 from maintcli.config.say import quote
 from maintcli.config.section import Section
@@ -12,9 +12,8 @@ from maintcli.errors import ConfigError
 
 OWN: Final = (
     *(key for key in rule.KEYS if key != rule.KEEP.key),
+    *timing.KEYS,
     "description",
-    "enabled",
-    "schedule",
     "schedule-timezone",
     "show",
 )
@@ -41,8 +40,7 @@ def read_sweeps(top: Section) -> dict[str, ConfiguredSweep]:
 
 def _sweep(name: str, section: Section) -> ConfiguredSweep:
     _check_name(name, section)
-    section.boolean("enabled")
-    section.texts("schedule", single=True)
+    timing.check_timing(section)
     check_zone(section, "schedule-timezone")
     return ConfiguredSweep(name, read_rule(section), section.text("description"))
 

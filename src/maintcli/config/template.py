@@ -52,6 +52,13 @@ _SECTIONS: Final = """
 # allow-sql = true
 # schedule = "0 5 * * *"
 
+# A job once more, at other times or with other options; H is a value that stays the same.
+# [[schedules]]
+# name = "old-mail-noon"
+# job = "old-mail"
+# schedule = "H 12 * * 1-5"  # or only how often: every = "6h"
+# options = ["--limit", "1000"]
+
 # What retention-cleanup keeps, and for how long: one block for each rule.
 # [[retention]]
 # table = "audit.events"

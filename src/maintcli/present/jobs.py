@@ -4,14 +4,20 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from maintcli.present.schedule import Start
+from maintcli.present.schedule import row as _start
 from maintcli.present.table import Table
 from maintcli.present.words import ago, ahead
 from maintcli.runtime.status import JobStatus
 
 
-def data(jobs: Sequence[JobStatus], problem: str | None) -> dict[str, Any]:
+def data(jobs: Sequence[JobStatus], more: Sequence[Start], problem: str | None) -> dict[str, Any]:
     """For --json; `problem` is why the database told nothing, and then what it knows is null."""
-    return {"jobs": [_job(job, known=problem is None) for job in jobs], "problem": problem}
+    return {
+        "jobs": [_job(job, known=problem is None) for job in jobs],
+        "schedules": [_start(start) for start in more],
+        "problem": problem,
+    }
 
 
 def _job(job: JobStatus, *, known: bool) -> dict[str, Any]:
@@ -22,6 +28,7 @@ def _job(job: JobStatus, *, known: bool) -> dict[str, Any]:
         "group": job.group,
         "origin": job.origin,
         "schedule": job.schedule or None,
+        "when": job.when or None,
         "timezone": job.timezone,
         "enabled": job.enabled,
         "configured": job.is_configured,
@@ -32,14 +39,16 @@ def _job(job: JobStatus, *, known: bool) -> dict[str, Any]:
     }
 
 
-def view(jobs: Sequence[JobStatus], problem: str | None, now: datetime) -> Iterator[str | Table]:
-    """As text."""
+def view(
+    jobs: Sequence[JobStatus], more: Sequence[Start], problem: str | None, now: datetime
+) -> Iterator[str | Table]:
+    """As text; `more` are the entries of [[schedules]]."""
     columns = ("job", "schedule", "next (utc)", "state", "last outcome")
     known = problem is None
     rows = [
         (
             job.name,
-            job.schedule or "by hand",
+            job.when or "by hand",
             ahead(job.next_run_at, now),
             _state(job, known=known),
             _last(job, now) if known else "unknown",
@@ -47,8 +56,16 @@ def view(jobs: Sequence[JobStatus], problem: str | None, now: datetime) -> Itera
         for job in jobs
     ]
     yield Table(columns, rows, "There are no jobs.")
+    if more:
+        yield ""
+        yield _more(more, now)
     if problem:
         yield f"Pauses and last outcomes are unknown: {problem}"
+
+
+def _more(more: Sequence[Start], now: datetime) -> Table:
+    rows = [(one.entry, one.when, ahead(one.at, now), one.command) for one in more]
+    return Table(("also scheduled", "schedule", "next (utc)", "command"), rows)
 
 
 def _state(job: JobStatus, *, known: bool) -> str:

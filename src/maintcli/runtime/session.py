@@ -198,9 +198,7 @@ class Session:
             self.stop.check()  # a cancelled query is how a stop arrives here
             raise
 
-    def _send_rest(
-        self, connection: Connection, statements: Sequence[sql.Composable]
-    ) -> list[Row]:
+    def _send_rest(self, connection: Connection, statements: Sequence[sql.Composable]) -> list[Row]:
         try:
             self.stop.check()
             message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])

@@ -11,7 +11,7 @@ class JobStatus:
     """What is known of a job. `late_since` is the first due time at which nothing came.
 
     `beat` is None for a job never seen to run, `group` for one that is in the database alone.
-    Without `is_configured` there is nothing for it to do yet.
+    Without `is_configured` there is nothing for it to do yet. `when` is the schedule in words.
     """
 
     name: str
@@ -25,6 +25,7 @@ class JobStatus:
     late_since: datetime | None = None
     beat: Heartbeat | None = None
     is_configured: bool = True
+    when: str = ""
 
     @property
     def is_scheduled(self) -> bool:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from itertools import pairwise
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from maintcli.schedules.fields import normal
 
 _FIELDS = 5
 
@@ -16,12 +18,17 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
     None where it is never due again. Raises ValueError with a clause for an expression that
     cannot be read. Clock changes go as in Debian's cron.
     """
-    return next(_times(expression, zone, after), None)
+    return next(each_time(expression, zone, after), None)
+
+
+def times(expression: str, zone: str, after: datetime, count: int) -> list[datetime]:
+    """The first `count` times strictly after `after`, fewer where there are no more, in UTC."""
+    return list(islice(each_time(expression, zone, after), count))
 
 
 def previous_time(expression: str, zone: str, before: datetime) -> datetime | None:
     """The last time strictly before `before` that it was due."""
-    return next(_times(expression, zone, before, reverse=True), None)
+    return next(each_time(expression, zone, before, reverse=True), None)
 
 
 def period(expression: str, zone: str, now: datetime) -> float | None:
@@ -38,13 +45,15 @@ def period(expression: str, zone: str, now: datetime) -> float | None:
     return max(gaps, default=None)
 
 
-def _times(
+def each_time(
     expression: str, zone: str, start: datetime, *, reverse: bool = False
 ) -> Iterator[datetime]:
+    """Each time strictly after `start`, or before it, in UTC; see `next_time`."""
     if len(expression.split()) != _FIELDS:
         raise ValueError(f"{expression!r} is no cron expression; it has five fields: */5 * * * *")
     try:
-        found = CronSim(expression, start.astimezone(_zone(zone)), reverse=reverse)
+        _ = CronSim(expression, start)
+        found = CronSim(normal(expression), start.astimezone(_zone(zone)), reverse=reverse)
     except CronSimError as error:
         raise ValueError(
             f"{expression!r} is no cron expression: {str(error).lower()}; write e.g. */5 * * * *"

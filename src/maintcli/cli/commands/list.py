@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from maintcli.cli.declared import declared
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
+from maintcli.cli.scheduled import further
+from maintcli.cli.upcoming import starts
 from maintcli.cli.watching import look, statuses
 from maintcli.errors import MaintError
 from maintcli.present import jobs as present
 from maintcli.present.show import show
+from maintcli.schedules.coming import following
 
 
 @operator("list")
@@ -19,6 +22,7 @@ def list_(place: Place, *, json: Json = False) -> None:
     """
     config = place.read_aloud()
     jobs = declared(config)
+    more = starts(following(further(config, jobs), datetime.now(UTC)))
     seen, problem = None, None
     try:
         seen = look(place.target(config), "list")
@@ -27,7 +31,7 @@ def list_(place: Place, *, json: Json = False) -> None:
     now = datetime.now(UTC)
     rows = statuses(jobs, seen, now)
     show(
-        present.data(rows, problem),
-        lambda: present.view(rows, problem, now),
+        present.data(rows, more, problem),
+        lambda: present.view(rows, more, problem, now),
         json=json,
     )

@@ -1,0 +1,103 @@
+"""Where rendered schedules go, and what is said of what they leave out."""
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from maintcli.config.database import ALL
+from maintcli.config.say import bare, quote
+from maintcli.config.suggest import hint
+from maintcli.config.write import write_new
+from maintcli.errors import ConfigError, Refused, Usage
+from maintcli.runtime.log import printable
+from maintcli.schedules.entry import Entry, Rendered, Settings
+from maintcli.schedules.targets import TARGETS
+
+
+def targets(given: str | None, *, every: bool) -> list[str]:
+    """The names of the targets that are meant. Raises Usage."""
+    if given is None and every:
+        return list(TARGETS)
+    if given is None:
+        raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
+    if given not in TARGETS:
+        raise Usage(reason=f"--target: there is no {bare(given)}; {hint(given, TARGETS)}")
+    return [given]
+
+
+def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -> list[Entry]:
+    """`entries`, each for `database`, unless its options name one. Raises Usage."""
+    if database is None:
+        return [*entries]
+    if database == ALL:
+        raise Usage(
+            reason="--database all: say so in maint.toml, beside a timeout for all of them:"
+            ' options = ["--database", "all"].'
+        )
+    if database not in known:
+        raise Usage(reason=f"--database: there is no {bare(database)}; {hint(database, known)}")
+    return [
+        entry
+        if any(word.partition("=")[0] == "--database" for word in entry.options)
+        else entry._replace(options=("--database", database, *entry.options))
+        for entry in entries
+    ]
+
+
+def text_of(path: Path | None) -> str:
+    """The text of maint.toml, for those that take it along; nothing where there is none."""
+    return path.read_text(encoding="utf-8") if path is not None else ""
+
+
+def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
+    """Say on standard error what is left out. Raises Refused for the same with `strict`."""
+    notes = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
+    if notes and strict:
+        raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
+    for note in notes:
+        sys.stderr.write(f"maint: {printable(note)}\n")
+
+
+def together(files: Mapping[str, str]) -> str:
+    """One text, with the name over each file where there are several."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return "\n".join(f"# ==> {path} <==\n{text}" for path, text in files.items())
+
+
+def write(files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write each file below `folder`; the paths of those that were not so already."""
+    return [folder / name for name, text in files.items() if _write(folder / name, text)]
+
+
+def _write(path: Path, text: str) -> bool:
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(reason=f"{path} cannot be written: {error}.") from None
+    write_new(path, text, force=True)
+    return True
+
+
+def only_kubernetes(target: str) -> None:
+    """Raise Usage for a scheduler whose jobs can be run by hand with any option."""
+    if target != "kubernetes":
+        raise Usage(
+            reason=f"--target {bare(target)}: only Kubernetes needs a Job for that; elsewhere call"
+            " maint itself."
+        )
+
+
+def once(entry: Entry, options: Sequence[str], settings: Settings, deployed: str | None) -> str:
+    """The manifest of a Job, made of the CronJob in the file `deployed` where that is given."""
+    from maintcli.schedules.targets import kubernetes
+
+    if deployed is None:
+        return kubernetes.one_off(entry, options, settings)
+    try:
+        text = sys.stdin.read() if deployed == "-" else Path(deployed).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise Usage(reason=f"--deployed: {quote(deployed)} cannot be read: {error}.") from None
+    return kubernetes.from_deployed(text, entry, options)

@@ -1,0 +1,123 @@
+"""What schedulers are to start: the jobs that are on, and the entries of [[schedules]]."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from maintcli.cli import wording
+from maintcli.cli.declared import Declared, declared, is_configured, timeout_seconds
+from maintcli.cli.table import COMMANDS
+from maintcli.cli.timed import timed
+from maintcli.config import timing
+from maintcli.config.database import ALL
+from maintcli.config.model import Config
+from maintcli.config.say import quote
+from maintcli.config.section import Section
+from maintcli.config.suggest import hint
+from maintcli.errors import ConfigError, Usage
+from maintcli.runtime.job import Job
+from maintcli.schedules.entry import Entry
+
+if TYPE_CHECKING:
+    from maintcli.config.schedules import Planned
+
+_LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
+
+
+def scheduled(config: Config) -> list[Entry]:
+    """Every entry that is enabled and has something to do. Raises ConfigError."""
+    jobs = declared(config)
+    own = [_own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
+    return own + further(config, jobs)
+
+
+def further(config: Config, jobs: Mapping[str, Declared]) -> list[Entry]:
+    """Those of [[schedules]] alone, `jobs` being all declared ones. Raises ConfigError."""
+    found = [_planned(config, planned, jobs) for planned in config.schedules]
+    return [entry for entry, is_on in found if is_on]
+
+
+def find(config: Config, key: str) -> Entry:
+    """The entry called `key`, though it be off: somebody asks for it. Raises Usage."""
+    jobs = declared(config)
+    if key in jobs:
+        return _own(config, key, jobs[key])
+    known = {planned.name: planned for planned in config.schedules}
+    if key in known:
+        return _planned(config, known[key], jobs)[0]
+    raise Usage(reason=f"There is no entry {quote(key)}; {hint(key, [*jobs, *known])}")
+
+
+def _own(config: Config, name: str, one: Declared) -> Entry:
+    given = wording.read(one.job, one.options, config.section(name))
+    return Entry(
+        key=name,
+        job=name,
+        summary=one.job.summary,
+        expressions=one.schedule.expressions,
+        zone=one.schedule.zone,
+        timeout_seconds=one.schedule.timeout_seconds * _databases(config, given),
+        options=one.options,
+        every=one.every,
+        heavy=_is_heavy(one.job, one.schedule.timeout_seconds),
+        parallelism=_parallelism(config.section(name), one.job),
+    )
+
+
+def _planned(
+    config: Config, planned: "Planned", jobs: Mapping[str, Declared]
+) -> tuple[Entry, bool]:
+    """The entry, and whether it is on and there is something to do; checked in any case."""
+    job = _job(planned, jobs)
+    words = timing.words(planned)
+    given = wording.read(job, words, planned)
+    zone = planned.text("timezone") or "UTC"
+    seconds = timeout_seconds(config, job, given)
+    entry = Entry(
+        key=planned.name,
+        job=job.name,
+        summary=job.summary,
+        expressions=timed(planned, planned.name, zone),
+        zone=zone,
+        timeout_seconds=seconds * _databases(config, given),
+        options=words,
+        every=timing.every(planned),
+        heavy=_is_heavy(job, seconds),
+        parallelism=_parallelism(planned, job),
+    )
+    is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
+    return entry, is_on and bool(entry.expressions)
+
+
+def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
+    if planned.job not in jobs:
+        raise ConfigError(
+            reason=f"{planned.place('job')}: there is no job {quote(planned.job)};"
+            f" {hint(planned.job, jobs)}"
+        )
+    if planned.name in jobs or planned.name in COMMANDS:
+        raise planned.wrong(
+            "name", f"{planned.name} is a command of maint; take e.g. {planned.name}-nightly"
+        )
+    return jobs[planned.job].job
+
+
+def _databases(config: Config, given: Mapping[str, object]) -> int:
+    """How many runs, one after the other, a command makes."""
+    return max(1, len(config.databases)) if given.get("database") == ALL else 1
+
+
+def _is_heavy(job: Job, seconds: float) -> bool:
+    return seconds > _LIGHT_SECONDS and _can_share(job)
+
+
+def _can_share(job: Job) -> bool:
+    return any(option.name == "shard" for option in job.settings)
+
+
+def _parallelism(section: Section, job: Job) -> int:
+    found = timing.parallelism(section)
+    if found > 1 and not _can_share(job):
+        raise section.wrong(
+            "parallelism", f"{job.name} cannot be divided; only what sweeps tables can"
+        )
+    return found

@@ -1,0 +1,73 @@
+"""What every target is given, and what it gives back."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One thing that a scheduler is to start: a job, its options, and when it is due."""
+
+    key: str  # unique: the job's name, or the name of a [[schedules]] entry
+    job: str
+    summary: str = ""
+    expressions: tuple[str, ...] = ()  # cron, five fields, with H already resolved
+    zone: str = "UTC"
+    timeout_seconds: float = 1800.0
+    options: tuple[str, ...] = ()  # further words of the command line: ("--stale-after", "2m")
+    every: str | None = None  # as written: "15m"; the expressions say the same
+    heavy: bool = False  # a sweep: one that may be divided among several processes
+    parallelism: int = 1  # how many processes share it, where the target can (Indexed Job)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words after `maint`."""
+        return (self.job, *self.options)
+
+
+class Found(NamedTuple):
+    """An entry as it stands in a file, or in what is deployed."""
+
+    key: str
+    job: str
+    expressions: tuple[str, ...]
+    zone: str = "UTC"
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Found":
+        """What a file that says all of `entry` is parsed back to."""
+        return cls(entry.key, entry.job, entry.expressions, entry.zone, entry.options)
+
+
+class Note(NamedTuple):
+    """What a target cannot express of an entry, and the nearest that it can; both are clauses."""
+
+    key: str
+    what: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.what}" + (f"; {self.nearest}" if self.nearest else "") + "."
+
+
+class Rendered(NamedTuple):
+    """The files of one target, by their path below its folder, and what they leave out."""
+
+    files: Mapping[str, str]
+    notes: Sequence[Note] = ()
+
+
+class Settings(NamedTuple):
+    """What a target has to know of the place where the jobs will run."""
+
+    command: str = "/usr/local/bin/maint"  # absolute, for crontab and systemd
+    env_file: str = "/etc/maint/env"
+    mailto: str = ""  # crontab: who is mailed when a job fails; empty: the crontab's owner
+    user: str = ""  # crontab: the user column of a file in /etc/cron.d; empty: a user's crontab
+    image: str = ""  # kubernetes; empty: the target's own choice
+    namespace: str = ""
+    secret: str = ""  # kubernetes: the secret with DATABASE_URL
+    config: str = ""  # kubernetes: the text of maint.toml, for the ConfigMap
+    zone: str = "UTC"  # crontab: the clock of the machine
+    version: str = ""  # of maint, to pin; empty: the one that renders
+    action: str = "./"  # github: what `uses:` names, OWNER/maint@SHA in another repository

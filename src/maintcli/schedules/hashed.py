@@ -1,0 +1,55 @@
+"""`H` in a cron expression: a number that its entry has for good, unlike its neighbours'.
+
+As in Jenkins: `H` is one value of the field, `H(0-7)` one of these, `H/15` each fifteenth from a
+hashed first one. Days of the month go up to 28, so that each month has them.
+"""
+
+import re
+from hashlib import sha256
+from typing import Final
+
+from maintcli.schedules.fields import HOURS, MINUTES, MONTHS, WEEKDAYS
+
+_FIELDS: Final = (MINUTES, HOURS, range(1, 29), MONTHS, WEEKDAYS)
+_TERM: Final = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,2}))?", re.ASCII)
+
+
+def resolve(expression: str, key: str) -> str:
+    """`expression` with each H replaced; the same for the same `key`, everywhere and always.
+
+    Raises ValueError with a clause for an H that cannot be read.
+    """
+    parts = expression.upper().split()
+    if not any("H" in part.replace("THU", "") for part in parts) or len(parts) != len(_FIELDS):
+        return expression
+    return " ".join(
+        ",".join(_term(term, number, key) for term in part.split(","))
+        for number, part in enumerate(parts)
+    )
+
+
+def _term(term: str, number: int, key: str) -> str:
+    if "H" not in term.replace("THU", ""):
+        return term
+    found = _TERM.fullmatch(term)
+    if found is None:
+        raise ValueError(f"{term!r} is no H; write H, H/15, H(0-7) or H(0-29)/10")
+    within = _FIELDS[number]
+    low, high = int(found[1] or within[0]), int(found[2] or within[-1])
+    if low > high or low not in within or high not in within:
+        raise ValueError(
+            f"{term!r} goes from {low} to {high}; stay within {within[0]} to {within[-1]}"
+        )
+    step = int(found[3] or 0)
+    if found[3] and not 1 <= step <= high - low + 1:
+        raise ValueError(f"{term!r} has a step of {step}; take 1 to {high - low + 1}")
+    first = low + _hash(key, number) % (step or high - low + 1)
+    if not step or first + step > high:
+        return str(first)
+    # For a day a star would say that the other day has to match as well.
+    is_star = number < 2 and first == within[0] and high == within[-1]
+    return f"*/{step}" if is_star else f"{first}-{high}/{step}"
+
+
+def _hash(key: str, number: int) -> int:
+    return int.from_bytes(sha256(f"{number}:{key}".encode()).digest()[:8])

@@ -1,0 +1,106 @@
+"""A cron expression of one zone in the clock of another, where that is exact."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from maintcli.schedules.fields import (
+    DAYS,
+    HOURS,
+    MINUTES,
+    MONTHS,
+    WEEKDAYS,
+    Fields,
+    fields,
+    listed,
+    written,
+)
+
+_FROM, _DAYS_AHEAD = datetime(2024, 1, 1, tzinfo=UTC), 14 * 366
+_DAY_MINUTES: Final = 1440
+_MOST: Final = 4
+
+
+def shifted(expression: str, zone: str, clock: str) -> tuple[str, ...] | None:
+    """Expressions that say in `clock` what `expression` says in `zone`; None where none do.
+
+    They do where both zones are always equally far apart (no daylight saving time, or the same)
+    and no date would have to move.
+    """
+    minutes = difference(zone, clock)
+    if minutes is None:
+        return None
+    found = fields(expression)
+    if minutes == 0:
+        return (expression,)
+    if found is None:
+        return None
+    return _moved(found, minutes)
+
+
+@lru_cache
+def difference(zone: str, clock: str) -> int | None:
+    """Minutes that `clock` is ahead of `zone`; None where that changes with the seasons."""
+    if zone == clock:
+        return 0
+    one, other = ZoneInfo(zone), ZoneInfo(clock)
+    moments = (_FROM + timedelta(days=day) for day in range(_DAYS_AHEAD))
+    gaps = {_offset(other, moment) - _offset(one, moment) for moment in moments}
+    return int(gaps.pop() // timedelta(minutes=1)) if len(gaps) == 1 else None
+
+
+def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def _moved(found: Fields, minutes: int) -> tuple[str, ...] | None:
+    """Grouped by the day that they fall on, which may be the one before or after."""
+    by_day: dict[int, set[int]] = {}
+    for hour in found.hours:
+        for minute in found.minutes:
+            day, moment = divmod(hour * 60 + minute + minutes, _DAY_MINUTES)
+            by_day.setdefault(day, set()).add(moment)
+    if found.is_daily:
+        by_day = {0: set[int]().union(*by_day.values())}
+    dated = found.days != frozenset(DAYS) or found.months != frozenset(MONTHS)
+    if dated and set(by_day) != {0}:
+        return None
+    several = [
+        f"{time} {_days(found, day)}" for day, moments in by_day.items() for time in _times(moments)
+    ]
+    same = all(_agrees(found, line) for line in several)
+    return tuple(several) if len(several) <= _MOST and same else None
+
+
+def _agrees(found: Fields, line: str) -> bool:
+    """Whether `line` joins its two days as the original did: `*/7` is written as 0, say."""
+    moved = fields(line)
+    stars = line.split()[2] == "*" or line.split()[4] == "*"
+    return moved is not None and (stars or moved.either == found.either)
+
+
+def _times(moments: Iterable[int]) -> list[str]:
+    """One pair of minutes and hours for each set of hours that share their minutes."""
+    minutes_of: dict[int, set[int]] = {}
+    for moment in moments:
+        minutes_of.setdefault(moment // 60, set()).add(moment % 60)
+    hours_of: dict[frozenset[int], set[int]] = {}
+    for hour, minutes in minutes_of.items():
+        hours_of.setdefault(frozenset(minutes), set()).add(hour)
+    return [
+        f"{written(minutes, MINUTES)} {written(frozenset(hours), HOURS)}"
+        for minutes, hours in sorted(hours_of.items(), key=lambda pair: min(pair[1]))
+    ]
+
+
+def _days(found: Fields, day: int = 0) -> str:
+    """The other three fields. A star at the head of a day decides whether both have to match."""
+    weekdays = frozenset((weekday + day) % 7 for weekday in found.weekdays)
+    months = written(found.months, MONTHS)
+    if not found.either:
+        return f"{written(found.days, DAYS)} {months} {written(weekdays, WEEKDAYS)}"
+    if found.days == frozenset(DAYS) or weekdays == frozenset(WEEKDAYS):
+        return f"* {months} *"
+    return f"{listed(found.days)} {months} {listed(weekdays)}"

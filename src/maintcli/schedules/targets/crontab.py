@@ -1,0 +1,168 @@
+"""A crontab: of a user, or with a user in each line for /etc/cron.d.
+
+Debian's cron has no zones (CRON_TZ is another cron's), so all times are in the clock of the
+machine. `%` ends a command for cron, unless a backslash is before it.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.fields import is_special
+from maintcli.schedules.shift import shifted
+from maintcli.schedules.words import words
+
+FILE: Final = "crontab.example"
+SYSTEM_FILE: Final = "maint.cron"  # a dot keeps cron from reading it unless it is renamed
+
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_OWNED: Final = """\
+# maint under cron. Install it as the user that the jobs shall run as, in place of that user's
+# crontab:  crontab {file}    (or add its lines to the present one:  crontab -e)
+"""
+_SYSTEM: Final = """\
+# maint under cron. Install it for the whole system, as root, under a name without a dot:
+#   install -m 644 {file} /etc/cron.d/maint
+"""
+_HEAD: Final = """\
+#
+# Cron tells a job little, so every path is written out:
+#   {command}  the command; for one in a virtual environment make a link:
+#   {blank}  ln -s /opt/maint/bin/maint {command}
+{variables}# Settings go into maint.toml in the user's home, where cron starts its jobs, or into a
+# file that the line MAINT_CONFIG=/etc/maint/maint.toml names.
+#
+# With --quiet nothing is said on success, so that a mail means trouble. It goes to the user, or to
+# whom a line such as MAILTO=ops@example.com names. A run that is still going on when the next is
+# due makes that one end at once, with nothing done.
+#
+# Rendered from maint.toml: maint schedule render --target crontab
+# All times are {zone}, which must be the clock of the machine.
+"""
+_VARIABLES: Final = """\
+#   {env_file}  the variables, above all DATABASE_URL=postgresql://…; it belongs to that
+#   {blank}  user and has mode 600, since it holds a password
+"""
+_KEY: Final = re.compile(r"# ([\w.-]+): ")
+_ZONE: Final = re.compile(r"# All times are (\S+), ")
+_ASSIGNMENT: Final = re.compile(r"\s*[A-Za-z_]\w*\s*=")
+
+
+def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
+    """One file, and a note for each entry whose times this clock cannot say."""
+    notes: list[Note] = []
+    blocks = [_block(entry, settings, notes) for entry in entries]
+    lines = [_head(settings), "SHELL=/bin/sh", f"PATH={_PATH}"]
+    if settings.mailto:
+        lines.append(f"MAILTO={settings.mailto}")
+    return Rendered({_file(settings): "\n".join([*lines, *blocks, ""])}, notes)
+
+
+def _file(settings: Settings) -> str:
+    return SYSTEM_FILE if settings.user else FILE
+
+
+def _head(settings: Settings) -> str:
+    widest = max(len(settings.command), len(settings.env_file))
+    facts = {
+        "file": _file(settings),
+        "command": settings.command.ljust(widest),
+        "env_file": settings.env_file.ljust(widest),
+        "blank": " " * widest,
+        "zone": settings.zone,
+    }
+    variables = _VARIABLES.format(**facts) if settings.env_file else ""
+    install = _SYSTEM if settings.user else _OWNED
+    return f"{install}{_HEAD}".format(**facts, variables=variables)
+
+
+def _block(entry: Entry, settings: Settings, notes: list[Note]) -> str:
+    found = _times(entry, settings)
+    if isinstance(found, Note):
+        notes.append(found)
+        return f"\n# left out: {found}"
+    when = words(entry.expressions, entry.zone)
+    command = _command(entry, settings)
+    return "\n".join(
+        [f"\n# {entry.key}: {when}. {entry.summary}".rstrip(), *(f"{t} {command}" for t in found)]
+    )
+
+
+def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
+    """What stands in the first five columns, or why nothing does."""
+    if any(not word.isprintable() for word in entry.command):
+        return Note(entry.key, "an option holds a line break, which ends a line of a crontab")
+    if any(is_special(expression) for expression in entry.expressions):
+        return Note(
+            entry.key,
+            "cron knows no last or nth day (L, W, #)",
+            "a list of days comes nearest: 28-31, or 1-7",
+        )
+    lines = [shifted(one, entry.zone, settings.zone) for one in entry.expressions]
+    if any(line is None for line in lines):
+        return Note(
+            entry.key,
+            f"its times in {entry.zone} are no times of a crontab in {settings.zone}, and Debian's"
+            " cron knows no CRON_TZ",
+            f"write its schedule in {settings.zone}, or let systemd start it",
+        )
+    return tuple(one for line in lines for one in line or ())
+
+
+def _command(entry: Entry, settings: Settings) -> str:
+    own = ["--quiet", *(["--env-file", settings.env_file] if settings.env_file else [])]
+    # Before the entry's options, which may say another file: the last one counts.
+    command = shlex.join([settings.command, entry.job, *own, *entry.options]).replace("%", r"\%")
+    return f"{settings.user} {command}" if settings.user else command
+
+
+def parse(files: Mapping[str, str]) -> list[Found]:
+    """Every line that starts a command called as ours is; those of others are passed over."""
+    return [found for text in files.values() for found in _found(text)]
+
+
+def _found(text: str) -> Iterator[Found]:
+    zone = next((match[1] for match in _ZONE.finditer(text)), "UTC")
+    key, entries = "", dict[tuple[str, tuple[str, ...]], Found]()
+    for line in text.splitlines():
+        if not line.strip():
+            key = ""
+        elif line.startswith("#"):
+            match = _KEY.match(line)
+            key = match[1] if match else ""
+        elif not _ASSIGNMENT.match(line):
+            _add(entries, key, line, zone)
+    yield from entries.values()
+
+
+def _add(entries: dict[tuple[str, tuple[str, ...]], Found], key: str, line: str, zone: str) -> None:
+    times, command = _split(line)
+    if not command:
+        return
+    job, options = command[0], _without(command[1:])
+    name = (key or job, command)
+    before = entries[name].expressions if name in entries else ()
+    entries[name] = Found(key or job, job, (*before, times), zone, options)
+
+
+def _split(line: str) -> tuple[str, tuple[str, ...]]:
+    """The five columns, and the words after `maint`; none where the command is another."""
+    *columns, rest = line.split(None, 5) if len(line.split(None, 5)) == 6 else ("",)
+    try:
+        words_ = shlex.split(rest.replace(r"\%", "%"))
+    except ValueError:
+        return "", ()
+    for place in (1, 0):  # the second one where the first is a user, who may be called maint, too
+        if PurePosixPath("".join(words_[place : place + 1])).name == "maint":
+            return " ".join(columns), tuple(words_[place + 1 :])
+    return "", ()
+
+
+def _without(options: tuple[str, ...]) -> tuple[str, ...]:
+    """`options` without what rendering put before them."""
+    if options[:1] == ("--quiet",):
+        options = options[1:]
+    return options[2:] if options[:1] == ("--env-file",) else options

@@ -1,0 +1,170 @@
+"""The workflow."""
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from string import Template
+from typing import Final
+
+from maintcli.schedules.entry import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.github.expression import escaped, literal
+from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+from maintcli.schedules.targets.noted import noted
+from maintcli.schedules.targets.utc import Clock, in_utc
+
+FILE: Final = "maintenance.yml"
+CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1  # v7.0.1"
+_CLOCK: Final = Clock("GitHub", least_minutes=5)
+_SETUP_MINUTES: Final = 6  # to check out, to install, and for the end of a run that was stopped
+_MOST_MINUTES: Final = 360  # GitHub's own limit
+
+_WORKFLOW: Final = Template("""\
+# The jobs of maint, rendered from maint.toml. Change that, and then run:
+#   maint schedule render --target github --write
+# What is scheduled begins once the repository has the variable MAINT_ENABLED with the value true;
+# a run by hand does without. DATABASE_URL is a secret of the environment called production.
+# maint.toml is read from the root of the repository. GitHub starts schedules late at busy times,
+# leaves some out, and ends them in a public repository after 60 days without a commit.
+${here}${notes}name: Maintenance
+run-name: $${{ inputs.job || github.event.schedule }}
+
+on:
+${schedule}  workflow_dispatch:
+    inputs:
+      job:
+        description: The job to run now
+        type: choice
+        required: true
+        options:
+$choices
+      dry-run:
+        description: Only say what the job would do
+        type: boolean
+        default: true
+
+permissions: {}
+
+jobs:
+$jobs""")
+
+_JOB: Final = Template("""\
+  $summary
+  $id:
+    name: $name
+    if: $condition
+    runs-on: ubuntu-24.04
+    timeout-minutes: $minutes  # above the job's own timeout, so that it can say how it ended
+    environment: production
+    concurrency:
+      group: $group
+      cancel-in-progress: false
+    permissions:
+      contents: read  # to check out
+    steps:
+      - uses: $checkout
+        with:
+          persist-credentials: false
+      - uses: $action
+        with:
+          job: $job
+$options          dry-run: $${{ inputs.dry-run }}
+        env:
+          DATABASE_URL: $${{ secrets.DATABASE_URL }}
+""")
+
+_HERE: Final = "./"
+_SAYS_HERE: Final = """\
+# "uses: ./" is for the repository of maint itself. In another one it is OWNER/maint@SHA, with the
+# full SHA of a commit.
+"""
+# `$/`, which zizmor would have in its place, can name a folder and not the root.
+_IGNORED: Final = "  # zizmor: ignore[self-repository]"
+
+_PINNED: Final = re.compile(r"[^@\s]+@[0-9a-f]{40}")
+
+
+def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
+    """The workflow; no file where there is no entry."""
+    if not entries:
+        return Rendered({})
+    crons: dict[str, list[str]] = {}
+    notes = [*_unpinned(settings.action)]
+    jobs: list[str] = []
+    for entry in entries:
+        said, left_out = in_utc(entry, _CLOCK)
+        notes += [*left_out, *_too_long(entry)]
+        for cron in said:
+            crons.setdefault(cron, []).append(entry.key)
+        jobs.append(_job(entry, said, settings))
+    text = _WORKFLOW.substitute(
+        here=_SAYS_HERE if settings.action == _HERE else "",
+        notes=noted(notes),
+        schedule=_schedule(crons),
+        choices="\n".join(f"          - {_text(entry.key)}" for entry in entries),
+        jobs="\n".join(jobs),
+    )
+    return Rendered({FILE: text}, notes)
+
+
+def _schedule(crons: Mapping[str, Iterable[str]]) -> str:
+    """Each cron once, since the jobs that it selects are named by their own conditions."""
+    if not crons:
+        return ""
+    lines = (f'    - cron: "{cron}"  {comment(", ".join(keys))}' for cron, keys in crons.items())
+    return "  schedule:\n" + "\n".join(lines) + "\n"
+
+
+def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
+    options = f"          options: {_text(shlex.join(entry.options))}\n" if entry.options else ""
+    return _JOB.substitute(
+        summary=comment(entry.summary or entry.job),
+        id=_id(entry.key),
+        name=_text(entry.key),
+        condition=_condition(entry.key, crons),
+        minutes=_minutes(entry),
+        group=_text(f"maint-{entry.key}"),
+        checkout=CHECKOUT,
+        action=_action(settings.action),
+        job=_text(entry.job),
+        options=options,
+    )
+
+
+def _action(action: str) -> str:
+    return f"{_HERE}{_IGNORED}" if action == _HERE else scalar(action)
+
+
+def _unpinned(action: str) -> Iterable[Note]:
+    if action != _HERE and not _PINNED.fullmatch(action):
+        what = f"what {action} stands for can be changed by others"
+        yield Note("action", what, "the nearest is OWNER/REPOSITORY@SHA, with a full SHA")
+
+
+def _condition(key: str, crons: Sequence[str]) -> str:
+    """By hand where it was chosen; by itself where one of its own crons is due."""
+    chosen = f"inputs.job == {literal(key)}"
+    due = " || ".join(f"github.event.schedule == {literal(cron)}" for cron in crons)
+    if not due:
+        return chosen
+    due = f"({due})" if len(crons) > 1 else due
+    return f"{chosen} || vars.MAINT_ENABLED == 'true' && {due}"
+
+
+def _minutes(entry: Entry) -> int:
+    return min(math.ceil(entry.timeout_seconds / 60) + _SETUP_MINUTES, _MOST_MINUTES)
+
+
+def _too_long(entry: Entry) -> Iterable[Note]:
+    if entry.timeout_seconds / 60 + _SETUP_MINUTES > _MOST_MINUTES:
+        what = "GitHub ends a job after 6 hours, before its own timeout"
+        yield Note(entry.key, what, 'the nearest is timeout = "350m"')
+
+
+def _id(key: str) -> str:
+    """An identifier may not begin with a digit."""
+    return key if key[:1].isalpha() else f"_{key}"
+
+
+def _text(text: str) -> str:
+    return scalar(escaped(text))

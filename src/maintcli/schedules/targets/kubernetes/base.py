@@ -1,0 +1,83 @@
+"""The base: a kustomization, a file for each CronJob, the configuration, and an example beside."""
+
+import re
+from collections.abc import Iterable, Sequence
+from string import Template
+from typing import Final
+
+from maintcli.errors import ConfigError
+from maintcli.schedules.entry import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.kubernetes.cron import translated
+from maintcli.schedules.targets.kubernetes.cronjob import cronjob
+from maintcli.schedules.targets.kubernetes.job import CONFIG
+from maintcli.schedules.targets.kubernetes.names import names
+from maintcli.schedules.targets.kubernetes.readyz import readyz
+from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+
+_KUSTOMIZATION: Final = Template("""\
+# A Kustomize base: a CronJob for each scheduled job of maint. It is rendered from maint.toml, so
+# change that, and then run: maint schedule render --target kubernetes
+# It wants a Secret that holds DATABASE_URL under the key database-url, and an image of your own:
+# docs/kubernetes.md.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+${namespace}\
+resources:$resources
+configMapGenerator:
+  - name: $config
+    files:
+      - maint.toml
+generatorOptions:
+  disableNameSuffixHash: true  # each run has a pod of its own, which reads the newest anyway
+$left_out""")
+
+_NO_SETTINGS: Final = "# Nothing is set, so each job has its defaults.\n"
+_PASSWORD: Final = re.compile(r"://[^\s/:@\"']*:(?!\$\{)[^\s/@\"']+@")
+
+
+def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
+    """All files below the base's folder. Raises ConfigError for a password in maint.toml."""
+    files, notes = dict[str, str](), list[Note]()
+    named = names(entries)
+    for entry in entries:
+        for number, expression in enumerate(entry.expressions):
+            written = translated(expression)
+            if written is None:
+                notes.append(_cannot(entry, expression))
+                continue
+            name = named[entry.key, number]
+            files[f"{name}.yaml"] = cronjob(entry, number, name, written, settings)
+    others = {
+        "kustomization.yaml": _kustomization(files, notes, settings),
+        "maint.toml": _config(settings),
+        "example-readyz.yaml": readyz(settings),
+    }
+    return Rendered({**others, **files}, notes)
+
+
+def _cannot(entry: Entry, expression: str) -> Note:
+    if any(mark in expression.upper().split()[2] for mark in "LW"):
+        nearest = "every month has a 28th day"
+    else:
+        nearest = "a plain star in one of the two fields of days would do"
+    return Note(entry.key, f'Kubernetes cannot say "{expression}", which is left out', nearest)
+
+
+def _kustomization(files: Iterable[str], notes: Iterable[Note], settings: Settings) -> str:
+    return _KUSTOMIZATION.substitute(
+        namespace=f"namespace: {scalar(settings.namespace)}\n" if settings.namespace else "",
+        resources="".join(f"\n  - {scalar(name)}" for name in files) or " []",
+        config=CONFIG,
+        left_out="".join(f"{comment(str(note))}\n" for note in notes),
+    )
+
+
+def _config(settings: Settings) -> str:
+    for number, line in enumerate(settings.config.splitlines(), start=1):
+        if _PASSWORD.search(line):
+            raise ConfigError(
+                reason=f"Line {number} of maint.toml holds a password, and a ConfigMap is no place"
+                ' for one. Take it from the environment: url = "${DATABASE_URL}".'
+            )
+    text = settings.config or _NO_SETTINGS
+    return text if text.endswith("\n") else f"{text}\n"

@@ -1,0 +1,116 @@
+"""Railway: a file for each cron of each entry, since a service has one command and one cron.
+
+Keys: Railway's "Config as Code" reference.
+"""
+
+import json
+import shlex
+import tomllib
+from collections.abc import Mapping, Sequence
+from string import Template
+from typing import Final, cast
+
+from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.targets.commandline import split
+from maintcli.schedules.targets.kubernetes.scalar import comment
+from maintcli.schedules.targets.noted import noted
+from maintcli.schedules.targets.utc import Clock, in_utc
+
+FILE: Final = "railway.toml"  # what Railway looks for, so that of the first service
+FOLDER: Final = "railway"
+_CLOCK: Final = Clock("Railway", least_minutes=5)
+_KEY: Final = "# maint: "
+
+_SERVICE: Final = Template("""\
+$key
+$summary
+# Rendered from maint.toml: maint schedule render --target railway --write
+$more
+[build]
+builder = "DOCKERFILE"
+dockerfilePath = "Dockerfile"
+
+[deploy]
+startCommand = $command
+cronSchedule = "$cron"  # UTC
+restartPolicyType = "NEVER"  # the next run is the next try
+""")
+_GUIDE: Final = Template("""\
+#
+# A service of Railway has one command and one schedule, so each schedule is a service, made from
+# this repository, with DATABASE_URL among its variables and the path of one of these files as its
+# config file:
+$paths$notes""")
+
+
+def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
+    """A file for each service; the first one has the name that Railway looks for."""
+    services: list[tuple[Entry, str, str]] = []
+    notes: list[Note] = []
+    for entry in entries:
+        crons, left_out = in_utc(entry, _CLOCK)
+        notes += left_out
+        for number, cron in enumerate(crons):
+            services.append((entry, cron, _path(entry.key, number) if services else FILE))
+    paths = "".join(f"#   {path}\n" for _, _, path in services)
+    guide = _GUIDE.substitute(paths=paths, notes=noted(notes))
+    files = {
+        path: _service(entry, cron, guide if path == FILE else "") for entry, cron, path in services
+    }
+    return Rendered(files, notes)
+
+
+def _path(key: str, number: int) -> str:
+    return f"{FOLDER}/{key}{f'.{number + 1}' if number else ''}.toml"
+
+
+def _service(entry: Entry, cron: str, more: str) -> str:
+    return _SERVICE.substitute(
+        key=f"{_KEY}{entry.key}",
+        summary=comment(entry.summary or entry.job),
+        more=more,
+        command=_string(shlex.join(("maint", *entry.command))),
+        cron=cron,
+    )
+
+
+def _string(text: str) -> str:
+    """As a text in TOML, which is that of JSON but for one character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def parse(files: Mapping[str, str]) -> list[Found]:
+    """Every service that runs maint, those of one entry together. The times are in UTC.
+
+    Raises ValueError, with the file, for what is no TOML or no command line.
+    """
+    found: dict[str, Found] = {}
+    for path, text in files.items():
+        try:
+            deploy = _deploy(text)
+            command = split(str(deploy.get("startCommand", "")))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        if command:
+            _add(found, _key(text), command, deploy)
+    return list(found.values())
+
+
+def _deploy(text: str) -> Mapping[str, object]:
+    found = tomllib.loads(text).get("deploy")
+    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
+
+
+def _add(
+    found: dict[str, Found], key: str, command: Sequence[str], deploy: Mapping[str, object]
+) -> None:
+    job, *options = command
+    key = key or job
+    crons = (str(deploy["cronSchedule"]),) if "cronSchedule" in deploy else ()
+    before = found[key].expressions if key in found else ()
+    found[key] = Found(key, job, (*before, *crons), options=tuple(options))
+
+
+def _key(text: str) -> str:
+    lines = (line for line in text.splitlines() if line.startswith(_KEY))
+    return next(lines, "").removeprefix(_KEY).strip()

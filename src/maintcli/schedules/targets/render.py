@@ -1,0 +1,118 @@
+"""Render: a Blueprint, render.yaml, with a cron job for each cron of each entry.
+
+Keys: Render's "Blueprint YAML Reference".
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from string import Template
+from typing import Final, cast
+
+from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.targets.commandline import split
+from maintcli.schedules.targets.kubernetes.reader import documents
+from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+from maintcli.schedules.targets.noted import noted
+from maintcli.schedules.targets.utc import Clock, in_utc
+
+FILE: Final = "render.yaml"
+_CLOCK: Final = Clock("Render")
+_MOST_SECONDS: Final = 12 * 3600 - 600  # what Render allows, and time for the end
+_PREFIX: Final = "maint-"
+_ANOTHER: Final = "--"  # before the number of an entry's second cron; no key has two hyphens
+
+_BLUEPRINT: Final = Template("""\
+# The jobs of maint as cron jobs of Render, rendered from maint.toml:
+#   maint schedule render --target render --write
+# Copy it to the root of the repository, or give its path when you make the Blueprint. Before that,
+# make an environment group called maint in the dashboard, with DATABASE_URL in it. Times are UTC.
+${notes}services:
+$services""")
+
+_SERVICE: Final = Template("""\
+  $summary
+  - type: cron
+    name: $name
+    runtime: python
+    buildCommand: $build
+    startCommand: $command
+    schedule: "$cron"
+    plan: starter
+    envVars:
+      - fromGroup: maint
+""")
+_BUILD: Final = (
+    "pip install --require-hashes --requirement requirements/run.txt"
+    " && pip install --no-deps --no-build-isolation ."
+)
+
+
+def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
+    """The Blueprint; no file where there is nothing to put into it."""
+    services: list[str] = []
+    notes: list[Note] = []
+    for entry in entries:
+        crons, left_out = in_utc(entry, _CLOCK)
+        notes += [*left_out, *_too_long(entry)]
+        services += [_service(entry, cron, number) for number, cron in enumerate(crons)]
+    if not services:
+        return Rendered({}, notes)
+    text = _BLUEPRINT.substitute(notes=noted(notes), services="\n".join(services))
+    return Rendered({FILE: text}, notes)
+
+
+def _too_long(entry: Entry) -> Iterable[Note]:
+    if entry.timeout_seconds > _MOST_SECONDS:
+        what = "Render stops a run after 12 hours, before its own timeout"
+        yield Note(entry.key, what, 'the nearest is timeout = "11h"')
+
+
+def _service(entry: Entry, cron: str, number: int) -> str:
+    return _SERVICE.substitute(
+        summary=comment(entry.summary or entry.job),
+        name=scalar(_PREFIX + entry.key + (f"{_ANOTHER}{number + 1}" if number else "")),
+        build=_BUILD,
+        command=scalar(shlex.join(("maint", *entry.command))),
+        cron=cron,
+    )
+
+
+def parse(files: Mapping[str, str]) -> list[Found]:
+    """Every cron job that runs maint, those of one entry together. The times are in UTC.
+
+    Raises ValueError, with file and line, for what cannot be read.
+    """
+    found: dict[str, Found] = {}
+    for path, text in files.items():
+        try:
+            for document in documents(text):
+                for service in _services(document):
+                    _add(found, service)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    return list(found.values())
+
+
+def _services(document: object) -> Sequence[Mapping[str, object]]:
+    if not isinstance(document, dict):
+        return ()
+    listed = cast("dict[str, object]", document).get("services")
+    if not isinstance(listed, list):
+        return ()
+    mappings = [
+        cast("dict[str, object]", one)
+        for one in cast("list[object]", listed)
+        if isinstance(one, dict)
+    ]
+    return [one for one in mappings if one.get("type") == "cron"]
+
+
+def _add(found: dict[str, Found], service: Mapping[str, object]) -> None:
+    command = split(str(service.get("dockerCommand") or service.get("startCommand") or ""))
+    if not command:
+        return
+    job, *options = command
+    key = str(service.get("name", "")).removeprefix(_PREFIX).partition(_ANOTHER)[0]
+    before = found[key].expressions if key in found else ()
+    crons = (*before, str(service.get("schedule", "")))
+    found[key] = Found(key, job, crons, options=tuple(options))

@@ -1,0 +1,208 @@
+"""A service and a timer of systemd for each entry.
+
+The service runs as a user of its own that exists while it runs. The database's URL is a credential:
+a file that root alone can read, and that systemd hands to the service. Needs systemd 250 or newer.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import Final
+
+from maintcli.errors import Code
+from maintcli.schedules.calendar import events
+from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.targets import unit
+from maintcli.schedules.words import words
+
+_GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said at the end
+_RESTARTS: Final = 2
+_SERVICE: Final = """\
+# {key}.service: rendered from maint.toml: maint schedule render --target systemd
+# Needs {folder}/database-url, which holds the database's URL and belongs to root (mode 600).
+
+[Unit]
+Description={summary}
+Wants=network-online.target
+After=network-online.target
+# One start and {restarts} more: then the timer has to start it anew.
+StartLimitIntervalSec={interval}
+StartLimitBurst={burst}
+
+[Service]
+Type=oneshot
+ExecStart={command}
+WorkingDirectory=-{folder}
+Environment=DATABASE_URL=file:%d/database-url
+{variables}LoadCredential=database-url:{folder}/database-url
+
+# The job's own deadline, {timeout} s, comes first.
+TimeoutStartSec={start_timeout}
+TimeoutStopSec=30
+KillMode=mixed
+Restart=on-failure
+RestartSec={restart}
+# What another start would not mend:
+RestartPreventExitStatus={prevented}
+
+DynamicUser=yes
+{hardening}
+[X-Maint]
+Key={raw_key}
+"""
+_TIMER: Final = """\
+# {key}.timer: rendered from maint.toml: maint schedule render --target systemd
+
+[Unit]
+Description={description}
+
+[Timer]
+{events}
+# What was due while the machine was off is done at its start.
+Persistent=true
+AccuracySec=1s
+RandomizedDelaySec=0
+
+[Install]
+WantedBy=timers.target
+
+[X-Maint]
+Key={raw_key}
+Zone={zone}
+{schedules}
+"""
+_HARDENING: Final = """\
+CapabilityBoundingSet=
+KeyringMode=private
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+PrivateDevices=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProcSubset=pid
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+"""
+_FILE: Final = re.compile(r"^# (/\S+\.(?:service|timer))$", re.MULTILINE)
+
+
+def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
+    """Two files an entry, and a note for each that no calendar event can say."""
+    files: dict[str, str] = {}
+    notes: list[Note] = []
+    for entry in entries:
+        found = [events(expression, entry.zone) for expression in entry.expressions]
+        if any(one is None for one in found):
+            notes.append(
+                Note(
+                    entry.key,
+                    "its last or nth day (L, W, #) is rendered for no timer",
+                    "a list of days comes nearest: 28-31, or 1-7 with a weekday",
+                )
+            )
+            continue
+        name = f"maint-{entry.key}"
+        files[f"{name}.service"] = _service(name, entry, settings)
+        files[f"{name}.timer"] = _timer(name, entry, list(chain.from_iterable(filter(None, found))))
+    return Rendered(files, notes)
+
+
+def _service(name: str, entry: Entry, settings: Settings) -> str:
+    folder = PurePosixPath(settings.env_file or "/etc/maint/env").parent
+    interval, restart = _pace(entry)
+    variables = f"EnvironmentFile=-{unit.plain(settings.env_file)}\n" if settings.env_file else ""
+    prevented = [code for code in Code if code.systemd == "prevent"]
+    return _SERVICE.format(
+        key=name,
+        raw_key=entry.key,
+        summary=unit.plain(entry.summary or f"maint {entry.job}"),
+        folder=unit.plain(str(folder)),
+        variables=variables,
+        command=unit.command([settings.command, *entry.command]),
+        timeout=round(entry.timeout_seconds),
+        start_timeout=round(entry.timeout_seconds) + _GRACE_SECONDS,
+        interval=interval,
+        restart=restart,
+        restarts=_RESTARTS,
+        burst=_RESTARTS + 1,
+        prevented=" ".join(str(int(code)) for code in prevented),
+        hardening=_HARDENING,
+    )
+
+
+def _pace(entry: Entry) -> tuple[int, int]:
+    """Seconds in which starts are counted, and those before a restart.
+
+    Long enough for each start to take its whole timeout, but shorter than the time to the next
+    regular start, which would be counted as well and refused.
+    """
+    period = unit.shortest_gap(entry.expressions)
+    restart = 30 if period >= 300 else 5
+    whole = (_RESTARTS + 1) * (round(entry.timeout_seconds) + _GRACE_SECONDS + restart)
+    return max(min(whole, period * 9 // 10), 1), restart
+
+
+def _timer(name: str, entry: Entry, found: Sequence[str]) -> str:
+    return _TIMER.format(
+        key=name,
+        raw_key=entry.key,
+        description=unit.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
+        events="\n".join(f"OnCalendar={event}" for event in dict.fromkeys(found)),
+        zone=entry.zone,
+        schedules="\n".join(f"Schedule={expression}" for expression in entry.expressions),
+    )
+
+
+def parse(files: Mapping[str, str]) -> list[Found]:
+    """Each timer with its service; `systemctl cat` may have put several of them into one text.
+
+    A timer whose events are not those of its schedule has these for expressions: `OnCalendar=…`.
+    """
+    units = dict(chain.from_iterable(_units(path, text) for path, text in files.items()))
+    found: list[Found] = []
+    for path, text in units.items():
+        if path.endswith(".timer"):
+            service = units.get(f"{path.removesuffix('.timer')}.service", "")
+            found.append(_found(path, text, service))
+    return found
+
+
+def _units(path: str, text: str) -> list[tuple[str, str]]:
+    """The units in a text by their file names. systemctl writes the path over each, and over each
+    drop-in, which counts as further lines of its unit.
+    """
+    pieces = _FILE.split(text)
+    if len(pieces) == 1:
+        return [(PurePosixPath(path).name, text)]
+    return [
+        (PurePosixPath(name).name, body)
+        for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+    ]
+
+
+def _found(path: str, timer: str, service: str) -> Found:
+    name = PurePosixPath(path).name.removesuffix(".timer")
+    zone = (*unit.values(timer, "Zone"), "UTC")[0]
+    expressions = unit.values(timer, "Schedule")
+    rendered = [events(expression, zone) or () for expression in expressions]
+    actual = unit.values(timer, "OnCalendar")
+    if tuple(dict.fromkeys(chain.from_iterable(rendered))) != actual:
+        expressions = tuple(f"OnCalendar={event}" for event in actual)
+    job, *options = unit.words((*unit.values(service, "ExecStart"), "maint ?")[0])[1:] or ["?"]
+    key = (*unit.values(timer, "Key"), name.removeprefix("maint-"))[0]
+    return Found(key, job, expressions, zone, tuple(options))

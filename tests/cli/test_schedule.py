@@ -1,0 +1,224 @@
+"""maint schedule render and next"""
+
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from maintcli.schedules.entry import Found
+from maintcli.schedules.targets import TARGETS
+from tests.parts.inside import Inside
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "deploy" / "maint.toml"
+BERLIN = '[jobs.cleanup-sessions]\nschedule = "0 9 * * *"\ntimezone = "Europe/Berlin"\n'
+
+
+def write(inside: Inside, text: str) -> None:
+    """Make that the maint.toml."""
+    (inside.folder / "maint.toml").write_text(text)
+
+
+def only(inside: Inside, text: str) -> None:
+    """Make that the maint.toml, every job disabled that it does not name."""
+    names = (job["name"] for job in inside("list", "--json").json["jobs"])
+    off = "".join(f"[jobs.{n}]\nenabled = false\n" for n in names if f"[jobs.{n}]" not in text)
+    write(inside, text + off)
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Everything below `folder`."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_committed_files_are_rendered(inside: Inside, target: str) -> None:
+    """Else: maint schedule render --write --config deploy/maint.toml"""
+    result = inside("schedule", "render", "--write", "--target", target, "--config", str(REFERENCE))
+    assert result.code == 0, result.err
+    made = files(inside.folder)
+    assert made
+    for name, text in made.items():
+        assert (ROOT / name).read_text() == text, name
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "railway", "systemd"])
+def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
+    """Of a job that is rendered no longer."""
+    inside("schedule", "render", "--write", "--target", target, "--config", str(REFERENCE))
+    folder = Path("deploy") / target
+    assert files(ROOT / folder).keys() == files(inside.folder / folder).keys()
+
+
+def test_standard_output_is_the_file(inside: Inside) -> None:
+    """So that `maint schedule render … | crontab -` works; what is said goes elsewhere."""
+    result = inside("schedule", "render", "--target", "crontab", "--mailto", "ops@example.com")
+    assert (result.code, result.err) == (0, "")
+    found = TARGETS["crontab"].parse({"-": result.out})
+    assert Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",)) in found
+    assert "\nMAILTO=ops@example.com\n" in result.out
+    assert inside("schedule", "render", "--target", "crontab", "--output", "-").out != ""
+
+
+def test_several_files_are_named(inside: Inside) -> None:
+    """On standard output by a comment; below a folder by themselves, and only once."""
+    text = inside("schedule", "render", "--target", "systemd").out
+    assert "# ==> maint-cleanup-sessions.timer <==\n" in text
+    result = inside("schedule", "render", "--target", "systemd", "--output", "a/b")
+    assert result.code == 0
+    assert result.out == ""
+    assert "maint: wrote a/b/maint-cleanup-sessions.timer\n" in result.err
+    assert files(inside.folder)["a/b/maint-cleanup-sessions.timer"] in text
+    assert inside("schedule", "render", "--target", "systemd", "--output", "a/b").err == ""
+
+
+def test_what_is_left_out_is_said(inside: Inside) -> None:
+    """On standard error, with the nearest; --strict refuses with 65 and writes nothing."""
+    only(inside, BERLIN)
+    result = inside("schedule", "render", "--target", "crontab", "--output", "there")
+    assert result.code == 0
+    assert result.err.startswith("maint: crontab: cleanup-sessions: its times in Europe/Berlin are")
+    assert "let systemd start it." in result.err
+    result = inside("schedule", "render", "--target", "crontab", "--output", "other", "--strict")
+    assert (result.code, result.out) == (65, "")
+    assert "--strict: nothing was written. crontab: cleanup-sessions: its times in" in result.err
+    assert not (inside.folder / "other").exists()
+    result = inside(
+        "schedule", "render", "--target", "crontab", "--strict", "--zone", "Europe/Berlin"
+    )
+    assert (result.code, result.err) == (0, "")
+    assert "\n0 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
+
+
+def test_each_may_be_for_one_database(inside: Inside) -> None:
+    """--database goes into every command that names none."""
+    text = '[databases.tenant]\nurl = "env:TENANT"\n[jobs.cleanup-sessions]\noptions = "--database=x"\n'
+    write(inside, text)
+    result = inside("schedule", "render", "--target", "crontab", "--database", "tenant")
+    found = {one.key: one.options for one in TARGETS["crontab"].parse({"-": result.out})}
+    assert found["cleanup-orphans"] == ("--database", "tenant")
+    assert found["cleanup-sessions"] == ("--database=x",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Name the scheduler: --target crontab|github|kubernetes|systemd|railway|render."),
+        (("--target", "cron"), "--target: there is no cron; did you mean crontab?"),
+        (("--write", "--output", "x"), "--write knows where to; leave out --output."),
+        (
+            ("--target", "crontab", "--command", "maint"),
+            "--command: 'maint' is relative; a schedul",
+        ),
+        (("--target", "crontab", "--mailto", "a\nPATH=/x"), "--mailto: 'a\\nPATH=/x' will not do"),
+        (("--target", "crontab", "--user", "a b"), "--user: 'a b' has a blank in it."),
+        (("--target", "crontab", "--zone", "Mars"), "--zone: 'Mars' is no time zone; write e.g."),
+        (("--target", "crontab", "--database", "x"), "--database: there is no x; known: default."),
+        (("--target", "crontab", "--database", "all"), "--database all: say so in maint.toml"),
+    ],
+)
+def test_wrong_usage(inside: Inside, arguments: tuple[str, ...], sentence: str) -> None:
+    """One sentence, exit code 2, nothing written."""
+    result = inside("schedule", "render", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert sentence in result.err
+    assert files(inside.folder) == {}
+
+
+def test_the_coming_times_are_in_one_order(inside: Inside) -> None:
+    """Of all entries, each with its zone."""
+    write(inside, BERLIN + '[[schedules]]\njob = "cleanup-orphans"\nname = "often"\nevery = "1m"\n')
+    found = inside("schedule", "next", "--count", "1000", "--json").json["times"]
+    assert len(found) == 1000
+    times = [datetime.fromisoformat(one["at"]) for one in found]
+    assert times == sorted(times)
+    often = [one for one in found if one["entry"] == "often"]
+    assert (often[0]["job"], often[0]["every"], often[0]["when"]) == (
+        "cleanup-orphans",
+        "1m",
+        "every minute",
+    )
+    text = inside("schedule", "next", "--count", "3").out
+    assert len(text.splitlines()) == 4
+    assert "every minute" in text
+    assert "maint cleanup-orphans" in text
+
+
+def test_a_time_is_told_in_its_zone(inside: Inside) -> None:
+    """Beside UTC."""
+    only(inside, BERLIN)
+    found = inside("schedule", "next", "--count", "3", "--json").json["times"]
+    assert [one["entry"] for one in found] == ["cleanup-sessions"] * 3
+    for one in found:
+        assert one["local"][10:16] == "T09:00"
+        assert datetime.fromisoformat(one["local"]) == datetime.fromisoformat(one["at"])
+    assert "09:00 Europe/Berlin" in inside("schedule", "next").out
+
+
+def test_without_anything_to_start(inside: Inside) -> None:
+    """The sentence says where to look."""
+    only(inside, "")
+    assert "Nothing is scheduled." in inside("schedule", "next").out
+    assert inside("schedule", "next", "--json").json["times"] == []
+    result = inside("schedule", "next", "--count", "0")
+    assert (result.code, "--count: 0 is out of range" in result.err) == (2, True)
+
+
+def test_the_rendered_command_is_one_that_maint_takes(inside: Inside) -> None:
+    """A shell reads the line as the job's own command line."""
+    option = 'options = ["--limit", "5"]\n'
+    write(inside, f"[jobs.cleanup-sessions]\n{option}")
+    (line,) = [
+        line
+        for line in inside("schedule", "render", "--target", "crontab").out.splitlines()
+        if " cleanup-sessions " in line and not line.startswith("#")
+    ]
+    words = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {line.split(None, 6)[6]}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")[:-1]
+    (inside.folder / "env").touch(0o600)
+    words[words.index("/etc/maint/env")] = "env"
+    assert inside(*words).code == 0
+
+
+def test_a_job_is_made_for_once(inside: Inside) -> None:
+    """With other options than its CronJob has; also of an entry that is off."""
+    text = '[[schedules]]\nname = "x"\njob = "cleanup-orphans"\nevery = "1h"\nenabled = false\n'
+    write(inside, f"{text}[jobs.cleanup-sessions]\nenabled = false\n")
+    result = inside("schedule", "run-now", "cleanup-sessions", "--", "--stale-after", "5m", "-n")
+    assert (result.code, result.err) == (0, "")
+    assert "kind: Job\n" in result.out
+    assert "--stale-after" in result.out
+    assert "cleanup-orphans" in inside("schedule", "run-now", "x", "--secret", "other").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ("cleanup-sesions",),
+            "There is no entry 'cleanup-sesions'; did you mean cleanup-sessions",
+        ),
+        (
+            ("cleanup-sessions", "--", "--dry-rn"),
+            "has no option '--dry-rn'; did you mean --dry-run",
+        ),
+        (("cleanup-sessions", "--target", "github"), "elsewhere call maint itself."),
+        (("cleanup-sessions", "--deployed", "none.json"), "--deployed: 'none.json' cannot be read"),
+    ],
+)
+def test_what_is_run_once_must_be_right(
+    inside: Inside, arguments: tuple[str, ...], sentence: str
+) -> None:
+    """Before anything is printed."""
+    result = inside("schedule", "run-now", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert sentence in result.err

@@ -1,0 +1,153 @@
+"""The crontab: what stands in it, and what is read back"""
+
+import shlex
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maintcli.schedules import cron
+from maintcli.schedules.coming import coming
+from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.targets import TARGETS
+from maintcli.schedules.targets.crontab import FILE, SYSTEM_FILE, parse, render
+from tests.schedules.strategies import several, zones
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+START = "/usr/local/bin/maint cleanup-sessions"
+PLAIN = Entry("cleanup-sessions", "cleanup-sessions", "Remove them.", ("*/5 * * * *",))
+
+
+def lines(rendered: Rendered) -> list[str]:
+    """Those that start something."""
+    (text,) = rendered.files.values()
+    return [one for one in text.splitlines() if one[:1].isdigit() or one.startswith("*")]
+
+
+def test_a_line_says_all_that_cron_does_not() -> None:
+    """Whole paths, quiet on success, and the entry's options last."""
+    entry = PLAIN._replace(key="twice", options=("--stale-after", "2m"))
+    assert lines(render([entry], Settings())) == [
+        f"*/5 * * * * {START} --quiet --env-file /etc/maint/env --stale-after 2m"
+    ]
+    (text,) = render([entry], Settings(mailto="ops@example.com")).files.values()
+    assert "\n# twice: every 5 minutes. Remove them.\n" in text
+    assert {"SHELL=/bin/sh", "MAILTO=ops@example.com"} <= set(text.splitlines())
+    assert "\nPATH=" in text
+    assert not [one for one in text.splitlines() if one.startswith("CRON_TZ")]
+    assert text.endswith("\n")
+
+
+def test_one_for_the_whole_system_names_the_user() -> None:
+    """In the sixth column, and under a name that cron does not read by accident."""
+    rendered = render([PLAIN], Settings(user="maint", env_file=""))
+    assert [*rendered.files] == [SYSTEM_FILE]
+    assert lines(rendered) == ["*/5 * * * * maint /usr/local/bin/maint cleanup-sessions --quiet"]
+    assert parse(rendered.files) == [Found.of(PLAIN)]
+
+
+@given(several(st.just("UTC")), st.sampled_from(["", "maint"]), st.sampled_from(["", "/etc/e nv"]))
+def test_what_is_rendered_is_read_back(entries: list[Entry], user: str, env_file: str) -> None:
+    """Every word of the options, whatever stands in it: cron's %, the shell's quotes."""
+    rendered = render(entries, Settings(user=user, env_file=env_file))
+    assert rendered.files.keys() == {SYSTEM_FILE if user else FILE}
+    left_out = {note.key for note in rendered.notes}
+    assert parse(rendered.files) == [Found.of(one) for one in entries if one.key not in left_out]
+    unprintable = {e.key for e in entries if not all(w.isprintable() for w in e.options)}
+    assert left_out == unprintable
+    for line in lines(rendered):
+        assert "%" not in line.replace(r"\%", "")
+
+
+@given(several(), zones)
+def test_another_zone_is_exact_or_left_out(entries: list[Entry], zone: str) -> None:
+    """What is rendered is due at the declared times, by the clock of the machine."""
+    plain = [entry._replace(options=()) for entry in entries]
+    rendered = render(plain, Settings(zone=zone))
+    left_out = {note.key for note in rendered.notes}
+    read = {found.key: found for found in parse(rendered.files)}
+    assert read.keys() | left_out == {entry.key for entry in plain}
+    for entry in plain:
+        if entry.key in left_out:
+            assert entry.zone != zone
+            continue
+        found = read[entry.key]
+        stands = entry._replace(expressions=found.expressions, zone=found.zone)
+        assert [due.at for due in coming([entry], NOW, 20)] == [
+            due.at for due in coming([stands], NOW, 20)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "clock", "stands"),
+    [
+        ("0 9 * * *", "Asia/Tokyo", "UTC", ("0 0 * * *",)),
+        ("0 4 * * 1", "Asia/Tokyo", "UTC", ("0 19 * * 0",)),
+        ("0 9 * * *", "Asia/Kolkata", "UTC", ("30 3 * * *",)),
+        ("*/10 * * * *", "Asia/Kolkata", "UTC", ("*/10 * * * *",)),
+        ("0 8,9 * * 1", "Asia/Tokyo", "UTC", ("0 23 * * 0", "0 0 * * 1")),
+        ("0 9 1 * *", "Asia/Tokyo", "UTC", ("0 0 1 * *",)),
+        ("0 9 * * *", "Europe/Berlin", "Europe/London", ("0 8 * * *",)),
+        ("0 9 L * *", "UTC", "UTC", None),
+        ("0 4 1 * *", "Asia/Tokyo", "UTC", None),
+        ("0 9 * * *", "Europe/Berlin", "UTC", None),
+        ("0 9 * * *", "UTC", "America/New_York", None),
+    ],
+)
+def test_a_zone_is_converted_where_that_is_exact(
+    expression: str, zone: str, clock: str, stands: tuple[str, ...] | None
+) -> None:
+    """Not where the clocks change, nor where a date would have to move."""
+    entry = PLAIN._replace(expressions=(expression,), zone=zone)
+    rendered = render([entry], Settings(zone=clock))
+    if stands is None:
+        assert lines(rendered) == []
+        (note,) = rendered.notes
+        assert note.nearest
+        assert f"\n# left out: {note}\n" in rendered.files[FILE]
+    else:
+        (found,) = parse(rendered.files)
+        assert set(found.expressions) == set(stands)
+        assert found.zone == clock
+
+
+def test_a_note_says_the_nearest() -> None:
+    """What is left out, why, and what can be had."""
+    berlin = PLAIN._replace(expressions=("0 9 * * *",), zone="Europe/Berlin")
+    (note,) = render([berlin], Settings()).notes
+    assert note == Note(
+        "cleanup-sessions",
+        "its times in Europe/Berlin are no times of a crontab in UTC, and Debian's cron knows no"
+        " CRON_TZ",
+        "write its schedule in UTC, or let systemd start it",
+    )
+
+
+def test_lines_of_others_are_passed_over() -> None:
+    """`crontab -l` holds what people wrote by hand, too."""
+    text = (
+        "MAILTO=root\nPATH=/bin\n\n# mine\n0 1 * * * backup --all\n@reboot /usr/local/bin/maint x\n"
+        "5 4 * * * 'open\n# a note\n*/7 * * * * maint cleanup-sessions --limit '5 %'\n"
+        "0 3 * * * root /opt/maint/bin/maint cleanup-orphans --quiet --env-file /x\n"
+    )
+    assert parse({"-": text}) == [
+        Found("cleanup-sessions", "cleanup-sessions", ("*/7 * * * *",), "UTC", ("--limit", "5 %")),
+        Found("cleanup-orphans", "cleanup-orphans", ("0 3 * * *",)),
+    ]
+
+
+def test_the_shell_gets_the_words() -> None:
+    """Once cron has taken the backslash from each percent sign."""
+    odd = ("--where", "a = '100%' -- $HOME `x`; \\")
+    (line,) = lines(render([PLAIN._replace(options=odd)], Settings(env_file="")))
+    assert r"100\%" in line
+    command = line.split(None, 5)[5].replace(r"\%", "%")
+    assert shlex.split(command)[3:] == [*odd]
+    assert cron.next_time(" ".join(line.split()[:5]), "UTC", NOW)
+
+
+def test_it_is_found_by_its_name() -> None:
+    """As the command line finds it."""
+    assert TARGETS["crontab"].render is render
+    assert TARGETS["crontab"].parse is parse

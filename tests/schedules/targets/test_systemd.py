@@ -1,0 +1,200 @@
+"""Units of systemd: what stands in them, what is read back, and what systemd makes of it"""
+
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from maintcli.errors import Code
+from maintcli.schedules.calendar import events
+from maintcli.schedules.coming import coming
+from maintcli.schedules.entry import Entry, Found, Note, Settings
+from maintcli.schedules.targets.systemd import parse, render
+from maintcli.schedules.targets.unit import values
+from tests.schedules.strategies import expressions, several
+
+ANALYZE = shutil.which("systemd-analyze")
+needs_systemd = pytest.mark.skipif(
+    ANALYZE is None, reason="systemd-analyze is not installed: apt-get install systemd"
+)
+PLAIN = Entry(
+    "nightly", "cleanup-old-sessions", "Remove them.", ("0 2 * * *",), timeout_seconds=600
+)
+COMMAND = str(Path(sys.executable).with_name("maint"))
+FIXED_ZONES = ("UTC", "Asia/Tokyo", "Asia/Kolkata")  # elsewhere they differ on two days a year
+
+
+def one(entry: Entry, **settings: str) -> tuple[str, str]:
+    """The service and the timer of `entry`."""
+    files = render([entry], Settings(**settings)).files  # type: ignore[arg-type]
+    return files[f"maint-{entry.key}.service"], files[f"maint-{entry.key}.timer"]
+
+
+def value(text: str, key: str) -> str:
+    """The only value of `key`."""
+    (found,) = values(text, key)
+    return found
+
+
+def test_the_exit_codes_are_those_of_errors() -> None:
+    """What another start would not mend leads to none."""
+    prevented = {int(code) for code in value(one(PLAIN)[0], "RestartPreventExitStatus").split()}
+    assert prevented == {int(code) for code in Code if code.systemd == "prevent"}
+    assert prevented.isdisjoint({1, 69, 75})
+
+
+def test_its_timeout_is_above_ours() -> None:
+    """Else systemd would kill a run that is about to say how it ended."""
+    assert int(value(one(PLAIN)[0], "TimeoutStartSec")) > PLAIN.timeout_seconds
+
+
+@pytest.mark.parametrize(
+    ("expression", "timeout"), [("* * * * *", 60), ("*/5 * * * *", 60), ("0 2 * * *", 1800)]
+)
+def test_restarts_are_bounded_and_leave_the_timer_its_start(expression: str, timeout: int) -> None:
+    """The starts are counted over less than a period, in which so many restarts have room."""
+    service, _ = one(PLAIN._replace(expressions=(expression,), timeout_seconds=timeout))
+    dues = coming([PLAIN._replace(expressions=(expression,))], datetime(2026, 1, 1, tzinfo=UTC), 2)
+    period = (dues[1].at - dues[0].at).total_seconds()
+    counted, burst = (int(value(service, f"StartLimit{key}")) for key in ("IntervalSec", "Burst"))
+    assert value(service, "Restart") == "on-failure"
+    assert burst * int(value(service, "RestartSec")) < counted < period
+    assert burst == 3
+
+
+def test_systemd_fills_nothing_in() -> None:
+    """A percent sign or a dollar in an option is what it is, and a semicolon begins no command."""
+    service, _ = one(PLAIN._replace(options=("--where", "a = '%n' $HOME", ";", 'a"\\')))
+    assert value(service, "ExecStart").endswith(""" --where "a = '%%n' $$HOME" ";" "a\\"\\\\\"""")
+
+
+def test_the_url_is_a_credential() -> None:
+    """Of a file that root alone can read, never a part of the unit or of the environment's text."""
+    service, _ = one(PLAIN, env_file="/srv/maint/env")
+    assert value(service, "LoadCredential") == "database-url:/srv/maint/database-url"
+    assert value(service, "Environment") == "DATABASE_URL=file:%d/database-url"
+    assert value(service, "DynamicUser") == "yes"
+
+
+def test_a_timer_catches_up_and_does_not_wander() -> None:
+    """Persistent, without a random delay; one event, or two where either day is enough."""
+    _, timer = one(PLAIN._replace(expressions=("0 2 1,15 * 5",), zone="Europe/Berlin"))
+    assert values(timer, "OnCalendar") == (
+        "*-*-01,15 02:00:00 Europe/Berlin",
+        "Fri *-*-* 02:00:00 Europe/Berlin",
+    )
+    assert (value(timer, "Persistent"), value(timer, "RandomizedDelaySec")) == ("true", "0")
+    _, timer = one(PLAIN._replace(expressions=("0 2 1-7 * */7",)))
+    assert values(timer, "OnCalendar") == ("Sun *-*-01..07 02:00:00 UTC",)
+
+
+def test_what_no_event_says_is_left_out() -> None:
+    """With the nearest."""
+    rendered = render([PLAIN._replace(expressions=("0 2 L * *",))], Settings())
+    assert rendered.files == {}
+    assert [(note.key, bool(note.nearest)) for note in rendered.notes] == [("nightly", True)]
+    assert isinstance(rendered.notes[0], Note)
+
+
+@given(several())
+def test_what_is_rendered_is_read_back(entries: list[Entry]) -> None:
+    """Key, job, expressions, zone and each word of the options; also from one text of all."""
+    rendered = render(entries, Settings())
+    expected = [Found.of(entry) for entry in entries]
+    assert parse(rendered.files) == expected
+    together = "".join(f"# /etc/systemd/system/{p}\n{t}\n" for p, t in rendered.files.items())
+    assert parse({"-": together}) == expected
+
+
+def test_a_changed_event_is_seen() -> None:
+    """Though the schedule that it was made of still stands below; a drop-in counts, too."""
+    service, timer = one(PLAIN)
+    changed = timer.replace("02:00:00", "03:00:00")
+    files = {"maint-nightly.service": service, "maint-nightly.timer": changed}
+    assert parse(files)[0].expressions == ("OnCalendar=*-*-* 03:00:00 UTC",)
+    text = (
+        f"# /etc/systemd/system/maint-nightly.timer\n{timer}\n"
+        "# /etc/systemd/system/maint-nightly.timer.d/override.conf\n"
+        "[Timer]\nOnCalendar=\nOnCalendar=daily\n"
+        f"# /etc/systemd/system/maint-nightly.service\n{service}"
+    )
+    assert parse({"-": text})[0].expressions == ("OnCalendar=daily",)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """systemd-analyze, its words in English."""
+    assert ANALYZE
+    return subprocess.run(
+        [ANALYZE, *arguments],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={"LC_ALL": "C.UTF-8"},
+    )
+
+
+@needs_systemd
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(several().filter(bool))
+def test_systemd_takes_every_unit(
+    tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]
+) -> None:
+    """Not a word of complaint, whatever stands in the options."""
+    folder = tmp_path_factory.mktemp("units")
+    files = render(entries, Settings(command=COMMAND)).files
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    result = run("verify", *(str(folder / name) for name in files))
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@needs_systemd
+def test_systemd_complains_of_a_unit_that_is_wrong(tmp_path: Path) -> None:
+    """So that its silence means something."""
+    for name, text in render([PLAIN], Settings(command=COMMAND)).files.items():
+        (tmp_path / name).write_text(text.replace("OnCalendar=*-*-*", "OnCalendar=sometimes"))
+    result = run("verify", *map(str, tmp_path.iterdir()))
+    assert "sometimes" in result.stderr
+
+
+@needs_systemd
+def test_the_service_is_confined(tmp_path: Path) -> None:
+    """As systemd judges it: 10 is no protection, its own services are at 9."""
+    (tmp_path / "maint-nightly.service").write_text(one(PLAIN, command=COMMAND)[0])
+    result = run(
+        "security", "--offline=yes", "--threshold=20", str(tmp_path / "maint-nightly.service")
+    )
+    found = re.search(r"exposure level for \S+: ([\d.]+)", result.stdout)
+    assert found, result.stderr
+    assert float(found[1]) < 2
+
+
+def elapses(event: str, after: datetime, count: int) -> list[datetime]:
+    """When systemd says that `event` comes."""
+    result = run(
+        "calendar", f"--iterations={count}", f"--base-time={after:%Y-%m-%d %H:%M:%S} UTC", event
+    )
+    assert result.returncode == 0, result.stderr
+    pattern = r"(?:Next elapse|Iter\. #\d+|\(in UTC\)): \w{3} ([\d-]+ [\d:]+) UTC"
+    found = re.findall(pattern, result.stdout)
+    return [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in found]
+
+
+@needs_systemd
+@settings(deadline=None, max_examples=100)
+@given(expressions, st.sampled_from(FIXED_ZONES), st.integers(0, 1500))
+def test_systemd_has_our_times(expression: str, zone: str, days: int) -> None:
+    """The next ones of all events of an expression, in UTC."""
+    after = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=days, hours=3, seconds=1)
+    count = 4
+    found = events(expression, zone)
+    assert found is not None
+    theirs = sorted({time for event in found for time in elapses(event, after, count)})[:count]
+    entry = PLAIN._replace(expressions=(expression,), zone=zone)
+    assert theirs == [due.at for due in coming([entry], after, count)]

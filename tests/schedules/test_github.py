@@ -1,0 +1,277 @@
+"""The workflow of GitHub Actions"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maintcli.schedules.entry import Entry, Found, Settings
+from maintcli.schedules.targets.github import FILE, parse, render
+from maintcli.schedules.targets.utc import Clock, in_utc
+from tests.schedules.strategies import several
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
+SHA = "0123456789abcdef0123456789abcdef01234567"
+SESSIONS = Entry("cleanup-sessions", "cleanup-sessions", "Remove: # sessions.", ("*/5 * * * *",))
+NIGHTLY = Entry(
+    "nightly",
+    "cleanup-old-sessions",
+    expressions=("17 2 * * *", "*/5 * * * *"),
+    timeout_seconds=90,
+    options=("--tables", "a b", "it's", '"', "${{ secrets.DATABASE_URL }}", "$(id)", "`id`", "\n"),
+)
+OFTEN = Entry("often", "cleanup-sessions", expressions=("* * * * *",))
+LOCAL = Entry("9-local", "cleanup-sessions", expressions=("30 2 * * *",), zone="Europe/Berlin")
+LONG = Entry("long", "cleanup-sessions", expressions=("3 4 * * 7",), timeout_seconds=86400)
+ALL = [SESSIONS, NIGHTLY, OFTEN, LOCAL, LONG]
+
+
+def workflow(entries: Sequence[Entry], given: Settings = Settings()) -> Any:  # noqa: B008 - a tuple
+    """As a YAML parser reads it, each scalar as text."""
+    return yaml.load(render(entries, given).files[FILE], yaml.BaseLoader)  # noqa: S506 - the base
+
+
+def started(found: Any, *, cron: str = "", job: str = "", enabled: str = "") -> list[str]:
+    """The names of the jobs whose condition holds, by the rules of GitHub's expressions."""
+    facts = {"inputs.job": job, "vars.MAINT_ENABLED": enabled, "github.event.schedule": cron}
+    names: list[str] = []
+    for one in found["jobs"].values():
+        text = one["if"].replace("||", " or ").replace("&&", " and ")
+        for name, value in facts.items():
+            text = text.replace(name, repr(value))
+        if eval(text, {"__builtins__": {}}):  # noqa: S307 - our own text, of constants
+            names.append(one["name"])
+    return names
+
+
+def lint(folder: Path) -> None:
+    """Run actionlint and zizmor over the repository `folder`."""
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    workflows = [str(path) for path in (folder / ".github" / "workflows").glob("*.yml")]
+    actionlint = [BIN / "actionlint", "-shellcheck=", "-pyflakes=", *workflows]
+    zizmor = [BIN / "zizmor", "--offline", "--no-progress", "--quiet", "--persona=pedantic"]
+    for command in (actionlint, [*zizmor, folder]):
+        if not command[0].exists():
+            pytest.skip(f"{command[0].name} is not installed: make .venv/.dev")
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@settings(deadline=None, max_examples=60)
+@given(several(st.just("UTC")))
+def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
+    """Key, job, options; and each time that GitHub can start a job at."""
+    files = render(declared, Settings()).files
+    wanted = [
+        Found.of(entry._replace(expressions=in_utc(entry, Clock("GitHub", 5))[0]))
+        for entry in declared
+    ]
+    assert parse(files) == wanted
+
+
+@settings(deadline=None, max_examples=60)
+@given(several())
+def test_any_entry_makes_a_workflow_that_selects_by_its_crons(declared: list[Entry]) -> None:
+    """Each cron stands there once, and each starts the entries that it belongs to."""
+    if not declared:
+        return
+    found = workflow(declared)
+    crons = [one["cron"] for one in found["on"].get("schedule", [])]
+    assert len(crons) == len(set(crons))
+    for cron in crons:
+        wanted = [e.key for e in declared if cron in in_utc(e, Clock("GitHub", 5))[0]]
+        assert started(found, cron=cron, enabled="true") == wanted != []
+
+
+def test_a_cron_of_two_entries_starts_both() -> None:
+    """It stands there once, since GitHub would start the workflow twice."""
+    found = workflow([SESSIONS, NIGHTLY])
+    assert [one["cron"] for one in found["on"]["schedule"]] == ["*/5 * * * *", "17 2 * * *"]
+    assert started(found, cron="*/5 * * * *", enabled="true") == ["cleanup-sessions", "nightly"]
+    assert started(found, cron="17 2 * * *", enabled="true") == ["nightly"]
+
+
+def test_nothing_starts_by_itself_until_it_is_enabled() -> None:
+    """A copy of the repository that knows no database stays quiet; by hand it can be tried."""
+    found = workflow(ALL)
+    assert started(found, cron="*/5 * * * *") == []
+    assert started(found, cron="*/5 * * * *", enabled="false") == []
+    assert started(found, job="nightly") == ["nightly"]
+
+
+def test_by_hand_each_entry_can_be_chosen_and_is_a_dry_run_first() -> None:
+    """Those too that GitHub cannot start by itself."""
+    found = workflow(ALL)
+    inputs = found["on"]["workflow_dispatch"]["inputs"]
+    assert inputs["job"]["options"] == [entry.key for entry in ALL]
+    assert inputs["job"]["type"] == "choice"
+    assert (inputs["dry-run"]["type"], inputs["dry-run"]["default"]) == ("boolean", "true")
+    for entry in ALL:
+        assert started(found, job=entry.key) == [entry.key]
+
+
+def test_a_job_may_do_no_more_than_it_must() -> None:
+    """Permissions, its own queue, an environment, and more time than maint takes for itself."""
+    found = workflow(ALL)
+    assert found["permissions"] == {}
+    for entry, job in zip(ALL, found["jobs"].values(), strict=True):
+        assert job["permissions"] == {"contents": "read"}
+        assert job["environment"] == "production"
+        assert job["concurrency"] == {
+            "group": f"maint-{entry.key}",
+            "cancel-in-progress": "false",
+        }
+    minutes = [int(job["timeout-minutes"]) for job in found["jobs"].values()]
+    assert minutes == [36, 8, 36, 36, 360]
+    assert all(m * 60 > e.timeout_seconds + 60 for m, e in zip(minutes[:-1], ALL, strict=False))
+
+
+def test_secrets_and_inputs_reach_no_shell_as_text() -> None:
+    """There is no script in the workflow, and an option that looks like an expression is none."""
+    found = workflow([NIGHTLY])
+    (steps,) = [job["steps"] for job in found["jobs"].values()]
+    assert [key for step in steps for key in step] == ["uses", "with", "uses", "with", "env"]
+    run = steps[1]
+    assert run["env"] == {"DATABASE_URL": "${{ secrets.DATABASE_URL }}"}
+    assert re.findall(r"\$\{\{.*?\}\}", run["with"]["options"]) == ["${{ '${{' }}"]
+    assert run["with"]["dry-run"] == "${{ inputs.dry-run }}"
+    assert steps[0]["with"] == {"persist-credentials": "false"}
+
+
+def test_what_is_used_is_pinned_as_in_ci() -> None:
+    """The same commit of each action as in ci.yml, so that they are raised together."""
+    ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    text = render(ALL, Settings()).files[FILE] + (ROOT / "action.yml").read_text()
+    used = set(re.findall(r"uses: (\S+@.*)", text))
+    assert len(used) == 2
+    assert all(f"uses: {one}\n" in ci for one in used)
+
+
+def test_what_github_cannot_do_is_noted_in_the_file_too() -> None:
+    """As the warnings say it, in comments."""
+    rendered = render(ALL, Settings())
+    assert [(note.key, str(note).partition(": ")[2][:30]) for note in rendered.notes] == [
+        ("often", "GitHub starts nothing more oft"),
+        ("9-local", "the times are in UTC here, so "),
+        ("long", "GitHub ends a job after 6 hour"),
+    ]
+    comments = re.findall(r"^# +(.*)$", rendered.files[FILE], re.MULTILINE)
+    for note in rendered.notes:
+        assert f"Note: {note}" in " ".join(comments)
+    assert [one.expressions for one in parse(rendered.files)] == [
+        ("*/5 * * * *",),
+        ("17 2 * * *", "*/5 * * * *"),
+        (),
+        (),
+        ("3 4 * * 0",),
+    ]
+
+
+def test_an_action_that_can_be_moved_is_noted() -> None:
+    """A tag is no promise; a full SHA is, and replaces the action of this checkout."""
+    pinned = render([SESSIONS], Settings(action=f"acme/maint@{SHA}"))
+    assert pinned.notes == []
+    assert f"- uses: acme/maint@{SHA}\n" in pinned.files[FILE]
+    assert "OWNER/maint" not in pinned.files[FILE]
+    (note,) = render([SESSIONS], Settings(action="acme/maint@v1")).notes
+    assert "acme/maint@v1" in str(note)
+
+
+def test_without_entries_there_is_no_workflow() -> None:
+    """An empty choice is refused by GitHub."""
+    assert render([], Settings()).files == {}
+
+
+@pytest.mark.parametrize(
+    ("entries", "given"),
+    [
+        (ALL, Settings()),
+        ([SESSIONS], Settings(action=f"acme/maint@{SHA}")),
+        ([OFTEN, LOCAL], Settings()),
+    ],
+    ids=["all", "another repository", "by hand only"],
+)
+def test_actionlint_and_zizmor_find_nothing(
+    tmp_path: Path, entries: list[Entry], given: Settings
+) -> None:
+    """In the strictest mode, together with the action that the workflow uses."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_text(render(entries, given).files[FILE])
+    (tmp_path / "action.yml").write_text((ROOT / "action.yml").read_text())
+    lint(tmp_path)
+
+
+def test_the_workflow_in_the_readme_is_as_good(tmp_path: Path) -> None:
+    """Nothing is found in it, and it says which job runs when."""
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    (shown,) = [block for block in blocks if "uses: OWNER/maint@SHA" in block]
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_text(shown.replace("@SHA", f"@{SHA}"))
+    lint(tmp_path)
+    options = ("--stale-after", "2m")
+    wanted = Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",), options=options)
+    assert parse({FILE: shown}) == [wanted]
+
+
+def test_the_committed_workflow_is_quiet_in_this_repository() -> None:
+    """Not one of its jobs starts by itself without the variable, whatever the cron."""
+    path = ROOT / ".github" / "workflows" / FILE
+    found = yaml.load(path.read_text(), yaml.BaseLoader)  # noqa: S506 - the base
+    for one in found["on"]["schedule"]:
+        assert started(found, cron=one["cron"]) == []
+        assert started(found, cron=one["cron"], enabled="true")
+
+
+def test_a_workflow_of_ones_own_is_read() -> None:
+    """One job, no condition, another spelling: each cron of the workflow starts it."""
+    text = f"""
+"on":
+  schedule:
+    - {{cron: '7 3 * * *', timezone: Europe/Berlin}}
+    - cron: 7 4 * * *
+jobs:
+  test:
+    steps:
+      - run: |
+          echo job: not this
+  cleanup:
+    runs-on: ubuntu-24.04
+    steps:
+    - uses: acme/maint@{SHA}
+      with: {{job: cleanup-sessions, options: "--stale-after '2m'"}}
+"""
+    assert parse({"own.yml": text}) == [
+        Found(
+            "cleanup",
+            "cleanup-sessions",
+            ("7 3 * * *", "7 4 * * *"),
+            "Europe/Berlin",
+            options=("--stale-after", "2m"),
+        )
+    ]
+
+
+def test_a_cron_that_was_taken_away_starts_nothing() -> None:
+    """A condition alone does not make a schedule; a changed one is found as it is."""
+    text = render([NIGHTLY], Settings()).files[FILE]
+    gone = text.replace('    - cron: "17 2 * * *"  # nightly\n', "")
+    assert gone != text
+    assert [one.expressions for one in parse({FILE: gone})] == [("*/5 * * * *",)]
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """With the line."""
+    with pytest.raises(ValueError, match=r"own\.yml: line 2: "):
+        parse({"own.yml": "on: x\njobs: &anchor\n"})

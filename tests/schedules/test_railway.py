@@ -1,0 +1,70 @@
+"""The files of Railway"""
+
+import tomllib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maintcli.schedules.entry import Entry, Found, Settings
+from maintcli.schedules.targets.railway import parse, render
+from maintcli.schedules.targets.utc import Clock, in_utc
+from tests.schedules.strategies import several
+
+SESSIONS = Entry("cleanup-sessions", "cleanup-sessions", "Remove.", ("*/5 * * * *",))
+TWICE = Entry("twice", "cleanup-old-sessions", "", ("7 2 * * *", "7 14 * * *"), "Asia/Tokyo")
+OFTEN = Entry("often", "cleanup-sessions", "", ("*/2 * * * *",), options=("--limit", "10"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(several(st.just("UTC")))
+def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
+    """Each entry that Railway can start, with the words of its command line."""
+    said = [(entry, in_utc(entry, Clock("Railway", 5))[0]) for entry in declared]
+    wanted = [Found.of(entry._replace(expressions=crons)) for entry, crons in said if crons]
+    assert parse(render(declared, Settings()).files) == wanted
+
+
+def test_each_cron_is_a_service_with_a_file() -> None:
+    """The first one has the name that Railway looks for; it lists the others."""
+    files = render([SESSIONS, TWICE], Settings()).files
+    assert list(files) == ["railway.toml", "railway/twice.toml", "railway/twice.2.toml"]
+    assert all(f"#   {path}\n" in files["railway.toml"] for path in files)
+    services = [tomllib.loads(text) for text in files.values()]
+    assert [one["deploy"]["cronSchedule"] for one in services] == [
+        "*/5 * * * *",
+        "7 17 * * *",
+        "7 5 * * *",
+    ]
+    for one in services:
+        assert one["build"] == {"builder": "DOCKERFILE", "dockerfilePath": "Dockerfile"}
+        assert one["deploy"]["restartPolicyType"] == "NEVER"
+    assert services[0]["deploy"]["startCommand"] == "maint cleanup-sessions"
+
+
+def test_below_five_minutes_is_left_out_with_a_note() -> None:
+    """In the file, and in what the command warns of; the first file is the next service's."""
+    rendered = render([OFTEN, SESSIONS], Settings())
+    assert list(rendered.files) == ["railway.toml"]
+    (note,) = rendered.notes
+    assert (note.key, note.nearest) == ("often", 'the nearest is "*/6 * * * *"')
+    assert str(note)[:60] in rendered.files["railway.toml"]
+    assert render([OFTEN], Settings()).files == {}
+
+
+def test_what_is_not_of_maint_is_no_entry() -> None:
+    """An application's own service; and one that a person wrote for maint is."""
+    app = '[deploy]\nstartCommand = "uvicorn app:main"\n'
+    own = '[deploy]\nstartCommand = "/opt/bin/maint cleanup-sessions -q"\ncronSchedule = "1 2 * * *"\n'
+    assert parse({"railway.toml": app}) == parse({"railway.toml": "deploy = 1"}) == []
+    assert parse({"railway.toml": own}) == [
+        Found("cleanup-sessions", "cleanup-sessions", ("1 2 * * *",), options=("-q",))
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """It is no TOML, or its command line has an open quotation mark."""
+    with pytest.raises(ValueError, match=r"^railway\.toml: "):
+        parse({"railway.toml": "[deploy"})
+    with pytest.raises(ValueError, match=r"^railway\.toml: "):
+        parse({"railway.toml": '[deploy]\nstartCommand = "maint \'x"\n'})

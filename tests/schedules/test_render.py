@@ -1,0 +1,83 @@
+"""The Blueprint of Render"""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maintcli.schedules.entry import Entry, Found, Settings
+from maintcli.schedules.targets.render import FILE, parse, render
+from maintcli.schedules.targets.utc import Clock, in_utc
+from tests.schedules.strategies import several
+
+SESSIONS = Entry("cleanup-sessions", "cleanup-sessions", "Remove: # it.", ("* * * * *",))
+TWICE = Entry("twice", "cleanup-old-sessions", "", ("7 2 * * *", "7 14 * * *"), "Asia/Tokyo")
+LOCAL = Entry("local", "cleanup-sessions", "", ("7 2 * * *",), "Europe/Berlin")
+LONG = Entry("long", "cleanup-sessions", "", ("7 2 * * *",), timeout_seconds=86400)
+
+
+def services(*entries: Entry) -> list[dict[str, Any]]:
+    """As a YAML parser reads them."""
+    found = yaml.safe_load(render(entries, Settings()).files[FILE])
+    assert list(found) == ["services"]
+    return found["services"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(several(st.just("UTC")))
+def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
+    """Each entry that Render can start, with the words of its command line."""
+    said = [(entry, in_utc(entry, Clock("Render"))[0]) for entry in declared]
+    wanted = [Found.of(entry._replace(expressions=crons)) for entry, crons in said if crons]
+    assert parse(render(declared, Settings()).files) == wanted
+
+
+def test_each_cron_is_a_cron_job() -> None:
+    """With a name of its own, the times in UTC, and the secret by reference."""
+    found = services(SESSIONS, TWICE)
+    assert [(one["name"], one["schedule"], one["startCommand"]) for one in found] == [
+        ("maint-cleanup-sessions", "* * * * *", "maint cleanup-sessions"),
+        ("maint-twice", "7 17 * * *", "maint cleanup-old-sessions"),
+        ("maint-twice--2", "7 5 * * *", "maint cleanup-old-sessions"),
+    ]
+    for one in found:
+        assert (one["type"], one["runtime"]) == ("cron", "python")
+        assert one["envVars"] == [{"fromGroup": "maint"}]
+        assert "--require-hashes" in one["buildCommand"]
+
+
+def test_what_render_cannot_do_is_noted() -> None:
+    """Local time is left out; a timeout above Render's own is not, but will not hold."""
+    rendered = render([LOCAL, LONG], Settings())
+    assert [one["name"] for one in services(LOCAL, LONG)] == ["maint-long"]
+    assert [(note.key, note.what[:20]) for note in rendered.notes] == [
+        ("local", "the times are in UTC"),
+        ("long", "Render stops a run a"),
+    ]
+    assert rendered.files[FILE].count("# Note: ") == 2
+    assert render([LOCAL], Settings()).files == {}
+
+
+def test_what_is_not_of_maint_is_no_entry() -> None:
+    """Another service, another cron job; and a Docker service that a person wrote is."""
+    text = """
+services:
+  - {type: web, name: app, startCommand: maint cleanup-sessions}
+  - {type: cron, name: backup, schedule: 1 2 * * *, startCommand: pg_dump}
+  - type: cron
+    name: sweeps
+    schedule: '1 2 * * *'
+    dockerCommand: maint cleanup-sessions -q
+"""
+    assert parse({FILE: text}) == [
+        Found("sweeps", "cleanup-sessions", ("1 2 * * *",), options=("-q",))
+    ]
+    assert parse({FILE: "- a list"}) == parse({FILE: "services: none"}) == []
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """With the line."""
+    with pytest.raises(ValueError, match=r"^render\.yaml: line 2: "):
+        parse({FILE: "services:\n  - *alias\n"})
