@@ -1,6 +1,7 @@
 """Archives as a sweep would have left them, made by SELECT and DELETE of the test's own."""
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,11 +90,11 @@ class Archiving:
     def keep(self, sections: Sequence[Section], defaults: file.Defaults | None = None) -> Kept:
         """Write a file."""
         number = len(self.kept) + 1
-        data = file.write(sections, defaults or {})
+        data = written(sections, defaults or {})
         name = f"{self.run_id}/{number:08d}.sql.gz"
         self.place.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
-        rows = {section.name: len(section.rows) for section in sections}
+        rows = {section.name: len(list(section.rows)) for section in sections}
         self.kept.append(Kept(number, name, digest, len(data), rows, self.location))
         return self.kept[-1]
 
@@ -127,6 +128,13 @@ class Archiving:
         found = self.conn.execute(query + sql.SQL(condition)).fetchall()
         rows = [tuple(None if v is None else v.encode() for v in row) for row in found]
         return Section(schema, name, tuple(listed), kind, rows, key)
+
+
+def written(sections: Sequence[Section], defaults: file.Defaults) -> bytes:
+    """A file's content."""
+    target = io.BytesIO()
+    file.write(target, sections, defaults)
+    return target.getvalue()
 
 
 def archiving(conn: Conn, folder: Path | str, *tables: str) -> Archiving:

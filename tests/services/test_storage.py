@@ -52,6 +52,20 @@ def test_what_was_put_is_there(place: Storage) -> None:
     assert (again.location, again.get("a/1")) == (place.location, b"new")
 
 
+def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
+    """What was changed in it before its end is as changed; after an error nothing is there."""
+    piece = bytes(range(256)) * 4096
+    with place.writing("a/1") as file:
+        for _ in range(12):
+            file.write(piece)
+        file.seek(0)
+        file.write(b"changed")
+    assert place.get("a/1") == b"changed" + (12 * piece)[7:]
+    with pytest.raises(TypeError), place.writing("a/2") as file:
+        file.write("no bytes")  # type: ignore[arg-type]
+    assert list(place.list("a")) == ["a/1"]
+
+
 def test_what_is_not_there_is_an_error_that_names_it(place: Storage) -> None:
     """The file and the place."""
     with pytest.raises(NoSuchFile, match=r"a/3.* in .*" + place.location[-5:]):

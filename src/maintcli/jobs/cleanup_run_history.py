@@ -61,9 +61,13 @@ def cleanup_run_history(  # noqa: PLR0913  an age for each table
 
 
 def _unarchived(age: Duration) -> str:
-    """True of a run that archived nothing, or did so longer than `age` ago."""
+    """True of a run that archived nothing, or did so longer than `age` ago.
+
+    The ledger's count would not tell: a run may be killed when only rows below its own are gone.
+    """
     return (
-        "NOT (parameters ? 'archive' AND deleted_count > 0)"
+        "NOT EXISTS (SELECT FROM {schema}.job_archives AS kept"
+        " WHERE kept.run_id = {schema}.job_runs.run_id)"
         f" OR started_at < now() - make_interval(months => {age.months}, secs => {age.seconds})"
     )
 

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -15,19 +15,22 @@ from maintcli.errors import Unreachable
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.stop import Never, Stop
 
+if TYPE_CHECKING:
+    from maintcli.runtime.cursors import Cursors
+
 LOCK_TIMEOUT_MS = 500  # below deadlock_timeout (1 s): the application is never a deadlock's victim
 STATEMENT_CAP_SECONDS = 300.0
 RECONNECT_SECONDS = 30.0
 LAST_WORDS_SECONDS = 8.0
 Row = tuple[Any, ...]
-Raw = tuple[bytes | None, ...]
 
 
 class Session:
     """Sends whole transactions as one message each, `BEGIN` to `COMMIT`.
 
     A client that freezes or dies in the middle leaves no transaction open: the server has the
-    whole of it or nothing. Limits are SET LOCAL, since a pooler hands the session to others.
+    whole of it or nothing. `converse` alone leaves one open, which the server ends when it idles.
+    Limits are SET LOCAL, since a pooler hands the session to others.
     """
 
     def __init__(self, opener: Callable[[], Connection], stop: Stop, deadline: Deadline) -> None:
@@ -88,22 +91,25 @@ class Session:
     def converse(
         self,
         first: Sequence[sql.Composable],
-        answer: Callable[[Sequence[Sequence[Raw]]], Sequence[sql.Composable]],
+        answer: "Callable[[list[Row], Cursors], Sequence[sql.Composable]]",
         *,
         statement_seconds: float | None = None,
     ) -> list[Row]:
         """Run `first` in a transaction that stays open until `answer` has said what follows.
 
-        `answer` gets the rows of each query, as PostgreSQL wrote them; it may take its time. Return
-        the last rows that came back. What `answer` raises ends the transaction without a trace.
+        `answer` gets the last rows that came back, and what reads cursors that `first` declared. It
+        may take its time. Return the last rows that came back after it. What `answer` raises ends
+        the transaction without a trace.
         """
+        from maintcli.runtime.cursors import Cursors
+
         begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         opening = [begin, *self._limits(statement_seconds), *first]
         self.stop.check()
         connection = self.connection
         try:
-            found = _raw(connection.execute(sql.SQL("; ").join(opening)))
-            closing = answer(found)
+            found = _last_rows(connection.execute(sql.SQL("; ").join(opening)))
+            closing = answer(found, Cursors(connection, self.stop.check))
         except psycopg.Error:
             self._clean_up(connection)
             self.stop.check()
@@ -223,20 +229,6 @@ def _last_rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
             rows = cursor.fetchall()
         if not cursor.nextset():
             return rows
-
-
-def _raw(cursor: psycopg.Cursor[Row]) -> list[list[Raw]]:
-    """The rows of each query, no value of which was looked at."""
-    found: list[list[Raw]] = []
-    while True:
-        result = cursor.pgresult
-        if result is not None and cursor.description is not None:
-            width = range(result.nfields)
-            found.append(
-                [tuple(result.get_value(row, n) for n in width) for row in range(result.ntuples)]
-            )
-        if not cursor.nextset():
-            return found
 
 
 def _bound(

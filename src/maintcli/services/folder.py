@@ -4,7 +4,7 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from maintcli.errors import BadLocation, NoSuchFile, NotAllowed, StorageFailed
 
@@ -25,13 +25,22 @@ class Folder:
         return str(self.root)
 
     def put(self, key: str, data: bytes) -> None:
-        """Write under another name, flush, rename, flush the folder: never half a file."""
+        """Keep `data`: never half a file."""
+        with self.writing(key) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(self, key: str) -> Generator[BinaryIO]:
+        """Write under another name, flush, rename, flush the folder."""
         path = self.root / key
         with self._explained("written"):
             self._make(path.parent)
             temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
             try:
-                _write(temporary, data)
+                with _created(temporary) as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
                 temporary.replace(path)
             except BaseException:
                 with suppress(OSError):
@@ -62,6 +71,8 @@ class Folder:
     def check(self) -> None:
         """The folder, or the one that it would be made in, is there and may be written to."""
         place = self.root if self.root.exists() else self.root.parent
+        if place.exists() and not place.is_dir():
+            raise BadLocation(origin=self.location, reason=f"{place} is a file; name a folder")
         if not place.is_dir():
             raise BadLocation(origin=self.location, reason=f"there is no folder {place}; make it")
         if not os.access(place, os.W_OK | os.X_OK):
@@ -108,12 +119,9 @@ def _below(folder: Path, root: Path) -> list[Path]:
     ]
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _created(path: Path) -> BinaryIO:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+    return os.fdopen(descriptor, "w+b")
 
 
 def _flush(folder: Path) -> None:

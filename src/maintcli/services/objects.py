@@ -4,7 +4,8 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
 from maintcli.errors import BadLocation, NoStorage, NoSuchFile, NotAllowed, StorageFailed
@@ -12,7 +13,7 @@ from maintcli.errors import BadLocation, NoStorage, NoSuchFile, NotAllowed, Stor
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
-# A batch waits for its file inside an open transaction, which ends when it idles for 30 seconds.
+# A batch waits for its file inside an open transaction, which ends when it idles for 45 seconds.
 _RETRY: "RetryConfig" = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=15),
@@ -23,6 +24,7 @@ _RETRY: "RetryConfig" = {
     },
 }
 _CLIENT: "ClientConfig" = {"connect_timeout": "5s", "timeout": "12s"}
+_CONCURRENCY = 2  # pieces of 5 MiB of a large file that are on their way
 _MOST_WORDS = 300  # of a vendor's error, which may bring a whole document
 
 
@@ -49,6 +51,19 @@ class Objects:
         """A PUT that was answered is durable by every vendor's word."""
         with self._explained("written"):
             self._obstore.put(self._store, key, data)
+
+    @contextmanager
+    def writing(self, key: str) -> Generator[BinaryIO]:
+        """A file of this machine, which goes to the bucket when it is whole."""
+        try:
+            with TemporaryFile() as file:
+                yield file
+                file.seek(0)
+                with self._explained("written"):
+                    self._obstore.put(self._store, key, file, max_concurrency=_CONCURRENCY)
+        except OSError as error:
+            reason = f"a temporary file of this machine: {error.strerror or error}"
+            raise StorageFailed(location=self.location, deed="written", reason=reason) from None
 
     def get(self, key: str) -> bytes:
         """The file's content."""

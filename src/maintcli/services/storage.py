@@ -1,8 +1,9 @@
 """Where files are kept: a folder, or a bucket at one of three vendors."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from maintcli.errors import BadLocation
@@ -24,6 +25,13 @@ class Storage(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Keep `data`; once this returns it outlives a crash. What was there is replaced whole."""
+        ...
+
+    def writing(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """The same for what is too large for memory: a file to write to, read and seek in.
+
+        It is kept when the block ends; an error in the block leaves nothing.
+        """
         ...
 
     def get(self, key: str) -> bytes:

@@ -72,6 +72,8 @@ def test_a_dry_run_writes_nothing_and_says_where(
     ("place", "also", "code", "sentence"),
     [
         ("not/there/at/all", (), 78, "there is no folder"),
+        ("file", (), 78, "file is a file; name a folder"),
+        ("file/below", (), 78, "file is a file; name a folder"),
         ("ftp://x/y", (), 78, "ftp:// is not known"),
         ("place", ("--no-ledger",), 2, "--archive needs the ledger"),
         (" ", (), 2, "--archive is blank"),
@@ -88,6 +90,7 @@ def test_what_cannot_be_is_refused_before_the_first_row(  # noqa: PLR0917  what 
     sentence: str,
 ) -> None:
     """One sentence, and every row stays."""
+    (inside.folder / "file").touch()
     found = inside(archive_events, "--archive", place, *also, *more)
     assert (found.code, sentence in found.err) == (code, True), found.err
     assert conn.execute("SELECT count(*) FROM analytics_events").fetchone() == (6,)

@@ -12,7 +12,7 @@ from maintcli.db.embedded.binaries import find
 from maintcli.errors import DamagedFile
 from maintcli.work.archive import copytext, file
 from maintcli.work.archive.section import Section
-from tests.parts.archives import Conn, archiving
+from tests.parts.archives import Conn, archiving, written
 from tests.work.restore.test_restore import FAMILY, contents
 
 VALUES = st.none() | st.binary(max_size=12).map(lambda value: value.replace(b"\0", b"\\."))
@@ -31,19 +31,21 @@ def sections(draw: st.DrawFn) -> Section:
 
 
 @given(st.lists(sections(), max_size=4))
-def test_what_was_written_is_read(written: list[Section]) -> None:
+def test_what_was_written_is_read(given_sections: list[Section]) -> None:
     """Names, kinds, and every byte of every value; NULL is no text."""
-    found = list(file.read("a", file.write(written, {})))
+    found = list(file.read("a", written(given_sections, {})))
     assert [(b.schema, b.table, b.columns, b.kind, b.key) for b in found] == [
-        (s.schema, s.table, s.columns, s.kind, s.key) for s in written
+        (s.schema, s.table, s.columns, s.kind, s.key) for s in given_sections
     ]
-    assert [list(copytext.decode(block.lines)) for block in found] == [s.rows for s in written]
-    assert [block.size for block in found] == [len(s.rows) for s in written]
+    assert [list(copytext.decode(block.lines)) for block in found] == [
+        s.rows for s in given_sections
+    ]
+    assert [block.size for block in found] == [len(s.rows) for s in given_sections]
 
 
 def test_every_damage_is_seen() -> None:
     """Cut short, not gzip, a row too few, something behind the end."""
-    whole = file.write([Section("s", "t", ("a",), "rows", [(b"1",), (None,)])], {})
+    whole = written([Section("s", "t", ("a",), "rows", [(b"1",), (None,)])], {})
     text = gzip.decompress(whole)
     damaged = [
         whole[:-5],

@@ -1,9 +1,10 @@
 """Keeping what a sweep removes: a file for each batch, durable before its COMMIT."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
 
 import psycopg
 
@@ -18,6 +19,8 @@ from maintcli.work.archive.section import Kept, Section
 
 if TYPE_CHECKING:
     from maintcli.work.sweep.task import Task
+
+_PIECE = 1 << 20
 
 
 def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
@@ -72,18 +75,16 @@ class Archive:
         A batch that is tried again is a new file, so that the one whose COMMIT nobody heard of
         stays as it was: where `number` was used before, the next free one is taken.
         """
-        filled = [section for section in sections if section.rows]
-        if not filled:
+        filled = _filled(sorted(sections, key=self._rank))
+        first = next(filled, None)
+        if first is None:
             return Kept(number, "", "", 0, {})
         self._last = max(number, self._last + 1)
         name = f"{self._lease.run_id}/{self._last:08d}.sql.gz"
-        data = file.write(sorted(filled, key=self._rank), self._defaults)
-        self._place.put(name, data)
-        rows: dict[str, int] = {}
-        for section in filled:
-            rows[section.name] = rows.get(section.name, 0) + len(section.rows)
-        place = self._place.location
-        return Kept(self._last, name, sha256(data).hexdigest(), len(data), rows, place)
+        with self._place.writing(name) as target:
+            rows = file.write(target, chain([first], filled), self._defaults)
+            size, digest = target.tell(), _digest(target)
+        return Kept(self._last, name, digest, size, dict(rows), self._place.location)
 
     def close(self, complete: bool) -> None:  # noqa: FBT001  agreed upon with the sweep
         """Write the manifest with every file that counts; `complete`: the sweep reached its end.
@@ -109,6 +110,23 @@ class Archive:
         """Links last, parents before children."""
         rank = self._ranks.get((section.schema, section.table), len(self._ranks))
         return section.kind == "links", rank
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _filled(sections: Iterable[Section]) -> Iterator[Section]:
+    """Those that have rows, each looked into when it is its turn."""
+    for section in sections:
+        rows = iter(section.rows)
+        for first in rows:
+            yield section._replace(rows=chain([first], rows))
+            break
 
 
 def kept_rows(kept: Kept) -> int:

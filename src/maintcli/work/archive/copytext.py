@@ -24,9 +24,9 @@ _MEANT = {escaped[1:]: plain for plain, escaped in _LETTERS.items()}
 Row = tuple[bytes | None, ...]
 
 
-def encode(rows: Iterable[Row]) -> bytes:
+def encode(rows: Iterable[Row]) -> Iterator[bytes]:
     """A line for each row."""
-    return b"".join(b"\t".join(map(_written, row)) + b"\n" for row in rows)
+    return (b"\t".join(map(_written, row)) + b"\n" for row in rows)
 
 
 def decode(lines: bytes) -> Iterator[Row]:

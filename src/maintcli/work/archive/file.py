@@ -4,17 +4,19 @@ Every block begins with a line `--maint {json}` that says what it holds and how 
 """
 
 import gzip
-import io
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from os import SEEK_END
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from maintcli.errors import DamagedFile
 from maintcli.work.archive import copytext
+from maintcli.work.archive.member import Member, stored
 from maintcli.work.archive.section import Section
 
-_LEVEL = 3  # a third larger than the best, at a third of its time
+_MOST = 10**15  # rows or bytes in a block
 _MARK = b"--maint "
 _END = b"\\.\n"
 
@@ -50,16 +52,20 @@ class Block(NamedTuple):
         return f"{self.schema}.{self.table}"
 
 
-def write(sections: Sequence[Section], defaults: Defaults) -> bytes:
-    """The file's content. The sections stand in the order in which psql can put them back."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=_LEVEL, mtime=0) as file:
-        file.write(_HEAD.encode())
-        for section in sections:
-            for part in _block(section, defaults):
-                file.write(part)
-        file.write(_TAIL.encode())
-    return buffer.getvalue()
+def write(target: BinaryIO, sections: Iterable[Section], defaults: Defaults) -> Counter[str]:
+    """Write the file's content; return the rows of each section, by its name.
+
+    The sections stand in the order in which psql can put them back. `target` can seek. No more than
+    a few rows are held at a time.
+    """
+    rows: Counter[str] = Counter()
+    with Member(target) as head:
+        head.write(_HEAD.encode())
+    for section in sections:
+        rows[section.name] += _block(target, section, defaults)
+    with Member(target) as tail:
+        tail.write(_TAIL.encode())
+    return rows
 
 
 def read(name: str, data: bytes) -> Iterator[Block]:
@@ -79,22 +85,38 @@ def read(name: str, data: bytes) -> Iterator[Block]:
         raise DamagedFile(file=name, reason="its end is missing")
 
 
-def _block(section: Section, defaults: Defaults) -> Iterator[bytes]:
-    lines = copytext.encode(section.rows)
+def _block(target: BinaryIO, section: Section, defaults: Defaults) -> int:
+    """Write a section; return its rows. How many they are is said before them, but known after."""
     before, after = _frame(section, defaults)
+    place = target.tell()
+    target.write(stored(_about(section, _MOST, (len(before), _MOST, len(after)))))
+    rows = size = 0
+    with Member(target) as block:
+        block.write(before)
+        for line in copytext.encode(section.rows):
+            block.write(line)
+            rows, size = rows + 1, size + len(line)
+        block.write(_END + after)
+    target.seek(place)
+    target.write(stored(_about(section, rows, (len(before), size, len(after)))))
+    target.seek(0, SEEK_END)
+    return rows
+
+
+def _about(section: Section, rows: int, sizes: tuple[int, int, int]) -> bytes:
+    """The line before a block; with any numbers it is equally long."""
     about = {
         "schema": section.schema,
         "table": section.table,
         "columns": section.columns,
         "kind": section.kind,
         "key": section.key,
-        "rows": len(section.rows),
-        "bytes": [len(before), len(lines), len(after)],
+        "rows": rows,
+        "bytes": sizes,
     }
-    yield _MARK + json.dumps(about).encode() + b"\n"
-    yield before
-    yield lines
-    yield _END + after
+    digits = sum(len(str(number)) for number in (rows, sizes[1]))
+    blanks = b" " * (2 * len(str(_MOST)) - digits)
+    return _MARK + json.dumps(about).encode() + blanks + b"\n"
 
 
 def _read(text: bytes, at: int) -> tuple[Block, int]:

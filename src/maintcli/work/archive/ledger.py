@@ -16,10 +16,10 @@ _ENTER = sql.SQL("""INSERT INTO {archives}
 VALUES ({run}, {number}, {location}, {file}, {sha256}, {size_bytes}, {rows});""")
 
 _ENTERED = sql.SQL("""SELECT number, file, sha256, size_bytes, rows, location
-FROM {archives} WHERE run_id = %(run)s ORDER BY number""")
+FROM {archives} WHERE run_id = ANY(%(runs)s::uuid[]) ORDER BY position""")
 
 
-_MARKED = sql.SQL("SELECT number, restored FROM {archives} WHERE run_id = %(run)s")
+_MARKED = sql.SQL("SELECT file, restored FROM {archives} WHERE run_id = ANY(%(runs)s::uuid[])")
 
 _TURN = sql.SQL("""SELECT restored FROM {archives}
 WHERE run_id = {run} AND number = {number} FOR UPDATE""")
@@ -42,17 +42,17 @@ def entry(lease: Lease, kept: Kept) -> sql.Composable:
     )
 
 
-def entered(session: Session, schema: str, run_id: str) -> list[Kept]:
-    """The files of a run that count, oldest first."""
+def entered(session: Session, schema: str, *run_ids: str) -> list[Kept]:
+    """The files of those runs that count, in the order of their batches, oldest first."""
     query = _ENTERED.format(archives=sql.Identifier(schema, "job_archives"))
-    return [Kept(*row) for row in session.read_composed(query, {"run": run_id})]
+    return [Kept(*row) for row in session.read_composed(query, {"runs": list(run_ids)})]
 
 
-def marked(session: Session, schema: str, run_id: str) -> dict[int, frozenset[str]]:
-    """By file number, the tables whose rows without a key have gone back."""
+def marked(session: Session, schema: str, run_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """By file, the tables whose rows without a key have gone back."""
     query = _MARKED.format(archives=sql.Identifier(schema, "job_archives"))
-    rows = session.read_composed(query, {"run": run_id})
-    return {number: frozenset(tables) for number, tables in rows}
+    rows = session.read_composed(query, {"runs": list(run_ids)})
+    return {file: frozenset(tables) for file, tables in rows}
 
 
 class Marks(NamedTuple):

@@ -1,20 +1,22 @@
 """What a batch hands to its archive, and what it gets back for the ledger."""
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 
 class Section(NamedTuple):
     """Rows of one relation that a batch is about to delete, or links that it is about to cut.
 
-    A value is what PostgreSQL's output function writes, as bytes; None is NULL. Of `links` the
-    first `key` columns find the row, and the others are the old values of SET NULL / SET DEFAULT.
+    A value is what PostgreSQL's output function writes, as bytes; None is NULL. `rows`
+    may come from the server while they are written; they are read once. Of `links` the first `key`
+    columns find the row, and the others are the old values of SET NULL / SET DEFAULT.
     """
 
     schema: str
     table: str
     columns: tuple[str, ...]
     kind: Literal["rows", "links"]
-    rows: list[tuple[bytes | None, ...]]
+    rows: Iterable[tuple[bytes | None, ...]]
     key: int = 0
 
     @property
@@ -38,3 +40,8 @@ class Kept(NamedTuple):
     size_bytes: int
     rows: dict[str, int]
     location: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """Whose file it is: it lies in the folder of its run."""
+        return self.file.partition("/")[0]

@@ -1,8 +1,9 @@
 """Walking a part whose rows are kept in an archive: a batch is two messages.
 
-The first locks and gathers what one group of roots takes with it, and returns the rows. When they
-are durable, the second deletes exactly those, enters the file in the ledger, and commits. A
-connection that breaks in between leaves a file that nothing names, and all rows where they were.
+The first locks and gathers what one group of roots takes with it, and declares cursors, from which
+the rows go to the archive piece by piece: below one root there may be any number. When they are
+durable, the second deletes exactly those, enters the file in the ledger, and commits. A connection
+that breaks in between leaves a file that nothing names, and all rows where they were.
 """
 
 import json
@@ -15,14 +16,15 @@ from psycopg import sql
 from maintcli.db import links as catalog
 from maintcli.db.links import Shape
 from maintcli.runtime.context import Context
-from maintcli.runtime.session import Raw
+from maintcli.runtime.cursors import Cursors
+from maintcli.runtime.session import Row
 from maintcli.work import batch
 from maintcli.work.archive import ledger
 from maintcli.work.archive.section import Section
 from maintcli.work.batch import Done, Step
 from maintcli.work.cascade import carry
 from maintcli.work.cascade import variables as v
-from maintcli.work.cascade.sections import filled, wanted
+from maintcli.work.cascade.sections import declared, filled, wanted
 from maintcli.work.cascade.walk import ClosureWalk
 from maintcli.work.cascade.windows import Pieces
 
@@ -32,15 +34,19 @@ if TYPE_CHECKING:
 MOST_ROWS = 5_000  # of a batch, roots and what goes with them
 MOST_BYTES = 8_000_000
 MOST_ROOTS = 4_096
+IDLE_SECONDS = 45
 _FIRST_ROOTS = 64
 _WINDOWS = 50
 
 # How PostgreSQL writes values so that it reads them again without loss. The rows stay locked while
 # they are stored, which services/ bounds below this; and this lies below the lease, so that a
-# holder that froze in between cannot block its successor.
+# holder that froze in between cannot block its successor. The second limit is for one that froze
+# while a value longer than all buffers was on its way.
 _SETTINGS = sql.SQL("""SET LOCAL extra_float_digits = 1; SET LOCAL IntervalStyle = postgres;
 SET LOCAL bytea_output = hex; SET LOCAL client_encoding = 'UTF8';
-SET LOCAL idle_in_transaction_session_timeout = '45s'""")
+SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL tcp_user_timeout = {idle}""")
+
+_CLOSE = sql.SQL("CLOSE ALL")
 
 _TAKEN = sql.SQL("""{take}
 IF maint_more OR maint_r <> '{{}}' THEN
@@ -123,17 +129,16 @@ class ArchivedWalk(ClosureWalk):
         first = batch.message(context, step, budget_ms, counted=False)
         looked: dict[str, Any] = {}
 
-        def answer(found: Sequence[Sequence[Raw]]) -> list[sql.Composable]:
-            looked["state"], looked["ms"] = _state(found[0])
-            sections = filled(queries, found[1:])
-            looked["kept"] = _size(sections)
-            second = batch.message(
-                context, self._second(context, step, sections, looked["state"]), budget_ms
-            )
-            return [second.settings, second.body, second.result]
+        def answer(found: Sequence[Row], cursors: Cursors) -> list[sql.Composable]:
+            state, looked["ms"] = _state(found)
+            taken = self._second(context, step, filled(queries, cursors), state)
+            looked["kept"] = cursors.rows, cursors.size_bytes
+            second = batch.message(context, taken, budget_ms)
+            return [_CLOSE, second.settings, second.body, second.result]
 
+        settings = _SETTINGS.format(idle=IDLE_SECONDS * 1000)
         rows = context.session.converse(
-            [_SETTINGS, first.settings, first.body, first.result, *(one.query for one in queries)],
+            [settings, first.settings, first.body, *declared(queries), first.result],
             answer,
             statement_seconds=statement_seconds,
         )
@@ -164,16 +169,8 @@ class ArchivedWalk(ClosureWalk):
         )
 
 
-def _state(rows: Sequence[Raw]) -> tuple[list[Any], float]:
+def _state(rows: Sequence[Row]) -> tuple[list[Any], float]:
     """What the first message's own result says, and the server's milliseconds."""
-    result, milliseconds = (value or b"" for value in rows[0][:2])
+    result, milliseconds = rows[0][:2]
     state: list[Any] = json.loads(result)
     return state, float(milliseconds)
-
-
-def _size(sections: Sequence[Section]) -> tuple[int, int]:
-    """The rows and bytes of what is kept."""
-    rows = sum(len(section.rows) for section in sections)
-    return rows, sum(
-        len(value or b"") for section in sections for row in section.rows for value in row
-    )

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link, Shape
 from maintcli.errors import NoKeyForLinks
-from maintcli.runtime.session import Raw
+from maintcli.runtime.cursors import Cursors
 from maintcli.work.archive.section import Section
 from maintcli.work.cascade import carry
 from maintcli.work.cascade import variables as v
@@ -16,6 +16,9 @@ from maintcli.work.cascade.graph import Cascade
 _ROWS = sql.SQL(
     "SELECT {columns} FROM ONLY {relation} WHERE ctid = ANY (current_setting({places})::tid[])"
 )
+
+
+_DECLARE = sql.SQL("DECLARE {name} NO SCROLL CURSOR WITHOUT HOLD FOR {query}")
 
 
 class Wanted(NamedTuple):
@@ -34,9 +37,23 @@ def wanted(cascade: Cascade, shapes: Mapping[int, Shape]) -> list[Wanted]:
     return members + [_links(cascade, link, shapes[link.child]) for link in cascade.unlinks]
 
 
-def filled(queries: Sequence[Wanted], found: Sequence[Sequence[Raw]]) -> list[Section]:
-    """The sections with their rows."""
-    return [one.section._replace(rows=list(rows)) for one, rows in zip(queries, found, strict=True)]
+def declared(queries: Sequence[Wanted]) -> list[sql.Composable]:
+    """The statements that make a cursor of each query."""
+    return [
+        _DECLARE.format(name=sql.Identifier(_name(number)), query=one.query)
+        for number, one in enumerate(queries)
+    ]
+
+
+def filled(queries: Sequence[Wanted], cursors: Cursors) -> list[Section]:
+    """The sections with their rows, which come from the server as they are asked for."""
+    return [
+        one.section._replace(rows=cursors.read(_name(number))) for number, one in enumerate(queries)
+    ]
+
+
+def _name(number: int) -> str:
+    return f"maint_s{number}"
 
 
 def _links(cascade: Cascade, link: Link, shape: Shape) -> Wanted:

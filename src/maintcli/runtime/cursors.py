@@ -1,0 +1,70 @@
+"""Reading the cursors of an open transaction piece by piece, so that memory is flat.
+
+A piece is small enough for the buffers between server and client. A client that freezes so leaves
+the server idle in its transaction, which a timeout ends, and not in the middle of sending.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.abc import Buffer
+from psycopg.adapt import AdaptersMap, Loader
+
+from maintcli.db.connect import Connection
+
+Raw = tuple[bytes | None, ...]
+PIECE_BYTES = 64 * 1024
+_FIRST_ROWS, _MOST_ROWS, _GROWTH = 64, 4_096, 4
+
+
+class Cursors:
+    """The cursors of a transaction. `rows` and `size_bytes` are what was read of them so far."""
+
+    def __init__(self, connection: Connection, check: Callable[[], None]) -> None:
+        self._connection = connection
+        self._check = check
+        self.rows = 0
+        self.size_bytes = 0
+
+    def read(self, name: str) -> Iterator[Raw]:
+        """The rows of the cursor `name`, as PostgreSQL wrote them. Never more than one is held."""
+        wanted = _FIRST_ROWS
+        while True:
+            self._check()
+            rows, size = self.rows, self.size_bytes
+            yield from self._piece(name, wanted)
+            rows, size = self.rows - rows, self.size_bytes - size
+            if rows < wanted:
+                return
+            fitting = wanted * PIECE_BYTES // max(size, 1)
+            wanted = max(1, min(fitting, _GROWTH * wanted, _MOST_ROWS))
+
+    def _piece(self, name: str, count: int) -> Iterator[Raw]:
+        fetch = sql.SQL("FETCH {} FROM {}").format(count, sql.Identifier(name))
+        with _RawCursor(self._connection) as cursor:
+            # Row by row also within a piece: nobody knows how long the next rows are.
+            for row in cursor.stream(fetch.as_bytes(self._connection)):
+                self.rows += 1
+                self.size_bytes += sum(len(value) for value in row if value is not None)
+                yield row
+
+
+class _AsItCame(Loader):
+    """Looks at no value."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+_ADAPTERS = AdaptersMap()
+_ADAPTERS.register_loader(0, _AsItCame)
+
+
+class _RawCursor(psycopg.Cursor[Any]):
+    """A cursor that gives values of every type as PostgreSQL wrote them."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return _ADAPTERS
