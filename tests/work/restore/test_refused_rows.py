@@ -49,7 +49,98 @@ def test_grandchildren_of_a_refused_row_are_refused_too(
     report = inside("restore", archive.run_id, "--json").json
     assert report["exit_code"] == 3
     assert report["tables"] == {"public.a": 2, "public.b": 2, "public.c": 2}
-    assert (report["existing_count"], report["failed_count"]) == (1, 2)
+    assert (report["existing_count"], report["failed_count"]) == (0, 3)
+
+
+@pytest.mark.parametrize("wait", ["NOT DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED"])
+def test_a_row_whose_other_key_is_taken_is_not_there(
+    inside: Inside, conn: Conn, tmp_path: Path, wait: str
+) -> None:
+    """It is refused by table and reason, in a dry run too; the same primary key is `existing`."""
+    conn.execute(f"""
+        CREATE TABLE uq (id integer PRIMARY KEY, email text UNIQUE {wait});
+        INSERT INTO uq SELECT i, 'e' || i FROM generate_series(1, 10) i;
+    """)
+    archive = archiving(conn, tmp_path / "archive", "uq")
+    archive.batch(("uq", "true"))
+    conn.execute("INSERT INTO uq VALUES (100, 'e1'), (2, 'changed')")
+    would = inside("restore", archive.run_id, "--dry-run", "--json")
+    found = inside("restore", archive.run_id, "--json")
+    assert (would.code, found.code) == (0, 3)
+    for report in (would.json, found.json):
+        assert report["restored_count"] == 8
+        assert (report["existing_count"], report["failed_count"]) == (1, 1)
+        assert any(
+            w.startswith("1 rows of public.uq") and w.endswith("another row has its email")
+            for w in report["warnings"]
+        )
+    conn.execute("DELETE FROM uq WHERE id = 100")
+    again = inside("restore", archive.run_id, "--json")
+    assert (again.code, again.json["restored_count"], again.json["existing_count"]) == (0, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("CREATE UNIQUE INDEX lowered ON uq (lower(email))", "lowered"),
+        ("CREATE UNIQUE INDEX partly ON uq (email) WHERE email <> ''", "partly"),
+        ("ALTER TABLE uq ADD CONSTRAINT hash EXCLUDE (email WITH =)", "hash"),
+    ],
+)
+@pytest.mark.parametrize("primary", ["PRIMARY KEY", ""])
+def test_keys_that_are_more_than_columns_hide_no_row(
+    inside: Inside, conn: Conn, tmp_path: Path, key: str, says: str, primary: str
+) -> None:
+    """Unique over an expression or in part, or exclusive; the identical row is there."""
+    conn.execute(f"""
+        CREATE TABLE uq (id integer {primary}, email text); {key};
+        INSERT INTO uq SELECT i, 'e' || i FROM generate_series(1, 3) i;
+    """)
+    archive = archiving(conn, tmp_path / "archive", "uq")
+    archive.batch(("uq", "true"))
+    conn.execute("INSERT INTO uq VALUES (100, 'e1'), (2, 'e2')")
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, found.json["restored_count"]) == (3, 1)
+    assert (found.json["existing_count"], found.json["failed_count"]) == (1, 1)
+    assert any(says in warning for warning in found.json["warnings"])
+
+
+def test_a_table_without_a_primary_key_goes_by_the_keys_it_has(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """One key is enough to be the same row; of two, both have to be in one row."""
+    conn.execute("""
+        CREATE TABLE one (code integer UNIQUE, note text);
+        CREATE TABLE two (code integer NOT NULL UNIQUE, email text UNIQUE);
+        INSERT INTO one SELECT i, 'n' || i FROM generate_series(1, 3) i;
+        INSERT INTO two SELECT i, 'e' || i FROM generate_series(1, 3) i;
+    """)
+    archive = archiving(conn, tmp_path / "archive", "one", "two")
+    archive.batch(("one", "true"), ("two", "true"))
+    conn.execute("INSERT INTO one VALUES (1, 'new'); INSERT INTO two VALUES (1, 'e1'), (9, 'e2')")
+    report = inside("restore", archive.run_id, "--json").json
+    assert report["tables"] == {"public.one": 2, "public.two": 1}
+    assert (report["existing_count"], report["failed_count"]) == (2, 1)
+
+
+def test_a_row_that_a_trigger_swallows_is_not_there(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """An INSERT that reports no error and inserts nothing."""
+    conn.execute("""
+        CREATE TABLE gone (id integer PRIMARY KEY);
+        INSERT INTO gone SELECT generate_series(1, 3);
+        CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RETURN CASE WHEN new.id = 2 THEN NULL ELSE new END; END $$;
+    """)
+    archive = archiving(conn, tmp_path / "archive", "gone")
+    archive.batch(("gone", "true"))
+    conn.execute(
+        "CREATE TRIGGER swallow BEFORE INSERT ON gone FOR EACH ROW EXECUTE FUNCTION swallow()"
+    )
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, found.json["restored_count"], found.json["failed_count"]) == (3, 2, 1)
+    assert any("a trigger or a rule kept it out" in warning for warning in found.json["warnings"])
 
 
 @pytest.mark.parametrize(

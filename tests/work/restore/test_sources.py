@@ -46,9 +46,16 @@ def test_a_run_that_was_killed_is_restored(inside: Inside, conn: Conn, tmp_path:
         [archive.run_id],
     )
     found = inside("restore", archive.run_id, "--json")
-    assert (found.code, found.json["message"]) == (
-        75,
-        f"Run {archive.run_id} goes on; restore it once it has ended.",
+    ends = conn.execute(
+        "SELECT to_char(lease_expires_at AT TIME ZONE 'UTC', 'HH24:MI:SS') FROM job_heartbeats"
+        " WHERE lease_run_id = %s",
+        [archive.run_id],
+    ).fetchone()
+    assert ends is not None
+    assert found.code == 75
+    assert found.json["message"] == (
+        f"Run {archive.run_id} goes on; restore it once it has ended. If it was killed, that is"
+        f" when its lease ends: at {ends[0]} UTC."
     )
     conn.execute("UPDATE job_heartbeats SET lease_expires_at = now()")
     assert inside("restore", archive.run_id, "--json").json["restored_count"] == 5
@@ -108,6 +115,20 @@ def test_a_run_without_an_archive_is_said(inside: Inside, conn: Conn, tmp_path: 
     (tmp_path / "archive" / manifest.key(archive.run_id)).unlink()
     found = inside("restore", archive.run_id)
     assert (found.code, "there is no" in found.err) == (78, True)
+
+
+def test_a_run_with_an_archive_that_removed_nothing_has_nothing_to_put_back(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """A sweep of nothing is a success, and so is its restore; also of one table, and when dry."""
+    swept = inside("cleanup-sessions", "--archive", str(tmp_path / "archive"), "--json")
+    assert (swept.code, swept.json["deleted_count"]) == (0, 0), swept.err
+    for flags in ((), ("--dry-run",), ("--table", "active_sessions")):
+        found = inside("restore", swept.json["run_id"], "--json", *flags)
+        assert (found.code, found.json["restored_count"]) == (0, 0), found.err
+        assert "removed nothing, so there is nothing to put back" in found.err
+    conn.execute("UPDATE job_runs SET deleted_count = 1 WHERE job = 'cleanup-sessions'")
+    assert inside("restore", swept.json["run_id"]).code == 78
 
 
 def test_a_damaged_file_is_refused_before_the_first_row(

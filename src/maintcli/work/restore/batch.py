@@ -44,12 +44,13 @@ def whole_file(
 def insert_into(tally: Tally, connection: Connection, rows: Sequence[tuple[Loaded, int]]) -> None:
     """Insert loaded rows, so many of each table, and count what became of them."""
     outcome = insert(connection, [one for one, _ in rows])
-    for (one, count), inserted, refused in zip(
-        rows, outcome.inserted, outcome.refused, strict=True
-    ):
-        tally.restored[one.table.name] += inserted
-        tally.refuse(one.table.name, refused)
-        tally.existing += count - inserted - refused.total()
+    for number, (one, count) in enumerate(rows):
+        refused = outcome.refused[number]
+        tally.existing += outcome.existing[number]
+        tally.restored[one.table.name] += outcome.inserted[number]
+        rest = count - outcome.existing[number] - outcome.inserted[number] - refused.total()
+        refused["a trigger or a rule kept it out"] += max(0, rest)
+        tally.refuse(one.table.name, +refused)
 
 
 @dataclass(slots=True)

@@ -8,16 +8,17 @@ from psycopg import sql
 
 from maintcli.db.connect import Connection
 from maintcli.work.restore import onebyone, prune
-from maintcli.work.restore.load import Loaded, there
+from maintcli.work.restore.load import Loaded
 
 # One statement for all tables: PostgreSQL looks at foreign keys when it ends, so that neither the
 # order of the tables matters nor a circle among them.
 _ALL = sql.SQL("WITH {inserts} SELECT {counts}")
 
+# No ON CONFLICT: it would pass over rows that are not there, for the sake of any other key.
 _INSERT = sql.SQL("""INSERT INTO {table} {columns} OVERRIDING SYSTEM VALUE
-SELECT {listed} FROM {temp} AS maint_r WHERE {which} {otherwise}""")
+SELECT {listed} FROM {temp} AS maint_r WHERE {which}""")
 
-_NEW = sql.SQL("NOT {}")
+_EVERY = sql.SQL("true")
 _ONE = sql.SQL("maint_r.ctid = maint_at")
 
 FAILURES = (psycopg.IntegrityError, psycopg.errors.RaiseException, psycopg.DataError)
@@ -25,9 +26,10 @@ FAILURES = (psycopg.IntegrityError, psycopg.errors.RaiseException, psycopg.DataE
 
 
 class Outcome:
-    """Rows of each loaded table by its place: inserted; and refused, with PostgreSQL's reasons."""
+    """Rows of each loaded table by its place: there before, inserted, refused with reasons."""
 
     def __init__(self, size: int) -> None:
+        self.existing = [0] * size
         self.inserted = [0] * size
         self.refused: list[Counter[str]] = [Counter() for _ in range(size)]
 
@@ -35,8 +37,12 @@ class Outcome:
 def insert(connection: Connection, loaded: Sequence[Loaded]) -> Outcome:
     """Insert every row that is not there yet and that PostgreSQL takes."""
     outcome = Outcome(len(loaded))
+    outcome.existing = [prune.existing(connection, one) for one in loaded]
     if not loaded or _at_once(connection, loaded, outcome):
         return outcome
+    for number, one in enumerate(loaded):
+        outcome.existing[number] += prune.existing(connection, one)  # of a moment ago
+        outcome.refused[number].update(prune.conflicts(connection, one))
     for number, reasons in prune.orphans(connection, loaded).items():
         outcome.refused[number].update(reasons)
     if _at_once(connection, loaded, outcome):
@@ -45,22 +51,21 @@ def insert(connection: Connection, loaded: Sequence[Loaded]) -> Outcome:
         connection, loaded, [_statement(one, _ONE) for one in loaded]
     )
     for number, reason in refused:
-        outcome.refused[number][reason] += 1
+        if reason is None:
+            outcome.existing[number] += 1
+        else:
+            outcome.refused[number][reason] += 1
     return outcome
 
 
-def _statement(one: Loaded, also: sql.Composable | None = None) -> sql.Composable:
-    """An INSERT of the rows of `one`, called maint_r, for which `also` is true."""
-    # A deferrable key rules ON CONFLICT out for the whole table.
-    new = None if one.table.arbiters else _NEW.format(there(one, "maint_r", "maint_t"))
-    which = [condition for condition in (new, also) if condition is not None]
+def _statement(one: Loaded, which: sql.Composable = _EVERY) -> sql.Composable:
+    """An INSERT of the rows of `one`, called maint_r, for which `which` is true."""
     return _INSERT.format(
         table=one.table.quoted,
         columns=sql.SQL("({})").format(one.listed) if one.columns else sql.SQL(""),
         listed=one.listed,
         temp=one.temp,
-        which=sql.SQL(" AND ").join(which) if which else sql.SQL("true"),
-        otherwise=sql.SQL("ON CONFLICT DO NOTHING" if one.table.arbiters else ""),
+        which=which,
     )
 
 

@@ -30,7 +30,7 @@ def mend(connection: Connection, one: Loaded) -> Mended:
             return Mended(connection.execute(_statement(one)).rowcount, Counter())
     except FAILURES:
         (done,), refused = onebyone.run(connection, [one], [_statement(one, _ONE)])
-        return Mended(done, Counter(reason for _, reason in refused))
+        return Mended(done, Counter(reason for _, reason in refused if reason))
 
 
 def _statement(one: Loaded, also: sql.Composable | None = None) -> sql.Composed:

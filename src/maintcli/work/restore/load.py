@@ -66,22 +66,50 @@ def copy(connection: Connection, loaded: Loaded, lines: bytes) -> None:
             stream.write(lines[at : at + _CHUNK])
 
 
-def _complete(key: Key) -> sql.Composable:
+def _complete(key: Key, *row: str) -> sql.Composable:
     if key.nulls_match:
         return sql.SQL("true")
-    filled = [sql.SQL("{} IS NOT NULL").format(sql.Identifier(c)) for c in key.columns]
+    filled = [sql.SQL("{} IS NOT NULL").format(sql.Identifier(*row, c)) for c in key.columns]
     return sql.SQL("({})").format(sql.SQL(" AND ").join(filled))
 
 
 def there(loaded: Loaded, row: str, other: str) -> sql.Composable:
-    """Whether the table has a row with a key of the row called `row`, as a condition."""
-    found = [
-        sql.SQL("EXISTS (SELECT FROM {table} AS {other} WHERE {match})").format(
-            table=loaded.table.own, other=sql.Identifier(other), match=_match(key, row, other)
-        )
-        for key in loaded.table.usable_keys(loaded.columns)
-    ]
+    """Whether the table has the row called `row`, by its identity, as a condition.
+
+    Where several keys make that up, one row has to have all of them that are without NULL.
+    """
+    keys = loaded.table.identity(loaded.columns)
+    found: list[sql.Composable] = []
+    for key in keys:  # each in turn leads the search, so that an index serves it
+        others = [
+            sql.SQL("(NOT {} OR ({}))").format(_complete(k, row), _match(k, row, other))
+            for k in keys
+            if k != key
+        ]
+        match = sql.SQL(" AND ").join([_match(key, row, other), *others])
+        found.append(_exists(loaded, other, match))
     return sql.SQL("({})").format(sql.SQL(" OR ").join(found)) if found else sql.SQL("false")
+
+
+def taken(loaded: Loaded, key: Key, row: str, other: str) -> sql.Composable:
+    """Whether the table has a row with this key of the row called `row`, as a condition."""
+    return _exists(loaded, other, _match(key, row, other))
+
+
+def alike(loaded: Loaded, row: str, other: str) -> sql.Composable:
+    """Whether the table has a row with every value of the row called `row`, as a condition."""
+    mine, theirs = (
+        sql.SQL(", ").join(sql.Identifier(name, column) for column in loaded.columns)
+        for name in (row, other)
+    )
+    match = sql.SQL("ROW({})::text = ROW({})::text").format(theirs, mine)
+    return _exists(loaded, other, match)
+
+
+def _exists(loaded: Loaded, other: str, match: sql.Composable) -> sql.Composable:
+    return sql.SQL("EXISTS (SELECT FROM {table} AS {other} WHERE {match})").format(
+        table=loaded.table.own, other=sql.Identifier(other), match=match
+    )
 
 
 def _match(key: Key, row: str, other: str) -> sql.Composable:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from maintcli.db.connect import Connection
-from maintcli.work.restore.load import Loaded
+from maintcli.work.restore.load import Loaded, alike, there
 
 # Again and again while a pass gets further: a child may have come before its parent.
 _LOOP = sql.SQL("""DECLARE
@@ -32,21 +32,29 @@ _TABLE = sql.SQL("""FOR maint_at IN SELECT ctid FROM {temp} LOOP
         DELETE FROM {temp} WHERE ctid = maint_at;
         maint_done[{place}] := maint_done[{place}] + maint_n;
         maint_moved := true;
-    EXCEPTION WHEN integrity_constraint_violation OR raise_exception OR data_exception THEN
+    EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+        maint_why := maint_why || jsonb_build_array(jsonb_build_array({place},
+            CASE WHEN NOT {there} THEN SQLERRM END));
+    WHEN integrity_constraint_violation OR raise_exception OR data_exception THEN
         maint_why := maint_why || jsonb_build_array(jsonb_build_array({place}, SQLERRM));
     END;
     END LOOP;""")
 
 
+_THERE = sql.SQL("""EXISTS (SELECT FROM {temp} AS maint_r
+            WHERE ctid = maint_at AND ({there} OR NOT coalesce({keyed}, false) AND {alike}))""")
+
+
 def run(
     connection: Connection, loaded: Sequence[Loaded], each: Sequence[sql.Composable]
-) -> tuple[list[int], list[tuple[int, str]]]:
+) -> tuple[list[int], list[tuple[int, str | None]]]:
     """Run each statement for every row, at ctid maint_at, of its table.
 
-    Returns the rows that it changed, table by table, and place and reason of each row refused.
+    Returns the rows that it changed, table by table, and place and reason of each row refused:
+    None where the very row has come to be there meanwhile.
     """
     tables = [
-        _TABLE.format(temp=one.temp, statement=statement, place=number)
+        _TABLE.format(temp=one.temp, statement=statement, place=number, there=_there(one))
         for number, (one, statement) in enumerate(zip(loaded, each, strict=True), start=1)
     ]
     loop = _LOOP.format(size=len(loaded), tables=sql.SQL("\n").join(tables))
@@ -54,6 +62,17 @@ def run(
     row = connection.execute("SELECT current_setting('maint.result')").fetchone()
     done, why = json.loads(row[0] if row else "[[], []]")
     return done, [(place - 1, reason) for place, reason in why]
+
+
+def _there(one: Loaded) -> sql.Composable:
+    if one.key:  # a link: its row is there in any case
+        return sql.SQL("false")
+    return _THERE.format(
+        temp=one.temp,
+        there=there(one, "maint_r", "maint_t"),
+        keyed=one.keyed,
+        alike=alike(one, "maint_r", "maint_t"),
+    )
 
 
 def block(body: sql.Composable, connection: Connection) -> sql.Composed:

@@ -1,5 +1,6 @@
 """What a restore would do: rows looked up in READ ONLY transactions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
@@ -9,9 +10,10 @@ from maintcli.runtime.context import Context
 from maintcli.work.archive import copytext, ledger
 from maintcli.work.archive.copytext import Row
 from maintcli.work.archive.file import Block
-from maintcli.work.restore import load
+from maintcli.work.restore import load, say
 from maintcli.work.restore.batch import Tables
 from maintcli.work.restore.inventory import Inventory
+from maintcli.work.restore.prune import shares
 from maintcli.work.restore.result import Restored, Tally
 from maintcli.work.restore.source import Source
 from maintcli.work.restore.table import Key, Table
@@ -22,9 +24,6 @@ _ROWS_A_QUERY = 10_000
 _KNOWN = sql.SQL("""SELECT count(*) FROM (
     SELECT {values} FROM unnest({arrays}) AS maint_u({columns})
 ) AS maint_r WHERE {there}""")
-
-_SAME = sql.SQL("""EXISTS (SELECT FROM {table} AS maint_t
-    WHERE ROW({theirs})::text = ROW({mine})::text)""")
 
 
 def preview(
@@ -41,25 +40,29 @@ def preview(
     tally = Tally()
     marked = _marked(context, source)
     for kept in held.files:
-        back = marked.get(kept.number)
+        back = marked.get(kept.file)
         for block in filter(wanted, source.blocks(kept)):
             if block.kind == "links":
                 tally.mended += block.size
                 continue
             table = tables[block.schema, block.table]
             known = _known(context, table, block, None if back is None else block.name in back)
+            taken = _taken(context, table, block)
             tally.existing += known
-            tally.restored[table.name] += block.size - known
+            tally.refuse(table.name, taken)
+            tally.restored[table.name] += block.size - known - taken.total()
         tally.files += 1
     for name, count in tally.restored.items():
         context.log.info(f"would restore {count:,} rows of {name}")
+    say.refused(context, tally)
     return tally.result
 
 
-def _marked(context: Context, source: Source) -> Mapping[int, frozenset[str]]:
+def _marked(context: Context, source: Source) -> Mapping[str, frozenset[str]]:
     if source.schema is None:
         return {}
-    return ledger.marked(context.session, source.schema, source.manifest.run_id)
+    run_ids = {kept.run_id for kept in source.files}
+    return ledger.marked(context.session, source.schema, run_ids)
 
 
 def _known(context: Context, table: Table, block: Block, marked: bool | None) -> int:  # noqa: FBT001  None: no ledger
@@ -74,22 +77,35 @@ def _known(context: Context, table: Table, block: Block, marked: bool | None) ->
         there = load.there(loaded, "maint_r", "maint_t")
         known += _count(context, loaded, used, keyed, there)
         if marked is None:
-            known += _count(context, loaded, block.columns, loose, _same(loaded))
+            known += _count(
+                context, loaded, block.columns, loose, load.alike(loaded, "maint_r", "maint_t")
+            )
         elif marked:
             known += len(loose)
     return known
 
 
+def _taken(context: Context, table: Table, block: Block) -> Counter[str]:
+    """The rows that are not there, while another one has a key of theirs; by that reason."""
+    loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
+    found, passed = Counter[str](), load.there(loaded, "maint_r", "maint_t")
+    keys = table.usable_keys(block.columns)
+    if keys == table.identity(block.columns)[:1]:  # the same question
+        return found
+    used = sorted({column for key in keys for column in key.columns})
+    for key in keys:
+        which = load.taken(loaded, key, "maint_r", "maint_t")
+        both = sql.SQL("{} AND NOT coalesce({}, false)").format(which, passed)
+        rows = copytext.decode(block.lines)
+        while some := list(islice(rows, _ROWS_A_QUERY)):
+            found[shares(key)] += _count(context, loaded, used, some, both)
+        passed = sql.SQL("({} OR {})").format(passed, which)
+    return +found
+
+
 def _has_key(keys: Sequence[Key], columns: Sequence[str], row: Row) -> bool:
     value = dict(zip(columns, row, strict=True))
     return any(k.nulls_match or all(value[c] is not None for c in k.columns) for k in keys)
-
-
-def _same(loaded: load.Loaded) -> sql.Composable:
-    mine = [sql.Identifier("maint_r", column) for column in loaded.columns]
-    theirs = [sql.Identifier("maint_t", column) for column in loaded.columns]
-    comma = sql.SQL(", ")
-    return _SAME.format(table=loaded.table.own, theirs=comma.join(theirs), mine=comma.join(mine))
 
 
 def _count(

@@ -1,4 +1,4 @@
-"""Taking away what has no parent, neither in its table nor among the rows that come with it."""
+"""Taking away the rows that are there, and those that cannot be inserted: set by set."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from psycopg import sql
 
 from maintcli.db.connect import Connection
-from maintcli.work.restore.load import Loaded, equal, there
-from maintcli.work.restore.table import ForeignKey
+from maintcli.work.restore.load import Loaded, equal, taken, there
+from maintcli.work.restore.table import ForeignKey, Key
 
-_THERE = sql.SQL("DELETE FROM {temp} AS maint_r WHERE {there}")
+_DELETE = sql.SQL("DELETE FROM {temp} AS maint_r WHERE {which}")
 
 _ORPHANS = sql.SQL("""DELETE FROM {temp} AS maint_r
 WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} AS maint_p WHERE {match}){nor}""")
@@ -17,14 +17,34 @@ WHERE {filled} AND NOT EXISTS (SELECT FROM {parent} AS maint_p WHERE {match}){no
 _NOR = sql.SQL(" AND NOT EXISTS (SELECT FROM {temp} AS maint_p WHERE {match})")
 
 
+def existing(connection: Connection, one: Loaded) -> int:
+    """Delete the loaded rows that are there already; how many they are."""
+    if not one.table.identity(one.columns):
+        return 0
+    which = there(one, "maint_r", "maint_t")
+    return connection.execute(_DELETE.format(temp=one.temp, which=which)).rowcount
+
+
+def conflicts(connection: Connection, one: Loaded) -> Counter[str]:
+    """Delete the loaded rows that share a key with another row; how many by reason."""
+    found: Counter[str] = Counter()
+    for key in one.table.usable_keys(one.columns):
+        which = taken(one, key, "maint_r", "maint_t")
+        count = connection.execute(_DELETE.format(temp=one.temp, which=which)).rowcount
+        found[shares(key)] += count
+    return +found
+
+
+def shares(key: Key) -> str:
+    """Why a row cannot go back whose `key` another row has."""
+    return f"another row has its {', '.join(key.columns)}"
+
+
 def orphans(connection: Connection, loaded: Sequence[Loaded]) -> Mapping[int, Counter[str]]:
     """Delete the loaded rows whose parent is gone, and theirs; how many by place and reason.
 
-    Rows that are there already go first: they are no parents to be.
+    Neither in its table is the parent, nor among the rows that come with it.
     """
-    for one in loaded:
-        statement = _THERE.format(temp=one.temp, there=there(one, "maint_r", "maint_t"))
-        connection.execute(statement)
     found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     while True:
         deleted = 0

@@ -1,4 +1,4 @@
-"""Putting the rows of one run back, batch by batch, the last one first.
+"""Putting the rows of a run back, all its parts together, batch by batch, the last one first.
 
 That undoes the run step by step. A parent was removed with its children or after them, so it is
 back before they are, or with them.
@@ -39,16 +39,18 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     found = source.find(context, run, moved)
     wanted = _wanted(only)
     held = inventory.take(context, found, wanted)
-    if only is not None and not held.files:
+    if only is not None and found.files and not held.files:
         held_tables = ", ".join(sorted({name for kept in found.files for name in kept.rows}))
         raise Usage(reason=f"--table {only}: the archive has none of it, but of {held_tables}.")
     roots = {
         (one["schema"], one["table"]): (one["root"][0], one["root"][1])
-        for one in found.manifest.tables
+        for manifest in found.manifests
+        for one in manifest.tables
         if one["root"]
     }
     tables = table.find(context.session, {*held.rows, *held.links}, roots)
-    compare.check(held, tables, found.manifest.tables)
+    for manifest in found.manifests:
+        compare.check(held, tables, manifest.tables)
     say.triggers(context, held, tables)
     if context.dry_run:
         return preview.preview(context, found, held, tables, wanted)

@@ -30,15 +30,16 @@ def triggers(context: Context, held: Inventory, tables: Mapping[Archived, Table]
 
 
 def refused(context: Context, tally: Tally) -> None:
-    """Say which rows could not go back, by table and reason."""
+    """Say which rows could not go back, or in a dry run would not, by table and reason."""
+    verb = "would not" if context.dry_run else "could not"
     for (table, reason), count in tally.refused.most_common(_MOST_REASONS):
-        context.log.warn(f"{count:,} rows of {table} could not go back: {reason}")
+        context.log.warn(f"{count:,} rows of {table} {verb} go back: {reason}")
 
 
 def stale(context: Context, source: Source, result: Restored) -> None:
     """What is back is as old as it was."""
     if result.restored_count:
-        job = source.manifest.job
+        job = source.manifests[0].job
         context.log.warn(
             f"the rows are as old as they were: the next run of {job} removes them again, unless it"
             f" keeps them longer or is paused (maint pause {job})"

@@ -1,10 +1,16 @@
-"""Where a run's archive is, and which of its files count."""
+"""Where a run's archive is, and which of its files count.
+
+A run that is a part of a whole stands for the whole: its rows went along with those of the others.
+"""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from functools import cache
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
+
+from psycopg import sql
 
 from maintcli.db import toolkit
 from maintcli.errors import (
@@ -25,14 +31,17 @@ from maintcli.work.archive.section import Kept
 
 _opened = cache(storage)
 
+_LEASE = sql.SQL("SELECT max(lease_expires_at) FROM {heartbeats} WHERE lease_run_id = %(run)s")
+
 
 class Source(NamedTuple):
     """An archive: `files` are those that count, oldest first; `moved` is what --from says.
 
-    `schema` is that of the toolkit's tables; None where they do not know the run.
+    It has a manifest for each of the runs that it is of. `schema` is that of the toolkit's tables;
+    None where they do not know the run.
     """
 
-    manifest: Manifest
+    manifests: Sequence[Manifest]
     files: Sequence[Kept]
     moved: str | None
     schema: str | None
@@ -51,7 +60,7 @@ class Source(NamedTuple):
         """The ledger's marks at a file; None without the ledger."""
         if self.schema is None:
             return None
-        return ledger.Marks(self.schema, self.manifest.run_id, kept.number)
+        return ledger.Marks(self.schema, kept.run_id, kept.number)
 
 
 def find(context: Context, run: str, moved: str | None) -> Source:
@@ -88,14 +97,43 @@ def _schema(context: Context, moved: str | None) -> str | None:
 
 
 def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str | None) -> Source:
-    if past.outcome == "running":
-        raise TryAgain(reason=f"Run {past.run_id} goes on; restore it once it has ended.")
-    files = ledger.entered(context.session, schema, past.run_id)
-    place = _root(moved, past.run_id) or (files[-1].location if files else None)
-    if place is None:
+    runs = history.together(context.session, schema, past)
+    for run in runs:
+        if run.outcome == "running":
+            raise TryAgain(reason=_goes_on(context, schema, run))
+    files = ledger.entered(context.session, schema, *(run.run_id for run in runs))
+    last = {kept.run_id: kept for kept in files}
+    runs = [run for run in runs if run.run_id in last] or [past]
+    root = _root(moved, *(run.run_id for run in runs))
+    if not files and not past.deleted_count and "archive" in past.parameters:
+        context.log.info(f"run {past.run_id} removed nothing, so there is nothing to put back")
+        return Source([], files, root, schema)
+    if root is None and not files:
         reason = "no batch of it was archived; was it given --archive?"
         raise NoSuchArchive(location="The ledger", run_id=past.run_id, reason=reason)
-    return Source(_manifest(place, past.run_id), files, moved and place, schema)
+    manifests = [_manifest(root or last[run.run_id].location, run.run_id) for run in runs]
+    if past.run_group is not None:
+        _say_parts(context, past, len({run.part for run in runs if run.run_id in last}))
+    return Source(manifests, files, root, schema)
+
+
+def _goes_on(context: Context, schema: str, run: history.PastRun) -> str:
+    query = _LEASE.format(heartbeats=sql.Identifier(schema, "job_heartbeats"))
+    ((ends,),) = context.session.read_composed(query, {"run": run.run_id})
+    when = f"at {ends.astimezone(UTC):%H:%M:%S} UTC" if ends else "now"
+    return (
+        f"Run {run.run_id} goes on; restore it once it has ended. If it was killed, that is when"
+        f" its lease ends: {when}."
+    )
+
+
+def _say_parts(context: Context, past: history.PastRun, archived: int) -> None:
+    context.counts["parts"] = archived
+    go = "would go" if context.dry_run else "goes"
+    context.log.info(
+        f"run {past.run_id} is part {past.part}/{past.parts} of a whole, of which"
+        f" {archived} of {past.parts} parts archived something: all of that {go} back"
+    )
 
 
 def _by_manifest(context: Context, run: str, moved: str) -> Source:
@@ -110,14 +148,17 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
         reason = "the run did not end properly, so only the ledger knows which files count"
         raise NoSuchArchive(location=place, run_id=run_id, reason=reason)
     context.log.warn(f"the ledger has no run {run_id}; going by the manifest alone")
-    return Source(found, found.files, place, None)
+    return Source([found], found.files, place, None)
 
 
-def _root(moved: str | None, run_id: str) -> str | None:
-    """The folder that holds the run's folder; the latter may be given, too."""
+def _root(moved: str | None, *run_ids: str) -> str | None:
+    """The folder that holds the runs' folders; one of the latter may be given, too."""
     if moved is None:
         return None
-    return moved.rstrip("/").removesuffix(f"/{run_id}") or "/"
+    root = moved.rstrip("/")
+    for run_id in run_ids:
+        root = root.removesuffix(f"/{run_id}")
+    return root or "/"
 
 
 def _manifest(place: str, run_id: str) -> Manifest:

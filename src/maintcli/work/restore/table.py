@@ -27,10 +27,10 @@ SELECT c.oid,
                              ON a.attrelid = c.oid AND a.attnum = k.number AND k.number > 0
                         WHERE k.place <= i.indnkeyatts),
             'nulls_match', coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false),
-            'immediate', i.indimmediate,
+            'primary', i.indisprimary,
             'plain', i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid))
         FROM pg_catalog.pg_index i
-        WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)),
+        WHERE i.indrelid = c.oid AND i.indisunique),
        (SELECT json_agg(json_build_object(
             'name', f.conname, 'parent', f.confrelid::bigint,
             'schema', pn.nspname, 'table', p.relname,
@@ -62,6 +62,7 @@ class Key(NamedTuple):
 
     columns: tuple[str, ...]
     nulls_match: bool
+    is_primary: bool
 
 
 class ForeignKey(NamedTuple):
@@ -75,11 +76,10 @@ class ForeignKey(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Where rows go back to. `arbiters`: ON CONFLICT works, since no key is deferrable."""
+    """Where rows go back to: `keys` tell them apart, `on_insert` and `on_update` fire."""
 
     shape: Shape
     keys: tuple[Key, ...]
-    arbiters: bool
     foreign_keys: tuple[ForeignKey, ...]
     on_insert: tuple[str, ...]
     on_update: tuple[str, ...]
@@ -112,6 +112,11 @@ class Table(NamedTuple):
     def usable_keys(self, columns: Sequence[str]) -> list[Key]:
         """The keys that rows of these columns can be found by."""
         return [key for key in self.keys if set(key.columns) <= set(columns)]
+
+    def identity(self, columns: Sequence[str]) -> list[Key]:
+        """What makes two rows of these columns the same one: the primary key, else every key."""
+        keys = self.usable_keys(columns)
+        return [key for key in keys if key.is_primary] or keys
 
 
 Archived = tuple[str, str]
@@ -149,8 +154,11 @@ def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
     _, indexes, references, triggers, is_partitioned, hides_rows, role, denied = row
     return Table(
         shape=shape,
-        keys=tuple(Key(tuple(i["columns"]), i["nulls_match"]) for i in indexes or () if i["plain"]),
-        arbiters=all(i["immediate"] for i in indexes or ()),
+        keys=tuple(
+            Key(tuple(i["columns"]), i["nulls_match"], i["primary"])
+            for i in indexes or ()
+            if i["plain"]
+        ),
         foreign_keys=tuple(
             ForeignKey(
                 name=f["name"],
