@@ -386,14 +386,14 @@ class Held(TryAgain):
 
 
 class StillLocked(TryAgain):
-    """The table stayed locked as a whole by others; gave up after {waited}. What was deleted before
+    """The table stayed locked as a whole by others; gave up after {waited}. What was done before
     that is kept ({deleted} rows), and the next run goes on.
     """
 
 
 class ThrottledOut(TryAgain):
     """Throttled out: pauses took {waited}, half of the timeout, the last because {reason}. What was
-    deleted before that is kept ({deleted} rows), and the next run goes on.
+    done before that is kept ({deleted} rows), and the next run goes on.
     """
 
 

@@ -90,3 +90,11 @@ def test_figures_have_units() -> None:
     }
     text = summary(report)
     assert text == "j: success: deleted 5, reusable about 1.5 MiB, throttled 12.3 s (0 ms, run r)\n"
+
+
+def test_figures_have_words() -> None:
+    """Rows without a time are not "null"; a dry run has erased and deleted nothing."""
+    report = Report(job="j", run_id="r", dry_run=True, started_at=datetime.now(UTC))
+    report.counts = {"erased_count": 19, "deleted_count": 5, "null_count": 751}
+    said = "would erase 19, would delete 5, without a time 751"
+    assert summary(report) == f"j: dry run: {said} (0 ms, run r)\n"

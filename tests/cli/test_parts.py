@@ -129,6 +129,27 @@ def test_a_plan_of_a_part_is_applied_to_that_part(inside: Inside, conn: Conn) ->
     assert (found.code, found.json["deleted_count"]) == (0, dry), found.err
 
 
+def test_a_plan_is_for_one_part_or_for_the_whole(inside: Inside, conn: Conn) -> None:
+    """And says which; nobody is told that the figures have changed."""
+    conn.execute(
+        "INSERT INTO active_sessions SELECT i, 'k', now() - interval '1 d'"
+        " FROM generate_series(1, 300) i"
+    )
+    assert inside(JOB, "-n", "--plan", "whole.json").code == 0
+    assert inside(JOB, "-n", "--plan", "part.json", "--shard", "1/2").code == 0
+    for plan, shard, said in (
+        ("whole.json", ("--shard", "0/2"), "made for the whole, and this is part 0/2"),
+        ("part.json", ("--shard", "0/2"), "made for part 1/2, and this is part 0/2"),
+        ("part.json", ("--shard", "1/3"), "made for part 1/2, and this is part 1/3"),
+        ("part.json", (), "made for part 1/2, and this is the whole"),
+    ):
+        found = inside(JOB, "--apply", plan, *shard)
+        assert (found.code, f"the plan was {said}" in found.err) == (65, True), found.err
+    assert inside(JOB, "--apply", "part.json", "--shard", "1/2").code == 0
+    assert inside(JOB, "--apply", "whole.json", "--drift", "100").code == 0
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
+
+
 def test_rows_that_are_marked_are_not_divided(inside: Inside, conn: Conn) -> None:
     """One run does it; several would only do the same."""
     result = inside("cleanup-abandoned-jobs", "--action", "mark", "--shard", "0/2", "--json")

@@ -61,8 +61,11 @@ def test_a_run_whose_lease_has_ended_is_lost_and_stays_as_it_is(inside: Inside, 
     found = job(inside)
     assert found["running"] is None
     assert [run["run_id"] for run in found["lost"]] == [run_id]
-    assert found["last_outcome"] == "lost"
-    assert f"lost: run {run_id}" in inside("status").out
+    assert (found["last_outcome"], found["consecutive_failures"]) == ("lost", 1)
+    shown = inside("status").out
+    assert f"lost: run {run_id}" in shown
+    (line,) = [one for one in shown.splitlines() if one.startswith(f"{found['name']} ")]
+    assert " 1 " in line
     assert inside("history", "--json").json["runs"][0]["outcome"] == "lost"
     assert conn.execute("SELECT outcome FROM job_runs").fetchall() == [("running",)]
 

@@ -79,6 +79,26 @@ def test_marking_heeds_guards_and_budgets(inside: Inside, conn: Conn) -> None:
     assert one(conn, MARKED.stale) == 370
 
 
+@pytest.mark.parametrize("flag", [("--archive", "kept"), ("--keep-detached",), ("--shard", "0/2")])
+def test_what_is_for_deleting_alone_is_refused(
+    inside: Inside, conn: Conn, flag: tuple[str, ...]
+) -> None:
+    """Passing over an option would let somebody rely on it."""
+    fill(conn, MARKED, stale=5, fresh=1)
+    result = inside(*MARK, *flag)
+    assert result.code == 2
+    assert f"{flag[0]} " in result.json["message"]
+    assert one(conn, MARKED.stale) == 5
+
+
+def test_a_refusal_speaks_of_no_deletion(inside: Inside, conn: Conn) -> None:
+    """Nothing was to be deleted."""
+    fill(conn, MARKED, stale=500, fresh=1)
+    result = inside(*MARK, "--max-rows", "499")
+    assert "Nothing was changed." in result.json["message"]
+    assert "delete" not in result.json["message"]
+
+
 def test_a_locked_row_is_left_and_counted(inside: Inside, conn: Conn, db: str) -> None:
     """Marking waits for nobody."""
     fill(conn, MARKED, stale=5, fresh=0)

@@ -69,6 +69,21 @@ def test_a_run_with_an_archive_stays_longer(inside: Inside, conn: Conn) -> None:
     assert len(kept(conn)) == 2
 
 
+def test_a_run_that_was_killed_before_its_own_rows_went_keeps_its_archive(
+    inside: Inside, conn: Conn
+) -> None:
+    """Rows below go first, and are in its files, while the ledger has not counted a row."""
+    killed = run_was(conn, "lost", job="a", ago="100 d")
+    run_was(conn, "success", job="a", ago="99 d")
+    run_was(conn, "success", job="a", ago="1 d")
+    conn.execute("INSERT INTO job_archives VALUES (%s, 1, '/tmp/a', 'f', 's', 1, '{}')", [killed])
+    assert inside(*RUN).json["deleted_count"] == 1
+    assert killed in kept(conn)
+    assert one(conn, "SELECT count(*) FROM job_archives") == 1
+    assert inside(*RUN, "--archived-runs", "91d").json["deleted_count"] == 1
+    assert one(conn, "SELECT count(*) FROM job_archives") == 0
+
+
 def test_dead_letters_and_unfinished_items_never_go(inside: Inside, conn: Conn) -> None:
     """Of the example, with everything years old, only what is done and dealt with."""
     example.fill(conn)

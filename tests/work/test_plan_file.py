@@ -1,13 +1,14 @@
 """The file between a dry run and the run that applies it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from maintcli.errors import ConfigError, Usage
+from maintcli.errors import Usage
 from maintcli.work.consent import plan_file
 from maintcli.work.consent.plan_file import Plan, Rule
 
@@ -32,8 +33,9 @@ PLAN = Plan(
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """Every field, and no other file is left beside it."""
-    plan_file.write(tmp_path / "plan.json", PLAN)
-    assert plan_file.read(tmp_path / "plan.json") == PLAN
+    for plan in (replace(PLAN, shard="3/4"), PLAN):
+        plan_file.write(tmp_path / "plan.json", plan)
+        assert plan_file.read(tmp_path / "plan.json") == plan
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
 
@@ -48,7 +50,7 @@ def test_a_plan_that_cannot_be_finished_leaves_the_old_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(plan_file.os, "fsync", full)
-    with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
+    with pytest.raises(Usage, match="cannot be written: No space left on device"):
         plan_file.write(path, PLAN)
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
@@ -77,6 +79,7 @@ BAD: list[tuple[str, Any]] = [
     ("negative rows", {**plan_file._as_dict(PLAN), "rows": {"t": -1}}),
     ("rows as text", {**plan_file._as_dict(PLAN), "rows": {"t": "1"}}),
     ("no database", {**plan_file._as_dict(PLAN), "database": "app"}),
+    ("a part as a number", {**plan_file._as_dict(PLAN), "shard": 1}),
     ("no time", {**plan_file._as_dict(PLAN), "made_at": "yesterday"}),
     ("a rule of text", {**plan_file._as_dict(PLAN), "rules": ["public.events"]}),
 ]
@@ -90,7 +93,7 @@ def test_a_garbled_file_is_one_sentence(tmp_path: Path, content: Any) -> None:
         path.write_bytes(content)
     else:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(ConfigError, match=r"plan\.json is no plan .* Make one with"):
+    with pytest.raises(Usage, match=r"plan\.json is no plan .* Make one with"):
         plan_file.read(path)
 
 
@@ -98,12 +101,13 @@ def test_a_newer_format_and_a_changed_setting_are_told_apart(tmp_path: Path) -> 
     """The one wants another maint, the other another look."""
     path, content = tmp_path / "plan.json", plan_file._as_dict(PLAN)
     path.write_text(json.dumps({**content, "maint_plan": 2}))
-    with pytest.raises(ConfigError, match="its format is 2, and this maint knows 1"):
+    with pytest.raises(Usage, match="its format is 2, and this maint knows 1"):
         plan_file.read(path)
-    content["rules"][0]["older_than"] = "9d"
-    path.write_text(json.dumps(content))
-    with pytest.raises(ConfigError, match="it was changed after it was made"):
-        plan_file.read(path)
+    shorter = [{**content["rules"][0], "older_than": "9d"}]
+    for change in ({"rules": shorter}, {"shard": "0/4"}):
+        path.write_text(json.dumps({**content, **change}))
+        with pytest.raises(Usage, match="it was changed after it was made"):
+            plan_file.read(path)
 
 
 def test_a_missing_file_is_wrong_usage(tmp_path: Path) -> None:

@@ -184,6 +184,41 @@ def test_time_columns_of_other_types(
     assert count(conn, "session_id = 'new'") == 1
 
 
+UNITS = [("ms", 1, "before 1990"), ("s", 1000, "after 2200")]
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(("unit", "scale", "side"), UNITS)
+def test_an_epoch_in_the_wrong_unit_is_refused(
+    inside: Inside, conn: Conn, *, unit: str, scale: int, side: str, indexed: bool
+) -> None:
+    """Seconds read as milliseconds would make every row stale; 0 and a far "never" are no sign."""
+    conn.execute("DROP TABLE active_sessions")
+    conn.execute(
+        "CREATE TABLE active_sessions (session_id text, access_key text, last_heartbeat bigint)"
+    )
+    if indexed:
+        conn.execute("CREATE INDEX ON active_sessions (last_heartbeat)")
+    conn.execute(
+        "INSERT INTO active_sessions SELECT i::text, 'k',"
+        f" (extract(epoch FROM now()) - i)::bigint * {scale} FROM generate_series(1, 5) i"
+    )  # type: ignore[arg-type]
+    toml = inside.folder / "maint.toml"
+    toml.write_text(f'[tables.active_sessions]\nepoch = "{unit}"\n')
+    for flags in ((), ("-n",)):
+        result = inside("cleanup-sessions", *flags)
+        assert result.code == 65, result.err
+        assert f'[tables.active_sessions] epoch = "{unit}" in maint.toml' in result.err
+        assert side in result.err
+    assert count(conn) == 5
+    right = "s" if unit == "ms" else "ms"
+    toml.write_text(f'[tables.active_sessions]\nepoch = "{right}"\n')
+    conn.execute("INSERT INTO active_sessions VALUES ('z', 'k', 9223372036854775807)")
+    assert inside("cleanup-sessions", "--json").json["deleted_count"] == 0
+    conn.execute("UPDATE active_sessions SET last_heartbeat = 0")
+    assert inside("cleanup-sessions", "--json").json["deleted_count"] == 6
+
+
 def test_names_are_mapped_and_odd_ones_quoted(inside: Inside, conn: Conn) -> None:
     """A table and columns of any name PostgreSQL can hold, named in maint.toml."""
     conn.execute('CREATE SCHEMA "My App"')

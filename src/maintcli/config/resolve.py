@@ -156,7 +156,8 @@ def _check_company(option: Option, values: Mapping[str, Sourced[Any]]) -> None:
     if not value or origin == "default":
         return
     if option.needs and not values[option.needs].value:
-        raise Usage(reason=f"{origin} goes only with {_flag(option.needs)}; give both or neither.")
+        needed = _flag(option.needs)
+        raise Usage(reason=f"{origin} goes only with {needed}; leave it out or give {needed} too.")
     if option.excludes and values[option.excludes].value:
         raise Usage(reason=f"{origin} does not go with {_flag(option.excludes)}; leave out one.")
 

@@ -19,9 +19,11 @@ _DULL_AT_ZERO = {
 }
 _WOULD = {
     "deleted_count": "would delete",
+    "erased_count": "would erase",
     "updated_count": "would update",
     "restored_count": "would restore",
 }
+_OTHERWISE = {"null_count": "without a time"}
 _IN_BYTES = {"bytes_reusable": "reusable about", "bytes_returned": "returned"}
 
 
@@ -60,7 +62,7 @@ def left(forecast: Mapping[str, Any]) -> str:
 def _label(name: str, *, dry_run: bool) -> str:
     if dry_run and name in _WOULD:
         return _WOULD[name]
-    return name.removesuffix("_count").replace("_", " ")
+    return _OTHERWISE.get(name) or name.removesuffix("_count").replace("_", " ")
 
 
 def _value(value: Any) -> str:

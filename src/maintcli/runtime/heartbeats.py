@@ -36,6 +36,7 @@ class Heartbeat:
 
     `outcome` is that of the newest run; a run whose lease has ended counts as lost already. Where
     that run is a part of a `whole`, the whole is meant, and `running` is one of its parts.
+    `consecutive_failures` has the lost runs, too, which the row itself gets with the next run.
     """
 
     name: str
@@ -134,7 +135,7 @@ def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:
         last_heartbeat=heartbeat,
         runner_id=runner,
         last_success_at=success,
-        consecutive_failures=failures,
+        consecutive_failures=failures + len(lost),
         last_error=error,
         last_error_at=error_at,
         paused=Paused(since=paused_at, by=paused_by, why=why) if paused_at else None,

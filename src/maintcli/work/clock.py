@@ -9,7 +9,7 @@ from maintcli.config.tables import TableMap
 from maintcli.db.tables import Column, Table
 from maintcli.errors import NotATime, ZoneUndeclared
 
-_EPOCH_TYPES = ("bigint", "integer")
+EPOCH_TYPES = ("bigint", "integer")
 _AS_COLUMN: Mapping[str, LiteralString] = {
     "timestamp with time zone": "{moment}",
     "timestamp without time zone": "({moment}) AT TIME ZONE {zone}",
@@ -29,7 +29,7 @@ def in_terms_of(
     if column.type == "timestamp without time zone" and not mapped.timezone:
         setting = mapped.setting(key, "timezone")
         raise ZoneUndeclared(table=str(table), column=column.name, setting=setting)
-    if column.type not in _AS_COLUMN or (column.type in _EPOCH_TYPES and not mapped.epoch):
+    if column.type not in _AS_COLUMN or (column.type in EPOCH_TYPES and not mapped.epoch):
         setting = mapped.setting(key, "epoch")
         raise NotATime(table=str(table), column=column.name, type=column.type, setting=setting)
     return sql.SQL(_AS_COLUMN[column.type]).format(

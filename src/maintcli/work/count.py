@@ -23,15 +23,10 @@ def stale(context: Context, target: Target, *, most: int | None = None) -> int:
 
 def own(context: Context, target: Target, *, most: int | None = None) -> int:
     """Count the stale rows that are this run's to delete, with --shard a part; at most `most`."""
-    shard = context.shard
-    if shard is None:
-        return stale(context, target, most=most)
-    found = 0
-    for part in target.table.parts:
-        mine = stripes.mine(stripes.share(shard, part.oid), sql.Identifier("ctid"))
-        condition = sql.SQL("({}\n) AND {}").format(target.predicate, mine)
-        found += _count(context, part, condition, most=most)
-    return found
+    return sum(
+        _count(context, part, stripes.within(context.shard, part.oid, target.predicate), most=most)
+        for part in target.table.parts
+    )
 
 
 def table_rows(context: Context, target: Target) -> int:

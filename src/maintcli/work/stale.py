@@ -17,7 +17,8 @@ class Stale(NamedTuple):
     before it, in transactions of their own. `also` is a further condition of the user's, as it
     stands. A table that does not exist is passed over where it is `optional`. `origin` says where
     the age was set, where that is no option of the job. `own`: one of the toolkit's own tables,
-    which are in the schema that the configuration says, under their own names.
+    which are in the schema that the configuration says, under their own names; `also` may name
+    others of them with `{schema}`.
     """
 
     table: str

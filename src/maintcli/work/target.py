@@ -21,7 +21,7 @@ from maintcli.errors import (
     Refused,
 )
 from maintcli.runtime.context import Context
-from maintcli.work import clock, condition, own
+from maintcli.work import clock, condition, epoch, own
 from maintcli.work.stale import Stale
 
 
@@ -71,10 +71,13 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     columns = {name: _column(table, key, mapped, name) for name in names_used}
     by = columns[stale.by]
     moment, bound = _cutoff(context, key, mapped, table, by, stale.older_than)
+    epoch.check(context, table, key, mapped, by)
     holes = {name: sql.Identifier(column.name) for name, column in columns.items()}
     predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)
     if stale.also is not None:
-        also = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
+        also: sql.Composable = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
+        if stale.own:
+            also = sql.SQL(stale.also).format(schema=sql.Identifier(table.schema))  # pyright: ignore[reportArgumentType]  a job's own
         condition.check(context, table, also, mapped.setting(key, "where"))
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(

@@ -10,7 +10,8 @@ ALTER TABLE job_runs
 CREATE INDEX job_runs_run_group ON job_runs (run_group) WHERE run_group IS NOT NULL;
 
 -- The files of a run's archive that count: each was entered with the batch that deleted its rows.
--- `restored` are the tables whose rows without a key have gone back already.
+-- `position` is their order over all runs, as runs that share a table go on at once. `restored` are
+-- the tables whose rows without a key have gone back already.
 CREATE TABLE job_archives (
     run_id     uuid NOT NULL REFERENCES job_runs ON DELETE CASCADE,
     number     bigint NOT NULL,
@@ -20,6 +21,7 @@ CREATE TABLE job_archives (
     size_bytes bigint NOT NULL,
     rows       jsonb NOT NULL,
     restored   text[] NOT NULL DEFAULT '{}',
+    position   bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (run_id, number)
 );
 

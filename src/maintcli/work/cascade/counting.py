@@ -10,23 +10,21 @@ from psycopg import sql
 from maintcli.runtime.context import Context
 from maintcli.work.cascade import graph
 from maintcli.work.cascade.reach import Reach
-from maintcli.work.sweep import stripes
 from maintcli.work.sweep.task import Task
 
 _SECONDS = 10.0  # for one figure
 _ALL_SECONDS = 60.0  # for all figures of a dry run
 
 
-def reaches(context: Context, task: Task) -> list[Reach]:
-    """What is reached from each part of the table; with --shard from this run's blocks alone."""
-    target = task.target
-    predicate: sql.Composable = target.predicate
-    if context.shard is not None:
-        mine = stripes.mine(context.shard, sql.Identifier("ctid"))
-        predicate = sql.SQL("({}\n) AND {}").format(predicate, mine)
+def reaches(context: Context, task: Task, *, whole: bool = False) -> list[Reach]:
+    """What is reached from each part of the table; with --shard from this run's stripes alone.
+
+    `whole`: from all of them even so, as a guard has to ask.
+    """
+    target, shard = task.target, None if whole else context.shard
     own = frozenset(part.oid for part in target.table.parts)
     cascades = [graph.below(part.oid, task.links) for part in target.table.parts]
-    return [Reach(cascade, predicate, own) for cascade in cascades if cascade is not None]
+    return [Reach(one, target.predicate, own, shard) for one in cascades if one is not None]
 
 
 def exactly(context: Context, query: sql.Composable) -> int:

@@ -15,7 +15,7 @@ def check(context: Context, task: Task) -> None:
     """Raise Refused when more rows would go with the stale ones than anybody can have meant."""
     order = context.order
     most, percent, really = (order.value(n) for n in ("max_rows", "max_percent", "yes_really"))
-    found = reaches(context, task)
+    found = reaches(context, task, whole=True)  # a part of --shard is a share of one deed
     if most is not None:
         _check_rows(context, task, found, max(most, really or 0))
     if percent is not None and percent < 100:

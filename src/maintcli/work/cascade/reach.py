@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.runtime.shard import Shard
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
+from maintcli.work.sweep import stripes
 
 PLACE = sql.Identifier("maint_ctid")
 
@@ -38,11 +40,18 @@ class Reach:
     """The rows that go with those of a part for which `predicate` holds.
 
     Rows that a RESTRICT or NO ACTION key keeps are left out, as far as a query can tell. `own` are
-    the relations of the swept table.
+    the relations of the swept table. With `shard` only its rows are stale: the others stay, unless
+    they are below.
     """
 
-    def __init__(self, cascade: Cascade, predicate: sql.Composable, own: frozenset[int]) -> None:
-        self.cascade, self.predicate, self.own = cascade, predicate, own
+    def __init__(
+        self,
+        cascade: Cascade,
+        predicate: sql.Composable,
+        own: frozenset[int],
+        shard: Shard | None = None,
+    ) -> None:
+        self.cascade, self.predicate, self.own, self.shard = cascade, predicate, own, shard
 
     def going(self, member: int, most: int | None = None) -> sql.Composable:
         """Count the rows of `member` that go, up to `most`."""
@@ -54,7 +63,10 @@ class Reach:
         rows = sql.SQL(
             "SELECT FROM ONLY {} WHERE ctid IN (SELECT {} FROM {}) AND ({}\n) IS NOT TRUE"
         ).format(
-            self._quoted(self.cascade.part), PLACE, self._name(self.cascade.part), self.predicate
+            self._quoted(self.cascade.part),
+            PLACE,
+            self._name(self.cascade.part),
+            self._stale(self.cascade.part),
         )
         return self._count(rows, most, self._staying(negated=True))
 
@@ -76,7 +88,7 @@ class Reach:
         """Count the rows that keep others."""
         rows = self._referring(link)
         if link.child in self.own:
-            rows += sql.SQL(" AND ({}\n) IS NOT TRUE").format(self.predicate)
+            rows += sql.SQL(" AND ({}\n) IS NOT TRUE").format(self._stale(link.child))
         return self._count(rows, most, sql.SQL("true"))
 
     def _referring(self, link: Link) -> sql.Composable:
@@ -100,7 +112,7 @@ class Reach:
             name=roots,
             columns=self._columns(cascade.part, "p", PLACE),
             part=self._quoted(cascade.part),
-            predicate=self.predicate,
+            predicate=self._stale(cascade.part),
             which=which,
         )
         for component in cascade.components:
@@ -181,7 +193,7 @@ class Reach:
                 continue
             stays: sql.Composable = sql.SQL("")
             if link.child in self.own and link.key.action == "NO ACTION":
-                stays = sql.SQL(" AND ({}\n) IS NOT TRUE").format(self.predicate)
+                stays = sql.SQL(" AND ({}\n) IS NOT TRUE").format(self._stale(link.child))
             child = self._quoted(link.child)
             match = v.match(link, row, below)
             conditions.append(exists.format(child, sql.Identifier(below), match, stays))
@@ -193,6 +205,9 @@ class Reach:
             also = sql.SQL(" AND ({})").format(further)
             conditions.append(exists.format(child, sql.Identifier(below), match, also))
         return v.either(conditions)
+
+    def _stale(self, oid: int) -> sql.Composable:
+        return stripes.within(self.shard, oid, self.predicate)
 
     def _leads_to_blocker(self, oid: int) -> bool:
         reached = {oid, *self.cascade.below(oid)}

@@ -50,6 +50,12 @@ class Shown:
         """The rows that those actions concern."""
         return plus(*(one.rows for one in self.listed if one.action in actions))
 
+    def cascaded(self, swept: str) -> int | None:
+        """The rows of other tables than `swept` that go: of that one they are among `own`."""
+        return plus(
+            *(one.rows for one in self.listed if one.action == "CASCADE" and one.table != swept)
+        )
+
     @property
     def tables(self) -> dict[str, int]:
         """The rows of each other table that go, where they are known and any."""

@@ -1,4 +1,4 @@
-"""Whether a plan still holds: same job, database and settings, soon enough, and like figures."""
+"""Whether a plan still holds: same job, part, database, settings, soon enough, like figures."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,7 +20,7 @@ from maintcli.work.target import Target
 OLDEST = timedelta(days=7)
 SLACK_ROWS = 10  # of a handful of rows, a tenth is less than one
 
-_NOTHING = "Nothing was deleted. Look again with --dry-run --plan FILE."
+_NOTHING = "Nothing was changed. Look again with --dry-run --plan FILE."
 
 
 class Place(NamedTuple):
@@ -54,7 +54,7 @@ def rule(target: Target) -> Rule:
 
 
 def check(context: Context, tasks: Sequence[Task], path: Path) -> bool:
-    """Raise Refused unless the plan in `path` still holds; Usage or ConfigError for a bad file.
+    """Raise Refused unless the plan in `path` still holds; Usage for a bad file.
 
     Whether it is the consent that guards ask for: not where a figure is missing.
     """
@@ -72,6 +72,9 @@ def check(context: Context, tasks: Sequence[Task], path: Path) -> bool:
 def _check_place(context: Context, plan: Plan) -> None:
     if plan.job != context.job:
         raise _refused(f"it was made for {plan.job}, and this is {context.job}")
+    shard = str(context.shard) if context.shard is not None else None
+    if plan.shard != shard:
+        raise _refused(f"the plan was made for {_part(plan.shard)}, and this is {_part(shard)}")
     here, there = place(context), Place(plan.database, plan.host, plan.system)
     if here.system is None or there.system is None:  # what cannot be asked is not compared
         here, there = here._replace(system=None), there._replace(system=None)
@@ -79,6 +82,10 @@ def _check_place(context: Context, plan: Plan) -> None:
         here = here._replace(host=there.host)
     if here != there:
         raise _refused(f"it was made for {_called(there)}, and this is {_called(here)}")
+
+
+def _part(shard: str | None) -> str:
+    return f"part {shard}" if shard else "the whole"
 
 
 def _called(found: Place) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from maintcli.errors import ConfigError, Refused
+from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.work.consent import ages
 from maintcli.work.consent.expected import Expected
@@ -84,6 +84,7 @@ def _write(context: Context, path: Path, targets: Sequence[Target], counted: Exp
         rows={table: rows for table, rows in counted.tables.items() if table in swept},
         cascaded={table: rows for table, rows in counted.tables.items() if table not in swept},
         complete=counted.complete,
+        shard=str(context.shard) if context.shard is not None else None,
     )
     plan_file.write(path, plan)
     context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {path}")
@@ -92,7 +93,7 @@ def _write(context: Context, path: Path, targets: Sequence[Target], counted: Exp
 def _check_folder(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(
+        raise Usage(
             reason=f"--plan {path} cannot be written; name a file in a folder that exists and that"
             " you may write to."
         )

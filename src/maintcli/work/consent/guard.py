@@ -55,6 +55,6 @@ def _why(
     return (
         f"more than {limit:,} rows of {target.table} are older than"
         f" {target.cutoff:%Y-%m-%d %H:%M:%S} UTC, which {which} does not allow. Nothing"
-        " was deleted. Look with --dry-run; if it is meant, --yes-really N lets up to N rows"
+        " was changed. Look with --dry-run; if it is meant, --yes-really N lets up to N rows"
         " through, once."
     )

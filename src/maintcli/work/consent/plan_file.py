@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
-from maintcli.errors import ConfigError, Usage
+from maintcli.errors import Usage
 
 FORMAT = 1
 _LARGEST_BYTES = 4 * 2**20
@@ -40,8 +40,9 @@ class Rule:
 class Plan:
     """A dry run's figures: `rows` of each swept table, and those that go with them (`cascaded`).
 
-    `system` identifies the server's cluster, None where the role may not ask for it. `complete` is
-    False where a figure took too long to count.
+    `system` identifies the server's cluster, None where the role may not ask for it. `shard` is the
+    part that was counted, as `0/4`, None for the whole. `complete` is False where a figure took too
+    long to count.
     """
 
     job: str
@@ -53,16 +54,18 @@ class Plan:
     rows: Mapping[str, int]
     cascaded: Mapping[str, int]
     complete: bool = True
+    shard: str | None = None
 
     @property
     def config_hash(self) -> str:
-        """Twelve hexadecimal digits over the job and its settings."""
+        """Twelve hexadecimal digits over the job, its settings, and which part it is."""
         settings = sorted(json.dumps(rule.setting, sort_keys=True) for rule in self.rules)
-        return sha256(json.dumps([self.job, settings]).encode()).hexdigest()[:12]
+        hashed = [self.job, settings, *([self.shard] if self.shard else [])]
+        return sha256(json.dumps(hashed).encode()).hexdigest()[:12]
 
 
 def write(path: Path, plan: Plan) -> None:
-    """Write `plan`, whole or not at all. Raises ConfigError."""
+    """Write `plan`, whole or not at all. Raises Usage."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("w", encoding="utf-8") as file:
@@ -73,11 +76,11 @@ def write(path: Path, plan: Plan) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise ConfigError(reason=f"--plan {path} cannot be written: {error.strerror}.") from None
+        raise Usage(reason=f"--plan {path} cannot be written: {error.strerror}.") from None
 
 
 def read(path: Path) -> Plan:
-    """Read a plan. Raises Usage where there is no such file, ConfigError where it is no plan."""
+    """Read a plan. Raises Usage where there is no such file, and where it is no plan."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
@@ -89,7 +92,7 @@ def read(path: Path) -> Plan:
         clause = (
             str(error) if isinstance(error, _NotOursError) else "it is damaged, or of another kind"
         )
-        raise ConfigError(
+        raise Usage(
             reason=f"--apply {path} is no plan that maint can use: {clause}. Make one with"
             " --dry-run --plan FILE."
         ) from None
@@ -106,6 +109,7 @@ def _as_dict(plan: Plan) -> dict[str, Any]:
         "database": {"name": plan.database, "host": plan.host, "system": plan.system},
         "made_at": plan.made_at.isoformat(),
         "config_hash": plan.config_hash,
+        "shard": plan.shard,
         "rules": [asdict(rule) for rule in plan.rules],
         "rows": dict(plan.rows),
         "cascaded": dict(plan.cascaded),
@@ -128,6 +132,7 @@ def _plan(found: Any) -> Plan:
         rows=_figures(found["rows"]),
         cascaded=_figures(found["cascaded"]),
         complete=found["complete"] is True,
+        shard=None if found["shard"] is None else _text(found["shard"]),
     )
     if found["config_hash"] != plan.config_hash:
         raise _NotOursError("it was changed after it was made")

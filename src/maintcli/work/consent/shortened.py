@@ -77,7 +77,7 @@ def _why(context: Context, target: Target, earlier: Before, found: int) -> str:
     return (
         f"{ages.column(target)}: the age {target.older_than} ({ages.origin(context, target)}) is"
         f" shorter than the {earlier.age} of the run of {earlier.when:%Y-%m-%d %H:%M} UTC, and"
-        f" {more} rows are stale only by the shorter one. Nothing was deleted. If it is meant,"
+        f" {more} rows are stale only by the shorter one. Nothing was changed. If it is meant,"
         f" {plan * can_plan}acknowledge it with --yes-really N, at least the {at_least} rows that"
         " are stale now; else set the age back."
     )

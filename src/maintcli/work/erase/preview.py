@@ -30,6 +30,8 @@ def preview(context: Context, users: Users, holdings: Sequence[Holding]) -> Eras
     tables: Counter[str] = Counter()
     for holding in holdings:
         rows = _rows(context, users, holding)
+        if not rows:
+            continue
         tables[str(holding.table)] += rows
         with_what = f", which go with their rows of {holding.above.table}" if holding.above else ""
         context.log.info(f"would delete {rows:,} rows of {holding.table}{with_what}")

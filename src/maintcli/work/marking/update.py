@@ -30,8 +30,7 @@ def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) 
     Raises Refused, and what else a sweep raises. An optional table may be missing.
     """
     approval.look_ahead(context)
-    if context.shard is not None:
-        raise Usage(reason="--shard divides rows that are deleted; these are marked, by one run.")
+    _refuse_what_is_for_deleting(context)
     target = patiently(Patience(context), partial(find, context, stale, deleting=False))
     if target is None:
         return Marked(0, 0, 0, 0, "")
@@ -44,6 +43,19 @@ def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) 
         batches=marking.batches,
         cutoff=moment(target.cutoff),
     )
+
+
+def _refuse_what_is_for_deleting(context: Context) -> None:
+    if context.shard is not None:
+        raise Usage(reason="--shard divides rows that are deleted; these are marked, by one run.")
+    for name, does in (
+        ("archive", "keeps rows that are deleted"),
+        ("keep_detached", "spares partitions that would be dropped"),
+    ):
+        setting = context.order.values.get(name)
+        if setting is not None and setting.value:
+            reason = f"{setting.origin} {does}; these are marked, and stay. Leave it out."
+            raise Usage(reason=reason)
 
 
 def run(

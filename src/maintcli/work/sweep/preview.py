@@ -63,7 +63,7 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
         cutoff=moment(target.cutoff),
         plan=task.ways,
         tables={**(below.tables if below is not None else {}), str(target.table): going},
-        cascaded_count=below.rows("CASCADE") if below is not None else 0,
+        cascaded_count=below.cascaded(str(target.table)) if below is not None else 0,
         unlinked_count=below.rows("SET NULL", "SET DEFAULT") if below is not None else 0,
         blocked_count=below.blocked if below is not None else 0,
         cascades=[one.as_dict() for one in below.listed] if below is not None else [],

@@ -12,7 +12,8 @@ from maintcli.runtime.shard import Shard
 
 STRIPE_BLOCKS = 1024  # 8 MB: several batches, and even a table of 100 MB has enough to share out
 
-_MINE = sql.SQL("({ctid}::text::point)[0]::bigint / {stripe} % {parts} = {part}")
+_MINE = sql.SQL("""({condition}
+) AND (ctid::text::point)[0]::bigint / {stripe} % {parts} = {part}""")
 
 
 @overload
@@ -46,9 +47,12 @@ def after(block: int, blocks: int, shard: Shard | None) -> tuple[int, int]:
     return min(first, blocks), min((stripe + 1) * STRIPE_BLOCKS, blocks)
 
 
-def mine(shard: Shard, ctid: sql.Composable) -> sql.Composable:
-    """The condition that a row, known by its `ctid`, lies in a stripe of this share.
+def within(shard: Shard | None, oid: int, condition: sql.Composable) -> sql.Composable:
+    """`condition`, of rows of the relation `oid`, as it holds of those that are this part's.
 
-    It finds no rows by itself: it is for counting, beside a condition that does.
+    It is for counting what `share` gives to the walk: no index finds a row by its stripe.
     """
-    return _MINE.format(ctid=ctid, stripe=STRIPE_BLOCKS, parts=shard.parts, part=shard.part)
+    mine = share(shard, oid)
+    if mine is None:
+        return condition
+    return _MINE.format(condition=condition, stripe=STRIPE_BLOCKS, parts=mine.parts, part=mine.part)
