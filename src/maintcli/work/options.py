@@ -8,8 +8,135 @@ MAX_REPLICA_LAG = duration("10s")
 MAX_ARCHIVE_QUEUE = 100  # 1.6 GB, where segments have the usual 16 MB
 
 
+_CONSENT = (
+    Option(
+        name="plan",
+        kind=Kind.PATH,
+        default=None,
+        metavar="FILE",
+        configurable=False,
+        needs="dry_run",
+        help="With --dry-run: write what was counted to this file, for --apply.",
+    ),
+    Option(
+        name="apply",
+        kind=Kind.PATH,
+        default=None,
+        metavar="FILE",
+        configurable=False,
+        excludes="dry_run",
+        help="Run as planned in this file, past the guards; refuse (exit 65) when the settings"
+        " or the rows are no longer those of the plan.",
+    ),
+    Option(
+        name="drift",
+        kind=Kind.PERCENT,
+        default=10.0,
+        configurable=False,
+        needs="apply",
+        help="With --apply: how far from the plan the rows may be; 10 rows always pass,"
+        " except with 0.",
+    ),
+)
+_PARTITIONS = (
+    Option(
+        name="keep_detached",
+        kind=Kind.FLAG,
+        default=False,
+        help="Detach expired partitions, and do not drop them.",
+    ),
+)
+_PACE = (
+    Option(
+        name="share",
+        kind=Kind.PERCENT,
+        default=50.0,
+        min="1",
+        help="Percentage of the time to keep the server busy: 50 rests as long as it works,"
+        " 100 never rests.",
+    ),
+    Option(
+        name="batch_target",
+        kind=Kind.DURATION,
+        default=BATCH_TARGET,
+        min="1ms",
+        max="10s",
+        help="The server time that a batch aims at.",
+    ),
+)
+_SHARD = (
+    Option(
+        name="shard",
+        kind=Kind.TEXT,
+        default=None,
+        metavar="I/N",
+        help="Do part I, from 0, of N that run at once: 0/4 to 3/4. auto/4 takes I from"
+        " JOB_COMPLETION_INDEX.",
+    ),
+)
+_ARCHIVE = (
+    Option(
+        name="archive",
+        kind=Kind.TEXT,
+        default=None,
+        metavar="DIR|URL",
+        help="Keep the removed rows here, for maint restore: a folder, or s3://…, gs://… or"
+        " az://… (needs maintcli[storage]).",
+    ),
+)
+_BUDGETS = (
+    Option(
+        name="limit",
+        kind=Kind.INTEGER,
+        default=None,
+        min="1",
+        help="Budget: delete at most this many rows; a run that leaves the rest is a success.",
+    ),
+    Option(
+        name="max_seconds",
+        kind=Kind.INTEGER,
+        default=None,
+        min="1",
+        help="Budget: begin no further batch after this time; the next run goes on.",
+    ),
+)
+_THROTTLES = (
+    Option(
+        name="throttle",
+        kind=Kind.FLAG,
+        default=True,
+        help="Pause while a replica lags, sessions wait for a lock on the table, WAL queues up"
+        " for archiving, or a vacuum works on the table.",
+    ),
+    Option(
+        name="max_replica_lag",
+        kind=Kind.DURATION,
+        default=MAX_REPLICA_LAG,
+        min="1s",
+        help="Throttle: pause while a replica is further behind than this.",
+    ),
+    Option(
+        name="max_archive_queue",
+        kind=Kind.INTEGER,
+        default=MAX_ARCHIVE_QUEUE,
+        min="1",
+        help="Throttle: pause while more WAL files than this wait to be archived.",
+    ),
+)
+
+
 def sweeping(*, max_percent: float | None) -> tuple[Option, ...]:
     """The options of a sweep whose own guard is `max_percent` (None: no guard)."""
+    how = (*_CONSENT, *_PARTITIONS, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
+    return (*_guards(max_percent), *how)
+
+
+def batched(*, max_percent: float | None) -> tuple[Option, ...]:
+    """The options of a sweep that fit a job which deletes in batches of its own making."""
+    return (*_guards(max_percent), *_PACE, *_BUDGETS, *_THROTTLES)
+
+
+def _guards(max_percent: float | None) -> tuple[Option, ...]:
     return (
         Option(
             name="max_rows",
@@ -34,126 +161,4 @@ def sweeping(*, max_percent: float | None) -> tuple[Option, ...]:
             configurable=False,
             help="Let a run through its guards this once, as long as at most N rows are stale.",
         ),
-        Option(
-            name="plan",
-            kind=Kind.PATH,
-            default=None,
-            metavar="FILE",
-            configurable=False,
-            needs="dry_run",
-            help="With --dry-run: write what was counted to this file, for --apply.",
-        ),
-        Option(
-            name="apply",
-            kind=Kind.PATH,
-            default=None,
-            metavar="FILE",
-            configurable=False,
-            excludes="dry_run",
-            help="Run as planned in this file, past the guards; refuse (exit 65) when the settings"
-            " or the rows are no longer those of the plan.",
-        ),
-        Option(
-            name="drift",
-            kind=Kind.PERCENT,
-            default=10.0,
-            configurable=False,
-            needs="apply",
-            help="With --apply: how far from the plan the rows may be; 10 rows always pass,"
-            " except with 0.",
-        ),
-        Option(
-            name="keep_detached",
-            kind=Kind.FLAG,
-            default=False,
-            help="Detach expired partitions, and do not drop them.",
-        ),
-        Option(
-            name="share",
-            kind=Kind.PERCENT,
-            default=50.0,
-            min="1",
-            help="Percentage of the time to keep the server busy: 50 rests as long as it works,"
-            " 100 never rests.",
-        ),
-        Option(
-            name="batch_target",
-            kind=Kind.DURATION,
-            default=BATCH_TARGET,
-            min="1ms",
-            max="10s",
-            help="The server time that a batch aims at.",
-        ),
-        Option(
-            name="shard",
-            kind=Kind.TEXT,
-            default=None,
-            metavar="I/N",
-            help="Do part I, from 0, of N that run at once: 0/4 to 3/4. auto/4 takes I from"
-            " JOB_COMPLETION_INDEX.",
-        ),
-        Option(
-            name="archive",
-            kind=Kind.TEXT,
-            default=None,
-            metavar="DIR|URL",
-            help="Keep the removed rows here, for maint restore: a folder, or s3://…, gs://… or"
-            " az://… (needs maintcli[storage]).",
-        ),
-        Option(
-            name="limit",
-            kind=Kind.INTEGER,
-            default=None,
-            min="1",
-            help="Budget: delete at most this many rows; a run that leaves the rest is a success.",
-        ),
-        Option(
-            name="max_seconds",
-            kind=Kind.INTEGER,
-            default=None,
-            min="1",
-            help="Budget: begin no further batch after this time; the next run goes on.",
-        ),
-        Option(
-            name="throttle",
-            kind=Kind.FLAG,
-            default=True,
-            help="Pause while a replica lags, sessions wait for a lock on the table, WAL queues up"
-            " for archiving, or a vacuum works on the table.",
-        ),
-        Option(
-            name="max_replica_lag",
-            kind=Kind.DURATION,
-            default=MAX_REPLICA_LAG,
-            min="1s",
-            help="Throttle: pause while a replica is further behind than this.",
-        ),
-        Option(
-            name="max_archive_queue",
-            kind=Kind.INTEGER,
-            default=MAX_ARCHIVE_QUEUE,
-            min="1",
-            help="Throttle: pause while more WAL files than this wait to be archived.",
-        ),
     )
-
-
-_BATCHED = frozenset(
-    {
-        "max_rows",
-        "max_percent",
-        "yes_really",
-        "share",
-        "batch_target",
-        "limit",
-        "max_seconds",
-        "throttle",
-        "max_replica_lag",
-        "max_archive_queue",
-    }
-)
-
-
-def batched(*, max_percent: float | None) -> tuple[Option, ...]:
-    """The options of a sweep that fit a job which deletes in batches of its own making."""
-    return tuple(o for o in sweeping(max_percent=max_percent) if o.name in _BATCHED)
