@@ -105,6 +105,73 @@ def test_each_may_be_for_one_database(inside: Inside) -> None:
     assert found["cleanup-sessions"] == ("--database=x",)
 
 
+ACTION = "o/maint@0123456789012345678901234567890123456789"
+PLACE = f"""
+[schedule]
+command = "/opt/${{WHERE}}/maint"
+variables = "/etc/other"
+mailto = "ops@example.com"
+user = "jobs"
+zone = "Asia/Tokyo"
+image = "ghcr.io/o/maint:1"
+namespace = "upkeep"
+secret = "its-url"
+action = "{ACTION}"
+"""
+
+
+def test_the_place_is_said_once(inside: Inside) -> None:
+    """[schedule] says it for all targets, and the Job that is made once; a flag is stronger."""
+    write(inside, PLACE)
+    inside.env["WHERE"] = "there"
+    crontab = inside("schedule", "render", "--target", "crontab", "--user", "other").out
+    line = "other /opt/there/maint cleanup-sessions --quiet --env-file /etc/other\n"
+    assert line in crontab
+    assert "\nMAILTO=ops@example.com\n" in crontab
+    assert "All times are Asia/Tokyo," in crontab
+    assert f"uses: {ACTION}\n" in inside("schedule", "render", "--target=github").out
+    once = inside("schedule", "run-now", "cleanup-sessions", "--namespace", "elsewhere").out
+    assert "image: ghcr.io/o/maint:1\n" in once
+    assert "name: its-url\n" in once
+    assert "namespace: elsewhere\n" in once
+    rows = inside("config", "show", "--json").json["settings"]
+    assert {"section": "schedule", "key": "user", "value": "jobs"}.items() <= next(
+        row for row in rows if (row["section"], row["key"]) == ("schedule", "user")
+    ).items()
+
+
+def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
+    """It is rendered elsewhere than it runs; rendering says which variable is missing."""
+    write(inside, PLACE)
+    assert inside("cleanup-sessions").code == 0
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.out) == (78, "")
+    assert "maint.toml [schedule] command: " in result.err
+    assert "WHERE" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[schedule]\nzon = 'UTC'", "maint.toml [schedule]: unknown key zon; did you mean zone?"),
+        ("[schedule]\nuser = 5", "maint.toml [schedule] user: it is a number and must be text"),
+        ("[schedule]\nuser = ''", "maint.toml [schedule] user: it is blank; give it a value or"),
+        ("[schedule]\nuser = 'a b'", "maint.toml [schedule] user: 'a b' has a blank in it."),
+        ("[schedule]\ncommand = 'maint'", "[schedule] command: 'maint' is relative; a scheduler"),
+        ("[schedule]\nzone = 'Berlin'", "[schedule] zone: 'Berlin' is no time zone; did you mean"),
+        ("[[schedule]]\nname = 'x'", "schedule: an entry stands under [[schedules]], with an s."),
+        ("schedule = 'x'", "maint.toml schedule: it is text and must be a table: [schedule]"),
+    ],
+)
+def test_a_place_that_will_not_do(inside: Inside, text: str, sentence: str) -> None:
+    """One sentence that says where, and 78."""
+    write(inside, text)
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.out) == (78, "")
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -44,11 +44,6 @@ def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -
     ]
 
 
-def text_of(path: Path | None) -> str:
-    """The text of maint.toml, for those that take it along; nothing where there is none."""
-    return path.read_text(encoding="utf-8") if path is not None else ""
-
-
 def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
     """Say on standard error what is left out. Raises Refused for the same with `strict`."""
     notes = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]

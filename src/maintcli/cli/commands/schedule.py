@@ -65,7 +65,7 @@ def render(
     names = rendering.targets(target, every=write)
     config = place.read_aloud()
     entries = rendering.at(scheduled(config), place.database, config.databases)
-    settings = facts.settings(rendering.text_of(config.path))
+    settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
     if write:
@@ -115,7 +115,7 @@ def run_now(
     options = (*wording.given(declared(config)[found.job].job, words or ()),)
     if place.database is not None:
         options = ("--database", place.database, *options)
-    put(rendering.once(found, options, facts.settings(), deployed))
+    put(rendering.once(found, options, facts.settings(config), deployed))
 
 
 schedule = group(
