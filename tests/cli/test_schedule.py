@@ -12,7 +12,7 @@ from tests.parts.inside import Inside
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "deploy" / "maint.toml"
-BERLIN = '[jobs.cleanup-sessions]\nschedule = "0 9 * * *"\ntimezone = "Europe/Berlin"\n'
+BERLIN = '[jobs.cleanup-sessions]\nschedule = "7 9 * * *"\ntimezone = "Europe/Berlin"\n'
 
 
 def write(inside: Inside, text: str) -> None:
@@ -58,7 +58,7 @@ def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
 def test_standard_output_is_the_file(inside: Inside) -> None:
     """So that `maint schedule render … | crontab -` works; what is said goes elsewhere."""
     result = inside("schedule", "render", "--target", "crontab", "--mailto", "ops@example.com")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
     found = TARGETS["crontab"].parse({"-": result.out})
     assert Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",)) in found
     assert "\nMAILTO=ops@example.com\n" in result.out
@@ -74,7 +74,8 @@ def test_several_files_are_named(inside: Inside) -> None:
     assert result.out == ""
     assert "maint: wrote a/b/maint-cleanup-sessions.timer\n" in result.err
     assert files(inside.folder)["a/b/maint-cleanup-sessions.timer"] in text
-    assert inside("schedule", "render", "--target", "systemd", "--output", "a/b").err == ""
+    again = inside("schedule", "render", "--target", "systemd", "--output", "a/b")
+    assert "wrote" not in again.err
 
 
 def test_what_is_left_out_is_said(inside: Inside) -> None:
@@ -92,7 +93,28 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
         "schedule", "render", "--target", "crontab", "--strict", "--zone", "Europe/Berlin"
     )
     assert (result.code, result.err) == (0, "")
-    assert "\n0 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
+    assert "\n7 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
+
+
+@pytest.mark.parametrize(("target", "lines"), [("crontab", 1), ("systemd", 1), ("github", 2)])
+def test_the_schedules_that_jobs_bring_make_little_noise(
+    inside: Inside, target: str, lines: int
+) -> None:
+    """A line that says how to have minutes of one's own, and for GitHub what to know of it."""
+    result = inside("schedule", "render", "--target", target, "--strict")
+    assert result.code == 0
+    found = result.err.splitlines()
+    assert len(found) == lines
+    assert all(line.startswith("maint: advice: ") for line in found)
+    assert 'write H for the minute, as in schedule = "H/5 * * * *"' in result.err
+    assert "advice" not in result.out
+
+
+def test_advice_is_taken(inside: Inside) -> None:
+    """Then none is left."""
+    only(inside, '[jobs.cleanup-sessions]\nschedule = "H/5 * * * *"\n')
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.err) == (0, "")
 
 
 def test_each_may_be_for_one_database(inside: Inside) -> None:
@@ -222,9 +244,9 @@ def test_a_time_is_told_in_its_zone(inside: Inside) -> None:
     found = inside("schedule", "next", "--count", "3", "--json").json["times"]
     assert [one["entry"] for one in found] == ["cleanup-sessions"] * 3
     for one in found:
-        assert one["local"][10:16] == "T09:00"
+        assert one["local"][10:16] == "T09:07"
         assert datetime.fromisoformat(one["local"]) == datetime.fromisoformat(one["at"])
-    assert "09:00 Europe/Berlin" in inside("schedule", "next").out
+    assert "09:07 Europe/Berlin" in inside("schedule", "next").out
 
 
 def test_without_anything_to_start(inside: Inside) -> None:

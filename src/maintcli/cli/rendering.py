@@ -53,6 +53,14 @@ def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
         sys.stderr.write(f"maint: {printable(note)}\n")
 
 
+def advise(entries: Sequence[Entry], names: Sequence[str]) -> None:
+    """Say on standard error what had better be otherwise, though it is allowed."""
+    from maintcli.schedules.advice import advise as found
+
+    for one in found(entries, "github" if "github" in names else None):
+        sys.stderr.write(f"maint: advice: {printable(str(one))}\n")
+
+
 def together(files: Mapping[str, str]) -> str:
     """One text, with the name over each file where there are several."""
     if len(files) == 1:

@@ -60,6 +60,7 @@ def _own(config: Config, name: str, one: Declared) -> Entry:
         every=one.every,
         heavy=_is_heavy(one.job, one.schedule.timeout_seconds),
         parallelism=_parallelism(config.section(name), one.job),
+        is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
 
 

@@ -58,7 +58,7 @@ def render(
     """Write the schedule of all enabled jobs for a scheduler.
 
     With --database each of them gets that option. What the scheduler cannot express is left out,
-    with a comment and a warning.
+    with a comment and a warning. Advice is on standard error, too.
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
@@ -68,6 +68,7 @@ def render(
     settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
+    rendering.advise(entries, names)
     if write:
         written = [
             path
