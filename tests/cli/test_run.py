@@ -49,6 +49,51 @@ def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
     assert len(inside("run", JOB, "--json").json["runs"]) == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--database", "all")])
+def test_all_passes_over_what_nobody_asked_for(
+    inside: Inside, bare_db: str, more: tuple[str, ...]
+) -> None:
+    """A built-in job whose tables are missing, as most are of most people; one line says so."""
+    inside.env["DATABASE_URL"] = bare_db
+    assert inside("db", "migrate").code == 0
+    result = inside("run", "--all", *more)
+    assert (result.code, " ERROR " in result.err) == (0, False)
+    line = f"INFO {JOB} passed over: there is no table active_sessions, and nothing is configured"
+    assert result.err.replace(f"{JOB}[default]", JOB).count(line) == 1
+    assert "INFO cleanup-orphans" in result.err.replace("[default]", "")
+    assert inside("run", JOB).code == 78
+
+
+@pytest.mark.parametrize(
+    ("text", "env"),
+    [
+        (f"[jobs.{JOB}]\n", {}),
+        ('[tables.active_sessions]\nname = "sessions"\n', {}),
+        (f'[[schedules]]\nname = "x"\njob = "{JOB}"\nevery = "1h"\n', {}),
+        ("", {"MAINT_CLEANUP_SESSIONS_STALE_AFTER": "5m"}),
+    ],
+)
+def test_all_does_not_pass_over_what_somebody_asked_for(
+    inside: Inside, bare_db: str, text: str, env: dict[str, str]
+) -> None:
+    """A section, a table, an entry or a variable says that the job is meant."""
+    inside.env["DATABASE_URL"] = bare_db
+    assert inside("db", "migrate").code == 0
+    (inside.folder / "maint.toml").write_text(text)
+    result = inside("run", "--all", "--json", env=env)
+    assert result.code == 78
+    assert [run["exit_code"] for run in result.json["runs"]][:2] == [78, 0]
+
+
+def test_one_table_of_several_that_is_missing_is_an_error(inside: Inside, conn: Conn) -> None:
+    """Somebody who has the others wants the job."""
+    conn.execute("DROP TABLE peptide_info_sessions CASCADE")
+    result = inside("run", "--all", "--json")
+    (run,) = [one for one in result.json["runs"] if one["job"] == "cleanup-old-sessions"]
+    assert run["exit_code"] == 78
+    assert "peptide_info_sessions" in run["message"]
+
+
 def test_a_dry_run_of_all_changes_nothing(inside: Inside, conn: Conn) -> None:
     """And leaves no trace in the ledger."""
     stale(conn)
