@@ -5,7 +5,6 @@ the server idle in its transaction, which a timeout ends, and not in the middle 
 """
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -54,12 +53,9 @@ class Cursors:
 
     def _piece(self, name: str, count: int) -> Generator[Raw]:
         fetch = sql.SQL("FETCH {} FROM {}").format(count, sql.Identifier(name))
-        with (
-            _RawCursor(self._connection) as cursor,
+        with _RawCursor(self._connection) as cursor:
             # Row by row also within a piece: nobody knows how long the next rows are.
-            closing(cursor.stream(fetch.as_bytes(self._connection))) as found,
-        ):
-            for row in found:
+            for row in cursor.stream(fetch.as_bytes(self._connection)):
                 self.rows += 1
                 self.size_bytes += sum(len(value) for value in row if value is not None)
                 yield row
