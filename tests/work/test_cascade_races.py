@@ -140,3 +140,50 @@ def test_a_lock_that_ends_is_tried_again(family: Family, db: str) -> None:
     assert result.code == 0, result.err
     assert (result.json["locked_count"], result.json["deleted_count"]) == (0, 29_911)
     assert (family.count("roots"), family.count("a")) == (0, 0)
+
+
+@pytest.fixture
+def chain(family: Family) -> Family:
+    """The rows below the fourth root, 3, 13 and 23, and then 101 to 600, each below the one before."""
+    family.do(
+        "ALTER TABLE a ADD reply int REFERENCES a ON DELETE CASCADE; CREATE INDEX ON a (reply)",
+        "INSERT INTO a SELECT i, NULL, CASE i WHEN 101 THEN 3 ELSE i - 1 END"
+        " FROM generate_series(101, 600) i",
+    )
+    return family
+
+
+def test_a_row_that_is_just_being_added_to_a_chain_goes_too(chain: Family, db: str) -> None:
+    """It locks the one above it, which the sweep waits for; what is below it is found as well."""
+    with uncommitted(chain.conn, db, "INSERT INTO a VALUES (601, NULL, 600), (602, NULL, 601)"):
+        result = chain.sweep()
+    assert result.json["tables"] == {"public.roots": 10, "public.a": 532}, result.err
+    assert chain.count("a") == 0
+
+
+def test_a_row_that_leaves_a_chain_takes_with_it_what_is_below(chain: Family, db: str) -> None:
+    """Moved at the last moment to another row, which stays."""
+    chain.do("INSERT INTO roots VALUES (50, now())", "INSERT INTO a VALUES (50, 50)")
+    with uncommitted(chain.conn, db, "UPDATE a SET reply = 50 WHERE id = 301"):
+        result = chain.sweep()
+    assert result.json["tables"] == {"public.roots": 10, "public.a": 230}, result.err
+    assert chain.count("a") == 301
+
+
+def test_a_row_of_a_chain_that_changes_and_stays_goes_too(chain: Family, db: str) -> None:
+    """Its newest version is somewhere else in the table, and is counted."""
+    chain.do("DELETE FROM a WHERE id > 101")
+    with uncommitted(chain.conn, db, "UPDATE a SET up = NULL WHERE id = 101"):
+        result = chain.sweep()
+    assert result.json["tables"] == {"public.roots": 10, "public.a": 31}, result.err
+    assert chain.count("a") == 0
+
+
+def test_a_locked_row_keeps_the_chain_above_it_and_the_root(chain: Family, db: str) -> None:
+    """However far below; the other roots go."""
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM a WHERE id = 600 FOR UPDATE")
+        result = chain.sweep("--timeout", "60s")
+    assert (result.code, result.json["locked_count"]) == (0, 1), result.err
+    assert result.json["tables"] == {"public.roots": 9, "public.a": 27}
+    assert chain.count("a") == 503

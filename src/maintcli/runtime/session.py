@@ -109,7 +109,8 @@ class Session:
         connection = self.connection
         try:
             found = _last_rows(connection.execute(sql.SQL("; ").join(opening)))
-            closing = answer(found, Cursors(connection, self.stop.check))
+            with contextlib.closing(Cursors(connection, self.stop.check)) as cursors:
+                closing = answer(found, cursors)
         except psycopg.Error:
             self._clean_up(connection)
             self.stop.check()
