@@ -12,6 +12,7 @@ import psycopg
 
 from tests.parts.cli import Maint, Result
 from tests.parts.server import Server
+from tests.parts.waiting import PATIENCE
 from tests.proofs.chaos import Usual
 from tests.proofs.table import GATE_OF_ENDS, KINDS, RESTORE, SETUP, Way
 from tests.proofs.watched import Watched
@@ -90,7 +91,7 @@ class Arena(Watched):
 
     def end_of(self, process: subprocess.Popen[str]) -> tuple[str, int]:
         """Wait for a run that was started; its outcome and exit code."""
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=PATIENCE)
         assert out, said
         return json.loads(out)["outcome"], process.returncode
 

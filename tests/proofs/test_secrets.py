@@ -8,9 +8,14 @@ import pytest
 
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
+from tests.parts.waiting import PATIENCE, until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 CANARY = "c4n4ry-s3cr3t"
+WAITS = (
+    "SELECT FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
+    " AND datname = current_database() AND wait_event_type = 'Lock'"
+)
 COMMANDS = (
     ("cleanup-sessions",),
     ("cleanup-sessions", "-v", "--json"),
@@ -52,6 +57,7 @@ def test_no_command_shows_the_password(inside: Inside, db: str, arguments: tuple
     assert CANARY not in result.out + result.err
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("url", BROKEN)
 @pytest.mark.parametrize(
     "arguments", [("cleanup-sessions", "-v"), ("status",), ("config", "show")], ids=" ".join
@@ -84,10 +90,16 @@ def test_the_process_list_never_shows_it(maint: Maint, conn: Conn, db: str) -> N
     url = db.replace("postgres@", f"postgres:{CANARY}@")
     with psycopg.connect(db) as blocker:
         blocker.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
-        process = maint.start("cleanup-sessions", "--timeout", "4s", env={"DATABASE_URL": url})
+        process = maint.start("cleanup-sessions", env={"DATABASE_URL": url})
+        until(lambda: conn.execute(WAITS).fetchall(), "the run waits for the table")
         line = Path(f"/proc/{process.pid}/cmdline")
         seen = conn.execute("SELECT string_agg(a::text, '') FROM pg_stat_activity a").fetchone()
-        assert CANARY not in (line.read_text() if line.exists() else "")
+        assert "cleanup-sessions" in (
+            shown := line.read_text() if line.exists() else str(process.args)
+        )
+        assert CANARY not in shown
+        assert "maint/cleanup-sessions" in str(seen)
         assert CANARY not in str(seen)
-        out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
     assert CANARY not in out + err

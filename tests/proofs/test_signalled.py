@@ -8,14 +8,12 @@ import pytest
 
 from tests.parts.proxy import proxy
 from tests.parts.server import Server
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 from tests.proofs.aftermath import recorded
 from tests.proofs.arena import Arena
 from tests.proofs.chaos import Chaos
 from tests.proofs.table import Way
 
-SECONDS = 20
-"""A deadline for ends that come after one batch, or after 5 s of grace."""
 both = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
 
 
@@ -29,7 +27,7 @@ def test_a_signal_ends_a_run_at_any_instant_with_exact_counts(
         process = arena.start()
         strike.wait(process, arena.batches)
         process.send_signal(number)
-        _, said = process.communicate(timeout=SECONDS)
+        _, said = process.communicate(timeout=PATIENCE)
         arena.quiet()
         arena.exact()
         chaos.met[recorded(arena, process.returncode, number, said)] += 1
@@ -82,7 +80,7 @@ def test_a_signal_ends_a_run_that_waits_for_an_absent_server(
 
 def _stopped(arena: Arena, process: Popen[str], number: signal.Signals) -> None:
     process.send_signal(number)
-    _, said = process.communicate(timeout=SECONDS)
+    _, said = process.communicate(timeout=PATIENCE)
     arena.quiet()
     (run,) = arena.ledger()
     expected = ("interrupted", 128 + number, 128 + number)
