@@ -81,10 +81,10 @@ class Arena(Watched):
         """Run to the end in large batches, to have it done."""
         return self.run("--batch-target", "1s", "--share", "100")
 
-    def usual(self) -> Usual:
+    def usual(self, *more: str) -> Usual:
         """What an undisturbed run takes, from the start of its process to its end."""
         began = time.monotonic()
-        assert self.run().code == 0
+        assert self.run(*more).code == 0
         found = Usual(time.monotonic() - began, self.batches())
         self.restore()
         return found

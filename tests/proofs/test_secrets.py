@@ -6,12 +6,16 @@ from typing import Any
 import psycopg
 import pytest
 
+from maintcli import catalog
+from maintcli.cli import table
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.waiting import PATIENCE, until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 CANARY = "c4n4ry-s3cr3t"
+RUN = "01a200a7-91d8-7db5-bf10-da382dbaaca6"
+"""There is none."""
 WAITS = (
     "SELECT FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
     " AND datname = current_database() AND wait_event_type = 'Lock'"
@@ -31,6 +35,19 @@ COMMANDS = (
     ("config", "show"),
     ("config", "show", "--json"),
     ("run", "--all", "--json"),
+    ("run", "cleanup-sessions", "-v"),
+    ("show", RUN, "--json"),
+    ("pause", "cleanup-sessions"),
+    ("resume", "cleanup-sessions"),
+    ("restore", RUN, "--json"),
+    ("schedule", "next"),
+    ("schedule", "check"),
+    ("schedule", "render", "--target", "crontab"),
+    ("db", "example"),
+    ("config", "init"),
+    ("secret",),
+    ("plugins",),
+    *((job, "-v", "--json") for job in catalog.JOBS),
 )
 BROKEN = (
     "postgresq://u:{}@h/d",
@@ -53,8 +70,13 @@ def test_no_command_shows_the_password(inside: Inside, db: str, arguments: tuple
     """Through commands that work, in text, JSON and -v."""
     url = db.replace("postgres@", f"postgres:{CANARY}@")
     result = inside(*arguments, env={"DATABASE_URL": url})
-    assert result.code in {0, 1, 65}, result.err
+    assert result.code in {0, 1, 2, 65, 78}, result.err
     assert CANARY not in result.out + result.err
+
+
+def test_no_command_is_left_out() -> None:
+    """But for the demo, which has a database of its own."""
+    assert {first for first, *_ in COMMANDS} == {*table.COMMANDS, *catalog.JOBS} - {"demo"}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -77,8 +99,8 @@ def test_the_database_never_hears_it(inside: Inside, conn: Conn, db: str) -> Non
     env = {"DATABASE_URL": url, "MAINT_LOG_FILE": str(inside.folder / "log")}
     inside("cleanup-sessions", "-v", env=env)
     inside("cleanup-sessions", "--stale-after", "0", env=env)
-    for table in ("job_runs", "job_heartbeats"):
-        text = conn.execute(f"SELECT string_agg(t::text, '') FROM {table} t").fetchone()  # type: ignore[arg-type]
+    for name in ("job_runs", "job_heartbeats"):
+        text = conn.execute(f"SELECT string_agg(t::text, '') FROM {name} t").fetchone()  # type: ignore[arg-type]
         assert text is not None
         assert CANARY not in str(text[0])
     assert CANARY not in (inside.folder / "log").read_text()

@@ -27,9 +27,11 @@ def test_a_signal_ends_a_run_at_any_instant_with_exact_counts(
         process = arena.start()
         strike.wait(process, arena.batches)
         process.send_signal(number)
+        most = arena.batches() + 1  # the one that it was in
         _, said = process.communicate(timeout=PATIENCE)
         arena.quiet()
         arena.exact()
+        assert arena.batches() <= most
         chaos.met[recorded(arena, process.returncode, number, said)] += 1
         assert arena.follow().json["warnings"] == []  # the lease was given back, nothing was lost
         assert arena.stale() == 0
