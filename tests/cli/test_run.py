@@ -9,7 +9,7 @@ from maintcli.errors import Code, gravest
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 
 JOB = "cleanup-sessions"
 
@@ -162,7 +162,7 @@ def test_a_signal_stops_the_rest(
         )
         until(lambda: conn.execute(waiting).fetchone(), "the run waits for the table")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert out.count('"interrupted"') == 1
     assert f"stopped; not started: {JOB}" in err
@@ -178,7 +178,7 @@ def test_ctrl_c_ends_any_command_with_130(maint: Maint, bare_db: str, conn: Conn
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         until(lambda: conn.execute(waiting).fetchone(), "it waits")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert err.startswith("maint: Stopped by SIGINT")
     assert "Traceback" not in err

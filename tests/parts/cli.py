@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.parts.waiting import PATIENCE
+
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 """All that a run inherits; no DATABASE_URL, no MAINT_…, nothing of a CI or a cluster."""
 
@@ -46,7 +48,7 @@ class Maint:
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60.0
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = PATIENCE
     ) -> Result:
         """Run to the end; over `timeout` seconds the test fails."""
         process = self.start(*arguments, env=env)
