@@ -33,10 +33,10 @@ def run(bench: Bench) -> Section:
         memory = f"{peak:.0f}" if peak else ""
         lines.append((name, f"{took[name]:.2f}", speed, *ratios, memory, f"{size:.0f}"))
     how = (
-        f"{shape.rows:,} rows of 200 bytes, 60 % stale, spread; flat out (`--share 100`), from the"
-        " first batch to the last. Each archived batch is compressed and flushed to the file"
-        " system of the data before its COMMIT. By hand: `\\copy (DELETE … RETURNING *) TO PROGRAM"
-        " 'gzip -3'` in psql, one transaction, nothing flushed, nothing to check it by."
+        f"{shape.rows:,} rows of 200 bytes, 60 % stale, spread; without pauses (`--share 100`),"
+        " from the first batch to the last. Each archived batch is compressed and flushed to the"
+        " file system of the data before its COMMIT. By hand: `\\copy (DELETE … RETURNING *) TO"
+        " PROGRAM 'gzip -3'` in psql, one transaction, nothing flushed, nothing to check it by."
     )
     heading = ["sweep", "seconds", "M rows/s", "speed vs without", "speed vs by hand"]
     heading += ["peak MiB", "bytes kept a row"]

@@ -72,8 +72,8 @@ def run(bench: Bench) -> Section:
     how = (
         "Children reference their parent ON DELETE CASCADE, with an index. `together`: a parent may"
         " become fresh again, so it goes with all its children in one transaction. `children"
-        " first`: it cannot (`final = true`), so they go before it, in bounded batches. Flat out"
-        " (`--share 100`), from the first batch to the last."
+        " first`: it cannot (`final = true`), so they go before it, in bounded batches. Without"
+        " pauses (`--share 100`), from the first batch to the last."
     )
     heading = ("way", "seconds", "M rows/s", "speed vs one DELETE", "longest transaction ms")
     return Section("cascade", "Rows with children", how, [Table(heading, lines)])

@@ -15,7 +15,7 @@ from bench.report import Budget, Section, Table
 from bench.rounds import interleaved, say
 from bench.sessions import Shape
 
-_TRIED = (("5ms", "50"), ("20ms", "50"), ("10ms", "25"), ("10ms", "100"))  # target and share
+_TRIED = (("5ms", "50"), ("5ms", "70"), ("10ms", "70"), ("10ms", "100"))  # target and share
 _ONE, _DEFAULT = "one DELETE", "maint, as it comes"
 
 
