@@ -35,7 +35,8 @@ def of_others(used: dict[int, float], parents: dict[int, int], us: set[int]) -> 
 
 def lost(before: Reading, after: Reading) -> float:
     """The share of the processors' time that others had, from 0 to 1."""
-    return max(0.0, after.others - before.others) / max(after.all - before.all, 0.01)
+    share = (after.others - before.others) / max(after.all - before.all, 0.01)
+    return min(1.0, max(0.0, share))  # the meters are not read all at once
 
 
 def _line(pid: int, parents: dict[int, int]) -> Iterable[int]:
