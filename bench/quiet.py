@@ -55,11 +55,11 @@ WATCH = Watch()
 @contextmanager
 def timed() -> Generator[None]:
     """What happens within is measured, or a part of what is."""
-    before = processors.read(WATCH.ours)
+    before = processors.read()
     try:
         yield
     finally:
-        WATCH.intervals.append(processors.lost(before, processors.read(WATCH.ours)))
+        WATCH.intervals.append(processors.lost(before, processors.read(), WATCH.ours))
 
 
 def measured(way: Callable[[], T]) -> tuple[T, float]:

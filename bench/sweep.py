@@ -81,10 +81,11 @@ def _ways(bench: Bench, shape: Shape) -> dict[str, Callable[[], tuple[float, flo
         OWN: partial(_delete, bench, shape, None),
         OURS: partial(_sweep, bench, shape, *FLAT_OUT),
         f"maint {' '.join(SHORT)}": partial(_sweep, bench, shape, *SHORT),
-        SSD: partial(_delete, bench, shape, None, SSD_COST),
     }
-    for name, scan in _SCANS.items() if shape.stale_share == MOST else ():
-        ways[f"one DELETE, {name} forced"] = partial(_delete, bench, shape, scan)
+    if shape.stale_share == MOST:
+        ways[SSD] = partial(_delete, bench, shape, None, SSD_COST)
+        for name, scan in _SCANS.items():
+            ways[f"one DELETE, {name} forced"] = partial(_delete, bench, shape, scan)
     return ways
 
 

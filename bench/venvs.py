@@ -22,7 +22,14 @@ def make(parent: Path, name: str) -> Path:
     """
     home = parent / name
     programs = home / "bin"
-    install = [programs / "python", "-m", "pip", "install", "--quiet", "--compile"]
+    install: list[str | Path] = [
+        programs / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--compile",
+    ]
     install.append("--disable-pip-version-check")
     if not home.exists():
         say(f"  making the environment {name}")

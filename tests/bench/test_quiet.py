@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from bench.load import Load
-from bench.processors import Reading, lost, of_others
+from bench.processors import Process, Reading, lost
 from bench.quiet import Watch, measured
 
 from bench import quiet
@@ -53,15 +53,28 @@ def test_a_measurement_is_as_disturbed_as_its_worst_interval(watch: Watch) -> No
 
 
 def test_lost_is_the_share_of_all_processors() -> None:
-    """Half a second of others, in one second of two processors, is a quarter."""
-    assert lost(Reading(others=1.0, all=100.0), Reading(others=1.5, all=102.0)) == 0.25
+    """Half a second of steal, in one second of two processors, is a quarter."""
+    assert lost(Reading({}, 1.0, 100.0), Reading({}, 1.5, 102.0), {10}) == 0.25
 
 
 def test_own_processes_and_all_below_them_are_no_others() -> None:
-    """Only what has none of ours above it counts, itself included."""
-    parents = {1: 0, 10: 1, 11: 10, 12: 11, 20: 1}
-    used = {1: 1.0, 10: 2.0, 11: 4.0, 12: 8.0, 20: 16.0}
-    assert of_others(used, parents, {10}) == 17.0
+    """Only what has none of ours above it counts, the new ones among them as well."""
+    before = {1: Process(0, 5, 0), 10: Process(1, 5, 0), 11: Process(10, 5, 0)}
+    after = {
+        1: Process(0, 6, 0),
+        10: Process(1, 7, 0),
+        11: Process(10, 9, 8),
+        20: Process(1, 2, 1),
+    }
+    assert lost(Reading(before, 0, 0), Reading(after, 0, 10), {10}) == 0.4
+
+
+def test_what_ended_meanwhile_counts_for_its_last_moments() -> None:
+    """Neither for what it used before, nor against others where nobody asked after it."""
+    shell, pytest_run, orphan = Process(0, 0, 1), Process(1, 5, 0), Process(2, 90, 0)
+    before = {1: shell, 8: pytest_run, 9: orphan}
+    after = {1: Process(0, 0, 1 + 5 + 3)}
+    assert lost(Reading(before, 0, 0), Reading(after, 0, 10), {10}) == 0.3
 
 
 def test_one_stolen_moment_spoils_one_quarter_and_not_the_p99(tmp_path: Path) -> None:
