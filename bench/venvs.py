@@ -30,7 +30,6 @@ def make(parent: Path, name: str) -> Path:
         "--quiet",
         "--compile",
     ]
-    install.append("--disable-pip-version-check")
     if not home.exists():
         say(f"  making the environment {name}")
         output([sys.executable, "-m", "venv", home])
