@@ -42,7 +42,7 @@ def main() -> int:
         Path(folder).mkdir(exist_ok=True)
         scale = SCALES[asked.scale]
         scale = replace(scale, rounds=asked.rounds or scale.rounds)
-        WATCH.most_again = scale.again
+        WATCH.most_again = scale.again if asked.again is None else asked.again
         bench = Bench(server.start(asked.data), scale, Path(folder))
         size = f"{scale.name} run, rounds: {scale.rounds}"
         where = machine.circumstances(bench.server.version(), size, bench.server.folder)
@@ -69,6 +69,7 @@ def _asked() -> argparse.Namespace:
     add("--quick", dest="scale", action="store_const", const="quick", help="small and short")
     add("--full", dest="scale", action="store_const", const="full", help="50 million rows, too")
     add("--rounds", type=int, help="rounds of each measurement, start-up aside")
+    add("--again", type=int, help="how often at most a disturbed measurement is made again")
     add("--dir", type=Path, help="keep the environments of the peers in this folder")
     add("--data", type=Path, help="where the server's data go (some 15 GB; 100 GB with --full)")
     add("--write", action=argparse.BooleanOptionalAction, help="docs/performance.md, too")

@@ -80,7 +80,7 @@ def _beside(
     server = bench.server
     with (
         sessions.copy(server, shape) as database,
-        tempfile.TemporaryDirectory(prefix="maint-bench-") as folder,
+        tempfile.TemporaryDirectory(dir=server.folder.parent) as folder,
     ):
         log = Path(folder) / "pgbench"
         with load.running(server, database, script, rate, log) as application:

@@ -53,11 +53,12 @@ def lost(before: Reading, after: Reading, ours: Iterable[int]) -> float:
 def _used_by_others(
     before: Mapping[int, Process], after: Mapping[int, Process], us: set[int]
 ) -> float:
-    """What a process used that has ended is its parent's, as far as that has asked after it."""
+    """What a process used that has ended is its parent's, if that has asked after it."""
     earlier: dict[int, float] = defaultdict(float)
     for pid, process in before.items():
         if pid not in after:
-            earlier[process.parent] += process.own + process.ended
+            alive = next((up for up in _line(pid, before) if up in after), 0)
+            earlier[alive] += process.own + process.ended
     total = 0.0
     for pid, now in after.items():
         if us.isdisjoint(_line(pid, after)):

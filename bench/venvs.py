@@ -22,15 +22,8 @@ def make(parent: Path, name: str) -> Path:
     """
     home = parent / name
     programs = home / "bin"
-    install: list[str | Path] = [
-        programs / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--compile",
-    ]
-    install.append("--disable-pip-version-check")
+    pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--compile")
+    install: list[str | Path] = [programs / "python", *pip]
     if not home.exists():
         say(f"  making the environment {name}")
         output([sys.executable, "-m", "venv", home])

@@ -71,8 +71,8 @@ def test_own_processes_and_all_below_them_are_no_others() -> None:
 
 def test_what_ended_meanwhile_counts_for_its_last_moments() -> None:
     """Neither for what it used before, nor against others where nobody asked after it."""
-    shell, pytest_run, orphan = Process(0, 0, 1), Process(1, 5, 0), Process(2, 90, 0)
-    before = {1: shell, 8: pytest_run, 9: orphan}
+    shell, make, test = Process(0, 0, 1), Process(1, 1, 0), Process(7, 4, 0)
+    before = {1: shell, 7: make, 8: test, 9: Process(2, 90, 0)}
     after = {1: Process(0, 0, 1 + 5 + 3)}
     assert lost(Reading(before, 0, 0), Reading(after, 0, 10), {10}) == 0.3
 
