@@ -13,6 +13,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.fields import is_special
 from maintcli.schedules.shift import shifted
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
 FILE: Final = "crontab.example"
@@ -39,7 +40,7 @@ _HEAD: Final = """\
 # whom a line such as MAILTO=ops@example.com names. A run that is still going on when the next is
 # due makes that one end at once, with nothing done.
 #
-# Rendered from maint.toml: maint schedule render --target crontab
+{header}
 # All times are {zone}, which must be the clock of the machine.
 """
 _VARIABLES: Final = """\
@@ -73,6 +74,7 @@ def _head(settings: Settings) -> str:
         "env_file": settings.env_file.ljust(widest),
         "blank": " " * widest,
         "zone": settings.zone,
+        "header": header(_file(settings), "crontab"),
     }
     variables = _VARIABLES.format(**facts) if settings.env_file else ""
     install = _SYSTEM if settings.user else _OWNED

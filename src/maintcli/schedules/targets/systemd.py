@@ -14,12 +14,13 @@ from maintcli.errors import Code
 from maintcli.schedules.calendar import events
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets import unit
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
 _GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said at the end
 _RESTARTS: Final = 2
 _SERVICE: Final = """\
-# {key}.service: rendered from maint.toml: maint schedule render --target systemd
+{header}
 # Needs {folder}/database-url, which holds the database's URL and belongs to root (mode 600).
 
 [Unit]
@@ -52,7 +53,7 @@ DynamicUser=yes
 Key={raw_key}
 """
 _TIMER: Final = """\
-# {key}.timer: rendered from maint.toml: maint schedule render --target systemd
+{header}
 
 [Unit]
 Description={description}
@@ -128,7 +129,7 @@ def _service(name: str, entry: Entry, settings: Settings) -> str:
     variables = f"EnvironmentFile=-{unit.plain(settings.env_file)}\n" if settings.env_file else ""
     prevented = [code for code in Code if code.systemd == "prevent"]
     return _SERVICE.format(
-        key=name,
+        header=header(f"{name}.service", "systemd"),
         raw_key=entry.key,
         summary=unit.plain(entry.summary or f"maint {entry.job}"),
         folder=unit.plain(str(folder)),
@@ -159,7 +160,7 @@ def _pace(entry: Entry) -> tuple[int, int]:
 
 def _timer(name: str, entry: Entry, found: Sequence[str]) -> str:
     return _TIMER.format(
-        key=name,
+        header=header(f"{name}.timer", "systemd"),
         raw_key=entry.key,
         description=unit.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
         events="\n".join(f"OnCalendar={event}" for event in dict.fromkeys(found)),

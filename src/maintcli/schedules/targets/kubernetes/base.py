@@ -7,6 +7,7 @@ from typing import Final
 
 from maintcli.errors import ConfigError
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.kubernetes.cron import translated
 from maintcli.schedules.targets.kubernetes.cronjob import cronjob
 from maintcli.schedules.targets.kubernetes.job import CONFIG
@@ -15,8 +16,8 @@ from maintcli.schedules.targets.kubernetes.readyz import readyz
 from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
 
 _KUSTOMIZATION: Final = Template("""\
-# A Kustomize base: a CronJob for each scheduled job of maint. It is rendered from maint.toml, so
-# change that, and then run: maint schedule render --target kubernetes
+$header
+# A Kustomize base: a CronJob for each scheduled job of maint. Change maint.toml, and render again.
 # It wants a Secret that holds DATABASE_URL under the key database-url, and an image of your own:
 # docs/kubernetes.md.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -65,6 +66,7 @@ def _cannot(entry: Entry, expression: str) -> Note:
 
 def _kustomization(files: Iterable[str], notes: Iterable[Note], settings: Settings) -> str:
     return _KUSTOMIZATION.substitute(
+        header=header("kustomization.yaml", "kubernetes"),
         namespace=f"namespace: {scalar(settings.namespace)}\n" if settings.namespace else "",
         resources="".join(f"\n  - {scalar(name)}" for name in files) or " []",
         config=CONFIG,
