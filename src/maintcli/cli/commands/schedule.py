@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from maintcli.cli import rendering, wording
+from maintcli.cli.commands.schedule_check import check
 from maintcli.cli.declared import declared
 from maintcli.cli.facts import Facts
 from maintcli.cli.operator import Json, group, operator
@@ -120,8 +121,9 @@ def run_now(
 
 schedule = group(
     "schedule",
-    "Show when jobs are due, and write it for a scheduler.",
+    "Show when jobs are due, and write and check it for a scheduler.",
     next_,
     render,
+    check,
     run_now,
 )

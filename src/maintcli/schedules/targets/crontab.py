@@ -121,13 +121,16 @@ def _command(entry: Entry, settings: Settings) -> str:
     return f"{settings.user} {command}" if settings.user else command
 
 
-def parse(files: Mapping[str, str]) -> list[Found]:
-    """Every line that starts a command called as ours is; those of others are passed over."""
-    return [found for text in files.values() for found in _found(text)]
+def parse(files: Mapping[str, str], clock: str = "UTC") -> list[Found]:
+    """Every line that starts a command called as ours is; those of others are passed over.
+
+    `clock` is the zone of the machine, for a text that does not say for which it was rendered.
+    """
+    return [found for text in files.values() for found in _found(text, clock)]
 
 
-def _found(text: str) -> Iterator[Found]:
-    zone = next((match[1] for match in _ZONE.finditer(text)), "UTC")
+def _found(text: str, clock: str) -> Iterator[Found]:
+    zone = next((match[1] for match in _ZONE.finditer(text)), clock)
     key, entries = "", dict[tuple[str, tuple[str, ...]], Found]()
     for line in text.splitlines():
         if not line.strip():

@@ -174,16 +174,16 @@ def parse(files: Mapping[str, str]) -> list[Found]:
 
     A timer whose events are not those of its schedule has these for expressions: `OnCalendar=…`.
     """
-    units = dict(chain.from_iterable(_units(path, text) for path, text in files.items()))
+    known = dict(chain.from_iterable(units(path, text) for path, text in files.items()))
     found: list[Found] = []
-    for path, text in units.items():
+    for path, text in known.items():
         if path.endswith(".timer"):
-            service = units.get(f"{path.removesuffix('.timer')}.service", "")
+            service = known.get(f"{path.removesuffix('.timer')}.service", "")
             found.append(_found(path, text, service))
     return found
 
 
-def _units(path: str, text: str) -> list[tuple[str, str]]:
+def units(path: str, text: str) -> list[tuple[str, str]]:
     """The units in a text by their file names. systemctl writes the path over each, and over each
     drop-in, which counts as further lines of its unit.
     """
