@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Final
 
 from maintcli.runtime.seen import Came, Looked, Seen
@@ -29,7 +29,7 @@ def by_job(entries: Sequence[Entry], database: str) -> dict[str, list[Entry]]:
 def _database(entry: Entry, default: str) -> str:
     """The one that its options name; the last word counts."""
     named = default
-    for word, following in zip(entry.options, [*entry.options[1:], ""], strict=True):
+    for word, following in pairwise([*entry.options, ""]):
         name, equals, value = word.partition("=")
         if name == "--database":
             named = value if equals else following
