@@ -68,7 +68,8 @@ def _read(process: subprocess.Popen[bytes], command: Sequence[str], seconds: flo
     timer.start()
     try:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
-        out = process.stdout.read(_MOST_BYTES + 1)
+        with process.stdout as pipe:
+            out = pipe.read(_MOST_BYTES + 1)
         if len(out) <= _MOST_BYTES:
             process.wait()
     finally:

@@ -28,7 +28,8 @@ def check(
     active = [_active(item) for item in there]
     text = json.dumps({"kind": "List", "items": active})
     yield from compare(parse(rendered), parse({"kubectl": text}))
-    ours = {_name(item): item for item in _cronjobs(rendered)}
+    manifests = {path: text for path, text in rendered.items() if path.endswith(".yaml")}
+    ours = {_name(item): item for path in manifests for item in objects(path, manifests[path])}
     for item in there:
         if _name(item) in ours:
             yield from _state(item, ours[_name(item)], settings)
