@@ -1,6 +1,8 @@
 """maint schedule check"""
 
+import io
 import json
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,6 @@ import yaml
 
 from maintcli import __version__
 from maintcli.runtime.ids import new_run_id
-from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.ledger import beat
 from tests.parts.tools import fails, prints, tool
@@ -166,14 +167,14 @@ def test_wrong_usage(bare: Inside, arguments: tuple[str, ...], sentence: str) ->
     assert result.err.count("\n") == 1
 
 
-def test_standard_input_will_do(maint: Maint, bare: Inside) -> None:
+def test_standard_input_will_do(bare: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """`crontab -l | maint schedule check --target crontab --deployed -`"""
     crontab = bare("schedule", "render", "--target", "crontab").out
-    (bare.folder / "kept").write_text(crontab.replace("0 4 * * *", "0 5 * * *"))
-    maint.folder = bare.folder
-    arguments = ("schedule", "check", "--target", "crontab", "--json", "--deployed", "/dev/stdin")
-    assert maint(*arguments).code == 1  # which is empty
-    result = bare("schedule", "check", "--target", "crontab", "--deployed", "kept", "--json")
+    arguments = ("schedule", "check", "--target", "crontab", "--deployed", "-", "--json")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(crontab))
+    assert bare(*arguments).code == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO(crontab.replace("0 4 * * *", "0 5 * * *")))
+    result = bare(*arguments)
     assert result.code == 1
     assert kinds(result.json) == {("changed", "crontab deployed", "cleanup-orphans")}
 
@@ -316,7 +317,7 @@ def test_the_ledger_is_looked_at(two: Inside, conn: Conn) -> None:
         1,
         {("never ran", "ledger", job) for job in TWO},
     )
-    ran(two, conn, "cleanup-orphans", "1 s", "1 d 1 s")
+    ran(two, conn, "cleanup-orphans", "1 s", "2 d")
     ran(two, conn, "cleanup-sessions", "1 s", "2 d")
     result = two("schedule", "check", "--json")
     assert (result.code, result.json["findings"]) == (0, [])
@@ -360,13 +361,23 @@ def test_a_ledger_that_was_wanted_and_does_not_answer_counts(two: Inside, bare_d
     result = two("schedule", "check", env={"DATABASE_URL": gone})
     assert (result.code, result.out) == (
         69,
-        "Looked at: crontab files.\nWhat could be looked at agrees.\n",
+        (
+            "The ledger could not be looked at, and that counts; --no-ledger leaves it out.\n"
+            "Looked at: crontab files.\nWhat could be looked at agrees.\n"
+        ),
     )
     assert result.err.startswith("maint: The database cannot be reached: ")
     result = two("schedule", "check", "--json", env={"DATABASE_URL": bare_db})
     assert result.code == 78
     assert result.json["problems"][0]["place"] == "ledger"
     assert "maint db migrate" in result.json["problems"][0]["message"]
+    with (two.folder / "maint.toml").open("a") as file:
+        file.write('[database]\nurl = "env:NOT_SET"\n')
+    two.env = {}
+    assert two("schedule", "render", "--target", "crontab", "--write").code == 0
+    result = two("schedule", "check")
+    assert (result.code, "NOT_SET" in result.err) == (78, True)
+    assert "Looked at: crontab files." in result.out
     with (two.folder / "deploy" / "crontab.example").open("a") as file:
         file.write("# more\n")
     assert two("schedule", "check", env={"DATABASE_URL": gone}).code == 1

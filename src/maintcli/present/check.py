@@ -1,9 +1,11 @@
 """`maint schedule check`: what is otherwise than declared."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from maintcli.present.table import Table
+
+LEDGER: Final = "ledger"
 
 
 class Line(NamedTuple):
@@ -58,6 +60,8 @@ def view(looked: Looked) -> Iterator[str | Table]:
         yield ""
     if looked.no_ledger:
         yield f"The ledger was not looked at, and that does not count: {looked.no_ledger}"
+    if any(place == LEDGER for place, _ in looked.problems):
+        yield "The ledger could not be looked at, and that counts; --no-ledger leaves it out."
     if looked.places:
         yield f"Looked at: {', '.join(looked.places)}."
     yield _verdict(looked)

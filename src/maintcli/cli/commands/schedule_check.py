@@ -14,7 +14,6 @@ from maintcli.cli.facts import Facts
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.scheduled import scheduled
-from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage
 from maintcli.present import check as present
@@ -102,7 +101,6 @@ def check(  # noqa: PLR0913 - one for each option
     asked = Asked(ask, deployed or ())
     names = _names(target, output, asked)
     config = place.read_aloud()
-    database = None if no_ledger else place.target(config)
     entries = rendering.at(scheduled(config), place.database, config.databases)
     settings = facts.settings(rendering.text_of(config.path))
     made = {name: TARGETS[name].render(entries, settings) for name in names}
@@ -111,7 +109,7 @@ def check(  # noqa: PLR0913 - one for each option
     if target is not None and asked:
         look = partial(checking.of_deployed, target, made[target], settings, asked)
         checks.make(f"{target} deployed", look)
-    left_out = _ledger(checks, config, database, entries)
+    left_out = None if no_ledger else _ledger(checks, config, place, entries)
     looked = checks.looked(left_out)
     show(present.data(looked), lambda: present.view(looked), json=json)
     for _, message in looked.problems:
@@ -139,13 +137,16 @@ def _files(
         checks.make(f"{name} files", look)
 
 
-def _ledger(
-    checks: _Checks, config: Config, database: DatabaseConfig | None, entries: list[Entry]
-) -> str | None:
-    """Look at it; why that was not even tried."""
-    if database is None:
-        return None
-    if database.url is None:
-        return str(NoDatabase(section=database.section))
-    checks.make("ledger", partial(checking.of_ledger, config, database, entries))
-    return None
+def _ledger(checks: _Checks, config: Config, place: Place, entries: list[Entry]) -> str | None:
+    """Look at it; why that was not even tried, where no database is configured."""
+    left_out: list[str] = []
+
+    def look() -> list[Finding] | None:
+        database = place.target(config)
+        if database.url is None:
+            left_out.append(str(NoDatabase(section=database.section)))
+            return None
+        return checking.of_ledger(config, database, entries)
+
+    checks.make(present.LEDGER, look)
+    return left_out[0] if left_out else None
