@@ -116,6 +116,23 @@ def test_another_image_or_timeout_makes_a_file_stale() -> None:
     assert found_in("systemd", there) == ["stale maint-cleanup-sessions.service"]
 
 
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        ("a\n c\n", "line 2 is 'c', and would be 'b'"),
+        ("a\n", "it ends before line 2, which would be 'b'"),
+        ("a\nb\nc\n", "line 3 is 'c', and would not be there"),
+        ("a\r\nb\r\n", "its line ends are otherwise"),
+    ],
+)
+def test_the_first_line_that_differs_is_said(there: str, words: str) -> None:
+    """In one that is long, from shortly before it does."""
+    assert files.difference("a\nb\n", there) == words
+    long = "ExecStart=/usr/local/bin/maint cleanup-old-sessions"
+    said = files.difference(f"{long} --limit 5", f"{long} --limit 6")
+    assert said == "line 1 is '…essions --limit 6', and would be '…essions --limit 5'"
+
+
 @pytest.mark.parametrize("target", ["github", "kubernetes", "railway", "render"])
 def test_a_file_that_cannot_be_read_has_changed(target: str) -> None:
     """It is no reason to stop."""

@@ -1,13 +1,17 @@
 """Files of a project, held against what would be rendered now."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
+from typing import Final
 
 from maintcli.config.say import quote
 from maintcli.errors import ConfigError
 from maintcli.schedules.check.entries import compare
 from maintcli.schedules.check.finding import Finding, Kind
 from maintcli.schedules.entry import Found
+
+_LONG: Final = 40
+_BEFORE: Final = 16
 
 Parse = Callable[[Mapping[str, str]], list[Found]]
 
@@ -37,17 +41,19 @@ def _otherwise(parse: Parse, path: str, text: str, there: str) -> Iterator[Findi
 def difference(text: str, there: str) -> str:
     """The first line of `text` that is otherwise in what is there."""
     lines = enumerate(zip_longest(text.splitlines(), there.splitlines()), start=1)
-    number, (one, other) = next(
-        ((n, pair) for n, pair in lines if pair[0] != pair[1]), (0, ("",) * 2)
-    )
-    if one is None:
-        return f"line {number} is {_line(other)}, and would not be there"
-    if other is None:
-        return f"it ends before line {number}, which would be {_line(one)}"
-    if number == 0:
-        return "its line ends are otherwise"
-    return f"line {number} is {_line(other)}, and would be {_line(one)}"
+    for number, (one, other) in lines:
+        if one is None:
+            return f"line {number} is {quote(other)}, and would not be there"
+        if other is None:
+            return f"it ends before line {number}, which would be {quote(one)}"
+        if one != other:
+            return f"line {number} is {_from(one, other)}, and would be {_from(other, one)}"
+    return "its line ends are otherwise"
 
 
-def _line(text: str | None) -> str:
-    return quote((text or "").strip())
+def _from(other: str, text: str) -> str:
+    """`text`, or the part from shortly before where it differs from `other` in a long one."""
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(other, text, strict=False))
+    same = sum(1 for _ in pairs)
+    begin = max(0, same - _BEFORE) if len(text) > _LONG else 0
+    return quote(f"…{text[begin:].lstrip()}" if begin else text.strip())
