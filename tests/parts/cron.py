@@ -28,7 +28,7 @@ exec cron -f
 def cron(crontab: str, *, user: str | None = None) -> Generator[int]:
     """Run cron with that crontab: `user`'s own, or a system one (as in /etc/cron.d) without.
 
-    Cron looks once a minute, so wait for what a job does up to 70 seconds. The number is that of
+    Cron looks once a minute, so wait for what a job does for some minutes. The number is that of
     its process, whose crontabs `nsenter --mount` sees.
     """
     _require_cron()

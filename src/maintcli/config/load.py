@@ -33,6 +33,7 @@ _KEYS: Final = (
     "max-concurrent-jobs",
     "plugins",
     "retention",
+    "schedule",
     "schedules",
     "sweeps",
     "tables",
@@ -70,6 +71,8 @@ def load(
         sweeps=_sweeps(top),
         retention=_retention(top),
         schedules=_schedules(top),
+        scheduler=_scheduler(top),
+        text=document.text,
     )
 
 
@@ -95,3 +98,11 @@ def _schedules(top: Section) -> "tuple[Planned, ...]":
     from maintcli.config.schedules import read_schedules
 
     return read_schedules(top)
+
+
+def _scheduler(top: Section) -> Section:
+    if "schedule" not in top.values:
+        return top.section("schedule")
+    from maintcli.config.scheduler import read_scheduler
+
+    return read_scheduler(top)

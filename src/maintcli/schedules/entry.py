@@ -17,6 +17,7 @@ class Entry(NamedTuple):
     every: str | None = None  # as written: "15m"; the expressions say the same
     heavy: bool = False  # a sweep: one that may be divided among several processes
     parallelism: int = 1  # how many processes share it, where the target can (Indexed Job)
+    is_default: bool = False  # nobody has said when: these are the times that the job brings
 
     @property
     def command(self) -> tuple[str, ...]:

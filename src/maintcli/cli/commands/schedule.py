@@ -60,16 +60,18 @@ def render(
     """Write the schedule of all enabled jobs for a scheduler.
 
     With --database each of them gets that option. What the scheduler cannot express is left out,
-    with a comment and a warning. A file that was rendered for an entry that is gone is removed.
+    with a comment and a warning. Advice is on standard error, too. A file that was rendered for an
+    entry that is gone is removed.
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
     names = rendering.targets(target, every=write)
     config = place.read_aloud()
     entries = rendering.at(scheduled(config), place.database, config.databases)
-    settings = facts.settings(rendering.text_of(config.path))
+    settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
+    rendering.advise(entries, names)
     if output in (None, "-") and not write:
         put(rendering.together(made[names[0]].files))
         return
@@ -116,7 +118,7 @@ def run_now(
     options = (*wording.given(declared(config)[found.job].job, words or ()),)
     if place.database is not None:
         options = ("--database", place.database, *options)
-    put(rendering.once(found, options, facts.settings(), deployed))
+    put(rendering.once(found, options, facts.settings(config), deployed))
 
 
 schedule = group(

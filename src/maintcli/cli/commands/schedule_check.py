@@ -102,7 +102,7 @@ def check(  # noqa: PLR0913 - one for each option
     names = _names(target, output, asked)
     config = place.read_aloud()
     entries = rendering.at(scheduled(config), place.database, config.databases)
-    settings = facts.settings(rendering.text_of(config.path))
+    settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
     _files(checks, made, output, needed=target is not None and not asked)
