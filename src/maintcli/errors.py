@@ -316,6 +316,12 @@ class BadLocation(ConfigError):
     """{origin}: {reason}."""
 
 
+class NoTool(ConfigError):
+    """{tool} is needed for that and cannot be run: {reason}. Install it, or hand over what it
+    prints elsewhere: --deployed FILE.
+    """
+
+
 class NoStorage(ConfigError):
     """{location} needs a package that is not installed. Run: pip install 'maintcli[storage]'"""
 
@@ -426,6 +432,12 @@ class StorageFull(StorageFailed):
 
 class NoSuchFile(StorageFailed):
     """There is no file {file} in {location}."""
+
+
+class ToolFailed(MaintError):
+    """The command {command!r} did not answer: {reason}."""
+
+    code = Code.UNREACHABLE
 
 
 # -- guards, deadline, signals -------------------------------------------------------------------

@@ -311,3 +311,39 @@ def test_what_is_run_once_must_be_right(
     result = inside("schedule", "run-now", *arguments)
     assert (result.code, result.out) == (2, "")
     assert sentence in result.err
+
+
+SWEEP = '[sweeps.old-mail]\ntable = "m"\ncolumn = "at"\nkeep = "14d"\nevery = "1d"\n'
+
+
+def test_the_files_of_an_entry_that_is_gone_go(inside: Inside) -> None:
+    """And it is said; what only looks like them stays: a copy, a link, a file of other hands."""
+    write(inside, SWEEP)
+    assert inside("schedule", "render", "--write").code == 0
+    units, services = (inside.folder / "deploy" / name for name in ("systemd", "railway"))
+    own = {units / "maint-old-mail.timer", units / "maint-old-mail.service"}
+    own |= {services / "old-mail.toml", units.with_name("kubernetes") / "old-mail.yaml"}
+    assert all(path.is_file() for path in own)
+    (units / "maint-copy.timer").write_text((units / "maint-old-mail.timer").read_text())
+    (units / "maint-hand.service").write_text("[Service]\n")
+    (services / "linked.toml").symlink_to(services / "old-mail.toml")
+    write(inside, "")
+    result = inside("schedule", "render", "--write")
+    assert result.code == 0
+    said = {line.split()[2].rstrip(",") for line in result.err.splitlines() if "removed" in line}
+    assert said == {path.relative_to(inside.folder).as_posix() for path in own}
+    assert not any(path.exists() for path in own)
+    assert (units / "maint-copy.timer").is_file()
+    assert (units / "maint-hand.service").is_file()
+    assert (services / "linked.toml").is_symlink()
+    assert inside("schedule", "render", "--write").err == ""
+
+
+def test_the_same_below_a_folder(inside: Inside) -> None:
+    """A workflow that starts nothing any more goes, too."""
+    result = inside("schedule", "render", "--target", "github", "--output", "there")
+    assert (result.code, [*files(inside.folder / "there")]) == (0, ["maintenance.yml"])
+    only(inside, "")
+    result = inside("schedule", "render", "--target", "github", "--output", "there")
+    assert result.err == "maint: removed there/maintenance.yml, which is rendered no longer\n"
+    assert files(inside.folder / "there") == {}

@@ -25,10 +25,11 @@ exec cron -f
 
 
 @contextmanager
-def cron(crontab: str, *, user: str | None = None) -> Generator[None]:
+def cron(crontab: str, *, user: str | None = None) -> Generator[int]:
     """Run cron with that crontab: `user`'s own, or a system one (as in /etc/cron.d) without.
 
-    Cron looks once a minute, so wait for what a job does for some minutes.
+    Cron looks once a minute, so wait for what a job does for some minutes. The number is that of
+    its process, whose crontabs `nsenter --mount` sees.
     """
     _require_cron()
     where = f"/var/spool/cron/crontabs/{user}" if user else "/etc/cron.d/maint"
@@ -38,7 +39,7 @@ def cron(crontab: str, *, user: str | None = None) -> Generator[None]:
         prepare = ["sh", "-c", PREPARE, "cron", str(folder), "600" if user else "644"]
         command = ["unshare", "--mount", *prepare, user or "root", where]
         with daemon(command, folder / "log") as process:
-            yield
+            yield process.pid
             assert process.poll() is None, (folder / "log").read_text()
 
 

@@ -14,13 +14,15 @@ _NO_SHELL = {"dockerfile", "python", "sql", "toml"}  # where "maint" is a word a
 _INLINE = re.compile(r"`([^`\n]+)`")
 _COMMAND = re.compile(r"(?<![\w.:@=-])maint (?=[a-z-])([^\n`]*)")
 _ENDS = re.compile(r"[|;&<>#(),.…]|\s\\$")  # what ends a command in a shell, YAML or a sentence
+_CONTINUED = re.compile(r"\s*\\\n\s*")
 _MANY = 1000
 
 
 def wrong(path: Path, name: str) -> Iterator[str]:
     """A sentence for each command of `path` that `maint` would not understand."""
     text = path.read_text("utf-8")
-    code = [part for language, part in _FENCE.findall(text) if language not in _NO_SHELL]
+    blocks = [part for language, part in _FENCE.findall(text) if language not in _NO_SHELL]
+    code = [_CONTINUED.sub(" ", part) for part in blocks]
     code += _INLINE.findall(_FENCE.sub("", text))
     for line in dict.fromkeys(found for part in code for found in _COMMAND.findall(part)):
         if complaint := _complaint(line):

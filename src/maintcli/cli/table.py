@@ -36,7 +36,9 @@ COMMANDS: dict[str, Entry] = {
         "Setting up",
     ),
     "schedule": _command(
-        "schedule", "Show when jobs are due, and write it for a scheduler.", "Setting up"
+        "schedule",
+        "Show when jobs are due, and write and check it for a scheduler.",
+        "Setting up",
     ),
     "db": _command("db", "Make and check the toolkit's own tables.", "Setting up"),
     "config": _command("config", "Write a configuration, or show the one in force.", "Setting up"),

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from maintcli.config.model import Config
 
-_EVERY_RUN_ITS_OWN: Final = frozenset({"MAINT_CONFIG", "MAINT_RUN_GROUP"})
+# Where a run is, and who started it, changes nothing of what it does.
+_EVERY_RUN_ITS_OWN: Final = frozenset(
+    {
+        *("MAINT_CONFIG", "MAINT_ENV_FILE", "MAINT_LOG_FILE", "MAINT_ORIGIN"),
+        *("MAINT_RUN_GROUP", "MAINT_SCHEDULED_FOR"),
+    }
+)
 
 
 def fingerprint(config: Config) -> str:

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from maintcli.cli import rendering, wording
+from maintcli.cli.commands.schedule_check import check
 from maintcli.cli.declared import declared
 from maintcli.cli.facts import Facts
 from maintcli.cli.operator import Json, group, operator
 from maintcli.cli.place import Place
 from maintcli.cli.scheduled import find, scheduled
 from maintcli.cli.upcoming import starts
+from maintcli.cli.written import left_over, remove
 from maintcli.errors import Usage
 from maintcli.present import schedule as present
 from maintcli.present.out import put
@@ -58,7 +60,8 @@ def render(
     """Write the schedule of all enabled jobs for a scheduler.
 
     With --database each of them gets that option. What the scheduler cannot express is left out,
-    with a comment and a warning. Advice is on standard error, too.
+    with a comment and a warning. Advice is on standard error, too. A file that was rendered for an
+    entry that is gone is removed.
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
@@ -69,19 +72,18 @@ def render(
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
     rendering.advise(entries, names)
-    if write:
-        written = [
-            path
-            for name, rendered in made.items()
-            for path in rendering.write(rendered.files, Path(TARGETS[name].folder))
-        ]
-    elif output in (None, "-"):
+    if output in (None, "-") and not write:
         put(rendering.together(made[names[0]].files))
         return
-    else:
-        written = rendering.write(made[names[0]].files, Path(output or "."))
-    for path in written:
-        sys.stderr.write(f"maint: wrote {printable(str(path))}\n")
+    for name, rendered in made.items():
+        folder = Path(TARGETS[name].folder if output is None else output)
+        for path in rendering.write(rendered.files, folder):
+            sys.stderr.write(f"maint: wrote {printable(str(path))}\n")
+        gone = left_over(name, rendered.files, folder)
+        for path in remove(gone, folder):
+            sys.stderr.write(
+                f"maint: removed {printable(str(path))}, which is rendered no longer\n"
+            )
 
 
 @operator("next")
@@ -121,8 +123,9 @@ def run_now(
 
 schedule = group(
     "schedule",
-    "Show when jobs are due, and write it for a scheduler.",
+    "Show when jobs are due, and write and check it for a scheduler.",
     next_,
     render,
+    check,
     run_now,
 )

@@ -11,11 +11,15 @@ Parse = Callable[[Mapping[str, str]], list[Found]]
 
 
 class Target(NamedTuple):
-    """Where a target's code is, and the folder of a project to which its files belong."""
+    """Where a target's code is, and the folder of a project to which its files belong.
+
+    `patterns` are the names, below that folder, of files that go when their entry goes.
+    """
 
     module: str
     folder: str
     summary: str
+    patterns: tuple[str, ...] = ()
 
     @property
     def render(self) -> Render:
@@ -28,15 +32,31 @@ class Target(NamedTuple):
         return cast("Parse", import_module(self.module).parse)
 
 
-def _target(name: str, folder: str, summary: str) -> Target:
-    return Target(f"{__name__}.{name}", folder, summary)
+def _target(name: str, folder: str, summary: str, *patterns: str) -> Target:
+    return Target(f"{__name__}.{name}", folder, summary, patterns)
 
 
 TARGETS: dict[str, Target] = {
     "crontab": _target("crontab", "deploy", "A crontab, of a user or for /etc/cron.d."),
-    "github": _target("github", ".github/workflows", "One workflow of GitHub Actions."),
-    "kubernetes": _target("kubernetes", "deploy/kubernetes", "A Kustomize base with CronJobs."),
-    "systemd": _target("systemd", "deploy/systemd", "A service and a timer for each entry."),
-    "railway": _target("railway", "deploy", "A railway.toml for each service."),
-    "render": _target("render", "deploy", "A render.yaml with cron jobs."),
+    "github": _target(
+        "github", ".github/workflows", "One workflow of GitHub Actions.", "maintenance.yml"
+    ),
+    "kubernetes": _target(
+        "kubernetes", "deploy/kubernetes", "A Kustomize base with CronJobs.", "*.yaml"
+    ),
+    "systemd": _target(
+        "systemd",
+        "deploy/systemd",
+        "A service and a timer for each entry.",
+        "maint-*.service",
+        "maint-*.timer",
+    ),
+    "railway": _target(
+        "railway",
+        "deploy",
+        "A railway.toml for each service.",
+        "railway.toml",
+        "railway/*.toml",
+    ),
+    "render": _target("render", "deploy", "A render.yaml with cron jobs.", "render.yaml"),
 }

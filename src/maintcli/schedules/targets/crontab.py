@@ -13,6 +13,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.fields import is_special
 from maintcli.schedules.shift import shifted
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
 FILE: Final = "crontab.example"
@@ -39,7 +40,7 @@ _HEAD: Final = """\
 # whom a line such as MAILTO=ops@example.com names. A run that is still going on when the next is
 # due makes that one end at once, with nothing done.
 #
-# Rendered from maint.toml: maint schedule render --target crontab
+{header}
 # All times are {zone}, which must be the clock of the machine.
 """
 _VARIABLES: Final = """\
@@ -73,6 +74,7 @@ def _head(settings: Settings) -> str:
         "env_file": settings.env_file.ljust(widest),
         "blank": " " * widest,
         "zone": settings.zone,
+        "header": header(_file(settings), "crontab"),
     }
     variables = _VARIABLES.format(**facts) if settings.env_file else ""
     install = _SYSTEM if settings.user else _OWNED
@@ -119,13 +121,16 @@ def _command(entry: Entry, settings: Settings) -> str:
     return f"{settings.user} {command}" if settings.user else command
 
 
-def parse(files: Mapping[str, str]) -> list[Found]:
-    """Every line that starts a command called as ours is; those of others are passed over."""
-    return [found for text in files.values() for found in _found(text)]
+def parse(files: Mapping[str, str], clock: str = "UTC") -> list[Found]:
+    """Every line that starts a command called as ours is; those of others are passed over.
+
+    `clock` is the zone of the machine, for a text that does not say for which it was rendered.
+    """
+    return [found for text in files.values() for found in _found(text, clock)]
 
 
-def _found(text: str) -> Iterator[Found]:
-    zone = next((match[1] for match in _ZONE.finditer(text)), "UTC")
+def _found(text: str, clock: str) -> Iterator[Found]:
+    zone = next((match[1] for match in _ZONE.finditer(text)), clock)
     key, entries = "", dict[tuple[str, tuple[str, ...]], Found]()
     for line in text.splitlines():
         if not line.strip():

@@ -13,6 +13,7 @@ from typing import Final, cast
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.utc import Clock, in_utc
 
 FILE: Final = "railway.toml"  # what Railway looks for, so that of the first service
@@ -21,9 +22,9 @@ _CLOCK: Final = Clock("Railway", least_minutes=5)
 _KEY: Final = "# maint: "
 
 _SERVICE: Final = Template("""\
+$header
 $key
 $summary
-# Rendered from maint.toml: maint schedule render --target railway --write
 $more
 [build]
 builder = "DOCKERFILE"
@@ -54,7 +55,8 @@ def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
     paths = "".join(f"#   {path}\n" for _, _, path in services)
     guide = _GUIDE.substitute(paths=paths, notes=noted(notes))
     files = {
-        path: _service(entry, cron, guide if path == FILE else "") for entry, cron, path in services
+        path: _service(entry, cron, path, guide if path == FILE else "")
+        for entry, cron, path in services
     }
     return Rendered(files, notes)
 
@@ -63,8 +65,9 @@ def _path(key: str, number: int) -> str:
     return f"{FOLDER}/{key}{f'.{number + 1}' if number else ''}.toml"
 
 
-def _service(entry: Entry, cron: str, more: str) -> str:
+def _service(entry: Entry, cron: str, path: str, more: str) -> str:
     return _SERVICE.substitute(
+        header=header(path, "railway"),
         key=f"{_KEY}{entry.key}",
         summary=comment(entry.summary or entry.job),
         more=more,

@@ -11,6 +11,7 @@ from typing import Final, cast
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.reader import documents
 from maintcli.schedules.targets.yaml.scalar import scalar
@@ -22,10 +23,10 @@ _PREFIX: Final = "maint-"
 _ANOTHER: Final = "--"  # before the number of an entry's second cron; no key has two hyphens
 
 _BLUEPRINT: Final = Template("""\
-# The jobs of maint as cron jobs of Render, rendered from maint.toml:
-#   maint schedule render --target render --write
-# Copy it to the root of the repository, or give its path when you make the Blueprint. Before that,
-# make an environment group called maint in the dashboard, with DATABASE_URL in it. Times are UTC.
+$header
+# The jobs of maint as cron jobs of Render. Copy this to the root of the repository, or give its
+# path when you make the Blueprint. Before that, make an environment group called maint in the
+# dashboard, with DATABASE_URL in it. Times are UTC.
 ${notes}services:
 $services""")
 
@@ -57,7 +58,9 @@ def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
         services += [_service(entry, cron, number) for number, cron in enumerate(crons)]
     if not services:
         return Rendered({}, notes)
-    text = _BLUEPRINT.substitute(notes=noted(notes), services="\n".join(services))
+    text = _BLUEPRINT.substitute(
+        header=header(FILE, "render"), notes=noted(notes), services="\n".join(services)
+    )
     return Rendered({FILE: text}, notes)
 
 

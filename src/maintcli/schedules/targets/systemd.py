@@ -14,12 +14,13 @@ from maintcli.errors import Code
 from maintcli.schedules.calendar import events
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets import unit
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
 _GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said at the end
 _RESTARTS: Final = 2
 _SERVICE: Final = """\
-# {key}.service: rendered from maint.toml: maint schedule render --target systemd
+{header}
 # Needs {folder}/database-url, which holds the database's URL and belongs to root (mode 600).
 
 [Unit]
@@ -52,7 +53,7 @@ DynamicUser=yes
 Key={raw_key}
 """
 _TIMER: Final = """\
-# {key}.timer: rendered from maint.toml: maint schedule render --target systemd
+{header}
 
 [Unit]
 Description={description}
@@ -128,7 +129,7 @@ def _service(name: str, entry: Entry, settings: Settings) -> str:
     variables = f"EnvironmentFile=-{unit.plain(settings.env_file)}\n" if settings.env_file else ""
     prevented = [code for code in Code if code.systemd == "prevent"]
     return _SERVICE.format(
-        key=name,
+        header=header(f"{name}.service", "systemd"),
         raw_key=entry.key,
         summary=unit.plain(entry.summary or f"maint {entry.job}"),
         folder=unit.plain(str(folder)),
@@ -159,7 +160,7 @@ def _pace(entry: Entry) -> tuple[int, int]:
 
 def _timer(name: str, entry: Entry, found: Sequence[str]) -> str:
     return _TIMER.format(
-        key=name,
+        header=header(f"{name}.timer", "systemd"),
         raw_key=entry.key,
         description=unit.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
         events="\n".join(f"OnCalendar={event}" for event in dict.fromkeys(found)),
@@ -173,16 +174,16 @@ def parse(files: Mapping[str, str]) -> list[Found]:
 
     A timer whose events are not those of its schedule has these for expressions: `OnCalendar=…`.
     """
-    units = dict(chain.from_iterable(_units(path, text) for path, text in files.items()))
+    known = dict(chain.from_iterable(units(path, text) for path, text in files.items()))
     found: list[Found] = []
-    for path, text in units.items():
+    for path, text in known.items():
         if path.endswith(".timer"):
-            service = units.get(f"{path.removesuffix('.timer')}.service", "")
+            service = known.get(f"{path.removesuffix('.timer')}.service", "")
             found.append(_found(path, text, service))
     return found
 
 
-def _units(path: str, text: str) -> list[tuple[str, str]]:
+def units(path: str, text: str) -> list[tuple[str, str]]:
     """The units in a text by their file names. systemctl writes the path over each, and over each
     drop-in, which counts as further lines of its unit.
     """

@@ -10,6 +10,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.github.expression import escaped, literal
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.scalar import scalar
 
@@ -20,8 +21,8 @@ _SETUP_MINUTES: Final = 6  # to check out, to install, and for the end of a run 
 _MOST_MINUTES: Final = 360  # GitHub's own limit
 
 _WORKFLOW: Final = Template("""\
-# The jobs of maint, rendered from maint.toml. Change that, and then run:
-#   maint schedule render --target github --write
+$header
+# Change maint.toml, and render again.
 # What is scheduled begins once the repository has the variable MAINT_ENABLED with the value true;
 # a run by hand does without. DATABASE_URL is a secret of the environment called production.
 # maint.toml is read from the root of the repository. GitHub starts schedules late at busy times,
@@ -98,6 +99,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
             crons.setdefault(cron, []).append(entry.key)
         jobs.append(_job(entry, said, settings))
     text = _WORKFLOW.substitute(
+        header=header(FILE, "github"),
         here=_SAYS_HERE if settings.action == _HERE else "",
         notes=noted(notes),
         schedule=_schedule(crons),

@@ -8,6 +8,7 @@ from typing import Final
 from maintcli.errors import ConfigError
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.kubernetes.cron import translated
 from maintcli.schedules.targets.kubernetes.cronjob import cronjob
 from maintcli.schedules.targets.kubernetes.job import CONFIG
@@ -16,8 +17,8 @@ from maintcli.schedules.targets.kubernetes.readyz import readyz
 from maintcli.schedules.targets.yaml.scalar import scalar
 
 _KUSTOMIZATION: Final = Template("""\
-# A Kustomize base: a CronJob for each scheduled job of maint. It is rendered from maint.toml, so
-# change that, and then run: maint schedule render --target kubernetes
+$header
+# A Kustomize base: a CronJob for each scheduled job of maint. Change maint.toml, and render again.
 # It wants a Secret that holds DATABASE_URL under the key database-url, and an image of your own:
 # docs/kubernetes.md.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -66,6 +67,7 @@ def _cannot(entry: Entry, expression: str) -> Note:
 
 def _kustomization(files: Iterable[str], notes: Iterable[Note], settings: Settings) -> str:
     return _KUSTOMIZATION.substitute(
+        header=header("kustomization.yaml", "kubernetes"),
         namespace=f"namespace: {scalar(settings.namespace)}\n" if settings.namespace else "",
         resources="".join(f"\n  - {scalar(name)}" for name in files) or " []",
         config=CONFIG,

@@ -6,6 +6,7 @@ from typing import Final
 
 from maintcli.schedules.entry import Entry, Settings
 from maintcli.schedules.targets.comments import comment
+from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.kubernetes import limits
 from maintcli.schedules.targets.kubernetes.job import spec
 from maintcli.schedules.targets.yaml.scalar import scalar
@@ -15,6 +16,7 @@ SCHEDULE: Final = "maintcli/schedule"
 NUMBER: Final = "maintcli/number"  # of the expression, where its entry has several
 
 _CRONJOB: Final = Template("""\
+$header
 $summary
 apiVersion: batch/v1
 kind: CronJob
@@ -55,6 +57,7 @@ def cronjob(entry: Entry, number: int, name: str, written: str, settings: Settin
         annotations[SCHEDULE] = expression
     lines = [f"{key}: {scalar(value)}" for key, value in annotations.items()]
     return _CRONJOB.substitute(
+        header=header(f"{name}.yaml", "kubernetes"),
         summary=comment(entry.summary or entry.job),
         name=scalar(name),
         annotations=indent("\n".join(lines), " " * 4),

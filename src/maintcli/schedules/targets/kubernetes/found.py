@@ -30,13 +30,18 @@ def parse(files: Mapping[str, str]) -> list[Found]:
     that it does not list. Raises ConfigError for a file that cannot be read.
     """
     kinds: dict[str, list[Any]] = {
-        path: [item for document in _read(path, text) for item in _items(document)]
+        path: objects(path, text)
         for path, text in files.items()
         if text.lstrip().startswith("{") or path.endswith((".yaml", ".yml", ".json"))
     }
     listed = [kinds[path] for path in _listed(kinds)]
     ones = [one for items in listed for item in items if (one := _one(item)) is not None]
     return _joined(ones)
+
+
+def objects(path: str, text: str) -> list[object]:
+    """Every manifest in `text`. Raises ConfigError."""
+    return [item for document in _read(path, text) for item in _items(document)]
 
 
 def _read(path: str, text: str) -> list[object]:
@@ -47,34 +52,34 @@ def _read(path: str, text: str) -> list[object]:
 
 
 def _items(document: object) -> Iterator[object]:
-    if _at(document, "kind") in {"List", "CronJobList"}:
-        yield from _list(_at(document, "items"))
+    if at(document, "kind") in {"List", "CronJobList"}:
+        yield from _list(at(document, "items"))
     else:
         yield document
 
 
 def _listed(kinds: Mapping[str, list[Any]]) -> list[str]:
     """The files that count, in their order."""
-    listed = _list(_at(next(iter(kinds.get(_KUSTOMIZATION, [])), None), "resources"))
+    listed = _list(at(next(iter(kinds.get(_KUSTOMIZATION, [])), None), "resources"))
     if _KUSTOMIZATION not in kinds:
         return list(kinds)
     return [path for path in kinds if path in listed]
 
 
 def _one(item: object) -> _One | None:
-    if _at(item, "kind") != "CronJob" or _at(item, "spec", "suspend") in {True, "true"}:
+    if at(item, "kind") != "CronJob" or at(item, "spec", "suspend") in {True, "true"}:
         return None
-    job = _at(item, "spec", "jobTemplate", "spec")
-    words = _words(job, is_ours=_at(item, "metadata", "annotations", ENTRY) is not None)
+    job = at(item, "spec", "jobTemplate", "spec")
+    words = _words(job, is_ours=at(item, "metadata", "annotations", ENTRY) is not None)
     if not words:
         return None
-    notes = _at(item, "metadata", "annotations")
-    key = _at(notes, ENTRY) or _at(item, "metadata", "name") or words[0]
-    zone = str(_at(item, "spec", "timeZone") or "UTC")
+    notes = at(item, "metadata", "annotations")
+    key = at(notes, ENTRY) or at(item, "metadata", "name") or words[0]
+    zone = str(at(item, "spec", "timeZone") or "UTC")
     entry = Found(str(key), words[0], (), zone, words[1:])
-    number = str(_at(notes, NUMBER) or 1)
-    written = str(_at(item, "spec", "schedule") or "")
-    expression = _expression(written, _at(notes, SCHEDULE))
+    number = str(at(notes, NUMBER) or 1)
+    written = str(at(item, "spec", "schedule") or "")
+    expression = _expression(written, at(notes, SCHEDULE))
     return _One(entry, int(number) if number.isdecimal() else 1, expression)
 
 
@@ -88,17 +93,17 @@ def _expression(written: str, noted: object) -> str:
 
 def _words(job: object, *, is_ours: bool) -> tuple[str, ...]:
     """The words after `maint` of the container that runs it; none where no container does."""
-    for container in _list(_at(job, "template", "spec", "containers")):
-        command = [str(word) for word in _list(_at(container, "command"))]
-        words = [*command, *(str(word) for word in _list(_at(container, "args")))]
+    for container in _list(at(job, "template", "spec", "containers")):
+        command = [str(word) for word in _list(at(container, "command"))]
+        words = [*command, *(str(word) for word in _list(at(container, "args")))]
         named = [PurePosixPath(word).name == "maint" for word in command]
-        image = str(_at(container, "image")).partition("@")[0].rpartition("/")[2].partition(":")[0]
+        image = str(at(container, "image")).partition("@")[0].rpartition("/")[2].partition(":")[0]
         if any(named):
             words = words[named.index(True) + 1 :]
-        elif command or not (image == "maint" or (is_ours and _at(container, "name") == "maint")):
+        elif command or not (image == "maint" or (is_ours and at(container, "name") == "maint")):
             continue
         plain = tuple(word.replace("$$", "$") for word in words)
-        parts = _at(job, "completions") if _at(job, "completionMode") == "Indexed" else 1
+        parts = at(job, "completions") if at(job, "completionMode") == "Indexed" else 1
         return declared(plain, str(parts)) if is_ours else plain
     return ()
 
@@ -118,7 +123,7 @@ def _number(one: _One) -> int:
     return one.number
 
 
-def _at(node: object, *keys: str) -> Any:
+def at(node: object, *keys: str) -> Any:
     """What is below `keys`; None where that is nothing."""
     for key in keys:
         if not isinstance(node, dict):

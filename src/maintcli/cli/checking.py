@@ -1,0 +1,76 @@
+"""The declaration held against files, what is deployed, and the ledger: a place at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from maintcli import __version__
+from maintcli.cli import asking
+from maintcli.cli.written import left_over, present
+from maintcli.config.database import DatabaseConfig
+from maintcli.config.model import Config
+from maintcli.errors import ConfigError, ToolFailed, Usage
+from maintcli.runtime.sightings import look
+from maintcli.runtime.visit import toolkit_tables
+from maintcli.schedules.check import deployed, files, ledger
+from maintcli.schedules.check.finding import Finding, Kind
+from maintcli.schedules.entry import Entry, Rendered, Settings
+from maintcli.schedules.targets import TARGETS
+from maintcli.schedules.targets.header import is_ours
+
+
+class Asked(NamedTuple):
+    """How a scheduler is to be asked: by its tool, or from what was kept of that."""
+
+    by_tool: bool
+    places: Sequence[str]
+
+    def __bool__(self) -> bool:
+        return self.by_tool or bool(self.places)
+
+
+def of_files(
+    target: str, rendered: Rendered, folder: Path, *, needed: bool
+) -> list[Finding] | None:
+    """What differs below `folder`; None where no file of `target` is there, nor `needed`."""
+    there = present(rendered.files, folder)
+    gone = left_over(target, rendered.files, folder)
+    ours = [path for path, text in there.items() if is_ours(path, target, text)]
+    if not (ours or gone or needed):
+        return None
+    found = files.check(TARGETS[target].parse, rendered.files, there, gone)
+    return [*found, *noted(rendered)]
+
+
+def of_deployed(target: str, rendered: Rendered, settings: Settings, asked: Asked) -> list[Finding]:
+    """What differs from what the scheduler has. Raises Usage, NoTool, ToolFailed."""
+    if asked.by_tool:
+        texts = asking.ask(target, rendered.files, settings)
+    else:
+        texts = asking.read(asked.places)
+    try:
+        found = deployed.check(target, rendered.files, texts, settings)
+    except (ConfigError, ValueError) as error:
+        reason = str(error).rstrip(".")
+        if asked.by_tool:
+            raise ToolFailed(command=", ".join(texts), reason=reason) from None
+        raise Usage(reason=f"--deployed {', '.join(texts)}: {reason}.") from None
+    return [*found, *noted(rendered)]
+
+
+def noted(rendered: Rendered) -> Iterator[Finding]:
+    """What the target could not say."""
+    for note in rendered.notes:
+        nearest = f"; {note.nearest}" if note.nearest else ""
+        yield Finding(Kind.NOTED, note.key, f"{note.what}{nearest}")
+
+
+def of_ledger(config: Config, database: DatabaseConfig, entries: Sequence[Entry]) -> list[Finding]:
+    """What the ledger of `database` has not seen as it should. Raises what a database can."""
+    jobs: Mapping[str, list[Entry]] = ledger.by_job(entries, database.name)
+    now = datetime.now(UTC)
+    spans = {job: ledger.horizon(some, now) for job, some in jobs.items()}
+    with toolkit_tables(database, "schedule check") as (session, schema):
+        looked = look(session, schema, spans, config_hash=config.hash, version=__version__)
+    return [*ledger.check(jobs, looked)]

@@ -1,0 +1,88 @@
+"""A workflow as GitHub has it."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+from maintcli.config.say import quote
+from maintcli.schedules.check import files
+from maintcli.schedules.check.finding import Finding, Kind
+from maintcli.schedules.entry import Settings
+from maintcli.schedules.targets.github import FILE, parse
+
+ENABLED: Final = "MAINT_ENABLED"
+_WHY: Final = {
+    "deleted": "GitHub has no such workflow; it must be on the default branch",
+    "disabled_inactivity": "GitHub ended its schedules, because the repository had no commit for 60"
+    f" days; gh workflow enable {FILE}",
+    "disabled_manually": f"somebody has disabled it; gh workflow enable {FILE}",
+    "disabled_fork": f"it is disabled because the repository is a fork; gh workflow enable {FILE}",
+}
+
+
+def check(
+    rendered: Mapping[str, str], texts: Mapping[str, str], _settings: Settings
+) -> Iterator[Finding]:
+    """`texts` are the file itself, or what `gh api` prints of the workflow or of MAINT_ENABLED.
+
+    Raises ValueError for JSON that is none of these.
+    """
+    for text in texts.values():
+        found = json.loads(text) if text.lstrip().startswith("{") else {"file": text}
+        yield from _answer(rendered, found)
+
+
+def _answer(rendered: Mapping[str, str], found: dict[str, Any]) -> Iterator[Finding]:
+    if "file" in found:
+        yield from _file(rendered, found["file"])
+    elif "content" in found:
+        yield from _file(rendered, b64decode(str(found["content"])).decode(errors="replace"))
+    elif "state" in found or isinstance(found.get("workflows"), list):
+        yield from _state(found) if rendered else ()
+    elif found.get("name") == ENABLED or isinstance(found.get("variables"), list):
+        yield from _enabled(found) if rendered else ()
+    else:
+        raise ValueError(
+            "it is neither a workflow nor its state; give what"
+            f" `gh api repos/{{owner}}/{{repo}}/actions/workflows/{FILE}` prints"
+        )
+
+
+def _file(rendered: Mapping[str, str], text: str) -> Iterator[Finding]:
+    if rendered:
+        yield from files.check(parse, rendered, {FILE: text.replace("\r\n", "\n")}, {})
+    elif text:
+        yield Finding(Kind.FOREIGN, FILE, "it is there, and nothing is declared for it")
+
+
+def _listed(found: object, key: str, name: str) -> dict[str, Any]:
+    """The one of a list whose `key` ends in `name`."""
+    for one in cast("list[object]", found):
+        if isinstance(one, dict) and str(cast("dict[str, Any]", one).get(key)).endswith(name):
+            return cast("dict[str, Any]", one)
+    return {}
+
+
+def _state(found: dict[str, Any]) -> Iterator[Finding]:
+    if "workflows" in found:
+        found = {"state": "deleted"} | _listed(found["workflows"], "path", f"/{FILE}")
+    state = str(found["state"])
+    if state != "active":
+        kind = Kind.MISSING if state == "deleted" else Kind.OFF
+        yield Finding(kind, FILE, _WHY.get(state, f"its state is {quote(state)}"))
+
+
+def _enabled(found: dict[str, Any]) -> Iterator[Finding]:
+    if "variables" in found:
+        found = _listed(found["variables"], "name", ENABLED)
+    if "unknown" in found:
+        yield Finding(Kind.NOTED, FILE, f"whether {ENABLED} is true is unknown: {found['unknown']}")
+    elif found.get("value") != "true":
+        said = quote(found["value"]) if found.get("value") is not None else "not set"
+        yield Finding(
+            Kind.OFF,
+            FILE,
+            f"the variable {ENABLED} is {said}, so all that is scheduled is skipped;"
+            f" gh variable set {ENABLED} --body true",
+        )

@@ -1,0 +1,216 @@
+"""What schedulers have, as their tools print it"""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+import yaml
+
+from maintcli.errors import ConfigError
+from maintcli.schedules.check.deployed import check
+from maintcli.schedules.entry import Entry, Settings
+from maintcli.schedules.targets import TARGETS
+
+ENTRIES = (
+    Entry("cleanup-sessions", "cleanup-sessions", "Remove.", ("*/5 * * * *",), timeout_seconds=60),
+    Entry("nightly", "cleanup-old-sessions", "Remove.", ("7 2 * * *",), options=("--limit", "5")),
+)
+PLACE = Settings()
+
+
+def rendered(target: str, settings: Settings = PLACE) -> dict[str, str]:
+    """The files of `target`."""
+    return dict(TARGETS[target].render(ENTRIES, settings).files)
+
+
+def said(target: str, *texts: str, settings: Settings = PLACE) -> list[str]:
+    """Kind and key of each thing that is found in `texts`."""
+    named = {str(number): text for number, text in enumerate(texts)}
+    found = check(target, rendered(target, settings), named, settings)
+    return [f"{one.kind} {one.key}" for one in found]
+
+
+def crontab() -> str:
+    (text,) = rendered("crontab").values()
+    return text
+
+
+def test_a_crontab_is_as_rendered() -> None:
+    """Also beside lines of others, without its comments, and where the blanks are tabs."""
+    text = crontab()
+    assert said("crontab", text) == []
+    bare = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert said("crontab", f"0 0 * * * backup\n{bare}\n") == []
+    assert said("crontab", text.replace("*/5 * * * * /usr", "*/5\t* * * *  /usr")) == []
+    berlin = Settings(zone="Europe/Berlin")
+    here = TARGETS["crontab"].render([], berlin).files
+    assert check("crontab", here, {"": "SHELL=/bin/sh\n"}, berlin) == []
+
+
+def test_a_crontab_has_changed() -> None:
+    """An entry, or what surrounds it: the command, the user."""
+    text = crontab()
+    assert said("crontab", text.replace("7 2", "8 2")) == ["changed nightly"]
+    assert said("crontab", "") == ["missing cleanup-sessions", "missing nightly"]
+    assert said("crontab", text, text) == ["foreign cleanup-sessions", "foreign nightly"]
+    moved = text.replace("/usr/local/bin/maint cleanup-s", "/opt/bin/maint cleanup-s")
+    assert said("crontab", moved) == ["stale cleanup-sessions"]
+    (found,) = check("crontab", rendered("crontab"), {"": moved}, PLACE)
+    assert "'/opt/bin/maint' stands where '/usr/local/bin/maint' would" in found.what
+
+
+def cluster(**changes: Any) -> dict[str, Any]:
+    """The CronJobs as `kubectl get cronjobs -o json` prints them."""
+    items = [
+        {"status": {}, **yaml.safe_load(text)}
+        for path, text in rendered("kubernetes").items()
+        if path in {"cleanup-sessions.yaml", "nightly.yaml"}
+    ]
+    items[0]["spec"] |= changes
+    return {"apiVersion": "v1", "kind": "List", "items": items}
+
+
+def test_a_cluster_is_as_rendered() -> None:
+    """An overlay may name an image of its own, and prefix names."""
+    assert said("kubernetes", json.dumps(cluster())) == []
+    changed = cluster()
+    for item in changed["items"]:
+        item["metadata"]["name"] = f"prod-{item['metadata']['name']}"
+        pod = item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        pod["containers"][0]["image"] = "ours:2"
+    assert said("kubernetes", json.dumps(changed)) == []
+    place = Settings(image="ours:3")
+    assert said("kubernetes", json.dumps(changed), settings=place) == [
+        "stale cleanup-sessions",
+        "stale nightly",
+    ]
+
+
+def test_a_cluster_has_changed() -> None:
+    """A time, a suspended job, another deadline, one that is gone, one too many."""
+    assert said("kubernetes", json.dumps(cluster(schedule="*/6 * * * *"))) == [
+        "changed cleanup-sessions"
+    ]
+    assert said("kubernetes", json.dumps(cluster(suspend=True))) == ["off cleanup-sessions"]
+    found = cluster(startingDeadlineSeconds=7)
+    assert said("kubernetes", json.dumps(found)) == ["stale cleanup-sessions"]
+    found["items"][0]["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] = 1
+    assert said("kubernetes", json.dumps(found)) == ["stale cleanup-sessions"] * 2
+    found = cluster()
+    found["items"][1]["metadata"] |= {"name": "more", "annotations": {"maintcli/entry": "more"}}
+    assert said("kubernetes", json.dumps(found)) == ["missing nightly", "foreign more"]
+    nothing = json.dumps({"kind": "List", "items": []})
+    assert said("kubernetes", nothing) == ["missing cleanup-sessions", "missing nightly"]
+
+
+@pytest.mark.parametrize("text", ["{", "words", '{"kind": "Pod"}', "a: [b\n"])
+def test_what_is_no_cluster_is_refused(text: str) -> None:
+    """Garbage is not the same as an empty cluster."""
+    with pytest.raises((ConfigError, ValueError)):
+        said("kubernetes", text)
+
+
+def units() -> str:
+    """As `systemctl cat` prints them."""
+    files = rendered("systemd").items()
+    return "\n".join(f"# /etc/systemd/system/{name}\n{text}" for name, text in files)
+
+
+SHOWN = "Id=maint-{}.timer\nActiveState={}\nUnitFileState={}\n"
+
+
+def test_units_are_as_rendered() -> None:
+    """A drop-in that changes no entry is the administrator's own affair."""
+    assert said("systemd", units()) == []
+    drop_in = "\n# /etc/systemd/system/maint-nightly.service.d/a.conf\n[Service]\nNice=5\n"
+    assert said("systemd", units() + drop_in) == []
+    on = "\n".join(
+        SHOWN.format(entry.key, "active", state)
+        for entry, state in zip(ENTRIES, ("enabled", "enabled-runtime"), strict=True)
+    )
+    assert said("systemd", units(), on) == []
+
+
+def test_units_have_changed() -> None:
+    """By an edit, or a drop-in; a timer that nobody enabled is off."""
+    assert said("systemd", units().replace("02:07", "03:07")) == [
+        "changed nightly",
+    ]
+    drop_in = "\n# /etc/systemd/system/maint-nightly.timer.d/a.conf\n[Timer]\nOnCalendar=daily\n"
+    front, mark, back = units().partition("# /etc/systemd/system/maint-nightly.timer\n")
+    assert said("systemd", f"{front}{mark}{back}{drop_in}") == ["changed nightly"]
+    assert said("systemd", units().replace("TimeoutStartSec=180", "TimeoutStartSec=9")) == [
+        "stale maint-cleanup-sessions.service"
+    ]
+    off = SHOWN.format("nightly", "inactive", "enabled") + "\n"
+    off += SHOWN.format("cleanup-sessions", "active", "disabled")
+    assert said("systemd", off) == ["off maint-nightly.timer", "off maint-cleanup-sessions.timer"]
+    assert said("systemd", "") == ["missing cleanup-sessions", "missing nightly"]
+
+
+def workflow(state: str) -> str:
+    """As `gh api repos/{owner}/{repo}/actions/workflows/maintenance.yml` prints it."""
+    path = ".github/workflows/maintenance.yml"
+    return json.dumps({"id": 1, "name": "Maintenance", "path": path, "state": state})
+
+
+def contents(text: str) -> str:
+    """As GitHub's contents API has a file."""
+    coded = b64encode(text.encode()).decode()
+    return json.dumps({"encoding": "base64", "content": "\n".join([coded[:60], coded[60:]])})
+
+
+def variable(value: str) -> str:
+    return json.dumps({"name": "MAINT_ENABLED", "value": value})
+
+
+def test_a_workflow_is_as_rendered() -> None:
+    """Its file, raw or as GitHub's API has it, its state, and the variable."""
+    (text,) = rendered("github").values()
+    assert said("github", text, workflow("active"), variable("true")) == []
+    assert said("github", contents(text)) == []
+    assert said("github", json.dumps({"workflows": [json.loads(workflow("active"))]})) == []
+    assert said("github", json.dumps({"variables": [json.loads(variable("true"))]})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "finding", "words"),
+    [
+        (workflow("disabled_inactivity"), "off", "had no commit for 60 days; gh workflow enable"),
+        (workflow("disabled_manually"), "off", "somebody has disabled it"),
+        (workflow("new state"), "off", "its state is 'new state'"),
+        (workflow("deleted"), "missing", "it must be on the default branch"),
+        ('{"workflows": []}', "missing", "GitHub has no such workflow"),
+        (variable("false"), "off", "the variable MAINT_ENABLED is 'false', so all that is"),
+        ('{"name": "MAINT_ENABLED", "value": null}', "off", "MAINT_ENABLED is not set"),
+        ('{"variables": []}', "off", "MAINT_ENABLED is not set"),
+        ('{"name": "MAINT_ENABLED", "unknown": "why"}', "noted", "is true is unknown: why"),
+    ],
+)
+def test_a_workflow_that_is_off(text: str, finding: str, words: str) -> None:
+    """With the command that switches it on."""
+    (found,) = check("github", rendered("github"), {"": text}, PLACE)
+    assert (found.kind, found.key) == (finding, "maintenance.yml")
+    assert words in found.what
+
+
+def test_a_workflow_has_changed() -> None:
+    """An entry of it, or another line; or it is there though nothing is declared."""
+    (text,) = rendered("github").values()
+    assert said("github", contents(text.replace("7 2 * * *", "8 2 * * *"))) == ["changed nightly"]
+    assert said("github", text.replace("timeout-minutes: 7", "timeout-minutes: 8")) == [
+        "stale maintenance.yml"
+    ]
+    assert [one.kind for one in check("github", {}, {"": text}, PLACE)] == ["foreign"]
+    assert check("github", {}, {"": workflow("disabled_manually")}, PLACE) == []
+    with pytest.raises(ValueError, match="neither a workflow nor its state"):
+        said("github", '{"message": "Bad credentials"}')
+
+
+@pytest.mark.parametrize("target", ["railway", "render"])
+def test_others_are_held_against_a_copy(target: str) -> None:
+    """Of the file that the service was made from."""
+    texts = rendered(target)
+    assert said(target, *texts.values()) == []
+    assert "changed nightly" in said(target, *(t.replace("7 2 *", "8 2 *") for t in texts.values()))

@@ -1,0 +1,1 @@
+"""The pages that take a user by the hand."""
