@@ -117,6 +117,39 @@ def test_advice_is_taken(inside: Inside) -> None:
     assert (result.code, result.err) == (0, "")
 
 
+@pytest.mark.parametrize("target", ["github", "railway", "render"])
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ("[jobs.cleanup-sessions]\nstale-after = '2m'\n", True),
+        ("[tables.jobs]\nname = 'work.jobs'\n", True),
+        ("max-concurrent-jobs = 2\n", True),
+        ("[jobs.cleanup-sessions]\nevery = '10m'\ntimezone = 'Asia/Tokyo'\n", False),
+        ("[schedule]\nuser = 'x'\n", False),
+    ],
+)
+def test_settings_that_a_run_would_not_find_are_said(
+    inside: Inside,
+    target: str,
+    text: str,
+    is_said: bool,  # noqa: FBT001
+) -> None:
+    """These start from the root of a repository, and with the maint.toml there."""
+    (inside.folder / "other.toml").write_text(text)
+    action = ("--action", ACTION)
+    result = inside("schedule", "render", "--target", target, "--config", "other.toml", *action)
+    line = (
+        f"maint: {target}: maint.toml: the jobs read maint.toml at the root of the repository, no"
+    )
+    assert (line in result.err) == is_said
+    assert ("# Note: maint.toml: the jobs read maint.toml at the root" in result.out) == is_said
+    strict = inside("schedule", "render", "--target", target, "--config", "other.toml", "--strict")
+    assert (strict.code == 65) == is_said
+    write(inside, text)
+    result = inside("schedule", "render", "--target", target, "--strict", *action)
+    assert (result.code, "not maint.toml" in result.err) == (0, False)
+
+
 def test_each_may_be_for_one_database(inside: Inside) -> None:
     """--database goes into every command that names none."""
     text = '[databases.tenant]\nurl = "env:TENANT"\n[jobs.cleanup-sessions]\noptions = "--database=x"\n'

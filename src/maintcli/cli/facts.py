@@ -4,6 +4,7 @@ import inspect
 from dataclasses import asdict, dataclass
 
 from maintcli.cli.params import given
+from maintcli.config.document import FILE_NAME
 from maintcli.config.model import Config
 from maintcli.config.say import sentence
 from maintcli.config.scheduler import fault, told
@@ -38,7 +39,13 @@ class Facts:
         found = {**told(config.scheduler), **flags}
         if "variables" in found:
             found["env_file"] = found.pop("variables")
-        return Settings(**found, config=config.text)
+        return Settings(**found, config=config.text, elsewhere=_elsewhere(config))
+
+
+def _elsewhere(config: Config) -> str:
+    """The file's name, where a run needs what it says and would not find it from the root."""
+    is_there = config.path is None or config.path == config.cwd / FILE_NAME
+    return "" if is_there or not config.is_needed_by_runs else config.file
 
 
 def facts() -> list[inspect.Parameter]:

@@ -10,6 +10,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.github.expression import escaped, literal
+from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.scalar import scalar
 
@@ -89,7 +90,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     if not entries:
         return Rendered({})
     crons: dict[str, list[str]] = {}
-    notes = [*_unpinned(settings.action)]
+    notes = [*misplaced(settings), *_unpinned(settings.action)]
     jobs: list[str] = []
     for entry in entries:
         said, left_out = in_utc(entry, _CLOCK)
