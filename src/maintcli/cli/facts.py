@@ -7,7 +7,7 @@ from maintcli.cli.params import given
 from maintcli.config.document import FILE_NAME
 from maintcli.config.model import Config
 from maintcli.config.say import sentence
-from maintcli.config.scheduler import fault, told
+from maintcli.config.scheduler import STARTS, fault, told
 from maintcli.errors import Usage
 from maintcli.schedules.entry import Settings
 
@@ -25,6 +25,7 @@ class Facts:
     namespace: str | None = None
     secret: str | None = None
     action: str | None = None
+    start: str | None = None
 
     def settings(self, config: Config) -> Settings:
         """What the targets are told: flags, then [schedule], then the defaults of Settings.
@@ -61,6 +62,7 @@ def facts() -> list[inspect.Parameter]:
         _text("namespace", "NAME", "kubernetes: where the CronJobs will be."),
         _text("secret", "NAME", "kubernetes: the secret that holds DATABASE_URL."),
         _text("action", "NAME", "github: what `uses:` names, such as OWNER/REPOSITORY@SHA."),
+        _text("start", "|".join(STARTS), "github: by-hand leaves the times out.", default.start),
     ]
 
 

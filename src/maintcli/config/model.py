@@ -78,6 +78,11 @@ class Config:
         limit = self.max_concurrent.origin.startswith(self.file)
         return any(others) or limit or any(True for _ in (*own, *settings))
 
+    @property
+    def timezone(self) -> str:
+        """The zone of the schedules that name none."""
+        return self.scheduler.text("timezone") or "UTC"
+
     def has(self, part: str) -> bool:
         """Whether the part of maint.toml that a job needs says anything: retention, so far."""
         return bool({"retention": self.retention}[part])

@@ -21,6 +21,7 @@ _RESTARTS: Final = 2
 _SERVICE: Final = """\
 # {key}.service: rendered from maint.toml: maint schedule render --target systemd
 # Needs {folder}/database-url, which holds the database's URL and belongs to root (mode 600).
+# The settings are those of {folder}/maint.toml, if there is one.
 
 [Unit]
 Description={summary}
