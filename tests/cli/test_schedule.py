@@ -1,5 +1,6 @@
 """maint schedule render and next"""
 
+import re
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
     result = inside("schedule", "render", "--target", "crontab", "--output", "there")
     assert result.code == 0
     assert result.err.startswith("maint: crontab: cleanup-sessions: its times in Europe/Berlin are")
-    assert "let systemd start it." in result.err
+    assert 'have timezone = "UTC", for it or under [schedule] for all, or let sys' in result.err
     result = inside("schedule", "render", "--target", "crontab", "--output", "other", "--strict")
     assert (result.code, result.out) == (65, "")
     assert "--strict: nothing was written. crontab: cleanup-sessions: its times in" in result.err
@@ -117,6 +118,39 @@ def test_advice_is_taken(inside: Inside) -> None:
     assert (result.code, result.err) == (0, "")
 
 
+@pytest.mark.parametrize("target", ["github", "railway", "render"])
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ("[jobs.cleanup-sessions]\nstale-after = '2m'\n", True),
+        ("[tables.jobs]\nname = 'work.jobs'\n", True),
+        ("max-concurrent-jobs = 2\n", True),
+        ("[jobs.cleanup-sessions]\nevery = '10m'\ntimezone = 'Asia/Tokyo'\n", False),
+        ("[schedule]\nuser = 'x'\n", False),
+    ],
+)
+def test_settings_that_a_run_would_not_find_are_said(
+    inside: Inside,
+    target: str,
+    text: str,
+    is_said: bool,  # noqa: FBT001
+) -> None:
+    """These start from the root of a repository, and with the maint.toml there."""
+    (inside.folder / "other.toml").write_text(text)
+    action = ("--action", ACTION)
+    result = inside("schedule", "render", "--target", target, "--config", "other.toml", *action)
+    line = (
+        f"maint: {target}: maint.toml: the jobs read maint.toml at the root of the repository, no"
+    )
+    assert (line in result.err) == is_said
+    assert ("# Note: maint.toml: the jobs read maint.toml at the root" in result.out) == is_said
+    strict = inside("schedule", "render", "--target", target, "--config", "other.toml", "--strict")
+    assert (strict.code == 65) == is_said
+    write(inside, text)
+    result = inside("schedule", "render", "--target", target, "--strict", *action)
+    assert (result.code, "not maint.toml" in result.err) == (0, False)
+
+
 def test_each_may_be_for_one_database(inside: Inside) -> None:
     """--database goes into every command that names none."""
     text = '[databases.tenant]\nurl = "env:TENANT"\n[jobs.cleanup-sessions]\noptions = "--database=x"\n'
@@ -127,6 +161,8 @@ def test_each_may_be_for_one_database(inside: Inside) -> None:
     assert found["cleanup-sessions"] == ("--database=x",)
 
 
+SESSIONS = "cleanup-sessions"
+ENTRY = '[[schedules]]\njob = "cleanup-orphans"\nname = "often"\nevery = "1h"\n'
 ACTION = "o/maint@0123456789012345678901234567890123456789"
 PLACE = f"""
 [schedule]
@@ -162,6 +198,32 @@ def test_the_place_is_said_once(inside: Inside) -> None:
     ).items()
 
 
+def test_one_zone_may_be_that_of_all_schedules(inside: Inside) -> None:
+    """Where they name none; so a crontab by a local clock has all of them."""
+    write(inside, f'[schedule]\ntimezone = "Asia/Tokyo"\nzone = "Asia/Tokyo"\n{BERLIN}{ENTRY}')
+    found = inside("schedule", "next", "--count", "100", "--json").json["times"]
+    zones = {one["entry"]: one["timezone"] for one in found}
+    assert zones.pop("cleanup-sessions") == "Europe/Berlin"
+    assert set(zones.values()) == {"Asia/Tokyo"}
+    assert "often" in zones
+    crontab = inside("schedule", "render", "--target", "crontab")
+    assert "\n0 2 * * * /usr/local/bin/maint cleanup-old-sessions " in crontab.out
+    assert crontab.out.count("left out: ") == 1
+
+
+def test_a_workflow_may_be_for_hands_alone(inside: Inside) -> None:
+    """All is there, and nothing starts by itself: for a repository without a database."""
+    by_hand = inside("schedule", "render", "--target", "github", "--start", "by-hand").out
+    by_itself = inside("schedule", "render", "--target", "github").out
+    assert '\n  # schedule:\n  #   - cron: "*/5 * * * *"  # cleanup-sessions\n' in by_hand
+    whole, more = (
+        {re.sub(r"^  # ", "  ", x) for x in t.splitlines()} for t in (by_itself, by_hand)
+    )
+    assert whole < more
+    (found,) = [one for one in TARGETS["github"].parse({"-": by_hand}) if one.key == SESSIONS]
+    assert found == Found(SESSIONS, SESSIONS, ())
+
+
 def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
     """It is rendered elsewhere than it runs; rendering says which variable is missing."""
     write(inside, PLACE)
@@ -180,6 +242,11 @@ def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
         ("[schedule]\nuser = ''", "maint.toml [schedule] user: it is blank; give it a value or"),
         ("[schedule]\nuser = 'a b'", "maint.toml [schedule] user: 'a b' has a blank in it."),
         ("[schedule]\ncommand = 'maint'", "[schedule] command: 'maint' is relative; a scheduler"),
+        (
+            "[schedule]\nstart = 'hand'",
+            "[schedule] start: there is no 'hand'; did you mean by-hand?",
+        ),
+        ("[schedule]\ntimezone = 'Mars'", "[schedule] timezone: 'Mars' is no time zone; write"),
         ("[schedule]\nzone = 'Berlin'", "[schedule] zone: 'Berlin' is no time zone; did you mean"),
         ("[[schedule]]\nname = 'x'", "schedule: an entry stands under [[schedules]], with an s."),
         ("schedule = 'x'", "maint.toml schedule: it is text and must be a table: [schedule]"),

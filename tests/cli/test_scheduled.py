@@ -38,6 +38,10 @@ def test_without_a_file_each_job_has_its_own_time(tmp_path: Path) -> None:
     assert "retention-cleanup" not in found  # no rule is written
     assert found["cleanup-old-analytics"].heavy
     assert not sessions.heavy
+    assert all(entry.is_default for entry in found.values())
+    named = entries(tmp_path, EXTRA + "every = '1h'\n[jobs.cleanup-orphans]\nevery = '1d'\n")
+    said = {key for key, entry in named.items() if not entry.is_default}
+    assert said == {"sessions-nightly", "cleanup-orphans"}
 
 
 def test_the_file_has_the_last_word(tmp_path: Path) -> None:
@@ -93,6 +97,7 @@ def test_a_job_once_more_with_other_options(tmp_path: Path) -> None:
         600,
     )
     assert extra.command == ("cleanup-sessions", "--timeout", "10m", "-n")
+    assert not extra.heavy  # it only looks
     assert 1 <= int(extra.expressions[0].split()[1]) <= 3
     assert "cleanup-sessions" in found
     off = entries(tmp_path, f'{EXTRA}every = "1h"\nenabled = false\n')

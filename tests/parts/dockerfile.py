@@ -45,8 +45,10 @@ def build(stage: list[Instruction], context: Path, root: Path, env: Mapping[str,
             workdir.mkdir(parents=True, exist_ok=True)
         elif name == "COPY":
             *sources, target = rest.split()
-            for source in sources:
-                _copy(context / source, workdir / target, into=target.endswith("/"))
+            found = [path for source in sources for path in sorted(context.glob(source))]
+            assert found, rest  # as Docker has it: one pattern may match nothing, all may not
+            for path in found:
+                _copy(path, workdir / target, into=target.endswith("/"))
         elif name == "RUN":
             moved = rest.replace("/opt/", f"{root}/opt/")
             step = subprocess.run(

@@ -226,9 +226,12 @@ def test_the_workflow_in_the_readme_is_as_good(tmp_path: Path) -> None:
 
 
 def test_the_committed_workflow_is_quiet_in_this_repository() -> None:
-    """Not one of its jobs starts by itself without the variable, whatever the cron."""
-    path = ROOT / ".github" / "workflows" / FILE
-    found = yaml.load(path.read_text(), yaml.BaseLoader)  # noqa: S506 - the base
+    """It has no database. Without its comment marks the times are there, and need the variable."""
+    text = (ROOT / ".github" / "workflows" / FILE).read_text()
+    assert yaml.load(text, yaml.BaseLoader)["on"].keys() == {"workflow_dispatch"}  # noqa: S506
+    whole = re.sub(r"^  # (schedule:|  - cron: )", r"  \1", text, flags=re.MULTILINE)
+    found = yaml.load(whole, yaml.BaseLoader)  # noqa: S506 - the base
+    assert len(found["on"]["schedule"]) > 5
     for one in found["on"]["schedule"]:
         assert started(found, cron=one["cron"]) == []
         assert started(found, cron=one["cron"], enabled="true")

@@ -24,6 +24,8 @@ from tests.schedules.kubernetes.made import SESSIONS
 ROOT = Path(__file__).parents[2]
 BUILD, RUNTIME = stages((ROOT / "Dockerfile").read_text("utf-8"))
 USER = 65532
+MAYBE = "maint.tom[l]"  # a pattern, since COPY refuses a file that is not there
+SETTINGS = "[jobs.cleanup-sessions]\nstale-after = '3d'\n"
 
 
 def only(name: str) -> str:
@@ -32,35 +34,51 @@ def only(name: str) -> str:
     return found
 
 
-@pytest.fixture(scope="module")
-def image() -> Generator[Path]:
-    """A folder with what the build stage makes: /opt/maint, which is all that is copied from it."""
+def variables() -> dict[str, str]:
+    """Those of a build."""
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
-    env |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return env | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A folder with what the runtime stage copies: /opt/maint, and the settings in /etc/maint.
+
+    It is built beside a maint.toml.
+    """
+    context = tmp_path_factory.mktemp("context")
+    for source in sorted({Path(one).parts[0] for one in sources(BUILD)} - {MAYBE}):
+        (context / source).symlink_to(ROOT / source)
+    (context / "maint.toml").write_text(SETTINGS)
     with short_folder() as root:
         root.chmod(0o755)
-        build(BUILD, ROOT, root, env)
+        build(BUILD, context, root, variables())
         shutil.rmtree(root / "build")
         shutil.rmtree(root / "opt" / "build")
+        (root / "etc").mkdir()
+        (root / "opt" / "settings").rename(root / "etc" / "maint")
         yield root
 
 
 def test_the_steps_make_a_command_that_runs_a_job(
     image: Path, db: str, conn: psycopg.Connection
 ) -> None:
-    """With the image's variables and folder, as its user and on a root that nobody can write."""
-    conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 h')")
+    """With its variables, folder and settings, as its user, on a root that nobody can write."""
+    conn.execute(
+        "INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '2 d'),"
+        " ('t', 'k', now() - interval '4 d')"
+    )
     before = set(image.rglob("*"))
     (entrypoint,) = json.loads(only("ENTRYPOINT"))
-    variables = dict(pair.split("=", 1) for pair in shlex.split(only("ENV")))
-    variables["PATH"] = variables["PATH"].replace("/opt/", f"{image}/opt/")
-    command = shutil.which(entrypoint, path=variables["PATH"])
+    image_variables = dict(pair.split("=", 1) for pair in shlex.split(only("ENV")))
+    image_variables["PATH"] = image_variables["PATH"].replace("/opt/", f"{image}/opt/")
+    command = shutil.which(entrypoint, path=image_variables["PATH"])
     assert command == str(image / "opt/maint/bin/maint")
     done = subprocess.run(
         restricted([command, "cleanup-sessions", "--json"]),
-        env={**variables, "DATABASE_URL": db},
-        cwd=only("WORKDIR"),
+        env={**image_variables, "DATABASE_URL": db},
+        cwd=f"{image}{only('WORKDIR')}",
         check=False,
         capture_output=True,
         text=True,
@@ -84,6 +102,25 @@ def open_to_others(command: str) -> bool:
     """Whether another user may run the Python behind `command`, as in the image; not below /root."""
     python = Path(command).with_name("python").resolve()
     return all(folder.stat().st_mode & 0o001 for folder in [python, *python.parents])
+
+
+def test_without_settings_there_is_an_empty_folder(tmp_path: Path) -> None:
+    """The step that takes them along finds none, and the image is made all the same."""
+    step = next(one for one in BUILD if "maint.toml" in one.rest and one.name == "RUN")
+    build([step], tmp_path, tmp_path, variables())
+    assert list((tmp_path / "opt" / "settings").iterdir()) == []
+    copied = next(one for one in BUILD if MAYBE in one.rest)
+    assert copied.name == "COPY"
+    build([copied], ROOT, tmp_path / "build", variables())
+    assert not (tmp_path / "build" / "maint.toml").exists()
+
+
+def test_the_folders_are_those_that_are_copied() -> None:
+    """What a run finds lies where the runtime stage puts it; kubernetes mounts it there, too."""
+    copies = [one.rest.split()[1:] for one in RUNTIME if one.name == "COPY"]
+    assert copies == [["/opt/maint", "/opt/maint"], ["/opt/settings", "/etc/maint"]]
+    assert only("WORKDIR") == "/etc/maint"
+    assert "mountPath: /etc/maint\n" in spec(SESSIONS, "x", Settings())
 
 
 def test_what_runs_has_what_it_needs_and_no_more(image: Path) -> None:
@@ -123,8 +160,8 @@ def test_all_that_is_copied_is_sent() -> None:
     assert "*" in lines
     sent = {line[1:] for line in lines if line.startswith("!")}
     copied = set(sources(BUILD))
-    assert sent == copied
-    assert all((ROOT / source).exists() for source in copied)
+    assert sent == (copied - {MAYBE}) | {"maint.toml"}
+    assert all((ROOT / source).exists() for source in copied - {MAYBE})
     assert not any(fnmatch.fnmatch(name, source) for name in (".env", ".git") for source in sent)
 
 

@@ -120,7 +120,7 @@ def _schedule(config: Config, job: Job, given: Mapping[str, object], *, is_ready
     enabled = section.boolean("enabled")
     # In [sweeps.NAME], timezone is that of the column.
     zone_key = "schedule-timezone" if job.name in config.sweeps else "timezone"
-    zone = section.text(zone_key) or "UTC"
+    zone = section.text(zone_key) or config.timezone
     own = (job.schedule,) if job.schedule else ()
     return Schedule(
         expressions=timed(section, job.name, zone, own),

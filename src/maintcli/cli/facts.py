@@ -4,9 +4,10 @@ import inspect
 from dataclasses import asdict, dataclass
 
 from maintcli.cli.params import given
+from maintcli.config.document import FILE_NAME
 from maintcli.config.model import Config
 from maintcli.config.say import sentence
-from maintcli.config.scheduler import fault, told
+from maintcli.config.scheduler import STARTS, fault, told
 from maintcli.errors import Usage
 from maintcli.schedules.entry import Settings
 
@@ -24,6 +25,7 @@ class Facts:
     namespace: str | None = None
     secret: str | None = None
     action: str | None = None
+    start: str | None = None
 
     def settings(self, config: Config) -> Settings:
         """What the targets are told: flags, then [schedule], then the defaults of Settings.
@@ -38,7 +40,13 @@ class Facts:
         found = {**told(config.scheduler), **flags}
         if "variables" in found:
             found["env_file"] = found.pop("variables")
-        return Settings(**found, config=config.text)
+        return Settings(**found, config=config.text, elsewhere=_elsewhere(config))
+
+
+def _elsewhere(config: Config) -> str:
+    """The file's name, where a run needs what it says and would not find it from the root."""
+    is_there = config.path is None or config.path == config.cwd / FILE_NAME
+    return "" if is_there or not config.is_needed_by_runs else config.file
 
 
 def facts() -> list[inspect.Parameter]:
@@ -54,6 +62,7 @@ def facts() -> list[inspect.Parameter]:
         _text("namespace", "NAME", "kubernetes: where the CronJobs will be."),
         _text("secret", "NAME", "kubernetes: the secret that holds DATABASE_URL."),
         _text("action", "NAME", "github: what `uses:` names, such as OWNER/REPOSITORY@SHA."),
+        _text("start", "|".join(STARTS), "github: by-hand leaves the times out.", default.start),
     ]
 
 

@@ -59,7 +59,7 @@ def own(config: Config, name: str, one: Declared) -> Entry:
         timeout_seconds=one.schedule.timeout_seconds * _databases(config, given),
         options=one.options,
         every=one.every,
-        heavy=_is_heavy(one.job, one.schedule.timeout_seconds),
+        heavy=_is_heavy(one.job, one.schedule.timeout_seconds, given),
         parallelism=_parallelism(config.section(name), one.job),
         is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
@@ -72,7 +72,7 @@ def _planned(
     job = _job(planned, jobs)
     words = timing.words(planned)
     given = wording.read(job, words, planned)
-    zone = planned.text("timezone") or "UTC"
+    zone = planned.text("timezone") or config.timezone
     seconds = timeout_seconds(config, job, given)
     entry = Entry(
         key=planned.name,
@@ -83,7 +83,7 @@ def _planned(
         timeout_seconds=seconds * _databases(config, given),
         options=words,
         every=timing.every(planned),
-        heavy=_is_heavy(job, seconds),
+        heavy=_is_heavy(job, seconds, given),
         parallelism=_parallelism(planned, job),
     )
     is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
@@ -108,8 +108,8 @@ def _databases(config: Config, given: Mapping[str, object]) -> int:
     return max(1, len(config.databases)) if given.get("database") == ALL else 1
 
 
-def _is_heavy(job: Job, seconds: float) -> bool:
-    return seconds > _LIGHT_SECONDS and _can_share(job)
+def _is_heavy(job: Job, seconds: float, given: Mapping[str, object]) -> bool:
+    return seconds > _LIGHT_SECONDS and _can_share(job) and not given.get("dry_run")
 
 
 def _can_share(job: Job) -> bool:

@@ -7,7 +7,9 @@ from maintcli.config import timing
 from maintcli.config.section import Section
 from maintcli.config.zone import check_zone
 
-RESERVED: Final = (*timing.KEYS, "timeout", "timezone")
+SCHEDULERS: Final = (*timing.KEYS, "timezone")
+"""What a run never asks for."""
+RESERVED: Final = (*SCHEDULERS, "timeout")
 
 
 def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:

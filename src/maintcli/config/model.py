@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from maintcli.config.database import DatabaseConfig, DatabaseSource
-from maintcli.config.jobs import RESERVED
+from maintcli.config.jobs import RESERVED, SCHEDULERS
 from maintcli.config.option import Option
 from maintcli.config.resolve import Resolver
 from maintcli.config.say import bare
@@ -68,6 +68,20 @@ class Config:
         from maintcli.config.fingerprint import fingerprint
 
         return fingerprint(self)
+
+    @property
+    def is_needed_by_runs(self) -> bool:
+        """Whether the file says more than when and where jobs are started."""
+        others = (self.tables, self.sweeps, self.retention, self.plugins)
+        own = (source for source in self.databases.values() if source.url or source.schema)
+        settings = (key for job in self.jobs.values() for key in job if key not in SCHEDULERS)
+        limit = self.max_concurrent.origin.startswith(self.file)
+        return any(others) or limit or any(True for _ in (*own, *settings))
+
+    @property
+    def timezone(self) -> str:
+        """The zone of the schedules that name none."""
+        return self.scheduler.text("timezone") or "UTC"
 
     def has(self, part: str) -> bool:
         """Whether the part of maint.toml that a job needs says anything: retention, so far."""

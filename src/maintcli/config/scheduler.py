@@ -4,7 +4,8 @@ from typing import Final
 
 from maintcli.config.say import quote
 from maintcli.config.section import Section
-from maintcli.config.zone import fault_of_zone
+from maintcli.config.suggest import hint
+from maintcli.config.zone import check_zone, fault_of_zone
 
 KEYS: Final = (
     "action",
@@ -13,18 +14,23 @@ KEYS: Final = (
     "mailto",
     "namespace",
     "secret",
+    "start",
+    "timezone",
     "user",
     "variables",
     "zone",
 )
+BY_HAND: Final = "by-hand"
+STARTS: Final = ("by-itself", BY_HAND)
 _PATHS: Final = ("command", "variables")
 
 
 def read_scheduler(top: Section) -> Section:
     """The section, its keys and types checked; an empty one where it is not given.
 
-    `${NAME}` is filled in when it is asked for: the machine that runs the jobs may not know what
-    the one that renders them does. Raises ConfigError.
+    `timezone` is that of all schedules that name none. In the rest `${NAME}` is filled in when it
+    is asked for: the machine that runs the jobs may not know what the one that renders them does.
+    Raises ConfigError.
     """
     if isinstance(top.values.get("schedule"), list):
         raise top.wrong("schedule", "an entry stands under [[schedules]], with an s")
@@ -32,13 +38,14 @@ def read_scheduler(top: Section) -> Section:
     section.only(KEYS)
     for key in section.values:
         section.raw_text(key)
+    check_zone(section, "timezone")
     return section
 
 
 def told(section: Section) -> dict[str, str]:
-    """What it says, by key. Raises ConfigError for what no scheduler could use."""
+    """What it says of the place, by key. Raises ConfigError for what no scheduler could use."""
     found: dict[str, str] = {}
-    for key in section.values:
+    for key in section.values.keys() - {"timezone"}:
         value = section.text(key) or ""
         clause = fault(key, value)
         if clause is not None:
@@ -55,4 +62,6 @@ def fault(key: str, value: str) -> str | None:
         return f"{quote(value)} is relative; a scheduler needs the whole path: /…"
     if key not in _PATHS and " " in value:
         return f"{quote(value)} has a blank in it"
+    if key == "start" and value not in STARTS:
+        return f"there is no {quote(value)}; {hint(value, STARTS)}"
     return fault_of_zone(value) if key == "zone" else None

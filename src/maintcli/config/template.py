@@ -45,6 +45,8 @@ _SECTIONS: Final = """
 
 # The machine or the cluster that will start the jobs, for "maint schedule render".
 #[schedule]
+# The zone of schedules that name none.
+#timezone = "UTC"
 # crontab, systemd: where maint is there, and the file of its variables.
 #command = "/usr/local/bin/maint"
 #variables = "/etc/maint/env"
@@ -58,6 +60,8 @@ _SECTIONS: Final = """
 # secret = "maint"
 # github: what `uses:` names; elsewhere than in the repository of maint OWNER/maint@SHA.
 #action = "./"
+# github: "by-hand" leaves the times out of the workflow.
+#start = "by-itself"
 
 # A sweeping job of your own, with its own name: "maint old-mail".
 # [sweeps.old-mail]

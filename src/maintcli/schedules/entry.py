@@ -72,3 +72,5 @@ class Settings(NamedTuple):
     zone: str = "UTC"  # crontab: the clock of the machine
     version: str = ""  # of maint, to pin; empty: the one that renders
     action: str = "./"  # github: what `uses:` names, OWNER/maint@SHA in another repository
+    start: str = "by-itself"  # github: by-hand has all but the times
+    elsewhere: str = ""  # the file with settings that runs need, if not maint.toml at the root

@@ -30,7 +30,7 @@ def shifted(expression: str, zone: str, clock: str) -> tuple[str, ...] | None:
     and no date would have to move; and where it is the same minutes of each hour, however far.
     """
     apart = _apart(zone, clock)
-    if apart == {0}:
+    if apart == frozenset({0}):
         return (expression,)
     found = fields(expression)
     if found is None or (len(apart) > 1 and not _goes_on(expression, found)):

@@ -128,7 +128,7 @@ def test_a_note_says_the_nearest() -> None:
         "cleanup-sessions",
         "its times in Europe/Berlin are no times of a crontab in UTC, and Debian's cron knows no"
         " CRON_TZ",
-        "write its schedule in UTC, or let systemd start it",
+        'have timezone = "UTC", for it or under [schedule] for all, or let systemd start it',
     )
 
 

@@ -109,7 +109,8 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
             entry.key,
             f"its times in {entry.zone} are no times of a crontab in {settings.zone}, and Debian's"
             " cron knows no CRON_TZ",
-            f"write its schedule in {settings.zone}, or let systemd start it",
+            f'have timezone = "{settings.zone}", for it or under [schedule] for all, or let systemd'
+            " start it",
         )
     return tuple(one for line in lines for one in line or ())
 

@@ -14,6 +14,7 @@ from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.header import header
+from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 
 FILE: Final = "railway.toml"  # what Railway looks for, so that of the first service
@@ -39,14 +40,15 @@ _GUIDE: Final = Template("""\
 #
 # A service of Railway has one command and one schedule, so each schedule is a service, made from
 # this repository, with DATABASE_URL among its variables and the path of one of these files as its
-# config file:
+# config file. The Dockerfile is that of maint: it takes along the maint.toml beside it, if there is
+# one; without it the jobs have their defaults.
 $paths$notes""")
 
 
-def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
+def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """A file for each service; the first one has the name that Railway looks for."""
     services: list[tuple[Entry, str, str]] = []
-    notes: list[Note] = []
+    notes: list[Note] = [*misplaced(settings)]
     for entry in entries:
         crons, left_out = in_utc(entry, _CLOCK)
         notes += left_out

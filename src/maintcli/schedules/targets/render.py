@@ -12,6 +12,7 @@ from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.header import header
+from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.reader import documents
 from maintcli.schedules.targets.yaml.scalar import scalar
@@ -27,6 +28,7 @@ $header
 # The jobs of maint as cron jobs of Render. Copy this to the root of the repository, or give its
 # path when you make the Blueprint. Before that, make an environment group called maint in the
 # dashboard, with DATABASE_URL in it. Times are UTC.
+# The jobs read maint.toml at the root of the repository; without one they have their defaults.
 ${notes}services:
 $services""")
 
@@ -48,10 +50,10 @@ _BUILD: Final = (
 )
 
 
-def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
+def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """The Blueprint; no file where there is nothing to put into it."""
     services: list[str] = []
-    notes: list[Note] = []
+    notes: list[Note] = [*misplaced(settings)]
     for entry in entries:
         crons, left_out = in_utc(entry, _CLOCK)
         notes += [*left_out, *_too_long(entry)]

@@ -22,6 +22,7 @@ _RESTARTS: Final = 2
 _SERVICE: Final = """\
 {header}
 # Needs {folder}/database-url, which holds the database's URL and belongs to root (mode 600).
+# The settings are those of {folder}/maint.toml, if there is one.
 
 [Unit]
 Description={summary}

@@ -5,12 +5,15 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from string import Template
+from textwrap import indent
 from typing import Final
 
+from maintcli.config.scheduler import BY_HAND
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.github.expression import escaped, literal
 from maintcli.schedules.targets.header import header
+from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.scalar import scalar
 
@@ -82,6 +85,7 @@ _SAYS_HERE: Final = """\
 # `$/`, which zizmor would have in its place, can name a folder and not the root.
 _IGNORED: Final = "  # zizmor: ignore[self-repository]"
 
+_WITHOUT_TIMES: Final = 'Nothing starts by itself here: [schedule] start = "by-hand".'
 _PINNED: Final = re.compile(r"[^@\s]+@[0-9a-f]{40}")
 
 
@@ -90,7 +94,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     if not entries:
         return Rendered({})
     crons: dict[str, list[str]] = {}
-    notes = [*_unpinned(settings.action)]
+    notes = [*misplaced(settings), *_unpinned(settings.action)]
     jobs: list[str] = []
     for entry in entries:
         said, left_out = in_utc(entry, _CLOCK)
@@ -102,19 +106,22 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
         header=header(FILE, "github"),
         here=_SAYS_HERE if settings.action == _HERE else "",
         notes=noted(notes),
-        schedule=_schedule(crons),
+        schedule=_schedule(crons, settings.start),
         choices="\n".join(f"          - {_text(entry.key)}" for entry in entries),
         jobs="\n".join(jobs),
     )
     return Rendered({FILE: text}, notes)
 
 
-def _schedule(crons: Mapping[str, Iterable[str]]) -> str:
+def _schedule(crons: Mapping[str, Iterable[str]], start: str) -> str:
     """Each cron once, since the jobs that it selects are named by their own conditions."""
     if not crons:
         return ""
-    lines = (f'    - cron: "{cron}"  {comment(", ".join(keys))}' for cron, keys in crons.items())
-    return "  schedule:\n" + "\n".join(lines) + "\n"
+    lines = [f'  - cron: "{cron}"  {comment(", ".join(keys))}' for cron, keys in crons.items()]
+    lines = ["schedule:", *lines]
+    if start == BY_HAND:
+        lines = [f"# {line}" for line in [_WITHOUT_TIMES, *lines]]
+    return indent("\n".join(lines), "  ") + "\n"
 
 
 def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
