@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from maintcli.cli import wording
+from maintcli.cli import triggered, wording
 from maintcli.cli.declared import Declared, declared, is_configured, timeout_seconds
 from maintcli.cli.table import COMMANDS
 from maintcli.cli.timed import timed
@@ -49,7 +49,7 @@ def find(config: Config, key: str) -> Entry:
 
 def _own(config: Config, name: str, one: Declared) -> Entry:
     given = wording.read(one.job, one.options, config.section(name))
-    return Entry(
+    entry = Entry(
         key=name,
         job=name,
         summary=one.job.summary,
@@ -61,6 +61,7 @@ def _own(config: Config, name: str, one: Declared) -> Entry:
         heavy=_is_heavy(one.job, one.schedule.timeout_seconds),
         parallelism=_parallelism(config.section(name), one.job),
     )
+    return triggered.planned(config, entry, given)
 
 
 def _planned(
@@ -85,7 +86,7 @@ def _planned(
         parallelism=_parallelism(planned, job),
     )
     is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
-    return entry, is_on and bool(entry.expressions)
+    return triggered.planned(config, entry, given), is_on and bool(entry.expressions)
 
 
 def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maintcli.config.rule import Rule
     from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.triggers import Trigger
 
 MAX_CONCURRENT_JOBS: Final = Option(
     name="max_concurrent_jobs",
@@ -36,6 +37,7 @@ _KEYS: Final = (
     "schedules",
     "sweeps",
     "tables",
+    "triggers",
 )
 
 
@@ -70,6 +72,7 @@ def load(
         sweeps=_sweeps(top),
         retention=_retention(top),
         schedules=_schedules(top),
+        triggers=_triggers(top, base, cwd),
     )
 
 
@@ -95,3 +98,11 @@ def _schedules(top: Section) -> "tuple[Planned, ...]":
     from maintcli.config.schedules import read_schedules
 
     return read_schedules(top)
+
+
+def _triggers(top: Section, base: Path, cwd: Path) -> "dict[str, Trigger]":
+    if "triggers" not in top.values:
+        return {}
+    from maintcli.config.triggers import read_triggers
+
+    return read_triggers(top, base, cwd)

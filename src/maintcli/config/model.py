@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from maintcli.config.rule import Rule
     from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.triggers import Trigger
 
 _SLIP: Final = 0.85  # two names of tables may well be alike
 
@@ -33,7 +34,7 @@ class Config:
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
     [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
     are the jobs that the file makes, `retention` the rules of retention-cleanup, `schedules` the
-    entries beside those of [jobs.NAME].
+    entries beside those of [jobs.NAME], `triggers` are by the names of their jobs.
     """
 
     path: Path | None
@@ -51,6 +52,7 @@ class Config:
     )
     retention: "tuple[Rule, ...]" = field(default=(), repr=False)
     schedules: "tuple[Planned, ...]" = field(default=(), repr=False)
+    triggers: "Mapping[str, Trigger]" = field(default_factory=dict[str, "Trigger"], repr=False)
 
     @property
     def max_concurrent_jobs(self) -> int:
@@ -108,11 +110,17 @@ class Config:
 
     def section(self, job: str) -> Section:
         """The section of maint.toml that holds the settings of `job`."""
+        if job in self.triggers:
+            return self.triggers[job].section
         part = "sweeps" if job in self.sweeps else "jobs"
         values = self.sweeps[job].rule.values if job in self.sweeps else self.jobs.get(job, {})
         return Section(self.file, (part, job), values, self.variables)
 
     def _reserved(self, job: str) -> tuple[str, ...]:
+        if job in self.triggers:
+            from maintcli.config import triggers
+
+            return triggers.OWN
         if job not in self.sweeps:
             return RESERVED
         from maintcli.config.sweeps import OWN
@@ -122,7 +130,7 @@ class Config:
     def check_jobs(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [jobs.NAME] of a job that does not exist."""
         for name in self.jobs:
-            if name in self.sweeps:
+            if name in self.sweeps or name in self.triggers:
                 place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
                 raise ConfigError(reason=f"{place}: write its settings under {own} instead.")
         self._check("jobs", "job", self.jobs, known)

@@ -46,7 +46,9 @@ def run(
     broken = [name for name in names or entries(config) if name not in found]
     given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
     if place.is_everywhere(config):
-        ones = [found[name].job for name in wanted if name in found]
+        # Named, they are refused; among all, a trigger that were sent for each is left out.
+        ones = [found[n].job for n in wanted if n in found]
+        ones = [job for job in ones if names or job.needs_database]
         code = run_everywhere(ones, config, given, name="run")
         return gravest([code, *(BrokenPlugin.code for _ in broken)])
     reports: list[Report] = []

@@ -13,6 +13,7 @@ from typing import Final, cast
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.kubernetes.scalar import comment
+from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.noted import noted
 from maintcli.schedules.targets.utc import Clock, in_utc
 
@@ -24,7 +25,7 @@ _KEY: Final = "# maint: "
 _SERVICE: Final = Template("""\
 $key
 $summary
-# Rendered from maint.toml: maint schedule render --target railway --write
+${needs}# Rendered from maint.toml: maint schedule render --target railway --write
 $more
 [build]
 builder = "DOCKERFILE"
@@ -68,6 +69,7 @@ def _service(entry: Entry, cron: str, more: str) -> str:
     return _SERVICE.substitute(
         key=f"{_KEY}{entry.key}",
         summary=comment(entry.summary or entry.job),
+        needs=held("Its service needs", further([entry])),
         more=more,
         command=_string(shlex.join(("maint", *entry.command))),
         cron=cron,

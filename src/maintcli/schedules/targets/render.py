@@ -12,6 +12,7 @@ from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.kubernetes.reader import documents
 from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.noted import noted
 from maintcli.schedules.targets.utc import Clock, in_utc
 
@@ -26,7 +27,7 @@ _BLUEPRINT: Final = Template("""\
 #   maint schedule render --target render --write
 # Copy it to the root of the repository, or give its path when you make the Blueprint. Before that,
 # make an environment group called maint in the dashboard, with DATABASE_URL in it. Times are UTC.
-${notes}services:
+${needs}${notes}services:
 $services""")
 
 _SERVICE: Final = Template("""\
@@ -57,7 +58,8 @@ def render(entries: Sequence[Entry], _settings: Settings) -> Rendered:
         services += [_service(entry, cron, number) for number, cron in enumerate(crons)]
     if not services:
         return Rendered({}, notes)
-    text = _BLUEPRINT.substitute(notes=noted(notes), services="\n".join(services))
+    needs = held("The group holds", further(entries))
+    text = _BLUEPRINT.substitute(needs=needs, notes=noted(notes), services="\n".join(services))
     return Rendered({FILE: text}, notes)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.github.expression import escaped, literal
 from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.noted import noted
 from maintcli.schedules.targets.utc import Clock, in_utc
 
@@ -26,7 +27,7 @@ _WORKFLOW: Final = Template("""\
 # a run by hand does without. DATABASE_URL is a secret of the environment called production.
 # maint.toml is read from the root of the repository. GitHub starts schedules late at busy times,
 # leaves some out, and ends them in a public repository after 60 days without a commit.
-${here}${notes}name: Maintenance
+${needs}${here}${notes}name: Maintenance
 run-name: $${{ inputs.job || github.event.schedule }}
 
 on:
@@ -69,9 +70,7 @@ _JOB: Final = Template("""\
         with:
           job: $job
 $options          dry-run: $${{ inputs.dry-run }}
-        env:
-          DATABASE_URL: $${{ secrets.DATABASE_URL }}
-""")
+$env""")
 
 _HERE: Final = "./"
 _SAYS_HERE: Final = """\
@@ -99,6 +98,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
         jobs.append(_job(entry, said, settings))
     text = _WORKFLOW.substitute(
         here=_SAYS_HERE if settings.action == _HERE else "",
+        needs=held("That environment holds", further(entries)),
         notes=noted(notes),
         schedule=_schedule(crons),
         choices="\n".join(f"          - {_text(entry.key)}" for entry in entries),
@@ -116,7 +116,8 @@ def _schedule(crons: Mapping[str, Iterable[str]]) -> str:
 
 
 def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
-    options = f"          options: {_text(shlex.join(entry.options))}\n" if entry.options else ""
+    job, *words = entry.command
+    options = f"          options: {_text(shlex.join(words))}\n" if words else ""
     return _JOB.substitute(
         summary=comment(entry.summary or entry.job),
         id=_id(entry.key),
@@ -126,9 +127,16 @@ def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
         group=_text(f"maint-{entry.key}"),
         checkout=CHECKOUT,
         action=_action(settings.action),
-        job=_text(entry.job),
+        job=_text(job),
         options=options,
+        env=_env(entry),
     )
+
+
+def _env(entry: Entry) -> str:
+    """What it needs, of the secrets."""
+    lines = (f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in entry.needs)
+    return f"        env:\n{''.join(lines)}" if entry.needs else ""
 
 
 def _action(action: str) -> str:
