@@ -114,18 +114,26 @@ def _exchange(
         connection.request(
             "POST", address.target, body, headers, preload_content=False, decode_content=False
         )
-        return _read(connection.getresponse())
+        answer = _read(connection.getresponse())
     except (OSError, HTTPException, HTTPError) as error:
         is_late = limit.is_over or isinstance(_cause(error), TimeoutError)
-        reason = f"nothing came within {limit}" if is_late else _why(error)
+        reason = f"it had not all come within {limit}" if is_late else _why(error)
         raise NoAnswer(url=address, reason=reason) from None
+    if limit.is_over:  # what was cut looks like the end of a short answer
+        raise NoAnswer(url=address, reason=f"it had not all come within {limit}")
+    return answer
 
 
 def _read(response: BaseHTTPResponse) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     if not 200 <= response.status < 300:
         return Answer(response.status, headers)
-    body = response.read(MOST_BYTES + 1, decode_content=False)
+    body = b""
+    # Until nothing comes: only then does the library compare what came with what was announced.
+    while len(body) <= MOST_BYTES and (
+        piece := response.read(MOST_BYTES + 1 - len(body), decode_content=False)
+    ):
+        body += piece
     return Answer(response.status, headers, body[:MOST_BYTES], is_whole=len(body) <= MOST_BYTES)
 
 
