@@ -31,7 +31,8 @@ def test_variables_are_read_when_it_is_sent(tmp_path: Path) -> None:
     assert found.secrets == ("CRON_SECRET",)
     with pytest.raises(ConfigError, match="BACKEND_URL"):
         _ = found.url()
-    there = pending(tmp_path, 'auth = "cron-secret"', BACKEND_URL="https://h", CRON_SECRET=" abc ")
+    given = {"BACKEND_URL": "https://h", "CRON_SECRET": " abc "}
+    there = pending(tmp_path, 'auth = "cron-secret"', **given)
     assert there.url() == "https://h/api/jobs?x=${Y}"
     read = there.secret()
     assert (read.secret.reveal(), read.origin) == ("abc", "environment CRON_SECRET")
