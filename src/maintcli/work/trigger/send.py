@@ -78,8 +78,12 @@ def _sent(context: Context, address: Address, who: Login, limit: Deadline) -> "A
     from maintcli.services import http
 
     def attempt() -> "Answer":
-        with context.stop.breaking():
-            return http.post(address, who.headers, seconds=limit.left)
+        try:
+            with context.stop.breaking():
+                return http.post(address, who.headers, seconds=limit.left)
+        except Interrupted:
+            context.log.warn("stopped while it was being sent: it may have arrived")
+            raise
 
     try:
         return attempt()
@@ -89,6 +93,3 @@ def _sent(context: Context, address: Address, who: Login, limit: Deadline) -> "A
         context.log.info(f"{first} Trying again for a while.")
         seconds = min(_PATIENCE_SECONDS, limit.left / 2)
         return until(attempt, seconds=seconds, wait=context.stop.wait, retry=Unsent, first=first)
-    except Interrupted:
-        context.log.warn("stopped while it was being sent: it may have arrived")
-        raise
