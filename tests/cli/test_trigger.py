@@ -332,6 +332,12 @@ def test_wrong_usage(alone: Inside, there: Backend, arguments: tuple[str, ...], 
     assert there.requests == []
 
 
+def test_the_name_of_its_job_is_no_command(alone: Inside) -> None:
+    """But leads to the one that is meant."""
+    result = alone("trigger-pending")
+    assert (result.code, "did you mean: maint trigger pending?" in result.err) == (2, True)
+
+
 def test_without_a_database_it_wants_to_be_told_so(alone: Inside, there: Backend) -> None:
     """No lease and no history is somebody's decision."""
     result = alone("trigger", "pending")
@@ -387,6 +393,18 @@ def test_it_is_a_job_like_any_other(recorded: Inside, there: Backend, conn: Conn
     assert len(there.requests) == 2
     text = conn.execute("SELECT string_agg(r::text, '') FROM job_runs r").fetchone()
     assert CANARY not in str(text)
+
+
+def test_what_keeps_no_ledger_is_not_missed_there(recorded: Inside, conn: Conn) -> None:
+    """Its schedule is shown, and nobody waits for a run of it to be recorded."""
+    conn.execute("UPDATE maint_migrations SET applied_at = now() - interval '1 day'")
+    config = recorded.folder / "maint.toml"
+    for options, expected in (("", True), ('options = ["--no-ledger"]\n', False)):
+        config.write_text(f'{CONFIG}schedule = "* * * * *"\n{options}')
+        jobs = {job["name"]: job for job in recorded("status", "--json").json["jobs"]}
+        assert bool(jobs["trigger-pending"]["late_since"]) is expected
+        assert ("trigger-pending" in recorded("readyz", "--strict").out) is expected
+        assert "trigger-pending" in recorded("schedule", "next").out
 
 
 def test_a_run_of_all_in_each_database_sends_none(recorded: Inside, there: Backend) -> None:

@@ -33,7 +33,7 @@ def expected(jobs: Mapping[str, Declared], now: datetime) -> Iterator[Expected]:
     """What `readyz` may expect of the scheduled jobs."""
     for name, job in jobs.items():
         period, patience = job.schedule.period(now), job.schedule.patience(now)
-        if period is not None and patience is not None:
+        if job.is_seen and period is not None and patience is not None:
             yield Expected(job=name, period_seconds=period, patience_seconds=patience)
 
 
@@ -49,7 +49,7 @@ def _declared(
         timezone=job.schedule.zone,
         enabled=job.schedule.enabled,
         next_run_at=job.schedule.next_after(now),
-        late_since=_late(job.schedule, beat, seen) if seen else None,
+        late_since=_late(job.schedule, beat, seen) if seen and job.is_seen else None,
         beat=beat,
         is_configured=job.is_configured,
         when=words(job.schedule.expressions, job.schedule.zone),

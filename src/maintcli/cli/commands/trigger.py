@@ -18,8 +18,8 @@ from maintcli.runtime.options import common
 
 _HELP = """Ask a backend to do its work, by one POST.
 
-Where to, and with which secret, stands under [triggers.NAME] of maint.toml. The exit code is that of
-the work: 3 where the answer says that some of it failed, 69 where there is no answer. It is sent
+Where to, and with which secret, stands under [triggers.NAME] of maint.toml. The exit code is that
+of the work: 3 where the answer says that some of it failed, 69 where there is no answer. It is sent
 once: again only where no connection came about. To the ledger, and to pause, run and schedule, it
 is the job trigger-NAME.
 """
