@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maintcli.services.http import Answer
 
 _LAST_SECONDS: Final = 5.0  # of the timeout, to say how it ended
+_LEAST_SECONDS: Final = 1.0  # for a last attempt, which is begun after a pause
 _PATIENCE_SECONDS: Final = 15.0  # for a backend that is just being started
 
 
@@ -80,7 +81,7 @@ def _sent(context: Context, address: Address, who: Login, limit: Deadline) -> "A
     def attempt() -> "Answer":
         try:
             with context.stop.breaking():
-                return http.post(address, who.headers, seconds=limit.left)
+                return http.post(address, who.headers, seconds=max(limit.left, _LEAST_SECONDS))
         except Interrupted:
             context.log.warn("stopped while it was being sent: it may have arrived")
             raise
