@@ -73,6 +73,7 @@ JOBS: dict[str, Entry] = {
 ENTRY_POINT_GROUP = "maint.jobs"
 PLUGIN_GROUP = "Plugins"
 CONFIGURED_GROUP = "Configured sweeps"
+TRIGGER_GROUP = "Triggers"
 
 
 def load(entry: Entry) -> object:

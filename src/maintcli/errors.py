@@ -340,6 +340,16 @@ class SchemaChanged(ConfigError):
     """{table} {change}, so nothing was restored. {remedy}"""
 
 
+class NoDatabaseForLedger(ConfigError):
+    """No database is configured that could hold the lease and the history. Set DATABASE_URL, or
+    give --no-ledger to run without them.
+    """
+
+
+class BadAddress(ConfigError):
+    """{origin}: {reason}."""
+
+
 # -- the database --------------------------------------------------------------------------------
 
 
@@ -438,6 +448,47 @@ class ToolFailed(MaintError):
     """The command {command!r} did not answer: {reason}."""
 
     code = Code.UNREACHABLE
+
+
+# -- what answers over HTTP ------------------------------------------------------------------------
+
+
+class Unsent(MaintError):
+    """{url} cannot be reached, and nothing was sent: {reason}."""
+
+    code = Code.UNREACHABLE
+
+
+class Untrusted(MaintError):
+    """{url} has no certificate to be trusted, so nothing was sent: {reason}."""
+
+    code = Code.UNREACHABLE
+
+
+class NoAnswer(MaintError):
+    """{url} gave no answer: {reason}. What was sent may have arrived, so it is not sent again."""
+
+    code = Code.UNREACHABLE
+
+
+class Unwell(MaintError):
+    """{url} answered {status}{later}; the next run tries again."""
+
+    code = Code.UNREACHABLE
+
+
+class TurnedAway(NotAllowed):
+    """{url} answered {status}: it does not take {login}. Check that both sides hold the same."""
+
+
+class Elsewhere(Fail):
+    """{url} answered {status}, which points to {location}; nothing was sent there. If that is the
+    right place, write it into the url.
+    """
+
+
+class NotDone(Fail):
+    """{url} answered {status}."""
 
 
 # -- guards, deadline, signals -------------------------------------------------------------------

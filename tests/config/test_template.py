@@ -76,7 +76,7 @@ def test_the_examples_of_rules_are_valid(tmp_path: Path) -> None:
     """What is there to be filled in loads as it stands, once it is no comment."""
     start = TEXT.index("# [sweeps.")
     lines = TEXT[start : TEXT.index("#[jobs.")].splitlines()
-    talk = ("# What ", "# A ")
+    talk = ("# What ", "# A ", "# X-Cron-Secret", "# ADMIN_BASIC_USERNAME ")
     text = "\n".join(line.removeprefix("# ") for line in lines if not line.startswith(talk))
     _ = (tmp_path / "maint.toml").write_text(text)
     config = load(environ={}, cwd=tmp_path)
@@ -84,4 +84,12 @@ def test_the_examples_of_rules_are_valid(tmp_path: Path) -> None:
     assert [str(rule.keep) for rule in config.retention] == ["13mo"]
     assert [(planned.name, planned.job) for planned in config.schedules] == [
         ("old-mail-noon", "old-mail")
+    ]
+    assert [(one.name, one.auth) for one in config.triggers.values()] == [
+        ("process-pending", "cron-secret"),
+        ("cleanup", "basic"),
+        ("email-scan", "basic"),
+        ("retention-cleanup", "basic"),
+        ("export-dead-letter", "basic"),
+        ("outbox-dead-letter", "basic"),
     ]

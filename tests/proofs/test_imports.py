@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,17 @@ def test_a_job_imports_no_more_than_it_needs(db: str) -> None:
     assert not found & set(UNWANTED)
     jobs = {name for name in found if name.startswith("maintcli.jobs.")}
     assert jobs == {"maintcli.jobs.cleanup_sessions"}
+
+
+def test_a_trigger_imports_http_when_it_sends(tmp_path: Path) -> None:
+    """Its dry run does not, and no run imports another job."""
+    config = tmp_path / "maint.toml"
+    config.write_text('[triggers.pending]\nurl = "https://h/"\nauth = "none"\n')
+    words = ("trigger", "pending", "--dry-run", "--config", str(config))
+    code, found = modules(words, "postgresql://nowhere.invalid/x")
+    assert code == 0
+    assert not found & {"urllib3", "rich", "pydantic", "tenacity", "cronsim"}
+    assert not any(name.startswith("maintcli.jobs.") for name in found)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",)], ids=" ".join)

@@ -46,6 +46,9 @@ def find(name: str, arguments: Sequence[str] = ()) -> LazyCommand | None:
     sweep = config.sweeps.get(name)
     if sweep is not None:
         return LazyCommand(name, summary(sweep), catalog.CONFIGURED_GROUP, lambda: _command(sweep))
+    if name in config.triggers:
+        words = f"maint trigger {config.triggers[name].name}"
+        raise Usage(reason=f"There is no command {name!r}; did you mean: {words}?")
     from maintcli.config.suggest import closest
 
     near = closest(name, [*config.sweeps, *catalog.JOBS, *COMMANDS])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maintcli import catalog
-from maintcli.cli import configured, wording
+from maintcli.cli import configured, triggered, wording
 from maintcli.cli.job import load_job
 from maintcli.cli.timed import timed
 from maintcli.config import timing
@@ -40,11 +40,12 @@ class Declared:
 
 
 def declared(config: Config) -> dict[str, Declared]:
-    """Built-in jobs, configured sweeps and jobs of listed plugins, by name.
+    """Built-in jobs, configured sweeps, triggers and jobs of listed plugins, by name.
 
     Raises ConfigError for a bad schedule, and for a name that is taken.
     """
     configured.check(config)
+    triggered.check(config)
     config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
     found: dict[str, Declared] = {}
     for name, (entry, origin) in entries(config).items():
@@ -87,7 +88,7 @@ def is_configured(config: Config, job: Job, given: Mapping[str, object]) -> bool
 def entries(config: Config) -> dict[str, tuple[catalog.Entry, str]]:
     """Every entry that may run, and where it comes from; nothing is imported."""
     found = {name: (entry, _BUILT_IN) for name, entry in catalog.JOBS.items()}
-    made = configured.entries(config)
+    made = {**configured.entries(config), **triggered.entries(config)}
     found |= {name: (entry, _CONFIGURED) for name, entry in made.items()}
     for distribution, name, target in catalog.plugins():
         if catalog.is_listed(distribution, config.plugins):
@@ -106,6 +107,8 @@ def known(config: Config, name: str) -> str:
 
 def _load(config: Config, name: str, entry: catalog.Entry) -> Job | None:
     """The job, or None, and a word about it, where another package's cannot be imported."""
+    if name in config.triggers:
+        return triggered.job_of(config.triggers[name])
     if name in config.sweeps:
         return configured.job_of(config.sweeps[name])
     try:

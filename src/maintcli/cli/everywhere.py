@@ -47,6 +47,7 @@ def run_everywhere(
     passed over where their tables are missing.
     """
     check_names(config)
+    _refuse_repetition(jobs)
     title = name or jobs[0].name
     databases = names(config, None if name else _part(jobs[0], config, given))
     began, started_at = time.monotonic(), datetime.now(UTC)
@@ -70,6 +71,16 @@ def run_everywhere(
     rest = [str(one.database) for one in ones[len(told) :]]
     present.put_whole(whole, told, rest, given)
     return code
+
+
+def _refuse_repetition(jobs: Sequence[Job]) -> None:
+    """Raise Usage for what has nothing to do with a database, and would be done for each."""
+    alone = [job.name for job in jobs if not job.needs_database]
+    if alone:
+        raise Usage(
+            reason=f"--database all would send {', '.join(alone)} once for each database; name the"
+            " one that shall hold its ledger."
+        )
 
 
 def each(

@@ -80,12 +80,16 @@ def make_order(
 
 def check_names(config: Config) -> None:
     """Refuse sections of jobs that do not exist, of tables that no job asks for, and of sweeps
-    whose name is taken.
+    and triggers whose name is taken.
     """
     if config.sweeps:
         from maintcli.cli import configured
 
         configured.check(config)
+    if config.triggers:
+        from maintcli.cli import triggered
+
+        triggered.check(config)
     if config.jobs:
         config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
     if config.tables and not config.plugins:  # a plugin may sweep tables of any name

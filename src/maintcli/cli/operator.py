@@ -64,9 +64,10 @@ def group(name: str, summary: str, *commands: Any) -> Any:
 
 def complete_jobs() -> list[str]:
     """The names of jobs, for the shell's completion of an argument."""
-    from maintcli.cli import configured, plugins
+    from maintcli.cli import configured, plugins, triggered
 
-    return [*catalog.JOBS, *configured.commands(), *plugins.commands()]
+    made = {**configured.commands(), **triggered.commands(), **plugins.commands()}
+    return [*catalog.JOBS, *made]
 
 
 def _callback(function: Callable[..., int | None], hints: Mapping[str, Any]) -> Any:

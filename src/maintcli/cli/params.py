@@ -23,11 +23,21 @@ def command(
 
     `part` is the table of maint.toml that holds the section of the command.
     """
+    parameters = [parameter(name, option, f"{part}.{name}") for option in options]
+    return build(name, help_text, [*parameters, *shared()], run)
+
+
+def build(
+    name: str,
+    help_text: str,
+    parameters: Sequence[inspect.Parameter],
+    run: Callable[[Mapping[str, Any]], None],
+) -> Any:
+    """A Typer command with these parameters."""
 
     def callback(**given: Any) -> None:
         run(given)
 
-    parameters = [_parameter(name, option, part) for option in options] + shared()
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -35,8 +45,9 @@ def command(
     return get_command(app)
 
 
-def _parameter(job: str, option: Option, part: str) -> inspect.Parameter:
-    notes = _notes(job, option, part)
+def parameter(job: str, option: Option, section: str) -> inspect.Parameter:
+    """An option of `job`, which may also stand under [section] of maint.toml."""
+    notes = _notes(job, option, section)
     flag = option.kind is Kind.FLAG
     names = [option.flag, *([option.short] if option.short else [])]
     if flag and option.configurable:
@@ -62,11 +73,11 @@ def _metavar(option: Option) -> str:
     return "|".join(option.choices) if option.choices else option.kind.value.upper()
 
 
-def _notes(job: str, option: Option, part: str) -> list[str]:
+def _notes(job: str, option: Option, section: str) -> list[str]:
     default = option.default
     notes = [f"default: {option.show(default)}"] if default not in (None, False, ()) else []
     if option.configurable:
-        notes += [f"env: {option.variable(job)}", f"toml: [{part}.{job}] {option.key}"]
+        notes += [f"env: {option.variable(job)}", f"toml: [{section}] {option.key}"]
     return notes
 
 

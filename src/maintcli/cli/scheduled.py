@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from maintcli.cli import wording
+from maintcli.cli import triggered, wording
 from maintcli.cli.declared import Declared, declared, is_configured, timeout_seconds
 from maintcli.cli.table import COMMANDS
 from maintcli.cli.timed import timed
@@ -50,7 +50,7 @@ def find(config: Config, key: str) -> Entry:
 def own(config: Config, name: str, one: Declared) -> Entry:
     """The entry of a job's own schedule."""
     given = wording.read(one.job, one.options, config.section(name))
-    return Entry(
+    entry = Entry(
         key=name,
         job=name,
         summary=one.job.summary,
@@ -63,6 +63,7 @@ def own(config: Config, name: str, one: Declared) -> Entry:
         parallelism=_parallelism(config.section(name), one.job),
         is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
+    return triggered.planned(config, entry, given)
 
 
 def _planned(
@@ -87,7 +88,7 @@ def _planned(
         parallelism=_parallelism(planned, job),
     )
     is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
-    return entry, is_on and bool(entry.expressions)
+    return triggered.planned(config, entry, given), is_on and bool(entry.expressions)
 
 
 def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:

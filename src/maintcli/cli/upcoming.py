@@ -22,6 +22,7 @@ def _start(due: Due) -> Start:
         entry=entry.key,
         job=entry.job,
         options=entry.options,
+        command=" ".join(("maint", *entry.command)),
         schedule=entry.expressions,
         every=entry.every,
         when=words(entry.expressions, entry.zone),

@@ -44,6 +44,7 @@ def _settings(config: Config) -> dict[str, object]:
         "sweeps": {name: dict(sweep.rule.values) for name, sweep in config.sweeps.items()},
         "retention": [dict(rule.values) for rule in config.retention],
         "schedules": [dict(planned.values) for planned in config.schedules],
+        "triggers": {name: dict(one.section.values) for name, one in config.triggers.items()},
         "plugins": sorted(config.plugins),
         "max-concurrent-jobs": config.max_concurrent.value,
     }

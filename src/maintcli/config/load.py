@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from maintcli.config.rule import Rule
     from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.triggers import Trigger
 
 MAX_CONCURRENT_JOBS: Final = Option(
     name="max_concurrent_jobs",
@@ -37,6 +38,7 @@ _KEYS: Final = (
     "schedules",
     "sweeps",
     "tables",
+    "triggers",
 )
 
 
@@ -73,6 +75,7 @@ def load(
         schedules=_schedules(top),
         scheduler=_scheduler(top),
         text=document.text,
+        triggers=_triggers(top, base, cwd),
     )
 
 
@@ -106,3 +109,11 @@ def _scheduler(top: Section) -> Section:
     from maintcli.config.scheduler import read_scheduler
 
     return read_scheduler(top)
+
+
+def _triggers(top: Section, base: Path, cwd: Path) -> "dict[str, Trigger]":
+    if "triggers" not in top.values:
+        return {}
+    from maintcli.config.triggers import read_triggers
+
+    return read_triggers(top, base, cwd)

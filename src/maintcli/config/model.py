@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from maintcli.config.rule import Rule
     from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.triggers import Trigger
 
 _SLIP: Final = 0.85  # two names of tables may well be alike
 
@@ -33,7 +34,8 @@ class Config:
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
     [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
     are the jobs that the file makes, `retention` the rules of retention-cleanup, `schedules` the
-    entries beside those of [jobs.NAME], `scheduler` the section [schedule]. `text` is the file's.
+    entries beside those of [jobs.NAME], `scheduler` the section [schedule]. `triggers` are by the
+    names of their jobs. `text` is the file's.
     """
 
     path: Path | None
@@ -53,6 +55,7 @@ class Config:
     schedules: "tuple[Planned, ...]" = field(default=(), repr=False)
     scheduler: Section = field(default_factory=lambda: Section(""), repr=False)
     text: str = field(default="", repr=False)
+    triggers: "Mapping[str, Trigger]" = field(default_factory=dict[str, "Trigger"], repr=False)
 
     @property
     def max_concurrent_jobs(self) -> int:
@@ -124,11 +127,17 @@ class Config:
 
     def section(self, job: str) -> Section:
         """The section of maint.toml that holds the settings of `job`."""
+        if job in self.triggers:
+            return self.triggers[job].section
         part = "sweeps" if job in self.sweeps else "jobs"
         values = self.sweeps[job].rule.values if job in self.sweeps else self.jobs.get(job, {})
         return Section(self.file, (part, job), values, self.variables)
 
     def _reserved(self, job: str) -> tuple[str, ...]:
+        if job in self.triggers:
+            from maintcli.config import triggers
+
+            return triggers.OWN
         if job not in self.sweeps:
             return RESERVED
         from maintcli.config.sweeps import OWN
@@ -138,7 +147,7 @@ class Config:
     def check_jobs(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [jobs.NAME] of a job that does not exist."""
         for name in self.jobs:
-            if name in self.sweeps:
+            if name in self.sweeps or name in self.triggers:
                 place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
                 raise ConfigError(reason=f"{place}: write its settings under {own} instead.")
         self._check("jobs", "job", self.jobs, known)

@@ -1,9 +1,9 @@
 """[sweeps.NAME]: a sweeping job without code."""
 
-from string import ascii_lowercase, digits
 from typing import Final, NamedTuple
 
 from maintcli.config import rule, timing
+from maintcli.config.naming import is_plain
 from maintcli.config.rule import Rule, read_rule
 from maintcli.config.say import quote
 from maintcli.config.section import Section
@@ -46,9 +46,7 @@ def _sweep(name: str, section: Section) -> ConfiguredSweep:
 
 
 def _check_name(name: str, section: Section) -> None:
-    words = name.split("-")
-    plain = all(words) and not set(name) - set(ascii_lowercase + digits + "-")
-    if not plain or name[0] in digits or len(name) > _LONGEST or name in _TAKEN:
+    if not is_plain(name, _LONGEST) or name in _TAKEN:
         raise ConfigError(
             reason=f"{section.place()}: {quote(name)} cannot be the name of a command; use up to"
             f" {_LONGEST} lowercase letters, digits and single hyphens, such as old-mail."

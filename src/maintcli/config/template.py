@@ -79,6 +79,41 @@ _SECTIONS: Final = """
 # schedule = "H 12 * * 1-5"  # or only how often: every = "6h"
 # options = ["--limit", "1000"]
 
+# A POST to a backend that does the work itself: "maint trigger process-pending". It sends
+# X-Cron-Secret from CRON_SECRET; auth may also be "basic", "bearer" or "none".
+# [triggers.process-pending]
+# url = "${BACKEND_URL}/api/jobs/process-pending"
+# auth = "cron-secret"
+# schedule = "* * * * *"
+
+# A backend with endpoints for an administrator is asked the same way, as the user
+# ADMIN_BASIC_USERNAME with the password ADMIN_BASIC_PASSWORD. Five that many have:
+# [triggers.cleanup]
+# url = "${API_BASE}/v1/admin/cleanup"
+# auth = "basic"
+# description = "Clean up orphaned data and reconcile straggler jobs."
+# schedule = "0 4 * * *"
+# [triggers.email-scan]
+# url = "${API_BASE}/v1/admin/email-scan"
+# auth = "basic"
+# description = "Scan inbound email."
+# schedule = "*/5 * * * *"
+# [triggers.retention-cleanup]
+# url = "${API_BASE}/v1/admin/retention/cleanup"
+# auth = "basic"
+# description = "Apply the retention policies."
+# schedule = "0 2 * * *"
+# [triggers.export-dead-letter]
+# url = "${API_BASE}/v1/admin/export-dead-letter"
+# auth = "basic"
+# description = "Replay failed exports."
+# schedule = "*/15 * * * *"
+# [triggers.outbox-dead-letter]
+# url = "${API_BASE}/v1/admin/outbox/dead-letter"
+# auth = "basic"
+# description = "Replay failed notifications and webhooks."
+# schedule = "*/15 * * * *"
+
 # What retention-cleanup keeps, and for how long: one block for each rule.
 # [[retention]]
 # table = "audit.events"

@@ -9,7 +9,10 @@ from maintcli.present.words import ahead
 
 
 class Start(NamedTuple):
-    """One entry that is to be started: `at` in UTC, `local` in its own zone, `when` in words."""
+    """One entry that is to be started: `at` in UTC, `local` in its own zone, `when` in words.
+
+    `command` is what is started.
+    """
 
     at: datetime
     local: datetime
@@ -17,14 +20,10 @@ class Start(NamedTuple):
     entry: str
     job: str
     options: tuple[str, ...]
+    command: str
     schedule: tuple[str, ...]
     every: str | None
     when: str
-
-    @property
-    def command(self) -> str:
-        """What is started."""
-        return " ".join(("maint", self.job, *self.options))
 
 
 def data(starts: Sequence[Start], now: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import psycopg
 
 from maintcli import __version__
 from maintcli.db import connect, toolkit
-from maintcli.errors import CannotDryRun, Held, LeaseLost, NoDatabase, Skip
+from maintcli.errors import CannotDryRun, Held, LeaseLost, NoDatabase, NoDatabaseForLedger, Skip
 from maintcli.runtime import deadline, lease, ledger, slots, stop
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
@@ -62,20 +62,13 @@ def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
 def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
     if order.dry_run and not job.can_dry_run:
         raise CannotDryRun(job=job.name)
-    database, limit = order.database, order.value("timeout")
-    if database.url is None:
-        raise NoDatabase(section=database.section)
+    limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
-    target = connect.parameters(database.url.reveal(), database.url_origin)
-    if password := target.get("password"):
-        order.log.hide(password)
-
-    def opener() -> connect.Connection:
-        name, seconds = f"maint/{job.name}", until.left
-        return connect.connect(target, application=name, read_only=order.dry_run, seconds=seconds)
-
-    session = Session(opener, stopped, until)
-    _ = session.connection
+    if job.needs_database or order.is_recorded:
+        session = Session(_opener(job, order, until), stopped, until)
+        _ = session.connection
+    else:
+        session = Session(_no_database, stopped, until)
     return Context(
         job=job.name,
         order=order,
@@ -86,11 +79,30 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
     )
 
 
+def _no_database() -> connect.Connection:
+    raise NoDatabaseForLedger
+
+
+def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Connection]:
+    database = order.database
+    if database.url is None:
+        raise NoDatabase(section=database.section) if job.needs_database else NoDatabaseForLedger
+    target = connect.parameters(database.url.reveal(), database.url_origin)
+    if password := target.get("password"):
+        order.log.hide(password)
+
+    def opener() -> connect.Connection:
+        name, seconds = f"maint/{job.name}", until.left
+        return connect.connect(target, application=name, read_only=order.dry_run, seconds=seconds)
+
+    return opener
+
+
 def _begin(job: Job, context: Context, report: Report) -> None:
     """Take the lease and write the ledger row; a dry run and --no-ledger do neither."""
     order, session = context.order, context.session
     report.shard = str(order.shard or "")
-    if order.dry_run or order.value("no_ledger"):
+    if not order.is_recorded:
         return
     database = order.database
     schema = toolkit.require(session.connection, database.schema, section=database.section)

@@ -22,7 +22,7 @@ class Job(NamedTuple):
     """A job's declaration. `options` are its own, whose values `body` gets.
 
     `needs` names what must be configured before there is anything to do: one of its options, or a
-    part of maint.toml.
+    part of maint.toml. `needs_database` is False where the work itself has none.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Job(NamedTuple):
     common: tuple[Option, ...]
     body: Callable[["Context", Mapping[str, Any]], object]
     needs: str | None = None
+    needs_database: bool = True
 
     @property
     def settings(self) -> tuple[Option, ...]:
@@ -68,6 +69,11 @@ class Order(NamedTuple):
     def dry_run(self) -> bool:
         """Whether to show only."""
         return bool(self.value("dry_run"))
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it takes a lease and a row of the ledger."""
+        return not (self.dry_run or self.value("no_ledger"))
 
     @property
     def shard(self) -> "Shard | None":

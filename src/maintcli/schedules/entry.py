@@ -1,7 +1,9 @@
 """What every target is given, and what it gives back."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+DATABASE_URL: Final = "DATABASE_URL"
 
 
 class Entry(NamedTuple):
@@ -18,15 +20,24 @@ class Entry(NamedTuple):
     heavy: bool = False  # a sweep: one that may be divided among several processes
     parallelism: int = 1  # how many processes share it, where the target can (Indexed Job)
     is_default: bool = False  # nobody has said when: these are the times that the job brings
+    words: tuple[str, ...] = ()  # what the command line calls the job; empty: its name
+    repeatable: bool = True  # False: started once only, whatever becomes of it
+    secrets: tuple[str, ...] = (DATABASE_URL,)  # variables it needs that may say file:PATH, too
+    variables: tuple[str, ...] = ()  # further ones, taken as they stand
 
     @property
     def command(self) -> tuple[str, ...]:
         """The words after `maint`."""
-        return (self.job, *self.options)
+        return (*(self.words or (self.job,)), *self.options)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Every variable that it needs from where it runs."""
+        return (*self.secrets, *self.variables)
 
 
 class Found(NamedTuple):
-    """An entry as it stands in a file, or in what is deployed."""
+    """An entry as it stands in a file, or in what is deployed; `job` is the first word of it."""
 
     key: str
     job: str
@@ -37,7 +48,8 @@ class Found(NamedTuple):
     @classmethod
     def of(cls, entry: Entry) -> "Found":
         """What a file that says all of `entry` is parsed back to."""
-        return cls(entry.key, entry.job, entry.expressions, entry.zone, entry.options)
+        command, *options = entry.command
+        return cls(entry.key, command, entry.expressions, entry.zone, tuple(options))
 
 
 class Note(NamedTuple):

@@ -84,6 +84,7 @@ def entries(draw: st.DrawFn) -> Entry:
         timeout_seconds=draw(st.floats(1, 1e6)),
         options=tuple(draw(st.lists(TEXTS | st.just("--if-locked=wait"), max_size=4))),
         parallelism=draw(st.sampled_from([1, 1, 4, 1000])),
+        repeatable=draw(st.booleans()),
     )
 
 

@@ -49,7 +49,9 @@ def run(
     optional = {name for name in wanted if every and is_unsaid(config, name)}
     given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
     if place.is_everywhere(config):
+        # Named, they are refused; among all, a trigger that were sent for each is left out.
         asked = [found[name].job for name in wanted if name in found]
+        asked = [job for job in asked if names or job.needs_database]
         code = run_everywhere(asked, config, given, name="run", optional=optional)
         return gravest([code, *(BrokenPlugin.code for _ in broken)])
     reports: list[Report] = []

@@ -118,7 +118,8 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
 def _command(entry: Entry, settings: Settings) -> str:
     own = ["--quiet", *(["--env-file", settings.env_file] if settings.env_file else [])]
     # Before the entry's options, which may say another file: the last one counts.
-    command = shlex.join([settings.command, entry.job, *own, *entry.options]).replace("%", r"\%")
+    job, *options = entry.command
+    command = shlex.join([settings.command, job, *own, *options]).replace("%", r"\%")
     return f"{settings.user} {command}" if settings.user else command
 
 

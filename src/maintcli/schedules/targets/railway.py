@@ -14,6 +14,7 @@ from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.header import header
+from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 
@@ -26,6 +27,7 @@ _SERVICE: Final = Template("""\
 $header
 $key
 $summary
+${needs}\
 $more
 [build]
 builder = "DOCKERFILE"
@@ -72,6 +74,7 @@ def _service(entry: Entry, cron: str, path: str, more: str) -> str:
         header=header(path, "railway"),
         key=f"{_KEY}{entry.key}",
         summary=comment(entry.summary or entry.job),
+        needs=held("Its service needs", further([entry])),
         more=more,
         command=_string(shlex.join(("maint", *entry.command))),
         cron=cron,

@@ -12,6 +12,7 @@ from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.header import header
+from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.reader import documents
@@ -29,7 +30,7 @@ $header
 # path when you make the Blueprint. Before that, make an environment group called maint in the
 # dashboard, with DATABASE_URL in it. Times are UTC.
 # The jobs read maint.toml at the root of the repository; without one they have their defaults.
-${notes}services:
+${needs}${notes}services:
 $services""")
 
 _SERVICE: Final = Template("""\
@@ -61,7 +62,10 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     if not services:
         return Rendered({}, notes)
     text = _BLUEPRINT.substitute(
-        header=header(FILE, "render"), notes=noted(notes), services="\n".join(services)
+        header=header(FILE, "render"),
+        needs=held("The group holds", further(entries)),
+        notes=noted(notes),
+        services="\n".join(services),
     )
     return Rendered({FILE: text}, notes)
 

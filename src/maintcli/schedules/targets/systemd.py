@@ -13,7 +13,7 @@ from typing import Final
 from maintcli.errors import Code
 from maintcli.schedules.calendar import events
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
-from maintcli.schedules.targets import unit
+from maintcli.schedules.targets import credentials, unit
 from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
@@ -21,37 +21,42 @@ _GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said a
 _RESTARTS: Final = 2
 _SERVICE: Final = """\
 {header}
-# Needs {folder}/database-url, which holds the database's URL and belongs to root (mode 600).
-# The settings are those of {folder}/maint.toml, if there is one.
+{needs}# The settings are those of {folder}/maint.toml, if there is one.
 
 [Unit]
 Description={summary}
 Wants=network-online.target
 After=network-online.target
-# One start and {restarts} more: then the timer has to start it anew.
-StartLimitIntervalSec={interval}
-StartLimitBurst={burst}
-
+{limit}
 [Service]
 Type=oneshot
 ExecStart={command}
 WorkingDirectory=-{folder}
-Environment=DATABASE_URL=file:%d/database-url
-{variables}LoadCredential=database-url:{folder}/database-url
-
+{secrets}
 # The job's own deadline, {timeout} s, comes first.
 TimeoutStartSec={start_timeout}
 TimeoutStopSec=30
 KillMode=mixed
-Restart=on-failure
-RestartSec={restart}
-# What another start would not mend:
-RestartPreventExitStatus={prevented}
-
+{restart}
 DynamicUser=yes
 {hardening}
 [X-Maint]
 Key={raw_key}
+"""
+_LIMIT: Final = """\
+# One start and {restarts} more: then the timer has to start it anew.
+StartLimitIntervalSec={interval}
+StartLimitBurst={burst}
+"""
+_RESTART: Final = """\
+Restart=on-failure
+RestartSec={restart}
+# What another start would not mend:
+RestartPreventExitStatus={prevented}
+"""
+_ONCE: Final = """\
+# Never started again: what it sends may have arrived, though it ended otherwise.
+Restart=no
 """
 _TIMER: Final = """\
 {header}
@@ -125,26 +130,33 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
 
 
 def _service(name: str, entry: Entry, settings: Settings) -> str:
-    folder = PurePosixPath(settings.env_file or "/etc/maint/env").parent
-    interval, restart = _pace(entry)
-    variables = f"EnvironmentFile=-{unit.plain(settings.env_file)}\n" if settings.env_file else ""
-    prevented = [code for code in Code if code.systemd == "prevent"]
+    env_file = unit.plain(settings.env_file)
+    folder = str(PurePosixPath(env_file or "/etc/maint/env").parent)
     return _SERVICE.format(
         header=header(f"{name}.service", "systemd"),
         raw_key=entry.key,
         summary=unit.plain(entry.summary or f"maint {entry.job}"),
-        folder=unit.plain(str(folder)),
-        variables=variables,
+        folder=folder,
+        needs=credentials.comments(entry, folder, env_file),
+        limit=_limit(entry) if entry.repeatable else "",
+        secrets=credentials.settings(entry, folder, env_file),
         command=unit.command([settings.command, *entry.command]),
         timeout=round(entry.timeout_seconds),
         start_timeout=round(entry.timeout_seconds) + _GRACE_SECONDS,
-        interval=interval,
-        restart=restart,
-        restarts=_RESTARTS,
-        burst=_RESTARTS + 1,
-        prevented=" ".join(str(int(code)) for code in prevented),
+        restart=_restart(entry) if entry.repeatable else _ONCE,
         hardening=_HARDENING,
     )
+
+
+def _limit(entry: Entry) -> str:
+    interval, _ = _pace(entry)
+    return _LIMIT.format(restarts=_RESTARTS, interval=interval, burst=_RESTARTS + 1)
+
+
+def _restart(entry: Entry) -> str:
+    _, restart = _pace(entry)
+    prevented = " ".join(str(int(code)) for code in Code if code.systemd == "prevent")
+    return _RESTART.format(restart=restart, prevented=prevented)
 
 
 def _pace(entry: Entry) -> tuple[int, int]:

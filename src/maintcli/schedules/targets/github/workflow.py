@@ -13,6 +13,7 @@ from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.github.expression import escaped, literal
 from maintcli.schedules.targets.header import header
+from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.root import misplaced
 from maintcli.schedules.targets.utc import Clock, in_utc
 from maintcli.schedules.targets.yaml.scalar import scalar
@@ -30,7 +31,7 @@ $header
 # a run by hand does without. DATABASE_URL is a secret of the environment called production.
 # maint.toml is read from the root of the repository. GitHub starts schedules late at busy times,
 # leaves some out, and ends them in a public repository after 60 days without a commit.
-${here}${notes}name: Maintenance
+${needs}${here}${notes}name: Maintenance
 run-name: $${{ inputs.job || github.event.schedule }}
 
 on:
@@ -73,9 +74,7 @@ _JOB: Final = Template("""\
         with:
           job: $job
 $options          dry-run: $${{ inputs.dry-run }}
-        env:
-          DATABASE_URL: $${{ secrets.DATABASE_URL }}
-""")
+$env""")
 
 _HERE: Final = "./"
 _SAYS_HERE: Final = """\
@@ -105,6 +104,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     text = _WORKFLOW.substitute(
         header=header(FILE, "github"),
         here=_SAYS_HERE if settings.action == _HERE else "",
+        needs=held("That environment holds", further(entries)),
         notes=noted(notes),
         schedule=_schedule(crons, settings.start),
         choices="\n".join(f"          - {_text(entry.key)}" for entry in entries),
@@ -125,7 +125,8 @@ def _schedule(crons: Mapping[str, Iterable[str]], start: str) -> str:
 
 
 def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
-    options = f"          options: {_text(shlex.join(entry.options))}\n" if entry.options else ""
+    job, *words = entry.command
+    options = f"          options: {_text(shlex.join(words))}\n" if words else ""
     return _JOB.substitute(
         summary=comment(entry.summary or entry.job),
         id=_id(entry.key),
@@ -135,9 +136,16 @@ def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
         group=_text(f"maint-{entry.key}"),
         checkout=CHECKOUT,
         action=_action(settings.action),
-        job=_text(entry.job),
+        job=_text(job),
         options=options,
+        env=_env(entry),
     )
+
+
+def _env(entry: Entry) -> str:
+    """What it needs, of the secrets."""
+    lines = (f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in entry.needs)
+    return f"        env:\n{''.join(lines)}" if entry.needs else ""
 
 
 def _action(action: str) -> str:

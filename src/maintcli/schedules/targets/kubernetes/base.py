@@ -14,6 +14,7 @@ from maintcli.schedules.targets.kubernetes.cronjob import cronjob
 from maintcli.schedules.targets.kubernetes.job import CONFIG
 from maintcli.schedules.targets.kubernetes.names import names
 from maintcli.schedules.targets.kubernetes.readyz import readyz
+from maintcli.schedules.targets.needed import further, held, key
 from maintcli.schedules.targets.yaml.scalar import scalar
 
 _KUSTOMIZATION: Final = Template("""\
@@ -21,7 +22,7 @@ $header
 # A Kustomize base: a CronJob for each scheduled job of maint. Change maint.toml, and render again.
 # It wants a Secret that holds DATABASE_URL under the key database-url, and an image of your own:
 # docs/kubernetes.md.
-apiVersion: kustomize.config.k8s.io/v1beta1
+${needs}apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 ${namespace}\
 resources:$resources
@@ -50,7 +51,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
             name = named[entry.key, number]
             files[f"{name}.yaml"] = cronjob(entry, number, name, written, settings)
     others = {
-        "kustomization.yaml": _kustomization(files, notes, settings),
+        "kustomization.yaml": _kustomization(entries, files, notes, settings),
         "maint.toml": _config(settings),
         "example-readyz.yaml": readyz(settings),
     }
@@ -65,9 +66,12 @@ def _cannot(entry: Entry, expression: str) -> Note:
     return Note(entry.key, f'Kubernetes cannot say "{expression}", which is left out', nearest)
 
 
-def _kustomization(files: Iterable[str], notes: Iterable[Note], settings: Settings) -> str:
+def _kustomization(
+    entries: Sequence[Entry], files: Iterable[str], notes: Iterable[Note], settings: Settings
+) -> str:
     return _KUSTOMIZATION.substitute(
         header=header("kustomization.yaml", "kubernetes"),
+        needs=held("The Secret holds", (f"{name} ({key(name)})" for name in further(entries))),
         namespace=f"namespace: {scalar(settings.namespace)}\n" if settings.namespace else "",
         resources="".join(f"\n  - {scalar(name)}" for name in files) or " []",
         config=CONFIG,

@@ -9,6 +9,7 @@ from maintcli import __version__
 from maintcli.schedules.entry import Entry, Settings
 from maintcli.schedules.targets.kubernetes import limits
 from maintcli.schedules.targets.kubernetes.rules import pod_failure_policy
+from maintcli.schedules.targets.needed import key
 from maintcli.schedules.targets.yaml.scalar import listed, scalar
 
 IMAGE: Final = "registry.example.com/maint"
@@ -18,7 +19,6 @@ WAIT: Final = "--if-locked=wait"
 
 _SPEC: Final = Template("""\
 $attempts
-$policy
 activeDeadlineSeconds: $deadline  # above the job's own timeout, and enough for all tries
 template:
   metadata:
@@ -41,11 +41,7 @@ template:
         image: $image
 $args
         env:
-          - name: DATABASE_URL
-            valueFrom:
-              secretKeyRef:
-                name: $secret
-                key: database-url
+$env
           - name: MAINT_CONFIG
             value: /etc/maint/maint.toml
         resources:
@@ -75,27 +71,50 @@ _INDEXED: Final = """\
 completionMode: Indexed  # each pod does the part whose number it gets
 completions: {parts}
 parallelism: {parts}
-backoffLimitPerIndex: {retries}"""
+backoffLimitPerIndex: {retries}
+{policy}"""
+_SEVERAL: Final = """\
+backoffLimit: {retries}
+{policy}"""
+_ONCE: Final = """\
+# Never started again: what it sends may have arrived, though it ended otherwise.
+backoffLimit: 0"""
+_VARIABLE: Final = """\
+- name: {name}
+  valueFrom:
+    secretKeyRef:
+      name: {secret}
+      key: {key}"""
 
 
 def spec(entry: Entry, component: str, settings: Settings) -> str:
     """The `spec` of a Job that runs `entry`, as YAML from the first column."""
-    parts = entry.parallelism
-    attempts = (
-        _INDEXED.format(parts=parts, retries=limits.RETRIES)
-        if parts > 1
-        else f"backoffLimit: {limits.RETRIES}"
-    )
+    retries = limits.RETRIES if entry.repeatable else 0
     return _SPEC.substitute(
-        attempts=attempts,
-        policy=pod_failure_policy(indexed=parts > 1),
-        deadline=limits.job_deadline(entry.timeout_seconds),
+        attempts=_attempts(entry),
+        deadline=limits.job_deadline(entry.timeout_seconds, retries),
         component=scalar(component),
         end=limits.END_SECONDS,
         image=scalar(image(settings)),
         args=indent(listed("args", escaped(arguments(entry))), " " * 8),
-        secret=scalar(settings.secret or SECRET),
+        env=indent(_env(entry, settings), " " * 10),
         config=CONFIG,
+    )
+
+
+def _attempts(entry: Entry) -> str:
+    if not entry.repeatable:
+        return _ONCE
+    parts = entry.parallelism
+    policy = pod_failure_policy(indexed=parts > 1)
+    form = _INDEXED if parts > 1 else _SEVERAL
+    return form.format(parts=parts, retries=limits.RETRIES, policy=policy)
+
+
+def _env(entry: Entry, settings: Settings) -> str:
+    secret = scalar(settings.secret or SECRET)
+    return "\n".join(
+        _VARIABLE.format(name=name, secret=secret, key=key(name)) for name in entry.needs
     )
 
 
@@ -108,9 +127,12 @@ def arguments(entry: Entry) -> tuple[str, ...]:
     """The command's words, and those that Kubernetes wants; `declared` takes them off again.
 
     A pod that replaces a killed one finds its lease still held. It waits for that to end: skipped,
-    it would have succeeded, and nobody would do the work.
+    it would have succeeded, and nobody would do the work. What is never started again waits for
+    nobody.
     """
     words = entry.command
+    if not entry.repeatable:
+        return (*words, WAIT) if words[-1:] == (WAIT,) else words
     given = [word for word in words if word.partition("=")[0] == "--if-locked"]
     if entry.parallelism > 1:
         words = (*words, *_shard(entry.parallelism))

@@ -14,14 +14,14 @@ _LATEST_SECONDS: Final = 3600
 _ANY_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def job_deadline(timeout_seconds: float) -> int:
+def job_deadline(timeout_seconds: float, retries: int = RETRIES) -> int:
     """Seconds that a Job may take with all its retries, each of which may use its whole timeout.
 
     Kubernetes counts them from the Job's start, so this is above what our own deadlines allow.
     """
-    waits = sum(_FIRST_WAIT_SECONDS << retry for retry in range(RETRIES))
+    waits = sum(_FIRST_WAIT_SECONDS << retry for retry in range(retries))
     attempt = math.ceil(timeout_seconds) + _START_SECONDS + END_SECONDS
-    return (RETRIES + 1) * attempt + waits
+    return (retries + 1) * attempt + waits
 
 
 def starting_deadline(expression: str, zone: str) -> int:

@@ -11,7 +11,7 @@ from maintcli.config.duration import Duration
 from maintcli.errors import ConfigError, Usage
 from maintcli.schedules.entry import Entry, Settings
 from maintcli.schedules.targets.kubernetes.job import arguments, escaped, spec
-from maintcli.schedules.targets.kubernetes.limits import job_deadline
+from maintcli.schedules.targets.kubernetes.limits import RETRIES, job_deadline
 from maintcli.schedules.targets.kubernetes.names import MOST_OF_INDEXED, label
 from maintcli.schedules.targets.yaml.scalar import scalar
 
@@ -71,7 +71,8 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
     if once.parallelism == 1:
         _undivided(job)
     job |= {"ttlSecondsAfterFinished": KEPT_SECONDS}
-    job |= {"activeDeadlineSeconds": job_deadline(once.timeout_seconds)}
+    retries = RETRIES if entry.repeatable else 0
+    job |= {"activeDeadlineSeconds": job_deadline(once.timeout_seconds, retries)}
     return (
         json.dumps(
             _manifest(found["metadata"], label(entry.key, most=MOST_OF_INDEXED), job), indent=2

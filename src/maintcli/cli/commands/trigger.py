@@ -1,0 +1,64 @@
+"""maint trigger"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from maintcli.cli.execute import read_config, run_job
+from maintcli.cli.params import build, parameter, shared
+from maintcli.cli.triggered import COMMAND, TIMEOUT, commands, job_of
+from maintcli.config.model import Config
+from maintcli.config.say import quote
+from maintcli.config.suggest import hint
+from maintcli.config.triggers import PREFIX, Trigger
+from maintcli.errors import Usage
+from maintcli.runtime.options import common
+
+_HELP = """Ask a backend to do its work, by one POST.
+
+Where to, and with which secret, stands under [triggers.NAME] of maint.toml. The exit code is that
+of the work: 3 where the answer says that some of it failed, 69 where there is no answer. It is sent
+once: again only where no connection came about. To the ledger, and to pause, run and schedule, it
+is the job trigger-NAME.
+"""
+
+
+def _complete() -> list[str]:
+    return [name.removeprefix(PREFIX) for name in commands()]
+
+
+def _run(given: Mapping[str, Any]) -> None:
+    trigger = _find(read_config(given), given.get("trigger"))
+    options = {name: value for name, value in given.items() if name != "trigger"}
+    raise typer.Exit(run_job(job_of(trigger), options))
+
+
+def _find(config: Config, name: str | None) -> Trigger:
+    """The trigger called `name`. Raises Usage, with what may have been meant."""
+    known = {trigger.name: trigger for trigger in config.triggers.values()}
+    if not known:
+        raise Usage(reason=f"There is no trigger in {config.file}; write one: [triggers.NAME].")
+    if name is None:
+        raise Usage(reason=f"Name the trigger; {hint('', known)}")
+    if name not in known:
+        near = name.removeprefix(PREFIX)
+        raise Usage(reason=f"There is no trigger {quote(name)}; {hint(near, known)}")
+    return known[name]
+
+
+_NAME = typer.Argument(
+    metavar="NAME", help="The NAME of [triggers.NAME].", autocompletion=_complete
+)
+
+trigger = build(
+    COMMAND,
+    _HELP,
+    [
+        inspect.Parameter("trigger", inspect.Parameter.KEYWORD_ONLY, default=_NAME, annotation=str),
+        *(parameter(f"{PREFIX}NAME", option, "triggers.NAME") for option in common(TIMEOUT)),
+        *shared(),
+    ],
+    _run,
+)

@@ -1,0 +1,1 @@
+"""Asking a backend to do its work, once."""
