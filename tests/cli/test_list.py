@@ -1,5 +1,7 @@
 """maint list"""
 
+import re
+
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat, run_was
 
@@ -14,7 +16,7 @@ def test_every_job_with_schedule_next_time_and_outcome(inside: Inside, conn: Con
     assert "every 5 minutes" in line
     assert "  in " in line
     assert "enabled" in line
-    assert "partial, 60 s ago" in line
+    assert re.search(r"partial, \d+ s ago", line)
 
 
 def test_json_holds_the_same(inside: Inside, conn: Conn) -> None:

@@ -1,5 +1,6 @@
 """maint status"""
 
+import re
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_every_heartbeat_field_is_shown(inside: Inside, conn: Conn) -> None:
     assert inside("status", "--json").json["jobs_runner"]["runner_id"] == "runner-7"
     text = inside("status").out
     assert "no disk" in text
-    assert "Last run of any job: 5 s ago, on runner-7." in text
+    assert re.search(r"^Last run of any job: \d+ s ago, on runner-7\.$", text, re.MULTILINE)
 
 
 def test_what_runs_now_is_shown_with_its_lease(inside: Inside, conn: Conn) -> None:

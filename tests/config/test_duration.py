@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from maintcli.config.duration import Duration, duration
 
 UNITS = st.sampled_from(["ms", "s", "m", "h", "d", "w", "mo", "y"])
-PARTS = st.lists(st.tuples(st.integers(0, 400), UNITS), min_size=1, max_size=4)
+PARTS = st.lists(st.tuples(st.integers(0, 200), UNITS), min_size=1, max_size=4)
 SECONDS = st.floats(0, 3e10, allow_nan=False)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from maintcli.config.database import ALL
 from maintcli.config.say import bare, quote
+from maintcli.config.scheduler import BY_HAND
 from maintcli.config.suggest import hint
 from maintcli.config.write import write_new
 from maintcli.errors import ConfigError, Refused, Usage
@@ -53,11 +54,12 @@ def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
         sys.stderr.write(f"maint: {printable(note)}\n")
 
 
-def advise(entries: Sequence[Entry], names: Sequence[str]) -> None:
+def advise(entries: Sequence[Entry], names: Sequence[str], settings: Settings) -> None:
     """Say on standard error what had better be otherwise, though it is allowed."""
     from maintcli.schedules.advice import advise as found
 
-    for one in found(entries, "github" if "github" in names else None):
+    scheduled = "github" in names and settings.start != BY_HAND
+    for one in found(entries, "github" if scheduled else None):
         sys.stderr.write(f"maint: advice: {printable(str(one))}\n")
 
 

@@ -75,7 +75,7 @@ class Config:
     @property
     def is_needed_by_runs(self) -> bool:
         """Whether the file says more than when and where jobs are started."""
-        others = (self.tables, self.sweeps, self.retention, self.plugins)
+        others = (self.tables, self.sweeps, self.retention, self.triggers, self.plugins)
         own = (source for source in self.databases.values() if source.url or source.schema)
         settings = (key for job in self.jobs.values() for key in job if key not in SCHEDULERS)
         limit = self.max_concurrent.origin.startswith(self.file)

@@ -71,7 +71,7 @@ def render(
     settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
-    rendering.advise(entries, names)
+    rendering.advise(entries, names, settings)
     if output in (None, "-") and not write:
         put(rendering.together(made[names[0]].files))
         return
