@@ -50,7 +50,7 @@ bench: $(VENV)/.dev ## measure against the named peers, into docs/performance.md
 
 chaos: $(VENV)/.dev ## kill, signal, cut and freeze in full counts, into docs/guarantees.md (long)
 	@mkdir -p build && rm -f build/chaos.jsonl
-	@MAINT_CHAOS=full MAINT_CHAOS_RESULTS="$$PWD/build/chaos.jsonl" $(TEST) -m chaos $(ARGS)
+	@MAINT_CHAOS=full MAINT_CHAOS_RESULTS="$$PWD/build/chaos.jsonl" $(TEST) --timeout=0 -m chaos $(ARGS)
 	@$(BIN)/python tools/chaos.py build/chaos.jsonl
 
 write-docs: $(VENV)/.dev ## write the generated parts of the documentation

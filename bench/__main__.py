@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import document, machine, server
 from bench.context import Bench
+from bench.quiet import WATCH
 from bench.rounds import say
 from bench.scale import SCALES
 
@@ -22,6 +23,7 @@ NAMES = (
     "disturbance",
     "distance",
     "memory",
+    "large",
     "cascade",
     "archive",
     "shards",
@@ -40,17 +42,24 @@ def main() -> int:
         Path(folder).mkdir(exist_ok=True)
         scale = SCALES[asked.scale]
         scale = replace(scale, rounds=asked.rounds or scale.rounds)
+        WATCH.most_again = scale.again
         bench = Bench(server.start(asked.data), scale, Path(folder))
         size = f"{scale.name} run, rounds: {scale.rounds}"
-        where = machine.circumstances(bench.server.version(), size)
-        for name in asked.only or NAMES:
+        where = machine.circumstances(bench.server.version(), size, bench.server.folder)
+        for name in asked.only or _usual(asked.scale):
             say(f"{name}:")
+            WATCH.begin()
             section = import_module(f"bench.{name}").run(bench)
-            sys.stdout.write(f"{section.markdown(where)}\n\n")
+            seen = f"{where} {WATCH.said()}".strip()
+            sys.stdout.write(f"{section.markdown(seen)}\n\n")
             sys.stdout.flush()
             if asked.write:
-                document.write(section, where)
+                document.write(section, seen)
     return 0
+
+
+def _usual(scale: str) -> list[str]:
+    return [name for name in NAMES if name != "large" or scale == "full"]
 
 
 def _asked() -> argparse.Namespace:
@@ -61,7 +70,7 @@ def _asked() -> argparse.Namespace:
     add("--full", dest="scale", action="store_const", const="full", help="50 million rows, too")
     add("--rounds", type=int, help="rounds of each measurement, start-up aside")
     add("--dir", type=Path, help="keep the environments of the peers in this folder")
-    add("--data", type=Path, help="where the server's data go (some 20 GB; 100 GB with --full)")
+    add("--data", type=Path, help="where the server's data go (some 15 GB; 100 GB with --full)")
     add("--write", action=argparse.BooleanOptionalAction, help="docs/performance.md, too")
     parser.set_defaults(scale="usual")
     asked = parser.parse_args()

@@ -1,14 +1,13 @@
 """How long a batch keeps the server, against what it aims at."""
 
 from functools import partial
-from itertools import chain
 
 from bench import sessions
 from bench.context import Bench
-from bench.record import Batch, record
+from bench.record import Batch, Recorded, record
 from bench.report import Budget, Section, Table
 from bench.rounds import interleaved, quantile
-from bench.sessions import Shape
+from bench.sessions import FEW, Shape
 
 _FLOOR_MS = 20.0
 _TARGETS = ("5ms", "10ms", "50ms")
@@ -16,30 +15,29 @@ _TARGETS = ("5ms", "10ms", "50ms")
 
 def run(bench: Bench) -> Section:
     """Measure it."""
-    rows = bench.scale.rows
+    rows = bench.scale.fewer_rows
     lines: list[tuple[str, ...]] = []
     budgets: list[Budget] = []
-    for plan, shape in (("heap", Shape(rows, 0.6)), ("index", Shape(rows, 0.02))):
+    for plan, shape in (("heap", Shape(rows)), ("index", Shape(rows, FEW))):
         ways = {target: partial(_batches, bench, shape, target) for target in _TARGETS}
         found = interleaved(ways, bench.scale.rounds)
-        for target, all_batches in found.items():
-            batches = list(chain.from_iterable(all_batches))
+        for target, sweeps in found.items():
+            batches = [batch for each in sweeps for batch in each.batches]
             lines.append((f"{plan} plan, {target}", f"{len(batches)}", *_figures(batches)))
             budgets.append(_budget(f"{plan} plan, {target}", batches))
-        sessions.drop(bench.server, shape)
     how = (
         f"Every batch of a sweep at the default share, {rows:,} rows. `server` is the engine's own"
-        " figure, up to COMMIT; `all` is what the client waits over a Unix socket, with the"
-        " COMMIT's flush. The budget is held against `all`."
+        " figure, up to COMMIT; `all` is what the client waits over a Unix socket, COMMIT"
+        " included. The budget is held against `all`."
     )
     heading = ["sweep", "batches"]
     heading += [f"{what} {q} ms" for what in ("server", "all") for q in ("p50", "p99", "max")]
     return Section("batches", "Batches", how, [Table(heading, lines)], budgets)
 
 
-def _batches(bench: Bench, shape: Shape, target: str) -> list[Batch]:
+def _batches(bench: Bench, shape: Shape, target: str) -> Recorded:
     with sessions.copy(bench.server, shape) as database:
-        return record(bench.server.dsn(database), "--batch-target", target).batches
+        return record(bench.server.dsn(database), shape.maint, "--batch-target", target)
 
 
 def _figures(batches: list[Batch]) -> list[str]:

@@ -1,6 +1,5 @@
 """Rows with children: one cascading DELETE, parents with their children, children first."""
 
-import time
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -29,6 +28,10 @@ class Families:
     parents: int
     children: int
 
+    def __str__(self) -> str:
+        who = "one parent" if self.parents == 1 else f"{self.parents:,} parents"
+        return f"{who} with {self.children:,} children"
+
     @property
     def name(self) -> str:
         """The name of its template database."""
@@ -40,7 +43,7 @@ class Families:
         return databases.template(
             bench.server,
             self.name,
-            f"{many:,} parents with {few:,} children each",
+            str(self),
             _PARENTS,
             _CHILDREN,
             "INSERT INTO parents SELECT i, now() - CASE WHEN i % 2 = 0 THEN interval '60 days'"
@@ -60,7 +63,7 @@ def run(bench: Bench) -> Section:
         one = median(seconds for seconds, _ in found["one DELETE"])
         for name, results in found.items():
             took, longest = (median(figures) for figures in zip(*results, strict=True))
-            what = f"{shape.parents:,} parents with {shape.children:,} children: {name}"
+            what = f"{shape}: {name}"
             speed = shape.parents * (1 + shape.children) / took / 1e6
             lines.append(
                 (what, f"{took:.2f}", f"{speed:.2f}", f"{one / took:.2f}", f"{longest:.0f}")
@@ -69,8 +72,8 @@ def run(bench: Bench) -> Section:
     how = (
         "Children reference their parent ON DELETE CASCADE, with an index. `together`: a parent may"
         " become fresh again, so it goes with all its children in one transaction. `children"
-        " first`: it cannot (`final = true`), so they go before it, in bounded batches. Flat out"
-        " (`--share 100`), from the first batch to the last."
+        " first`: it cannot (`final = true`), so they go before it, in bounded batches. Without"
+        " pauses (`--share 100`), from the first batch to the last."
     )
     heading = ("way", "seconds", "M rows/s", "speed vs one DELETE", "longest transaction ms")
     return Section("cascade", "Rows with children", how, [Table(heading, lines)])
@@ -86,9 +89,7 @@ def _ways(bench: Bench, shape: Families) -> dict[str, partial[tuple[float, float
 
 def _delete(bench: Bench, shape: Families) -> tuple[float, float]:
     with databases.copied(bench.server, partial(shape.made, bench)) as database:
-        began = time.perf_counter()
-        bench.server.psql(database, _DELETE)
-        took = time.perf_counter() - began
+        took = bench.server.psql(database, _DELETE).seconds
     return took, took * 1000
 
 
@@ -97,7 +98,7 @@ def _sweep(bench: Bench, shape: Families, *, final: bool) -> tuple[float, float]
         bench.folder, "old-parents", table="parents", column="touched_at", keep="30d", final=final
     )
     with databases.copied(bench.server, partial(shape.made, bench)) as database:
-        found = record(bench.server.dsn(database), "--share", "100", job=job)
+        found = record(bench.server.dsn(database), job, "--share", "100")
     if found.deleted != shape.parents:
         raise AssertionError(f"{found.deleted} parents were deleted, not {shape.parents}")
     return found.work_seconds, max(b.wall_ms for b in found.batches)

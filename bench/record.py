@@ -3,14 +3,12 @@
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.command import output
-from bench.sessions import maint
+from bench.command import run
 
 _RECORDED = Path(__file__).with_name("recorded.py")
 
@@ -40,28 +38,29 @@ class Recorded:
     began: float
     ended: float
 
+    def __str__(self) -> str:
+        return f"{self.work_seconds:.3f} s, {len(self.batches)} batches, {self.plan} plan"
+
     @property
     def work_seconds(self) -> float:
         """From the beginning of the first batch to the end of the last."""
         return self.ended - self.began
 
 
-def record(dsn: str, *options: str, job: Callable[..., list[str | Path]] = maint) -> Recorded:
+def record(dsn: str, job: Callable[..., list[str | Path]], *options: str) -> Recorded:
     """Sweep with `options`, recorded; `job` makes the command."""
     with tempfile.TemporaryDirectory(prefix="maint-bench-") as folder:
         result = Path(folder) / "result.json"
         program = (sys.executable, _RECORDED, result)
-        began = time.perf_counter()
-        text = output(job("--json", *options, program=program), {"DATABASE_URL": dsn})
-        took = time.perf_counter() - began
-        found, report = json.loads(result.read_text()), json.loads(text)
+        ran = run(job("--json", *options, program=program), {"DATABASE_URL": dsn})
+        found, report = json.loads(result.read_text()), json.loads(ran.text)
     batches = [Batch(*batch) for batch in found["batches"]]
     return Recorded(
         batches=batches,
         peak_mib=found["peak_mib"],
         deleted=report["deleted_count"],
         plan=report["plan"],
-        seconds=took,
+        seconds=ran.seconds,
         began=found["work"][0],
         ended=found["work"][1],
     )

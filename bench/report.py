@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+MISSED = "**missed**"
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -22,7 +24,7 @@ class Budget:
     def row(self) -> tuple[str, str, str, str]:
         """As a row of a table."""
         wanted = f"{'≤' if self.at_most else '≥'} {self.limit:g} {self.unit}"
-        verdict = "met" if self.met else "**missed**"
+        verdict = "met" if self.met else MISSED
         return (self.what, wanted, f"{self.measured:.3g} {self.unit}", verdict)
 
 

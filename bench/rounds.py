@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
+from bench import quiet
+
 T = TypeVar("T")
 
 
@@ -15,10 +17,12 @@ def interleaved(
     found: dict[str, list[T]] = {name: [] for name in ways}
     for number in range(-warm_ups, rounds):
         for name, way in ways.items():
-            result = way()
-            if number >= 0:
-                found[name].append(result)
-                say(f"  round {number + 1}/{rounds}  {name}: {_short(result)}")
+            if number < 0:
+                way()
+                continue
+            result, lost = quiet.measured(way)
+            found[name].append(result)
+            say(f"  round {number + 1}/{rounds}  {name}: {_short(result)} (lost {lost:.1%})")
     return found
 
 

@@ -4,9 +4,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from tests.parts.server import Server
 
-from bench.command import output
+from bench.command import Ran, run
+from bench.quiet import WATCH
 from maintcli.db import embedded
 from maintcli.db.embedded.binaries import find, runnable
 from maintcli.db.embedded.owner import server_user
@@ -18,7 +20,7 @@ SETTINGS = {
     "checkpoint_timeout": "30min",
     "autovacuum": "off",
 }
-"""fsync, full_page_writes and synchronous_commit stay on: each of our commits pays for its flush.
+"""fsync, full_page_writes and synchronous_commit stay on, for us and for whom we compare with.
 
 Checkpoints and autovacuum come at chance moments, to the harm of whoever is measured then.
 """
@@ -48,10 +50,15 @@ class BenchServer(Server):
         place = ["-h", self.host, "-p", self.port, "-U", "postgres", "-d", database]
         return [str(self.programs / name), *place]
 
-    def psql(self, database: str, *statements: str) -> str:
-        """Run statements in psql, each a transaction of its own, and return what it printed."""
+    def psql(self, database: str, *statements: str) -> Ran:
+        """Run statements in psql, each a transaction of its own."""
         each = [word for statement in statements for word in ("-c", statement)]
-        return output([*self.program("psql", database), "-XAt", "-v", "ON_ERROR_STOP=1", *each])
+        return run([*self.program("psql", database), "-XAt", "-v", "ON_ERROR_STOP=1", *each])
+
+    def postmaster(self) -> int:
+        """The process that all of the server's are below."""
+        with self.connect() as connection:
+            return int(psutil.Process(connection.info.backend_pid).ppid())
 
     def version(self) -> str:
         """`PostgreSQL 18.6` and the settings that differ from the defaults."""
@@ -64,4 +71,6 @@ def start(parent: Path | None) -> BenchServer:
     home = Path(tempfile.mkdtemp(prefix="maint-bench-", dir=parent))
     found = embedded.acquire(str(home), settings=SETTINGS, temporary=True)
     programs = runnable(find(), server_user())
-    return BenchServer(host=found["host"], port=found["port"], programs=programs, folder=home)
+    server = BenchServer(host=found["host"], port=found["port"], programs=programs, folder=home)
+    WATCH.ours.add(server.postmaster())
+    return server

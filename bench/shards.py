@@ -5,7 +5,7 @@ import time
 from functools import partial
 from statistics import median
 
-from bench import sessions
+from bench import quiet, sessions
 from bench.command import MAINT, environment
 from bench.context import Bench
 from bench.report import Section, Table
@@ -15,7 +15,7 @@ from bench.sessions import Shape
 
 def run(bench: Bench) -> Section:
     """Measure it."""
-    shape = Shape(bench.scale.rows, 0.6)
+    shape = Shape(bench.scale.rows)
     lines: list[tuple[str, ...]] = []
     for share in ("50", "100"):
         ways = {f"{n}": partial(_sweep, bench, shape, n, share) for n in (1, 2, 4)}
@@ -25,7 +25,6 @@ def run(bench: Bench) -> Section:
             took = median(results)
             speed = f"{shape.stale / took / 1e6:.2f}"
             lines.append((f"--share {share}, {name}", f"{took:.2f}", speed, f"{one / took:.2f}"))
-    sessions.drop(bench.server, shape)
     how = (
         f"{shape.rows:,} rows, 60 % stale, spread; N whole commands `--shard I/N` at once, until"
         " the last has ended. The server and all of them have the machine's cores to share."
@@ -37,19 +36,22 @@ def run(bench: Bench) -> Section:
 def _sweep(bench: Bench, shape: Shape, number: int, share: str) -> float:
     with sessions.copy(bench.server, shape) as database:
         env = environment({"DATABASE_URL": bench.server.dsn(database), "MAINT_RUN_GROUP": "bench"})
-        began = time.perf_counter()
-        parts = [_start(number, part, share, env) for part in range(number)]
-        codes = [part.wait() for part in parts]
-        took = time.perf_counter() - began
+        with quiet.timed():
+            began = time.perf_counter()
+            parts = [_start(shape, number, part, share, env) for part in range(number)]
+            codes = [part.wait() for part in parts]
+            took = time.perf_counter() - began
         stale = bench.server.value(
-            database, f"SELECT count(*) FROM active_sessions WHERE {sessions.PREDICATE}"
+            database, f"SELECT count(*) FROM active_sessions WHERE {shape.predicate}"
         )
     if any(codes) or stale:
         raise AssertionError(f"exit codes {codes}, {stale} stale rows left")
     return took
 
 
-def _start(number: int, part: int, share: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    shape: Shape, number: int, part: int, share: str, env: dict[str, str]
+) -> subprocess.Popen[bytes]:
     options = ("--quiet", "--share", share, "--shard", f"{part}/{number}")
-    command = sessions.maint(*options, program=(MAINT,))
+    command = shape.maint(*options, program=(MAINT,))
     return subprocess.Popen([str(word) for word in command], env=env, cwd="/")

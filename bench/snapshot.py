@@ -10,14 +10,14 @@ from bench.context import Bench
 from bench.record import Batch, Recorded, record
 from bench.report import Budget, Section, Table
 from bench.rounds import interleaved
-from bench.sessions import Shape
+from bench.sessions import FEW, MOST, Shape
 
 
 def run(bench: Bench) -> Section:
     """Measure it."""
     lines: list[tuple[str, ...]] = []
     budgets: list[Budget] = []
-    for plan, share in (("heap", 0.6), ("index", 0.02)):
+    for plan, share in (("heap", MOST), ("index", FEW)):
         shape = Shape(bench.scale.rows, share)
         ways = {
             "old snapshot": partial(_sweep, bench, shape, held=True),
@@ -36,7 +36,6 @@ def run(bench: Bench) -> Section:
                     Budget(f"{what}, length", length, 1.5),
                     Budget(f"{what}, cost of a {'block' if plan == 'heap' else 'row'}", cost, 1.5),
                 ]
-        sessions.drop(bench.server, shape)
     how = (
         "A REPEATABLE READ transaction that has read the table stays open through the sweep"
         " (`--share 100`). Since batches aim at a time, their length alone says little: the second"
@@ -49,9 +48,9 @@ def run(bench: Bench) -> Section:
 def _sweep(bench: Bench, shape: Shape, *, held: bool) -> Recorded:
     with sessions.copy(bench.server, shape) as database:
         if not held:
-            return record(bench.server.dsn(database), "--share", "100")
+            return record(bench.server.dsn(database), shape.maint, "--share", "100")
         with _snapshot(bench, database):
-            return record(bench.server.dsn(database), "--share", "100")
+            return record(bench.server.dsn(database), shape.maint, "--share", "100")
 
 
 @contextmanager

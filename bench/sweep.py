@@ -1,6 +1,5 @@
 """Flat out: a sweep against one DELETE in psql, by its own plan and by each forced."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 from statistics import median
@@ -10,10 +9,12 @@ from bench.context import Bench
 from bench.record import record
 from bench.report import Budget, Section, Table
 from bench.rounds import interleaved
-from bench.sessions import DELETE, PREDICATE, Shape
+from bench.sessions import FEW, MOST, Shape
 
 _SCANS = {"sequential": "seqscan", "index": "indexscan", "bitmap": "bitmapscan"}
-OURS, OWN = "maint --share 100", "one DELETE, its own plan"
+SHORT = ("--share", "100")
+FLAT_OUT = (*SHORT, "--batch-target", "100ms")
+OURS, OWN = f"maint {' '.join(FLAT_OUT)}", "one DELETE, its own plan"
 SSD, SSD_COST = f"{OWN} at random_page_cost 1.1", "SET random_page_cost = 1.1"
 
 
@@ -22,24 +23,18 @@ def run(bench: Bench) -> Section:
     rows = bench.scale.rows
     lines: list[tuple[str, ...]] = []
     budgets: list[Budget] = []
-    for what, shape in (
-        ("60 % stale, spread", Shape(rows, 0.6)),
-        ("60 % stale, contiguous", Shape(rows, 0.6, "contiguous")),
-        ("2 % stale, spread", Shape(rows, 0.02)),
-        ("2 % stale, contiguous", Shape(rows, 0.02, "contiguous")),
-    ):
-        found = interleaved(_ways(bench, shape), bench.scale.rounds, warm_ups=1)
-        took = {name: median(work for work, _ in times) for name, times in found.items()}
-        whole = median(whole for _, whole in found[OURS])
-        chosen = {OWN: _chosen(bench, shape), SSD: _chosen(bench, shape, SSD_COST)}
-        for name, value in [*took.items(), (f"{OURS}, the whole command", whole)]:
-            note = f"{name} ({chosen[name]})" if name in chosen else name
-            speed, ratio = shape.stale / value / 1e6, took[OWN] / value
-            lines.append((f"{what}: {note}", f"{value:.2f}", f"{speed:.2f}", f"{ratio:.2f}"))
-        budgets += _budgets(what, shape, took)
-        sessions.drop(bench.server, shape)
+    for order in ("spread", "contiguous"):
+        for share in (MOST, FEW):
+            shape = Shape(rows, share, order)
+            what = f"{share:.0%} stale, {order}".replace("%", " %")
+            found = interleaved(_ways(bench, shape), bench.scale.rounds)
+            lines += _lines(bench, what, shape, found)
+            budgets += _budgets(what, shape, _work(found))
+    sessions.drop(bench.server, Shape(rows, MOST, "contiguous"))
     how = (
-        f"{rows:,} rows of 200 bytes, a fresh copy for every run, warm. Ours counts from its first"
+        f"{rows:,} rows of 200 bytes, a fresh copy for every run, warm. Flat out is without pauses"
+        " (`--share 100`) and with batches that are long enough for their commits to matter little"
+        " (`--batch-target 100ms`); the usual 10 ms stand beside it. Ours counts from its first"
         " batch to its last, with fence, ledger and commits; start-up has its own budget, and the"
         " whole command, with lease, end and the count of what remains, stands below. Which plan"
         " PostgreSQL chooses for the DELETE depends on random_page_cost: 4 as it comes, 1.1 where"
@@ -49,11 +44,30 @@ def run(bench: Bench) -> Section:
     return Section("sweep", "Sweeping flat out", how, [table], budgets)
 
 
+Times = dict[str, list[tuple[float, float]]]
+
+
+def _lines(bench: Bench, what: str, shape: Shape, found: Times) -> list[tuple[str, ...]]:
+    took = _work(found)
+    whole = median(whole for _, whole in found[OURS])
+    chosen = {OWN: _chosen(bench, shape), SSD: _chosen(bench, shape, SSD_COST)}
+    lines: list[tuple[str, ...]] = []
+    for name, value in [*took.items(), (f"{OURS}, the whole command", whole)]:
+        note = f"{name} ({chosen[name]})" if name in chosen else name
+        speed, ratio = shape.stale / value / 1e6, took[OWN] / value
+        lines.append((f"{what}: {note}", f"{value:.2f}", f"{speed:.2f}", f"{ratio:.2f}"))
+    return lines
+
+
+def _work(found: Times) -> dict[str, float]:
+    return {name: median(work for work, _ in times) for name, times in found.items()}
+
+
 def _budgets(what: str, shape: Shape, took: dict[str, float]) -> list[Budget]:
-    ours, own, ssd = took[OURS], took[OWN], took[SSD]
-    best = min(v for n, v in took.items() if n != OURS)
-    if shape.stale_share < 0.1:
+    ours, own = took[OURS], took[OWN]
+    if shape.stale_share == FEW:
         return [Budget(f"{what}: speed vs one DELETE", own / ours, 0.6, at_most=False)]
+    best, ssd = min(v for n, v in took.items() if not n.startswith("maint")), took[SSD]
     return [
         Budget(f"{what}: speed vs one DELETE with its own plan", own / ours, 1.5, at_most=False),
         Budget(f"{what}: the same where random pages cost 1.1", ssd / ours, 1.5, at_most=False),
@@ -62,32 +76,31 @@ def _budgets(what: str, shape: Shape, took: dict[str, float]) -> list[Budget]:
 
 
 def _ways(bench: Bench, shape: Shape) -> dict[str, Callable[[], tuple[float, float]]]:
-    forced: dict[str, Callable[[], tuple[float, float]]] = {
-        f"one DELETE, {name} forced": partial(_delete, bench, shape, scan)
-        for name, scan in _SCANS.items()
-    }
-    return {
+    """Which plan is best matters where a budget asks for it: where most rows are stale."""
+    ways: dict[str, Callable[[], tuple[float, float]]] = {
         OWN: partial(_delete, bench, shape, None),
-        OURS: partial(_sweep, bench, shape),
-        SSD: partial(_delete, bench, shape, None, SSD_COST),
-        **forced,
+        OURS: partial(_sweep, bench, shape, *FLAT_OUT),
+        f"maint {' '.join(SHORT)}": partial(_sweep, bench, shape, *SHORT),
     }
+    if shape.stale_share == MOST:
+        ways[SSD] = partial(_delete, bench, shape, None, SSD_COST)
+        for name, scan in _SCANS.items():
+            ways[f"one DELETE, {name} forced"] = partial(_delete, bench, shape, scan)
+    return ways
 
 
 def _delete(bench: Bench, shape: Shape, scan: str | None, *settings: str) -> tuple[float, float]:
     off = [f"SET enable_{other} = off" for other in _SCANS.values() if scan and other != scan]
     with sessions.copy(bench.server, shape) as database:
-        began = time.perf_counter()
-        said = bench.server.psql(database, *settings, *off, DELETE)
-        took = time.perf_counter() - began
-    _check(shape, int(said.split()[-1]))
-    return took, took
+        ran = bench.server.psql(database, *settings, *off, shape.delete)
+    _check(shape, int(ran.text.split()[-1]))
+    return ran.seconds, ran.seconds
 
 
-def _sweep(bench: Bench, shape: Shape) -> tuple[float, float]:
+def _sweep(bench: Bench, shape: Shape, *options: str) -> tuple[float, float]:
     """The seconds from the first batch to the last, and of the whole command, on a fresh copy."""
     with sessions.copy(bench.server, shape) as database:
-        found = record(bench.server.dsn(database), "--share", "100")
+        found = record(bench.server.dsn(database), shape.maint, *options)
     _check(shape, found.deleted)
     return found.work_seconds, found.seconds
 
@@ -99,7 +112,7 @@ def _check(shape: Shape, deleted: int) -> None:
 
 def _chosen(bench: Bench, shape: Shape, *settings: str) -> str:
     """Which scan PostgreSQL chooses for the DELETE by itself."""
-    explain = f"EXPLAIN DELETE FROM active_sessions WHERE {PREDICATE}"
-    plan = bench.server.psql(sessions.template(bench.server, shape), *settings, explain)
+    explain = f"EXPLAIN DELETE FROM active_sessions WHERE {shape.predicate}"
+    plan = bench.server.psql(sessions.template(bench.server, shape), *settings, explain).text
     scans = (line.strip(" ->").partition(" on ")[0] for line in plan.splitlines())
     return next(s.partition(" using ")[0].lower() for s in scans if "Scan" in s)

@@ -16,14 +16,27 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 def make(parent: Path, name: str) -> Path:
-    """The folder of programs of the environment called `name`, made if it is missing."""
+    """The folder of programs of the environment called `name`, made if it is missing.
+
+    In one that is there, maint itself is put anew: the environment may be older than the code.
+    """
     home = parent / name
     programs = home / "bin"
+    install: list[str | Path] = [
+        programs / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--compile",
+    ]
+    install.append("--disable-pip-version-check")
     if not home.exists():
         say(f"  making the environment {name}")
         output([sys.executable, "-m", "venv", home])
-        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--compile"]
-        output([programs / "python", *pip, *PACKAGES[name]])
+        output([*install, *PACKAGES[name]])
+    elif str(ROOT) in PACKAGES[name]:
+        output([*install, "--force-reinstall", "--no-deps", ROOT])
     return programs
 
 

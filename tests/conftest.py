@@ -1,17 +1,31 @@
 """The parts that most tests want."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 
+from maintcli.runtime import session
+from maintcli.work.orphans import again
 from tests.parts.cli import Maint
 from tests.parts.databases import create, database, drop
 from tests.parts.inside import Inside
 from tests.parts.server import Server, session_server
 
 TEMPLATE = "prepared"
+# How long an example takes is the machine's affair. CI tries the same ones each time, so that
+# what fails there fails here, too; elsewhere they are new ones.
+hypothesis.settings.register_profile(
+    "maint",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("maint")
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +76,20 @@ def maint(tmp_path: Path) -> Generator[Maint]:
     command = Maint(folder)
     yield command
     command.end()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in this process waits for a lock until the test has seen it wait: not 0.5 s at most."""
+    monkeypatch.setattr(session, "LOCK_TIMEOUT_MS", 60_000)
+    for name in ("LOCK_TIMEOUT_MS", "_PARENT_LOCK_MS", "_STATEMENT_MS"):
+        monkeypatch.setattr(again, name, 60_000)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in this process tries for a second, not for thirty, to reach its database."""
+    monkeypatch.setattr(session, "RECONNECT_SECONDS", 1.0)
 
 
 @pytest.fixture

@@ -426,6 +426,14 @@ class StorageFailed(MaintError):
     code = Code.UNREACHABLE
 
 
+class StorageFull(StorageFailed):
+    """{location} has no room for more: {reason}. No row was deleted that is not kept there. Make
+    room, or name another place, and run again: it goes on from here.
+    """
+
+    code = Code.CONFIG  # no second try makes room
+
+
 class NoSuchFile(StorageFailed):
     """There is no file {file} in {location}."""
 

@@ -13,17 +13,13 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 
 
 @pytest.fixture
-def stale(conn: Conn) -> Generator[Conn]:
-    """Two stale sessions, which must still be there at the end of the test."""
+def stale(conn: Conn) -> Conn:
+    """Two stale sessions, which must still be there when the test looks."""
     conn.execute(
         "INSERT INTO active_sessions (session_id, access_key, last_heartbeat)"
         " VALUES ('a', 'k', now() - interval '1 h'), ('b', 'k', now() - interval '1 h')"
     )
-    yield conn
-    found = conn.execute(
-        "SELECT count(*) FROM (SELECT to_regclass('active_sessions')) s"
-    ).fetchone()
-    assert found == (1,)
+    return conn
 
 
 def refuses(
@@ -55,9 +51,10 @@ def refuses(
         ("postgresql://u@nowhere.invalid/d", 69, ("cannot be reached",)),
     ],
 )
+@pytest.mark.usefixtures("impatient")
 def test_unusable_urls(inside: Inside, url: str, code: int, words: tuple[str, ...]) -> None:
     """What is wrong with the URL is said, and where it stands."""
-    refuses(inside, code, *words, arguments=("--timeout", "2s"), DATABASE_URL=url)
+    refuses(inside, code, *words, DATABASE_URL=url)
 
 
 def test_no_database(inside: Inside) -> None:
@@ -109,6 +106,7 @@ def test_a_wrong_password(inside: Inside, strict_server: OwnServer) -> None:
     refuses(inside, 77, "password authentication failed", DATABASE_URL=url)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_replica(inside: Inside) -> None:
     """A read-only database is refused before anything else; a dry run may use it."""
     with own_server() as primary, standby_of(primary) as replica:
@@ -132,7 +130,6 @@ def test_a_replica(inside: Inside) -> None:
             69,
             "read-only",
             "primary",
-            arguments=("--timeout", "3s"),
             DATABASE_URL=replica.dsn(),
         )
         assert inside("cleanup-sessions", "-n", env={"DATABASE_URL": replica.dsn()}).code == 0
@@ -201,6 +198,7 @@ def test_a_view_is_refused(inside: Inside, stale: Conn, kind: str) -> None:
     stale.execute(f"CREATE {kind} seen AS SELECT * FROM active_sessions")  # type: ignore[arg-type]
     (inside.folder / "maint.toml").write_text('[tables.active_sessions]\nname = "seen"')
     refuses(inside, 78, kind.lower(), "[tables.active_sessions] name")
+    assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
 
 
 def test_a_timestamp_without_zone_is_refused(inside: Inside, stale: Conn) -> None:
@@ -209,6 +207,7 @@ def test_a_timestamp_without_zone_is_refused(inside: Inside, stale: Conn) -> Non
         "ALTER TABLE active_sessions ALTER last_heartbeat DROP DEFAULT, ALTER last_heartbeat TYPE timestamp"
     )
     refuses(inside, 78, "without time zone", "timezone")
+    assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
 
 
 def test_row_level_security_is_refused(inside: Inside, stale: Conn, db: str) -> None:

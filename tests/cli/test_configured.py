@@ -316,6 +316,7 @@ def test_times_of_other_types(mail: Inside, conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("change", ["sent_at = now()", "status = 'waiting'"])
+@pytest.mark.usefixtures("patient")
 def test_a_row_that_changes_meanwhile_is_looked_at_again(
     mail: Inside, conn: Conn, db: str, change: str
 ) -> None:

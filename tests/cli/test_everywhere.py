@@ -14,7 +14,7 @@ from tests.parts.cli import Maint, Result
 from tests.parts.databases import database
 from tests.parts.inside import Inside
 from tests.parts.server import Server
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 
 JOB = "cleanup-sessions"
 
@@ -70,7 +70,7 @@ def outcomes(result: Result) -> dict[str, tuple[str, int]]:
 
 
 @pytest.fixture
-def troubled(tenants: Tenants) -> Tenants:
+def troubled(tenants: Tenants, impatient: None) -> Tenants:  # noqa: ARG001  for its effect
     """One is fine, one is broken, one is paused."""
     assert tenants.inside("pause", JOB, "--database", "coal").code == 0
     tenants.write(bolt="postgresql://nobody@127.0.0.1:1/nothing")
@@ -79,7 +79,7 @@ def troubled(tenants: Tenants) -> Tenants:
 
 def test_one_broken_one_fine_one_paused(troubled: Tenants) -> None:
     """Each ends by itself; the exit code is the gravest, the figures are sums."""
-    result = troubled.run("--json", "--timeout", "2s")
+    result = troubled.run("--json")
     assert outcomes(result) == {
         "acme": ("success", 0),
         "bolt": ("failed", 69),
@@ -98,7 +98,7 @@ def test_one_broken_one_fine_one_paused(troubled: Tenants) -> None:
 
 def test_a_line_for_each_and_one_for_all(troubled: Tenants) -> None:
     """As text; the log says which database it speaks of."""
-    result = troubled.run("--timeout", "2s")
+    result = troubled.run()
     acme, bolt, coal, whole = result.out.splitlines()
     assert acme.startswith("acme: cleanup-sessions: success: deleted 3")
     assert bolt.startswith("bolt: cleanup-sessions: failed: The database cannot be reached")
@@ -111,7 +111,7 @@ def test_a_line_for_each_and_one_for_all(troubled: Tenants) -> None:
 
 def test_quiet_tells_of_trouble_alone(troubled: Tenants) -> None:
     """The failed one and the whole; nothing where all is well."""
-    assert len(troubled.run("-q", "--timeout", "2s").out.splitlines()) == 2
+    assert len(troubled.run("-q").out.splitlines()) == 2
     troubled.write()
     result = troubled.run("-q")
     assert (result.code, result.out, result.err) == (0, "", "")
@@ -234,7 +234,7 @@ def test_whoever_listens_is_told_once(troubled: Tenants, tmp_path: Path) -> None
         "KUBERNETES_SERVICE_HOST": "10.0.0.1",
         "MAINT_TERMINATION_LOG": str(message),
     }
-    result = troubled.run("--timeout", "2s", env=env)
+    result = troubled.run(env=env)
     assert summary.read_text().count("### cleanup-sessions: failed") == 1
     assert result.err.count("::error title=cleanup-sessions::1 of 3") == 1
     assert '"databases_count": 3' in message.read_text()
@@ -249,7 +249,7 @@ def test_a_signal_ends_the_one_and_the_rest_is_not_begun(tenants: Tenants, maint
         waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'active_sessions'::regclass AND NOT granted"
         until(lambda: tenants.ask("acme", waiting), "it waits for the table")
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 143
     found = Result(143, out, err)
     assert outcomes(found) == {"acme": ("interrupted", 143)}

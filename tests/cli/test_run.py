@@ -9,7 +9,7 @@ from maintcli.errors import Code, gravest
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 
 JOB = "cleanup-sessions"
 
@@ -47,6 +47,51 @@ def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
     (inside.folder / "maint.toml").write_text(f"[jobs.{JOB}]\nenabled = false\n")
     assert jobs() == [name for name in expected if name != JOB]
     assert len(inside("run", JOB, "--json").json["runs"]) == 1
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--database", "all")])
+def test_all_passes_over_what_nobody_asked_for(
+    inside: Inside, bare_db: str, more: tuple[str, ...]
+) -> None:
+    """A built-in job whose tables are missing, as most are of most people; one line says so."""
+    inside.env["DATABASE_URL"] = bare_db
+    assert inside("db", "migrate").code == 0
+    result = inside("run", "--all", *more)
+    assert (result.code, " ERROR " in result.err) == (0, False)
+    line = f"INFO {JOB} passed over: there is no table active_sessions, and nothing is configured"
+    assert result.err.replace(f"{JOB}[default]", JOB).count(line) == 1
+    assert "INFO cleanup-orphans" in result.err.replace("[default]", "")
+    assert inside("run", JOB).code == 78
+
+
+@pytest.mark.parametrize(
+    ("text", "env"),
+    [
+        (f"[jobs.{JOB}]\n", {}),
+        ('[tables.active_sessions]\nname = "sessions"\n', {}),
+        (f'[[schedules]]\nname = "x"\njob = "{JOB}"\nevery = "1h"\n', {}),
+        ("", {"MAINT_CLEANUP_SESSIONS_STALE_AFTER": "5m"}),
+    ],
+)
+def test_all_does_not_pass_over_what_somebody_asked_for(
+    inside: Inside, bare_db: str, text: str, env: dict[str, str]
+) -> None:
+    """A section, a table, an entry or a variable says that the job is meant."""
+    inside.env["DATABASE_URL"] = bare_db
+    assert inside("db", "migrate").code == 0
+    (inside.folder / "maint.toml").write_text(text)
+    result = inside("run", "--all", "--json", env=env)
+    assert result.code == 78
+    assert [run["exit_code"] for run in result.json["runs"]][:2] == [78, 0]
+
+
+def test_one_table_of_several_that_is_missing_is_an_error(inside: Inside, conn: Conn) -> None:
+    """Somebody who has the others wants the job."""
+    conn.execute("DROP TABLE peptide_info_sessions CASCADE")
+    result = inside("run", "--all", "--json")
+    (run,) = [one for one in result.json["runs"] if one["job"] == "cleanup-old-sessions"]
+    assert run["exit_code"] == 78
+    assert "peptide_info_sessions" in run["message"]
 
 
 def test_a_dry_run_of_all_changes_nothing(inside: Inside, conn: Conn) -> None:
@@ -117,7 +162,7 @@ def test_a_signal_stops_the_rest(
         )
         until(lambda: conn.execute(waiting).fetchone(), "the run waits for the table")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert out.count('"interrupted"') == 1
     assert f"stopped; not started: {JOB}" in err
@@ -133,7 +178,7 @@ def test_ctrl_c_ends_any_command_with_130(maint: Maint, bare_db: str, conn: Conn
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         until(lambda: conn.execute(waiting).fetchone(), "it waits")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert err.startswith("maint: Stopped by SIGINT")
     assert "Traceback" not in err

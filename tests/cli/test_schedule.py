@@ -12,7 +12,7 @@ from tests.parts.inside import Inside
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "deploy" / "maint.toml"
-BERLIN = '[jobs.cleanup-sessions]\nschedule = "0 9 * * *"\ntimezone = "Europe/Berlin"\n'
+BERLIN = '[jobs.cleanup-sessions]\nschedule = "7 9 * * *"\ntimezone = "Europe/Berlin"\n'
 
 
 def write(inside: Inside, text: str) -> None:
@@ -58,7 +58,7 @@ def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
 def test_standard_output_is_the_file(inside: Inside) -> None:
     """So that `maint schedule render … | crontab -` works; what is said goes elsewhere."""
     result = inside("schedule", "render", "--target", "crontab", "--mailto", "ops@example.com")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
     found = TARGETS["crontab"].parse({"-": result.out})
     assert Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",)) in found
     assert "\nMAILTO=ops@example.com\n" in result.out
@@ -74,7 +74,8 @@ def test_several_files_are_named(inside: Inside) -> None:
     assert result.out == ""
     assert "maint: wrote a/b/maint-cleanup-sessions.timer\n" in result.err
     assert files(inside.folder)["a/b/maint-cleanup-sessions.timer"] in text
-    assert inside("schedule", "render", "--target", "systemd", "--output", "a/b").err == ""
+    again = inside("schedule", "render", "--target", "systemd", "--output", "a/b")
+    assert "wrote" not in again.err
 
 
 def test_what_is_left_out_is_said(inside: Inside) -> None:
@@ -92,7 +93,28 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
         "schedule", "render", "--target", "crontab", "--strict", "--zone", "Europe/Berlin"
     )
     assert (result.code, result.err) == (0, "")
-    assert "\n0 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
+    assert "\n7 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
+
+
+@pytest.mark.parametrize(("target", "lines"), [("crontab", 1), ("systemd", 1), ("github", 2)])
+def test_the_schedules_that_jobs_bring_make_little_noise(
+    inside: Inside, target: str, lines: int
+) -> None:
+    """A line that says how to have minutes of one's own, and for GitHub what to know of it."""
+    result = inside("schedule", "render", "--target", target, "--strict")
+    assert result.code == 0
+    found = result.err.splitlines()
+    assert len(found) == lines
+    assert all(line.startswith("maint: advice: ") for line in found)
+    assert 'write H for the minute, as in schedule = "H/5 * * * *"' in result.err
+    assert "advice" not in result.out
+
+
+def test_advice_is_taken(inside: Inside) -> None:
+    """Then none is left."""
+    only(inside, '[jobs.cleanup-sessions]\nschedule = "H/5 * * * *"\n')
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.err) == (0, "")
 
 
 def test_each_may_be_for_one_database(inside: Inside) -> None:
@@ -103,6 +125,73 @@ def test_each_may_be_for_one_database(inside: Inside) -> None:
     found = {one.key: one.options for one in TARGETS["crontab"].parse({"-": result.out})}
     assert found["cleanup-orphans"] == ("--database", "tenant")
     assert found["cleanup-sessions"] == ("--database=x",)
+
+
+ACTION = "o/maint@0123456789012345678901234567890123456789"
+PLACE = f"""
+[schedule]
+command = "/opt/${{WHERE}}/maint"
+variables = "/etc/other"
+mailto = "ops@example.com"
+user = "jobs"
+zone = "Asia/Tokyo"
+image = "ghcr.io/o/maint:1"
+namespace = "upkeep"
+secret = "its-url"
+action = "{ACTION}"
+"""
+
+
+def test_the_place_is_said_once(inside: Inside) -> None:
+    """[schedule] says it for all targets, and the Job that is made once; a flag is stronger."""
+    write(inside, PLACE)
+    inside.env["WHERE"] = "there"
+    crontab = inside("schedule", "render", "--target", "crontab", "--user", "other").out
+    line = "other /opt/there/maint cleanup-sessions --quiet --env-file /etc/other\n"
+    assert line in crontab
+    assert "\nMAILTO=ops@example.com\n" in crontab
+    assert "All times are Asia/Tokyo," in crontab
+    assert f"uses: {ACTION}\n" in inside("schedule", "render", "--target=github").out
+    once = inside("schedule", "run-now", "cleanup-sessions", "--namespace", "elsewhere").out
+    assert "image: ghcr.io/o/maint:1\n" in once
+    assert "name: its-url\n" in once
+    assert "namespace: elsewhere\n" in once
+    rows = inside("config", "show", "--json").json["settings"]
+    assert {"section": "schedule", "key": "user", "value": "jobs"}.items() <= next(
+        row for row in rows if (row["section"], row["key"]) == ("schedule", "user")
+    ).items()
+
+
+def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
+    """It is rendered elsewhere than it runs; rendering says which variable is missing."""
+    write(inside, PLACE)
+    assert inside("cleanup-sessions").code == 0
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.out) == (78, "")
+    assert "maint.toml [schedule] command: " in result.err
+    assert "WHERE" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[schedule]\nzon = 'UTC'", "maint.toml [schedule]: unknown key zon; did you mean zone?"),
+        ("[schedule]\nuser = 5", "maint.toml [schedule] user: it is a number and must be text"),
+        ("[schedule]\nuser = ''", "maint.toml [schedule] user: it is blank; give it a value or"),
+        ("[schedule]\nuser = 'a b'", "maint.toml [schedule] user: 'a b' has a blank in it."),
+        ("[schedule]\ncommand = 'maint'", "[schedule] command: 'maint' is relative; a scheduler"),
+        ("[schedule]\nzone = 'Berlin'", "[schedule] zone: 'Berlin' is no time zone; did you mean"),
+        ("[[schedule]]\nname = 'x'", "schedule: an entry stands under [[schedules]], with an s."),
+        ("schedule = 'x'", "maint.toml schedule: it is text and must be a table: [schedule]"),
+    ],
+)
+def test_a_place_that_will_not_do(inside: Inside, text: str, sentence: str) -> None:
+    """One sentence that says where, and 78."""
+    write(inside, text)
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.out) == (78, "")
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -155,9 +244,9 @@ def test_a_time_is_told_in_its_zone(inside: Inside) -> None:
     found = inside("schedule", "next", "--count", "3", "--json").json["times"]
     assert [one["entry"] for one in found] == ["cleanup-sessions"] * 3
     for one in found:
-        assert one["local"][10:16] == "T09:00"
+        assert one["local"][10:16] == "T09:07"
         assert datetime.fromisoformat(one["local"]) == datetime.fromisoformat(one["at"])
-    assert "09:00 Europe/Berlin" in inside("schedule", "next").out
+    assert "09:07 Europe/Berlin" in inside("schedule", "next").out
 
 
 def test_without_anything_to_start(inside: Inside) -> None:

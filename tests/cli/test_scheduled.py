@@ -67,7 +67,7 @@ def test_how_often_is_enough(tmp_path: Path) -> None:
     found = entries(tmp_path, text)
     own, extra = found["cleanup-sessions"], found["sessions-nightly"]
     assert own.every == extra.every == "15m"
-    assert own.expressions == ("9-59/15 * * * *",)
+    assert own.expressions == ("14-59/15 * * * *",)
     assert extra.expressions != own.expressions
 
 

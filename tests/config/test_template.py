@@ -1,12 +1,16 @@
 """The maint.toml that `config init` writes cannot lie."""
 
+import re
 import tomllib
 from pathlib import Path
 
+from maintcli.cli.facts import Facts
 from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
+from maintcli.config.scheduler import KEYS
 from maintcli.config.template import render
+from maintcli.schedules.entry import Settings
 
 OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),
@@ -46,6 +50,14 @@ def test_with_every_setting_in_force_all_is_as_before(tmp_path: Path) -> None:
     for option in OPTIONS:
         assert found[option.name].value == option.default
     assert found["share"].origin == "maint.toml [jobs.clean] share"
+
+
+def test_the_place_is_that_of_the_targets(tmp_path: Path) -> None:
+    """What [schedule] says there is what is rendered without it; no key is left out."""
+    _ = (tmp_path / "maint.toml").write_text(settings_of(TEXT))
+    config = load(environ={}, cwd=tmp_path)
+    assert Facts().settings(config)._replace(config="") == Settings()
+    assert all(re.search(f"^# ?{key} = ", TEXT, re.MULTILINE) for key in KEYS)
 
 
 def test_what_has_no_default_is_an_example() -> None:

@@ -226,6 +226,36 @@ RETENTION = Every(
     saved="SELECT count(*) = 1 FROM audit WHERE id = 1",
 )
 
+SWEEP = Every(
+    job="old-letters",
+    arguments=_ALL,
+    tables=("letters", "stamps"),
+    toml="""[sweeps.old-letters]
+table = "letters"
+column = "sent at"
+keep = "30d"
+where = "status = 'sent'"
+allow-sql = true
+""",
+    # Half of the fresh ones are old, and kept by the condition alone.
+    fill="""CREATE TABLE letters (id bigint PRIMARY KEY, "sent at" timestamptz, status text);
+    CREATE TABLE stamps (letter bigint NOT NULL REFERENCES letters ON DELETE CASCADE);
+    CREATE INDEX ON stamps (letter);
+    INSERT INTO letters SELECT i,
+           now() - CASE WHEN i <= %(stale)s + %(fresh)s / 2 THEN interval '31 days'
+                        ELSE interval '29 days' END,
+           CASE WHEN i BETWEEN %(stale)s + 1 AND %(stale)s + %(fresh)s / 2 THEN 'kept'
+                ELSE 'sent' END
+    FROM generate_series(1, %(stale)s + %(fresh)s) AS i;
+    INSERT INTO stamps SELECT id FROM letters""",
+    stale="SELECT count(*) FROM letters WHERE status = 'sent'"
+    " AND \"sent at\" < now() - interval '30 days'",
+    fresh="SELECT count(*) FROM letters WHERE status = 'kept'"
+    " OR \"sent at\" >= now() - interval '30 days'",
+    save="UPDATE letters SET status = 'kept' WHERE id = 1",
+    saved="SELECT count(*) = 1 FROM letters JOIN stamps ON letter = id WHERE id = 1",
+)
+
 STRAGGLERS = Every(
     job="reconcile-stragglers",
     tables=("jobs",),
@@ -295,6 +325,7 @@ EVERY = (
     ANALYTICS,
     HISTORY,
     RETENTION,
+    SWEEP,
     STRAGGLERS,
     ORPHANS,
     OPT_OUTS,

@@ -197,6 +197,7 @@ def back_in(conn: Conn, db: str, *, wait: bool = True) -> Generator[None]:
             thread.join()
 
 
+@pytest.mark.usefixtures("patient")
 def test_opting_back_in_wins(inside: Inside, conn: Conn, db: str) -> None:
     """Uncommitted when the job chose its users: not one row of that user goes."""
     fill(conn)

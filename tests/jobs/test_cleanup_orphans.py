@@ -192,6 +192,7 @@ NEW_PARENT: LiteralString = (
 )
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_parent_that_is_being_inserted_saves_its_child(
     inside: Inside, conn: Conn, db: str
 ) -> None:
@@ -206,7 +207,7 @@ def test_a_parent_that_is_being_inserted_saves_its_child(
 def test_without_the_lock_it_would_have_died(inside: Inside, conn: Conn, db: str) -> None:
     """The mutant: the same statements without LOCK TABLE delete the child."""
     fill(conn)
-    unlocked = sql.SQL("SET LOCAL statement_timeout = 2000")
+    unlocked = sql.SQL("SET LOCAL statement_timeout = 60000")
     with mock.patch.object(again, "_SETTINGS", unlocked), psycopg.connect(db) as application:
         application.execute(NEW_PARENT)
         found = inside(JOB, "--json")
@@ -221,7 +222,7 @@ def test_a_parent_s_table_that_stays_locked_leaves_the_orphans(
     fill(conn)
     with psycopg.connect(db) as application:
         application.execute(NEW_PARENT)
-        found = inside(JOB, "--json", "--timeout", "8s")
+        found = inside(JOB, "--json", "--timeout", "20s")
         assert (found.code, found.json["deleted_count"]) == (0, 0), found.err
         assert found.json["locked_count"] == found.json["backlog"] == 20
         application.commit()

@@ -57,6 +57,7 @@ def test_it_works_without_a_ledger(inside: Inside, conn: Conn, every: Every) -> 
 
 
 @every_job
+@pytest.mark.usefixtures("patient")
 def test_a_row_that_is_touched_meanwhile_stays(
     inside: Inside, conn: Conn, db: str, every: Every
 ) -> None:

@@ -10,8 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.parts.waiting import PATIENCE
+
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 """All that a run inherits; no DATABASE_URL, no MAINT_…, nothing of a CI or a cluster."""
+
+_LIMIT = """import os, resource as r, sys
+r.setrlimit(r.RLIMIT_FSIZE, (int(sys.argv[1]), r.getrlimit(r.RLIMIT_FSIZE)[1]))
+os.execv(sys.argv[2], sys.argv[2:])"""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,12 @@ class Maint:
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
     """Variables of every run."""
+    file_bytes: int | None = None
+    """How long a file it may write, as if the disk were full behind that."""
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60.0
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = PATIENCE
     ) -> Result:
         """Run to the end; over `timeout` seconds the test fails."""
         process = self.start(*arguments, env=env)
@@ -56,7 +64,7 @@ class Maint:
         """Start it and go on, to signal or kill it; whatever still runs is killed at the end."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         process = subprocess.Popen(
-            [sys.executable, "-m", "maintcli", *arguments],
+            [*self._limited(), sys.executable, "-m", "maintcli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -66,6 +74,11 @@ class Maint:
         )
         self._started.append(process)
         return process
+
+    def _limited(self) -> list[str]:
+        if self.file_bytes is None:
+            return []
+        return [sys.executable, "-c", _LIMIT, str(self.file_bytes)]
 
     def end(self) -> None:
         """Kill what still runs."""

@@ -28,7 +28,7 @@ exec cron -f
 def cron(crontab: str, *, user: str | None = None) -> Generator[None]:
     """Run cron with that crontab: `user`'s own, or a system one (as in /etc/cron.d) without.
 
-    Cron looks once a minute, so wait for what a job does up to 70 seconds.
+    Cron looks once a minute, so wait for what a job does for some minutes.
     """
     _require_cron()
     where = f"/var/spool/cron/crontabs/{user}" if user else "/etc/cron.d/maint"

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.parts.faults import Cut, Faults, Moment
 from tests.parts.link import Link
 from tests.parts.server import Server
+from tests.parts.waiting import PATIENCE
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Proxy:
         """Let the loop's thread do it."""
         done = Future[int]()
         self.loop.call_soon_threadsafe(lambda: done.set_result(act()))
-        return done.result(10)
+        return done.result(PATIENCE)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until it ends."""
@@ -66,13 +67,13 @@ def proxy(server: Server, *, delay: float = 0.0, folder: Path | None = None) -> 
     made = Proxy(server, Faults(delay=delay))
     thread = threading.Thread(target=made.loop.run_forever, daemon=True)
     thread.start()
-    listener = asyncio.run_coroutine_threadsafe(_listen(made, folder), made.loop).result(10)
+    listener = asyncio.run_coroutine_threadsafe(_listen(made, folder), made.loop).result(PATIENCE)
     try:
         yield made
     finally:
-        asyncio.run_coroutine_threadsafe(_end(made, listener), made.loop).result(20)
+        asyncio.run_coroutine_threadsafe(_end(made, listener), made.loop).result(PATIENCE)
         made.loop.call_soon_threadsafe(made.loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE)
         made.loop.close()
 
 
@@ -92,4 +93,4 @@ async def _end(made: Proxy, listener: asyncio.Server) -> None:
         link.cut()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
-        await asyncio.wait(others, timeout=10)
+        await asyncio.wait(others, timeout=PATIENCE / 2)

@@ -17,14 +17,8 @@ from tests.parts.waiting import until
 def s3_server(bucket: str) -> Generator[dict[str, str]]:
     """The variables that lead to a new server with one bucket."""
     pytest.importorskip("moto.server", reason="wants the package moto[s3,server]")
-    port = _free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process, port = until(lambda: _started(bucket), "a server gets a port of its own")
     try:
-        until(lambda: process.poll() is not None or _made(port, bucket), "moto answers")
         yield {
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
@@ -35,6 +29,18 @@ def s3_server(bucket: str) -> Generator[dict[str, str]]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _started(bucket: str) -> tuple[subprocess.Popen[bytes], int] | None:
+    """A server with the bucket, and its port; None where somebody else took that port first."""
+    port = _free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: process.poll() is not None or _made(port, bucket), "moto answers")
+    return (process, port) if process.poll() is None else None
 
 
 def _made(port: int, bucket: str) -> bool:

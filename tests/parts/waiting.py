@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 180.0
+"""Seconds until what must come is given up: many, for a machine that others keep busy."""
 
 
-def until(question: Callable[[], T], what: str, *, seconds: float = 30.0) -> T:
+def until(question: Callable[[], T], what: str, *, seconds: float = PATIENCE) -> T:
     """Ask again and again until the answer is true, and return it; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):

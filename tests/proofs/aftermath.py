@@ -11,7 +11,8 @@ def recorded(arena: Watched, code: int, number: signal.Signals, said: str) -> st
     # A shell sees 128 + n also of a process that died of the signal, outside of a run.
     stopped = {128 + number, -number}
     runs = arena.ledger()
-    if not runs and number == signal.SIGINT and code == 1 and "maintcli" not in said:
+    ours = "maintcli" in said and "Fatal Python error" not in said
+    if not runs and number == signal.SIGINT and code == 1 and not ours:
         assert "KeyboardInterrupt" in said
         return "before Python had started"
     if not runs:

@@ -12,6 +12,7 @@ import psycopg
 
 from tests.parts.cli import Maint, Result
 from tests.parts.server import Server
+from tests.parts.waiting import PATIENCE
 from tests.proofs.chaos import Usual
 from tests.proofs.table import GATE_OF_ENDS, KINDS, RESTORE, SETUP, Way
 from tests.proofs.watched import Watched
@@ -80,17 +81,17 @@ class Arena(Watched):
         """Run to the end in large batches, to have it done."""
         return self.run("--batch-target", "1s", "--share", "100")
 
-    def usual(self) -> Usual:
+    def usual(self, *more: str) -> Usual:
         """What an undisturbed run takes, from the start of its process to its end."""
         began = time.monotonic()
-        assert self.run().code == 0
+        assert self.run(*more).code == 0
         found = Usual(time.monotonic() - began, self.batches())
         self.restore()
         return found
 
     def end_of(self, process: subprocess.Popen[str]) -> tuple[str, int]:
         """Wait for a run that was started; its outcome and exit code."""
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=PATIENCE)
         assert out, said
         return json.loads(out)["outcome"], process.returncode
 

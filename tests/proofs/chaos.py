@@ -28,10 +28,15 @@ class Usual:
     seconds: float
     batches: int
 
+    @property
+    def seconds_a_batch(self) -> float:
+        """Or less: the start and the end of the run are in it."""
+        return self.seconds / max(self.batches, 1)
+
 
 @dataclass(frozen=True)
 class Strike:
-    """When to strike: so long after the start, or when so many batches were committed."""
+    """When to strike: so long after the start, or after so many batches were committed."""
 
     seconds: float = 0.0
     batches: int = 0
@@ -43,8 +48,7 @@ class Strike:
                 lambda: batches() >= self.batches or process.poll() is not None,
                 f"{self.batches} batches were committed",
             )
-        else:
-            after(self.seconds)
+        after(self.seconds)
 
 
 def after(seconds: float) -> None:
@@ -75,17 +79,24 @@ class Chaos:
         width = seconds * BEYOND / number
         return [(n + self._random.random()) * width for n in range(number)]
 
-    def strikes(self, number: int, usual: Usual) -> list[Strike]:
+    def strikes(self, number: int, usual: Usual, *, in_mid_run: bool = False) -> list[Strike]:
         """The same for a run of batches.
 
-        One in three counts batches instead of seconds, since a busy machine makes time elastic.
+        One in three counts batches instead of seconds, since a busy machine makes time elastic;
+        `in_mid_run` five in six do, where the start and the end are not what is to be met.
         """
         instants = self.instants(number, usual.seconds)
         part = usual.batches / 2 / number
         return [
-            Strike(batches=1 + int(n * part)) if n % 3 == 1 else Strike(seconds=seconds)
+            self.inside(usual, 1 + int(n * part))
+            if n % 3 == 1 or (in_mid_run and n % 6)
+            else Strike(seconds=seconds)
             for n, seconds in enumerate(instants)
         ]
+
+    def inside(self, usual: Usual, batches: int) -> Strike:
+        """So many batches were committed, and a chance part of the next has passed."""
+        return Strike(self._random.random() * usual.seconds_a_batch, batches)
 
     def must_have_met(self, what: str) -> None:
         """Fail where the full counts never met it: they would prove nothing of it."""

@@ -13,6 +13,7 @@ from psycopg import sql
 from tests.jobs.every import Every, fill
 from tests.parts.cli import Maint, Result
 from tests.parts.inside import Inside
+from tests.parts.waiting import PATIENCE
 from tests.proofs.chaos import Usual
 from tests.proofs.watched import Watched
 
@@ -94,7 +95,7 @@ class EveryArena(Watched):
     def usual(self) -> Usual:
         """What an undisturbed run takes, from the start of its process to its end."""
         began = time.monotonic()
-        _, said = (process := self.start()).communicate(timeout=60)
+        _, said = (process := self.start()).communicate(timeout=PATIENCE)
         assert process.returncode == 0, said
         return Usual(time.monotonic() - began, self.batches())
 

@@ -21,8 +21,8 @@ class Kind:
 
 
 KINDS: dict[Way, Kind] = {
-    "heap": Kind(rows=4_000, fill=40, stale_in=4, slow_in=16, index=False),
-    "index": Kind(rows=26_000, fill=80, stale_in=40, slow_in=2, index=True),
+    "heap": Kind(rows=4_000, fill=40, stale_in=4, slow_in=2, index=False),
+    "index": Kind(rows=26_000, fill=80, stale_in=40, slow_in=1, index=True),
 }
 """No index: block ranges. An index, over 256 blocks and under 3 % stale: windows along it."""
 

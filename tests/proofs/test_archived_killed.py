@@ -34,7 +34,7 @@ def test_a_restore_of_all_runs_puts_back_exactly_what_went(
         arena.more = ("--archive", str(tmp_path / "archive"))
         usual = arena.usual()
         undo(arena)
-        for n, strike in enumerate(chaos.strikes(chaos.times(10, 300), usual)):
+        for n, strike in enumerate(chaos.strikes(chaos.times(10, 300), usual, in_mid_run=True)):
             arena.conn.execute(FORGET)
             arena.slow_down()
             process = arena.start()

@@ -17,7 +17,10 @@ from tests.parts.inside import Inside
 from tests.parts.waiting import until
 
 Conn = psycopg.Connection[Any]
-pytestmark = pytest.mark.parametrize("every", EVERY, ids=str)
+pytestmark = [
+    pytest.mark.parametrize("every", EVERY, ids=str),
+    pytest.mark.usefixtures("patient"),
+]
 STALE, FRESH = 30, 6
 
 

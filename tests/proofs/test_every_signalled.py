@@ -6,12 +6,10 @@ from itertools import cycle
 import pytest
 
 from tests.jobs.every import EVERY
+from tests.parts.waiting import PATIENCE
 from tests.proofs.aftermath import recorded
 from tests.proofs.chaos import Chaos
 from tests.proofs.every_arena import Fight
-
-SECONDS = 20
-"""A deadline for ends that come after one batch, or after 5 s of grace."""
 
 
 @pytest.mark.parametrize("every", EVERY, ids=str)
@@ -25,7 +23,7 @@ def test_a_signal_ends_every_job_with_exact_counts(fight: Fight, chaos: Chaos) -
             process = arena.start()
             strike.wait(process, arena.batches)
             process.send_signal(number)
-            _, said = process.communicate(timeout=SECONDS)
+            _, said = process.communicate(timeout=PATIENCE)
             arena.quiet()
             arena.exact()
             met = recorded(arena, process.returncode, number, said)

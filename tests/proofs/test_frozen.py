@@ -6,7 +6,7 @@ from subprocess import Popen
 
 from tests.parts.waiting import until
 from tests.proofs.arena import Arena
-from tests.proofs.chaos import Chaos, Strike
+from tests.proofs.chaos import Chaos
 from tests.proofs.table import Way
 
 LEASE_LOST = ("failed", 75)
@@ -20,10 +20,13 @@ def freeze(arena: Arena, process: Popen[str]) -> None:
 
 def test_a_frozen_holder_writes_nothing_after_its_lease(arena: Arena, chaos: Chaos) -> None:
     """Frozen between or inside batches, with its lease over, it wakes up, stops and exits 75."""
-    for nth in chaos.pick(chaos.times(2, 25), max(2, arena.usual().batches // 2)):
+    wanted, usual = chaos.times(2, 25), arena.usual()
+    for nth in chaos.shuffled(chaos.pick(2 * wanted, max(2, usual.batches // 2))):
+        if chaos.met["in mid-run"] == wanted:
+            break
         arena.restore()
         process = arena.start()
-        Strike(batches=nth).wait(process, arena.batches)
+        chaos.inside(usual, nth).wait(process, arena.batches)
         freeze(arena, process)
         arena.expire_lease()
         gone, (frozen,) = arena.gone(), arena.ledger()

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from tests.parts.inside import Inside
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 
 Conn = psycopg.Connection[tuple[object, ...]]
 
@@ -77,7 +77,7 @@ def test_a_frozen_reader_is_ended_and_writes_nothing_more(
         conn.execute(FILL.replace("a@b", "c@d"))  # type: ignore[arg-type]
         stale = count(conn, "SELECT count(*) FROM chat_messages")
         old.send_signal(signal.SIGCONT)
-        out, said = old.communicate(timeout=60)
+        out, said = old.communicate(timeout=PATIENCE)
     found = json.loads(out)
     assert (found["outcome"], old.returncode) == ("failed", 75), said
     assert ledger(conn) == before

@@ -20,6 +20,7 @@ from tests.parts.waiting import until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 SAVED = "s7"
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def classic(

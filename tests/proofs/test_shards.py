@@ -10,7 +10,7 @@ import pytest
 from maintcli.work.sweep.stripes import STRIPE_BLOCKS
 from tests.parts.cli import Maint, Result
 from tests.parts.ledger import Conn
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 
 JOB = "cleanup-sessions"
 ROWS = 70_000
@@ -130,7 +130,7 @@ def test_rows_below_go_with_their_part(field: Field) -> None:
     assert 0 < kept < 20_000
     dry = [field.run(part, 2, "--dry-run").json for part in range(2)]
     began = [field.start(part, 2) for part in range(2)]
-    ended = [(process.communicate(timeout=60), process.returncode) for process in began]
+    ended = [(process.communicate(timeout=PATIENCE), process.returncode) for process in began]
     assert [code for _, code in ended] == [0, 0], ended
     reports = [json.loads(out) for (out, _), _ in ended]
     assert field.stale() == 0
@@ -147,7 +147,7 @@ def test_parts_at_once_delete_every_stale_row_once(field: Field, parts: int) -> 
     """Together they remove exactly the stale rows; the ledger's counts add up to those."""
     expected, kept = field.stale(), field.fresh()
     began = [field.start(part, parts) for part in range(parts)]
-    ended = [(process.communicate(timeout=60), process.returncode) for process in began]
+    ended = [(process.communicate(timeout=PATIENCE), process.returncode) for process in began]
     assert [code for _, code in ended] == [0] * parts, ended
     assert (field.stale(), field.fresh()) == (0, kept)
     assert field.counted() == expected
@@ -189,7 +189,7 @@ def test_a_killed_part_is_run_again_and_only_then_is_the_job_done(field: Field) 
     began[1].communicate()
     field.conn.execute("INSERT INTO gate VALUES (true)")
     for process in (began[0], began[2]):
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
     until(lambda: field.count(asleep) == 0, "the server has finished the killed one's batch")
     assert field.job() == (False, 0)

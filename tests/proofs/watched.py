@@ -83,8 +83,8 @@ class Watched(ABC):
 
     def quiet(self) -> None:
         """Wait until the server has noticed that our clients are gone."""
-        until(lambda: self.ours() == 0, "no connection of maint is left", seconds=10)
+        until(lambda: self.ours() == 0, "no connection of maint is left")
 
     def idle(self) -> None:
         """Wait until the server has finished everything that it was sent."""
-        until(lambda: self.ours("active") == 0, "no query of maint runs", seconds=10)
+        until(lambda: self.ours("active") == 0, "no query of maint runs")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.parts.cli import KEPT
 from tests.parts.inside import Inside
+from tests.parts.waiting import PATIENCE
 from tests.recipes.recipe import configured
 
 Conn = psycopg.Connection[tuple[object, ...]]
@@ -29,7 +30,7 @@ def site(inside: Inside, conn: Conn, db: str) -> Inside:
         env={**kept, "DATABASE_URL": db, "DJANGO_SETTINGS_MODULE": "tests.recipes.django_settings"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -2,12 +2,13 @@
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from maintcli.schedules import hashed
 from maintcli.schedules.advice import Advice, advise
 from maintcli.schedules.entry import Entry
 from maintcli.schedules.starts import least_gap, starts
-from tests.schedules.strategies import several
+from tests.schedules.strategies import keys, several
 
 
 def entry(*crons: str, key: str = "a", zone: str = "UTC", timeout: float = 60) -> Entry:
@@ -51,6 +52,35 @@ def test_crowded_minutes_are_said_once() -> None:
     """Ten entries like that are one line that names them."""
     some = [entry("0 9 * * *", key="a"), entry("7 9 * * *", key="b"), entry("*/5 9 * * *", key="c")]
     assert ("crowded", ("a", "c")) in kinds(*some)
+    many = [entry("0 9 * * *", key=key)._replace(heavy=False) for key in "abcdefg"]
+    (line,) = map(str, advise(many))
+    assert line.startswith("a, b, c and 4 more: at the minutes 0 and 30 everybody's jobs start,")
+
+
+@settings(deadline=None)
+@given(keys, st.sampled_from(["H * * * *", "H H * * *", "H/15 * * * *", "H/2 * * * *"]))
+def test_who_has_taken_the_advice_gets_no_more_of_it(key: str, written: str) -> None:
+    """Whatever H comes to, it is no minute at which everybody runs."""
+    one = entry(hashed.resolve(written, key), timeout=60)
+    assert not {"crowded", "github-delay"} & {kind for kind, _ in kinds(one)}
+    assert not {"crowded"} & {kind for kind, _ in kinds(one, target="github")}
+
+
+def test_the_schedules_that_jobs_bring_are_advised_on_in_one_line() -> None:
+    """They begin at full hours, and two of them meet: that is our doing and not the reader's."""
+    ours = [entry("0 2 * * *", key=key, timeout=1800)._replace(is_default=True) for key in "ab"]
+    assert kinds(*ours) == [("crowded", ("a", "b"))]
+    mine = entry("7 2 * * *", key="c", timeout=1800)
+    assert ("overlap", ("a", "b", "c")) in kinds(*ours, mine)
+
+
+def test_each_kind_of_advice_is_said_once() -> None:
+    """With the first as an example."""
+    some = [entry("7-59/10 * * * *", key=key, timeout=601)._replace(heavy=False) for key in "ab"]
+    night = [one._replace(expressions=("7 1 * * *",), zone="Europe/Paris") for one in some]
+    (line,) = map(str, advise(some))
+    assert line.startswith("a, b: a may run for 10.0167 minutes and is due after 10 minutes;")
+    assert kinds(*night) == [("clock-change", ("a", "b"))]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +150,7 @@ def test_what_is_special_to_github() -> None:
     found = kinds(quiet, hourly, target="github")
     assert ("github-60-days", ()) in found
     assert ("github-delay", ("hourly",)) in found
+    assert "crowded" not in {kind for kind, _ in found}  # which is half of what that says
     assert ("github-delay", ("a",)) in kinds(entry("7-59/10 * * * *"), target="github")
 
 

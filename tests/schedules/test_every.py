@@ -109,10 +109,18 @@ def test_h_with_a_step_goes_round(key: str, step: int) -> None:
     assert (first.hour, first.minute) < (0, step)
 
 
+@given(keys, st.sampled_from(["H", "H/15", "H/30", "H(0-29)/10", "H,H(0-9)"]))
+def test_a_hashed_minute_is_none_of_everybody(key: str, minute: str) -> None:
+    """At 0 and 30 most people's jobs start; only who asks for no other gets them."""
+    found = cron.times(hashed.resolve(f"{minute} * * * *", key), "UTC", NOW, 10)
+    assert not {0, 30} & {time.minute for time in found}
+    assert hashed.resolve("H(30-30) * * * *", key) == "30 * * * *"
+
+
 def test_a_hash_is_for_good() -> None:
     """Else each upgrade would move the jobs of everybody."""
-    assert hashed.resolve("H H(0-7) H H H", "cleanup-sessions") == "9 5 26 11 6"
-    assert hashed.resolve("H/15 * * * *", "cleanup-sessions") == "9-59/15 * * * *"
+    assert hashed.resolve("H H(0-7) H H H", "cleanup-sessions") == "8 5 26 11 6"
+    assert hashed.resolve("H/15 * * * *", "cleanup-sessions") == "14-59/15 * * * *"
     assert hashed.resolve("0 2 * * THU", "x") == "0 2 * * THU"
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from maintcli.schedules import cron
 from maintcli.schedules.entry import Entry
+from maintcli.schedules.fields import MINUTES
 from maintcli.schedules.targets.utc import Clock, in_utc
-from tests.schedules.strategies import expressions
+from tests.schedules.strategies import expressions, field
 
 ANY = Clock("It")
 SLOW = Clock("It", least_minutes=5)
@@ -43,6 +44,26 @@ def test_it_is_due_at_the_same_times_or_left_out(cron: str, zone: str, after: da
     assert bool(said) != bool(notes)
     if said:
         assert coming(said, "UTC", after, 5) == coming((cron,), zone, after, 5)
+
+
+MOVING = ["Europe/Berlin", "America/St_Johns", "Australia/Adelaide", "Australia/Lord_Howe"]
+CHANGES = [  # two for each of them, in UTC: forward and back
+    *("2026-03-29T01:00", "2026-10-25T01:00", "2026-03-08T05:30", "2026-11-01T04:30"),
+    *("2026-10-03T16:30", "2026-04-04T16:30", "2026-10-03T15:30", "2026-04-04T15:00"),
+]
+
+
+@settings(deadline=None, max_examples=200)
+@given(field(MINUTES), st.sampled_from(["*", "*/1", "0-23"]), st.sampled_from(MOVING))
+def test_each_hour_is_each_hour_though_clocks_move(minute: str, hour: str, zone: str) -> None:
+    """Where the minutes stay the same, also in the nights of the change; else it is left out."""
+    said, _ = in_utc(entry(f"{minute} {hour} * * *", zone=zone), ANY)
+    if minute.startswith("*/") and 30 % int(minute[2:]) == 0:
+        assert said
+    for change in CHANGES if said else ():
+        before = datetime.fromisoformat(f"{change}+00:00") - timedelta(hours=3)
+        there = coming((f"{minute} {hour} * * *",), zone, before, 20)
+        assert coming(said, "UTC", before, 20) == there
 
 
 @settings(deadline=None, max_examples=200)

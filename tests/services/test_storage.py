@@ -15,6 +15,7 @@ from maintcli.errors import (
     NoSuchFile,
     NotAllowed,
     StorageFailed,
+    StorageFull,
 )
 from maintcli.services.storage import Storage, storage
 from tests.parts.s3 import s3_server
@@ -123,7 +124,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     place = storage(str(tmp_path), "--archive")
     place.put("file", b"old")
     full = mock.patch("os.fsync", side_effect=OSError(28, "No space left on device"))
-    with full, pytest.raises(StorageFailed, match="cannot be written: No space left on device"):
+    with full, pytest.raises(StorageFull, match="no room for more: No space left on device"):
         place.put("file", b"new")
     assert (place.get("file"), _names(tmp_path)) == (b"old", ["file"])
 

@@ -117,3 +117,18 @@ def test_values_are_kept_as_postgresql_writes_them(family: Family, tmp_path: Pat
     text = gzip.decompress(file.read_bytes()).decode()
     assert 'COPY "public"."roots" ("id", "seen", "f", "b") FROM stdin' in text
     assert "0.30000000000000004\t\\\\x00ff" in text
+
+
+def test_one_locked_row_does_not_make_batches_small(
+    family: Family, db: str, tmp_path: Path
+) -> None:
+    """It is met once, left, and counted; batches before and behind it keep their size."""
+    family.make()
+    family.roots(old=20_000)
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM roots WHERE id IN (60, 5000) FOR UPDATE")
+        result = family.sweep("--archive", str(tmp_path / "kept"))
+    assert result.code == 0, result.err
+    assert (result.json["deleted_count"], result.json["locked_count"]) == (19_998, 2)
+    assert archived(family) == {"public.roots": 19_998}
+    assert family.count("job_archives") < 30

@@ -102,6 +102,7 @@ def test_without_a_ledger_it_is_not_sent_again(
     assert points(conn) == [sent[moment, nth]] * 3
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_lost_try_that_commits_late_is_not_repeated(
     accounts: Inside, conn: Conn, db: str
 ) -> None:

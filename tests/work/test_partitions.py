@@ -318,7 +318,7 @@ def test_a_partition_that_is_read_is_left_whole(
     """It is counted, said, and gone with the next run; nothing is half detached."""
     with psycopg.connect(db) as reader:
         reader.execute("SELECT FROM p1 LIMIT 1")
-        result = inside(sweep_events, *YES, "--timeout", "4s", "--json")
+        result = inside(sweep_events, *YES, "--timeout", "20s", "--json")
         assert result.code == 0, result.err
         assert there(months) == ["p1", "p3"]
     assert result.json["locked_count"] == result.json["backlog"] == 20

@@ -111,7 +111,7 @@ def test_a_locked_table_is_given_up_in_time(inside: Inside, conn: Conn, db: str)
     expected = fill(conn, 1_000, 0.5)
     with psycopg.connect(db) as other:
         other.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
-        result = inside("cleanup-sessions", "--timeout", "4s")
+        result = inside("cleanup-sessions", "--timeout", "12s")
     assert result.code == 75, result.err
     assert "stayed locked" in result.err
     assert inside("cleanup-sessions", "--json").json["deleted_count"] == expected

@@ -135,14 +135,14 @@ def test_pauses_take_half_of_the_timeout_at_most(maint: Maint, lagging: Pair) ->
         "--max-replica-lag",
         "1s",
         "--timeout",
-        "3s",
+        "10s",
         env={"DATABASE_URL": primary.dsn()},
     )
     found = result.json
     assert (result.code, found["outcome"]) == (75, "failed"), result.err
     assert "Throttled out" in found["message"]
     assert "replica walreceiver" in found["message"]
-    assert found["throttled_by"]["replica lag"] == found["throttled_ms"] >= 1500
+    assert found["throttled_by"]["replica lag"] == found["throttled_ms"] >= 5000
     left = count(conn, "last_heartbeat < now() - interval '60 s'")
     assert found["deleted_count"] > 0
     assert found["backlog"] == left > 0
@@ -281,7 +281,7 @@ def test_a_vacuum_is_waited_for_but_not_for_long(
     monkeypatch.setattr(
         vacuum, "_QUERY", sql.SQL("SELECT to_json(({oids}::oid[])[1]::regclass::text)")
     )
-    result = inside(*SLOWLY, "--timeout", "4s")
+    result = inside(*SLOWLY, "--timeout", "20s")
     assert (result.code, result.json["backlog"]) == (0, 0), result.err
     assert result.json["throttled_by"].keys() == {"vacuum"}
     assert result.err.count("pausing: a vacuum works on") == 1
@@ -370,8 +370,8 @@ def test_what_cannot_be_read_later_counts_as_bad_only_where_it_was_asked_for(
 
     fill(conn, 20_000, 0.6)
     monkeypatch.setattr(ReplicaLag, "query", sql.SQL("SELECT to_json(1 / 0)"))
-    limits = (origin, "5s") if origin else ()
-    result = inside(*SLOWLY, *limits, "--timeout", "3s")
+    limits = (origin, "5s", "--timeout", "10s") if origin else ()
+    result = inside(*SLOWLY, *limits)
     if origin:
         assert result.code == 75
         assert "replica lag cannot be read: division by zero" in result.json["message"]

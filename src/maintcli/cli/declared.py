@@ -38,11 +38,6 @@ class Declared:
     every: str | None = None
     options: tuple[str, ...] = ()
 
-    @property
-    def is_seen(self) -> bool:
-        """Whether its scheduled runs leave a trace in the ledger, and can be missed there."""
-        return "--no-ledger" not in self.options
-
 
 def declared(config: Config) -> dict[str, Declared]:
     """Built-in jobs, configured sweeps, triggers and jobs of listed plugins, by name.

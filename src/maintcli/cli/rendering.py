@@ -44,11 +44,6 @@ def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -
     ]
 
 
-def text_of(path: Path | None) -> str:
-    """The text of maint.toml, for those that take it along; nothing where there is none."""
-    return path.read_text(encoding="utf-8") if path is not None else ""
-
-
 def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
     """Say on standard error what is left out. Raises Refused for the same with `strict`."""
     notes = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
@@ -56,6 +51,14 @@ def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
         raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
     for note in notes:
         sys.stderr.write(f"maint: {printable(note)}\n")
+
+
+def advise(entries: Sequence[Entry], names: Sequence[str]) -> None:
+    """Say on standard error what had better be otherwise, though it is allowed."""
+    from maintcli.schedules.advice import advise as found
+
+    for one in found(entries, "github" if "github" in names else None):
+        sys.stderr.write(f"maint: advice: {printable(str(one))}\n")
 
 
 def together(files: Mapping[str, str]) -> str:

@@ -26,8 +26,8 @@ _LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
 def scheduled(config: Config) -> list[Entry]:
     """Every entry that is enabled and has something to do. Raises ConfigError."""
     jobs = declared(config)
-    own = [_own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
-    return own + further(config, jobs)
+    first = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
+    return first + further(config, jobs)
 
 
 def further(config: Config, jobs: Mapping[str, Declared]) -> list[Entry]:
@@ -40,14 +40,15 @@ def find(config: Config, key: str) -> Entry:
     """The entry called `key`, though it be off: somebody asks for it. Raises Usage."""
     jobs = declared(config)
     if key in jobs:
-        return _own(config, key, jobs[key])
+        return own(config, key, jobs[key])
     known = {planned.name: planned for planned in config.schedules}
     if key in known:
         return _planned(config, known[key], jobs)[0]
     raise Usage(reason=f"There is no entry {quote(key)}; {hint(key, [*jobs, *known])}")
 
 
-def _own(config: Config, name: str, one: Declared) -> Entry:
+def own(config: Config, name: str, one: Declared) -> Entry:
+    """The entry of a job's own schedule."""
     given = wording.read(one.job, one.options, config.section(name))
     entry = Entry(
         key=name,
@@ -60,6 +61,7 @@ def _own(config: Config, name: str, one: Declared) -> Entry:
         every=one.every,
         heavy=_is_heavy(one.job, one.schedule.timeout_seconds),
         parallelism=_parallelism(config.section(name), one.job),
+        is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
     return triggered.planned(config, entry, given)
 

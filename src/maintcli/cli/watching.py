@@ -21,38 +21,54 @@ def look(database: DatabaseConfig, command: str) -> Watch:
         return watch(session, schema)
 
 
-def statuses(jobs: Mapping[str, Declared], seen: Watch | None, now: datetime) -> list[JobStatus]:
-    """Every declared job, then those that only the database knows; a restore is no job to watch."""
+def statuses(
+    jobs: Mapping[str, Declared],
+    schedules: Mapping[str, Schedule],
+    seen: Watch | None,
+    now: datetime,
+) -> list[JobStatus]:
+    """Every declared job, then those that only the database knows; a restore is no job to watch.
+
+    `schedules` says for each declared one when it is due.
+    """
     beats = dict(seen.beats) if seen else {}
     beats.pop(JOBS_RUNNER, None)
-    rows = [_declared(name, job, beats.pop(name, None), seen, now) for name, job in jobs.items()]
+    rows = [
+        _declared(name, job, schedules[name], beats.pop(name, None), seen, now)
+        for name, job in jobs.items()
+    ]
     return rows + [_orphan(beat) for name, beat in beats.items() if name not in COMMANDS]
 
 
-def expected(jobs: Mapping[str, Declared], now: datetime) -> Iterator[Expected]:
-    """What `readyz` may expect of the scheduled jobs."""
-    for name, job in jobs.items():
-        period, patience = job.schedule.period(now), job.schedule.patience(now)
-        if job.is_seen and period is not None and patience is not None:
+def expected(schedules: Mapping[str, Schedule], now: datetime) -> Iterator[Expected]:
+    """What `readyz` may expect of the jobs that are due at times."""
+    for name, schedule in schedules.items():
+        period, patience = schedule.period(now), schedule.patience(now)
+        if period is not None and patience is not None:
             yield Expected(job=name, period_seconds=period, patience_seconds=patience)
 
 
 def _declared(
-    name: str, job: Declared, beat: Heartbeat | None, seen: Watch | None, now: datetime
+    name: str,
+    job: Declared,
+    schedule: Schedule,
+    beat: Heartbeat | None,
+    seen: Watch | None,
+    now: datetime,
 ) -> JobStatus:
     return JobStatus(
         name=name,
         summary=job.job.summary,
         group=job.group,
         origin=job.origin,
-        schedule=", ".join(job.schedule.expressions),
-        timezone=job.schedule.zone,
-        enabled=job.schedule.enabled,
-        next_run_at=job.schedule.next_after(now),
-        late_since=_late(job.schedule, beat, seen) if seen and job.is_seen else None,
+        schedule=", ".join(schedule.expressions),
+        timezone=schedule.zone,
+        enabled=schedule.enabled,
+        next_run_at=schedule.next_after(now),
+        late_since=_late(schedule, beat, seen) if seen else None,
         beat=beat,
         is_configured=job.is_configured,
-        when=words(job.schedule.expressions, job.schedule.zone),
+        when=words(schedule.expressions, schedule.zone),
     )
 
 

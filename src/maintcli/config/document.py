@@ -16,11 +16,12 @@ _VARIABLE: Final = "MAINT_CONFIG"
 
 
 class Document(NamedTuple):
-    """The file read (None: there is none), how messages call it, and its tables."""
+    """The file read (None: there is none), how messages call it, its tables, and its text."""
 
     path: Path | None
     file: str
     values: Mapping[str, object]
+    text: str = ""
 
 
 def read_document(config: Path | None, variables: Variables, cwd: Path) -> Document:
@@ -41,7 +42,7 @@ def read_document(config: Path | None, variables: Variables, cwd: Path) -> Docum
 
 def _named(path: Path, name: str, label: str) -> Document:
     text = read_named(path, name)
-    return Document(path, printable(mask(label)), _parse(text, printable(mask(label))))
+    return Document(path, printable(mask(label)), _parse(text, printable(mask(label))), text)
 
 
 def _found(path: Path) -> Document:
@@ -51,7 +52,7 @@ def _found(path: Path) -> Document:
     text = read_found(path, FILE_NAME, judge)
     if text is None:
         return Document(None, FILE_NAME, {})
-    return Document(path, FILE_NAME, _parse(text, FILE_NAME))
+    return Document(path, FILE_NAME, _parse(text, FILE_NAME), text)
 
 
 def _parse(text: str, label: str) -> dict[str, Any]:

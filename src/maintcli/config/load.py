@@ -34,6 +34,7 @@ _KEYS: Final = (
     "max-concurrent-jobs",
     "plugins",
     "retention",
+    "schedule",
     "schedules",
     "sweeps",
     "tables",
@@ -73,6 +74,8 @@ def load(
         retention=_retention(top),
         schedules=_schedules(top),
         triggers=_triggers(top, base, cwd),
+        scheduler=_scheduler(top),
+        text=document.text,
     )
 
 
@@ -106,3 +109,11 @@ def _triggers(top: Section, base: Path, cwd: Path) -> "dict[str, Trigger]":
     from maintcli.config.triggers import read_triggers
 
     return read_triggers(top, base, cwd)
+
+
+def _scheduler(top: Section) -> Section:
+    if "schedule" not in top.values:
+        return top.section("schedule")
+    from maintcli.config.scheduler import read_scheduler
+
+    return read_scheduler(top)

@@ -34,7 +34,8 @@ class Config:
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
     [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
     are the jobs that the file makes, `retention` the rules of retention-cleanup, `schedules` the
-    entries beside those of [jobs.NAME], `triggers` are by the names of their jobs.
+    entries beside those of [jobs.NAME], `triggers` are by the names of their jobs, `scheduler` is
+    the section [schedule]. `text` is the file's.
     """
 
     path: Path | None
@@ -53,6 +54,8 @@ class Config:
     retention: "tuple[Rule, ...]" = field(default=(), repr=False)
     schedules: "tuple[Planned, ...]" = field(default=(), repr=False)
     triggers: "Mapping[str, Trigger]" = field(default_factory=dict[str, "Trigger"], repr=False)
+    scheduler: Section = field(default_factory=lambda: Section(""), repr=False)
+    text: str = field(default="", repr=False)
 
     @property
     def max_concurrent_jobs(self) -> int:

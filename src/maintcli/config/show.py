@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from maintcli.config.database import DatabaseSource
 from maintcli.config.model import Config
@@ -11,9 +11,6 @@ from maintcli.config.rule import Rule
 from maintcli.config.say import MASK, mask
 from maintcli.config.section import Section
 from maintcli.config.tables import TableMap
-
-if TYPE_CHECKING:
-    from maintcli.config.schedules import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,8 @@ def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> li
     for number, rule in enumerate(config.retention, start=1):
         rows += _rule(number, rule)
     for planned in config.schedules:
-        rows += _planned(planned)
+        rows += _written_in(planned, f"schedules.{planned.number}")
+    rows += _written_in(config.scheduler, "schedule")
     return rows
 
 
@@ -87,10 +85,9 @@ def _rule(number: int, rule: Rule) -> Iterator[Setting]:
         yield Setting(f"retention.{number}", key, mask(_written(value)), rule.place(key))
 
 
-def _planned(planned: "Planned") -> Iterator[Setting]:
-    for key, value in planned.values.items():
-        origin = planned.place(key)
-        yield Setting(f"schedules.{planned.number}", key, mask(_written(value)), origin)
+def _written_in(section: Section, name: str) -> Iterator[Setting]:
+    for key, value in section.values.items():
+        yield Setting(name, key, mask(_written(value)), section.place(key))
 
 
 def _written(value: object) -> str:

@@ -43,6 +43,22 @@ _SECTIONS: Final = """
 # [tables.active_sessions.columns]
 # last_heartbeat = "seen_at"
 
+# The machine or the cluster that will start the jobs, for "maint schedule render".
+#[schedule]
+# crontab, systemd: where maint is there, and the file of its variables.
+#command = "/usr/local/bin/maint"
+#variables = "/etc/maint/env"
+# crontab: the clock of the machine, who is mailed, and who runs the jobs of an /etc/cron.d.
+#zone = "UTC"
+# mailto = "ops@example.com"
+# user = "maint"
+# kubernetes: the image, where the CronJobs will be, and the secret that holds DATABASE_URL.
+# image = "ghcr.io/OWNER/maint:0.1.0"
+# namespace = "jobs"
+# secret = "maint"
+# github: what `uses:` names; elsewhere than in the repository of maint OWNER/maint@SHA.
+#action = "./"
+
 # A sweeping job of your own, with its own name: "maint old-mail".
 # [sweeps.old-mail]
 # table = "mail.messages"

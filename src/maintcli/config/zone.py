@@ -8,16 +8,24 @@ from maintcli.config.suggest import closest
 def check_zone(section: Section, key: str) -> str | None:
     """The zone under `key`, or None where it is not given. Raises ConfigError when unknown."""
     name = section.text(key)
-    if name is None or name == "UTC" or _exists(name):
-        return name
+    fault = None if name is None else fault_of_zone(name)
+    if fault is not None:
+        raise section.wrong(key, fault)
+    return name
+
+
+def fault_of_zone(name: str) -> str | None:
+    """What is wrong with `name`, as a clause; None where it is the name of a zone."""
+    if name == "UTC" or _exists(name):
+        return None
     from zoneinfo import available_timezones
 
     zones = available_timezones()
     if not zones:  # a system without time zone data; the database will judge
-        return name
+        return None
     near = closest(name, zones)
     advice = f"did you mean {near}?" if near else 'write e.g. "UTC" or "Europe/Berlin"'
-    raise section.wrong(key, f"{quote(name)} is no time zone; {advice}")
+    return f"{quote(name)} is no time zone; {advice}"
 
 
 def _exists(name: str) -> bool:

@@ -92,5 +92,6 @@ def one_line(text: str) -> str:
 
 
 def _tail(text: str) -> str:
-    """The server's own words, without libpq's repetition of hosts tried."""
-    return text.rpartition("FATAL:")[2].strip().rstrip(".") or text
+    """The server's own words, without libpq's repetition of hosts tried and its question."""
+    said = text.partition(" Is the server running")[0].removeprefix("connection failed: ")
+    return said.rpartition("FATAL:")[2].strip().rstrip(".") or text

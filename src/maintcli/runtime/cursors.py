@@ -4,7 +4,7 @@ A piece is small enough for the buffers between server and client. A client that
 the server idle in its transaction, which a timeout ends, and not in the middle of sending.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import psycopg
@@ -25,11 +25,21 @@ class Cursors:
     def __init__(self, connection: Connection, check: Callable[[], None]) -> None:
         self._connection = connection
         self._check = check
+        self._begun: list[Generator[Raw]] = []
         self.rows = 0
         self.size_bytes = 0
 
     def read(self, name: str) -> Iterator[Raw]:
         """The rows of the cursor `name`, as PostgreSQL wrote them. Never more than one is held."""
+        self._begun.append(self._read(name))
+        return self._begun[-1]
+
+    def close(self) -> None:
+        """End what was not read to its end: it keeps the connection from everybody else."""
+        for rows in self._begun:
+            rows.close()
+
+    def _read(self, name: str) -> Generator[Raw]:
         wanted = _FIRST_ROWS
         while True:
             self._check()
@@ -41,7 +51,7 @@ class Cursors:
             fitting = wanted * PIECE_BYTES // max(size, 1)
             wanted = max(1, min(fitting, _GROWTH * wanted, _MOST_ROWS))
 
-    def _piece(self, name: str, count: int) -> Iterator[Raw]:
+    def _piece(self, name: str, count: int) -> Generator[Raw]:
         fetch = sql.SQL("FETCH {} FROM {}").format(count, sql.Identifier(name))
         with _RawCursor(self._connection) as cursor:
             # Row by row also within a piece: nobody knows how long the next rows are.

@@ -1,5 +1,6 @@
 """Trying again, bounded; imported at the first failure, because tenacity costs start-up time."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,12 +26,17 @@ def until(
     """
     if seconds < 0.5:
         raise first
+    end = time.monotonic() + seconds
+
+    def sleep(asked: float) -> None:
+        wait(min(asked, max(0.0, end - time.monotonic())))
+
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(retry),
-        stop=tenacity.stop_after_delay(seconds),
+        stop=lambda _: time.monotonic() >= end,
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=3),
-        sleep=wait,
+        sleep=sleep,
         reraise=True,
     )
-    wait(0.2)
+    sleep(0.2)
     return attempts(action)

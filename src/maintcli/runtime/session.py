@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db.connect import Connection
-from maintcli.errors import Unreachable
+from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.stop import Never, Stop
 
@@ -109,7 +109,8 @@ class Session:
         connection = self.connection
         try:
             found = _last_rows(connection.execute(sql.SQL("; ").join(opening)))
-            closing = answer(found, Cursors(connection, self.stop.check))
+            with contextlib.closing(Cursors(connection, self.stop.check)) as cursors:
+                closing = answer(found, cursors)
         except psycopg.Error:
             self._clean_up(connection)
             self.stop.check()
@@ -170,12 +171,29 @@ class Session:
         try:
             return self._open()
         except Unreachable as first:
-            from maintcli.runtime.retry import until
+            return self._connect_again(first)
 
-            seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+    def _connect_again(self, first: Unreachable) -> Connection:
+        """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
+        from maintcli.runtime.retry import until
+
+        last = first
+
+        def attempt() -> Connection:
+            nonlocal last
+            try:
+                return self._open()
+            except Unreachable as error:
+                last = error
+                raise
+
+        seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+        try:
             return until(
-                self._open, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
+                attempt, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
             )
+        except (DeadlinePassed, LeaseLost):
+            raise last from None
 
     def _open(self) -> Connection:
         with self.stop.breaking():  # a server that never answers would hold us for 10 seconds

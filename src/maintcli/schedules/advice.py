@@ -1,18 +1,20 @@
 """What is allowed in a schedule, and had better be otherwise."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations
 from typing import Final, NamedTuple
 
 from maintcli.schedules import shift
 from maintcli.schedules.entry import Entry
 from maintcli.schedules.fields import HOURS, MINUTES, Fields, fields, normal
-from maintcli.schedules.starts import least_gap, starts
+from maintcli.schedules.hashed import CROWDED
+from maintcli.schedules.meeting import meeting
+from maintcli.schedules.starts import least_gap
 
 _UTC: Final = "UTC"
-_CROWDED: Final = {0, 30}
 _CHANGING_HOURS: Final = {1, 2}
 _OFTEN_MINUTES: Final = 15
+_MOST_NAMES: Final = 3
 _STEPS: Final = (2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 
 
@@ -29,28 +31,45 @@ class Advice(NamedTuple):
 
     def __str__(self) -> str:
         said = f"{self.what}; {self.instead}."
-        return f"{', '.join(self.keys)}: {said}" if self.keys else said[:1].upper() + said[1:]
+        return f"{_named(self.keys)}: {said}" if self.keys else said[:1].upper() + said[1:]
+
+
+def _named(keys: Sequence[str]) -> str:
+    rest = len(keys) - _MOST_NAMES
+    if rest <= 1:
+        return ", ".join(keys)
+    return f"{', '.join(keys[:_MOST_NAMES])} and {rest} more"
 
 
 def advise(entries: Sequence[Entry], target: str | None = None) -> tuple[Advice, ...]:
-    """All advice on `entries`, and what is special to `target` (only github has such)."""
-    rules = (_crowded, _changing, _too_often, _together)
-    found = [one for rule in rules for one in rule(entries)]
-    return (*found, *_github(entries)) if target == "github" and entries else tuple(found)
+    """All advice on `entries`, and what is special to `target` (only github has such).
+
+    As little as can be, whatever the number of entries: the same line ten times is none.
+    """
+    last = _github if target == "github" else _crowded
+    rules = (_changing, _too_often, _together, last)
+    return tuple(one for rule in rules for one in rule(entries))
 
 
 def _crowded(entries: Sequence[Entry]) -> Iterator[Advice]:
-    """One for all: most people's schedules are like that, and the same line ten times is none."""
-    crowded = [(entry, one) for entry in entries for one in _with(entry, _is_crowded)]
-    if crowded:
-        keys = dict.fromkeys(entry.key for entry, _ in crowded)
+    """Most people's schedules are like that, and so are those that the jobs bring."""
+    keys = [entry.key for entry in entries if _is_crowded(entry)]
+    if keys:
         what = "at the minutes 0 and 30 everybody's jobs start, on the same servers"
-        instead = f'write H for the minute, as in "{_hashed(crowded[0][1])}"'
-        yield Advice("crowded", tuple(keys), what, instead)
+        yield Advice("crowded", tuple(keys), what, _write_h(entries))
 
 
-def _is_crowded(found: Fields) -> bool:
-    return bool(found.minutes & _CROWDED) and found.minutes != frozenset(MINUTES)
+def _write_h(entries: Sequence[Entry]) -> str:
+    crowded = (one for entry in entries for one in _with(entry, _has_crowded))
+    return f'write H for the minute, as in schedule = "{_hashed(next(crowded))}"'
+
+
+def _is_crowded(entry: Entry) -> bool:
+    return any(_with(entry, _has_crowded))
+
+
+def _has_crowded(found: Fields) -> bool:
+    return bool(found.minutes & CROWDED) and found.minutes != frozenset(MINUTES)
 
 
 def _hashed(expression: str) -> str:
@@ -64,14 +83,19 @@ def _hashed(expression: str) -> str:
 
 
 def _changing(entries: Sequence[Entry]) -> Iterator[Advice]:
-    for entry in entries:
-        if shift.difference(entry.zone, _UTC) is None and any(_with(entry, _is_in_the_change)):
-            what = (
-                f"in the nights when the clocks of {entry.zone} change, the hours from 01:00 to"
-                " 03:00 come twice or not at all, and schedulers differ in what they do then"
-            )
-            instead = 'take another hour, or timezone = "UTC"'
-            yield Advice("clock-change", (entry.key,), what, instead)
+    found = [one for one in entries if any(_with(one, _is_in_the_change)) and _moves(one.zone)]
+    if found:
+        zones = " and ".join(dict.fromkeys(entry.zone for entry in found))
+        what = (
+            f"in the nights when the clocks of {zones} change, the hours from 01:00 to 03:00 come"
+            " twice or not at all, and schedulers differ in what they do then"
+        )
+        instead = 'take another hour, or timezone = "UTC"'
+        yield Advice("clock-change", tuple(entry.key for entry in found), what, instead)
+
+
+def _moves(zone: str) -> bool:
+    return shift.difference(zone, _UTC) is None
 
 
 def _is_in_the_change(found: Fields) -> bool:
@@ -79,63 +103,49 @@ def _is_in_the_change(found: Fields) -> bool:
 
 
 def _too_often(entries: Sequence[Entry]) -> Iterator[Advice]:
-    for entry in entries:
-        gap = least_gap(entry)
-        if gap is not None and gap * 60 < entry.timeout_seconds:
-            what = (
-                f"it may run for {_span(entry.timeout_seconds / 60)} and is due after"
-                f" {_span(gap)}; what comes while it runs is skipped"
-            )
-            instead = "give it a shorter timeout or --max-seconds, or start it less often"
-            yield Advice("period-below-timeout", (entry.key,), what, instead)
+    gaps = {entry: least_gap(entry) or math.inf for entry in entries}
+    found = [one for one, minutes in gaps.items() if minutes * 60 < one.timeout_seconds]
+    if found:
+        one = found[0]
+        what = (
+            f"{one.key if found[1:] else 'it'} may run for {_span(one.timeout_seconds / 60)} and is"
+            f" due after {_span(gaps[one])}; what comes while it runs is skipped"
+        )
+        instead = "give it a shorter timeout or --max-seconds, or start it less often"
+        yield Advice("period-below-timeout", tuple(entry.key for entry in found), what, instead)
 
 
 def _together(entries: Sequence[Entry]) -> Iterator[Advice]:
-    """One for each group of sweeps in which each may meet another."""
-    heavy = [entry for entry in entries if entry.heavy]
-    times = {entry.key: starts(entry) for entry in heavy}
-    groups: list[set[str]] = []
-    for one, other in combinations(heavy, 2):
-        if _meet(one, times[one.key], other, times[other.key]):
-            met = [group for group in groups if group & {one.key, other.key}]
-            groups = [group for group in groups if group not in met]
-            groups.append({one.key, other.key}.union(*met))
-    for group in groups:
-        keys = tuple(entry.key for entry in heavy if entry.key in group)
+    """One for each group, unless that is of our own making."""
+    for group in meeting([entry for entry in entries if entry.heavy]):
+        if all(entry.is_default for entry in group):
+            continue
         what = "these sweeps may be at work at the same time, and each rests only from its own work"
-        yield Advice("overlap", keys, what, "start them as far apart as their timeouts are long")
-
-
-def _meet(one: Entry, begins: Sequence[int], other: Entry, others: Sequence[int]) -> bool:
-    """Whether the one may still be running when the other starts, or the other way round."""
-    events = sorted([(at, 0) for at in begins] + [(at, 1) for at in others])
-    until = [float("-inf"), float("-inf")]
-    spans = (one.timeout_seconds / 60, other.timeout_seconds / 60)
-    for at, which in events:
-        until[which] = at + spans[which]
-        if at < until[1 - which]:
-            return True
-    return False
+        instead = "start them as far apart as their timeouts are long"
+        yield Advice("overlap", tuple(entry.key for entry in group), what, instead)
 
 
 def _github(entries: Sequence[Entry]) -> Iterator[Advice]:
+    if not entries:
+        return
     yield Advice(
         "github-60-days",
         (),
         "GitHub ends the schedules of a public repository that had no commit for 60 days",
         "let something else ask maint readyz --strict whether they still come",
     )
-    often = [entry.key for entry in entries if _is_often(entry)]
-    if often:
+    late = [entry.key for entry in entries if _is_crowded(entry) or _is_often(entry)]
+    if late:
         what = "GitHub starts schedules late at busy times, above all on the hour, or not at all"
-        instead = "take a minute that is not 0, and another scheduler for what cannot wait"
-        yield Advice("github-delay", tuple(often), what, instead)
+        instead = "let another scheduler start what cannot wait"
+        if any(map(_is_crowded, entries)):
+            instead = f"{_write_h(entries)}, and {instead}"
+        yield Advice("github-delay", tuple(late), what, instead)
 
 
 def _is_often(entry: Entry) -> bool:
     gap = least_gap(entry)
-    on_the_hour = any(_with(entry, lambda found: 0 in found.minutes))
-    return on_the_hour or (gap is not None and gap < _OFTEN_MINUTES)
+    return gap is not None and gap < _OFTEN_MINUTES
 
 
 def _with(entry: Entry, holds: Callable[[Fields], bool]) -> Iterable[str]:

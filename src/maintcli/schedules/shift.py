@@ -27,28 +27,43 @@ def shifted(expression: str, zone: str, clock: str) -> tuple[str, ...] | None:
     """Expressions that say in `clock` what `expression` says in `zone`; None where none do.
 
     They do where both zones are always equally far apart (no daylight saving time, or the same)
-    and no date would have to move.
+    and no date would have to move; and where it is the same minutes of each hour, however far.
     """
-    minutes = difference(zone, clock)
-    if minutes is None:
-        return None
-    found = fields(expression)
-    if minutes == 0:
+    apart = _apart(zone, clock)
+    if apart == {0}:
         return (expression,)
-    if found is None:
+    found = fields(expression)
+    if found is None or (len(apart) > 1 and not _goes_on(expression, found)):
         return None
-    return _moved(found, minutes)
+    moved = {_moved(found, minutes) for minutes in apart}
+    return moved.pop() if len(moved) == 1 else None
+
+
+def difference(zone: str, clock: str) -> int | None:
+    """Minutes that `clock` is ahead of `zone`; None where that changes with the seasons."""
+    apart = _apart(zone, clock)
+    return next(iter(apart)) if len(apart) == 1 else None
 
 
 @lru_cache
-def difference(zone: str, clock: str) -> int | None:
-    """Minutes that `clock` is ahead of `zone`; None where that changes with the seasons."""
+def _apart(zone: str, clock: str) -> frozenset[int]:
+    """Every number of minutes that `clock` is ahead of `zone` at some time."""
     if zone == clock:
-        return 0
+        return frozenset({0})
     one, other = ZoneInfo(zone), ZoneInfo(clock)
     moments = (_FROM + timedelta(days=day) for day in range(_DAYS_AHEAD))
     gaps = {_offset(other, moment) - _offset(one, moment) for moment in moments}
-    return int(gaps.pop() // timedelta(minutes=1)) if len(gaps) == 1 else None
+    return frozenset(int(gap // timedelta(minutes=1)) for gap in gaps)
+
+
+def _goes_on(expression: str, found: Fields) -> bool:
+    """Whether it is due in each hour that passes, also while clocks are put back.
+
+    Without a star, cron takes the hours for times of the day, each of which comes once.
+    """
+    minute, hour, *_ = expression.split()
+    has_star = minute.startswith("*") or hour.startswith("*")
+    return has_star and found.hours == frozenset(HOURS) and found.is_daily
 
 
 def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:

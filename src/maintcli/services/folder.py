@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from maintcli.errors import BadLocation, NoSuchFile, NotAllowed, StorageFailed
+from maintcli.errors import BadLocation, NoSuchFile, NotAllowed, StorageFailed, StorageFull
+from maintcli.services.room import is_full
 
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
@@ -106,7 +107,10 @@ class Folder:
             reason = f"{error.filename or self.root} may not be {deed} by this user."
             raise NotAllowed(reason=reason) from None
         except OSError as error:
-            self._complain(deed, error.strerror or str(error))
+            reason = error.strerror or str(error)
+            if is_full(error):
+                raise StorageFull(location=self.location, reason=reason) from None
+            self._complain(deed, reason)
 
     def _complain(self, deed: str, reason: str) -> NoReturn:
         raise StorageFailed(location=self.location, deed=deed, reason=reason) from None

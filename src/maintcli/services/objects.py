@@ -4,11 +4,19 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
-from maintcli.errors import BadLocation, NoStorage, NoSuchFile, NotAllowed, StorageFailed
+from maintcli.errors import (
+    BadLocation,
+    NoStorage,
+    NoSuchFile,
+    NotAllowed,
+    StorageFailed,
+    StorageFull,
+)
+from maintcli.services.room import is_full
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -63,6 +71,9 @@ class Objects:
                     self._obstore.put(self._store, key, file, max_concurrency=_CONCURRENCY)
         except OSError as error:
             reason = f"a temporary file of this machine: {error.strerror or error}"
+            if is_full(error):
+                place = f"{gettempdir()}, through which files go to {self.location},"
+                raise StorageFull(location=place, reason=error.strerror or str(error)) from None
             raise StorageFailed(location=self.location, deed="written", reason=reason) from None
 
     def get(self, key: str) -> bytes:

@@ -6,7 +6,7 @@ ledger's own total says whether a lost COMMIT had counted.
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import psycopg
 
@@ -20,6 +20,13 @@ _STATEMENT_SECONDS = 30.0
 _MOST_FAILURES = 8  # in a row, on one batch
 _PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
+
+
+class Trial(NamedTuple):
+    """How a batch is tried: without rows that others hold locked; `small` after a time limit."""
+
+    skip_locked: bool = False
+    small: bool = False
 
 
 class Patience:
@@ -56,12 +63,12 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
         return found
 
 
-def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) -> Done:
-    """Send the batch that `step` makes; its argument says whether to leave locked rows."""
-    skip_locked, failures = False, 0
+def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -> Done:
+    """Send the batch that `step` makes, until it counts or there is no more to try."""
+    trial, failures = Trial(), 0
     while True:
         try:
-            made = step(skip_locked)
+            made = step(trial)
             done = send(
                 patience.context,
                 made,
@@ -70,33 +77,33 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) ->
             )
         except psycopg.Error as error:
             failures += 1
-            skip_locked = _react(patience, pace, error, skip_locked=skip_locked, failures=failures)
+            trial = _react(patience, pace, error, trial, failures)
             continue
         patience.ended()
         return done
 
 
 def _react(
-    patience: Patience, pace: Pace, error: psycopg.Error, *, skip_locked: bool, failures: int
-) -> bool:
-    """Decide what follows a failed batch: whether the next try leaves locked rows, or an error."""
+    patience: Patience, pace: Pace, error: psycopg.Error, trial: Trial, failures: int
+) -> Trial:
+    """Decide what follows a failed batch: how it is tried next, or an error."""
     context, state = patience.context, error.sqlstate
     if state == sqlstate.LEASE_LOST:
         raise LeaseLost(job=context.lease.job if context.lease else "this job") from None
-    if state == sqlstate.LOCK_NOT_AVAILABLE and skip_locked:
+    if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
-        return True
+        return trial
     if failures >= _MOST_FAILURES:
         raise sqlstate.meaning(error) from None
     if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
         pace.shrink()
-        return True
+        return Trial(skip_locked=True, small=trial.small or state == sqlstate.QUERY_CANCELED)
     if state is not None and state.startswith("40"):  # deadlock, serialization
         context.stop.wait(0.05 * failures)
-        return True
+        return trial._replace(skip_locked=True)
     if sqlstate.is_lost(error, context.session.connection_or_none):
         after_loss(context, error)
-        return skip_locked
+        return trial
     raise error
 
 

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
+from maintcli.work.bite import Bite
 from maintcli.work.throttle.waiting import WAITING
 
 
@@ -192,30 +193,25 @@ def delete(
     part: sql.Composable,
     window: sql.Composable,
     predicate: sql.Composable,
-    *,
-    skip_locked: bool,
-    show: Sequence[str],
-    most_shown: int,
-    limited: bool = False,
+    bite: Bite,
 ) -> sql.Composable:
     """The dangerous statement. The predicate stands in the DELETE itself.
 
     READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
-    so a heartbeat that arrives during the run saves its session. `skip_locked` leaves rows that
-    others hold locked, and counts them. Of the first `most_shown` rows the columns in `show` come
-    back, cut to 8 characters. `limited` deletes no more than maint_most, and is slower.
+    so a heartbeat that arrives during the run saves its session. What is shown of a row is cut to 8
+    characters. A bite that is limited, or leaves locked rows, is slower.
     """
     holes = {"part": part, "window": window, "predicate": predicate}
-    limit, skip = (_LIMIT if limited else _NOTHING), (_SKIP if skip_locked else _NOTHING)
-    chosen = _WHICH_CHOSEN if skip_locked or limited else _WHICH
+    limit, skip = (_LIMIT if bite.limited else _NOTHING), (_SKIP if bite.skip_locked else _NOTHING)
+    chosen = _WHICH_CHOSEN if bite.skip_locked or bite.limited else _WHICH
     which = chosen.format(**holes, limit=limit, skip=skip)
     statement = _DELETE.format(part=part, which=which)
-    if show and most_shown > 0:
-        columns = sql.SQL(", ").join(first_eight(name) for name in show)
-        body = _SHOWN.format(delete=statement, columns=columns, most=most_shown)
+    if bite.show and bite.most_shown > 0:
+        columns = sql.SQL(", ").join(first_eight(name) for name in bite.show)
+        body = _SHOWN.format(delete=statement, columns=columns, most=bite.most_shown)
     else:
         body = _PLAIN.format(delete=statement)
-    return _LEFT.format(body=body, **holes) if skip_locked else body
+    return _LEFT.format(body=body, **holes) if bite.skip_locked else body
 
 
 def first_eight(column: str) -> sql.Composable:

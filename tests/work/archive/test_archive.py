@@ -99,7 +99,7 @@ def test_what_cannot_be_is_refused_before_the_first_row(  # noqa: PLR0917  what 
 def test_a_place_that_fails_in_mid_run_stops_the_run(
     inside: Inside, conn: Conn, archive_events: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """69; what was not made durable was not removed, and the first batch can be restored."""
+    """78; what was not made durable was not removed, and the first batch can be restored."""
     real, seen = os.fsync, []
 
     def full_after_a_while(descriptor: int) -> None:
@@ -110,7 +110,10 @@ def test_a_place_that_fails_in_mid_run_stops_the_run(
 
     monkeypatch.setattr(os, "fsync", full_after_a_while)
     found = inside(archive_events, "--archive", str(tmp_path / "place"), "--json")
-    assert (found.code, "No space left on device" in found.json["message"]) == (69, True)
+    assert (found.code, "has no room for more: No space left" in found.json["message"]) == (
+        78,
+        True,
+    )
     kept = conn.execute(
         "SELECT coalesce(sum((rows->>'public.analytics_events')::int), 0) FROM job_archives"
     ).fetchone()

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from maintcli.cli.awaited import started
 from maintcli.cli.declared import declared
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
@@ -29,7 +30,7 @@ def list_(place: Place, *, json: Json = False) -> None:
     except MaintError as error:
         problem = str(error)
     now = datetime.now(UTC)
-    rows = statuses(jobs, seen, now)
+    rows = statuses(jobs, started(config, jobs), seen, now)
     show(
         present.data(rows, more, problem),
         lambda: present.view(rows, more, problem, now),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from maintcli.cli.awaited import awaited
 from maintcli.cli.declared import declared
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
@@ -30,13 +31,16 @@ def readyz(place: Place, *, strict: Annotated[bool, _STRICT] = False, json: Json
     asked = demand(config.variables, strict=strict)
     jobs = declared(config)
     try:
-        seen = look(place.target(config), "readyz")
+        database = place.target(config)
+        seen = look(database, "readyz")
     except MaintError as error:
         if json:
             note = unknown(asked, "the database could not be asked")
             show(present.data("error", [note], str(error)), lambda: (), json=True)
         raise
-    found = checks(seen, asked, list(expected(jobs, datetime.now(UTC))))
+    now = datetime.now(UTC)
+    schedules = awaited(config, jobs, database.name, now)
+    found = checks(seen, asked, list(expected(schedules, now)))
     stale = any(check.required and not check.ok for check in found)
     word = "stale" if stale else "ok"
     show(present.data(word, found, None), lambda: present.view(word, found), json=json)

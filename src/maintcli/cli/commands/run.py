@@ -11,6 +11,7 @@ from maintcli.cli.execute import show as show_report
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Loudness, Place
 from maintcli.cli.several import One, run_several
+from maintcli.cli.unsaid import is_unsaid
 from maintcli.errors import BrokenPlugin, Usage, gravest
 from maintcli.present.json import as_json
 from maintcli.present.out import put
@@ -35,7 +36,8 @@ def run(
     """Run several jobs, and go on after a failure.
 
     Their options come from the configuration. The exit code is the gravest of theirs; a signal
-    stops the run that goes on, and the rest is not started.
+    stops the run that goes on, and the rest is not started. With --all, a built-in job that the
+    configuration does not speak of is passed over where its tables are missing.
     """
     if every == bool(jobs):
         raise Usage(reason="Name the jobs to run, or give --all; not both.")
@@ -44,12 +46,13 @@ def run(
     names = [known(config, name) for name in jobs or ()]
     wanted = names or [name for name, one in found.items() if one.schedule.is_on]
     broken = [name for name in names or entries(config) if name not in found]
+    optional = {name for name in wanted if every and is_unsaid(config, name)}
     given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
     if place.is_everywhere(config):
         # Named, they are refused; among all, a trigger that were sent for each is left out.
-        ones = [found[n].job for n in wanted if n in found]
-        ones = [job for job in ones if names or job.needs_database]
-        code = run_everywhere(ones, config, given, name="run")
+        asked = [found[name].job for name in wanted if name in found]
+        asked = [job for job in asked if names or job.needs_database]
+        code = run_everywhere(asked, config, given, name="run", optional=optional)
         return gravest([code, *(BrokenPlugin.code for _ in broken)])
     reports: list[Report] = []
 
@@ -58,7 +61,8 @@ def run(
         if not json:
             show_report(report, given)
 
-    code = run_several([One(found[n].job) for n in wanted if n in found], config, given, tell)
+    ones = [One(found[n].job, optional=n in optional) for n in wanted if n in found]
+    code = run_several(ones, config, given, tell)
     code = gravest([code, *(BrokenPlugin.code for _ in broken)])
     if json:
         put(as_json({"exit_code": int(code), "runs": [report.as_dict() for report in reports]}))

@@ -58,16 +58,17 @@ def render(
     """Write the schedule of all enabled jobs for a scheduler.
 
     With --database each of them gets that option. What the scheduler cannot express is left out,
-    with a comment and a warning.
+    with a comment and a warning. Advice is on standard error, too.
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
     names = rendering.targets(target, every=write)
     config = place.read_aloud()
     entries = rendering.at(scheduled(config), place.database, config.databases)
-    settings = facts.settings(rendering.text_of(config.path))
+    settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
+    rendering.advise(entries, names)
     if write:
         written = [
             path
@@ -115,7 +116,7 @@ def run_now(
     options = (*wording.given(declared(config)[found.job].job, words or ()),)
     if place.database is not None:
         options = ("--database", place.database, *options)
-    put(rendering.once(found, options, facts.settings(), deployed))
+    put(rendering.once(found, options, facts.settings(config), deployed))
 
 
 schedule = group(

@@ -1,5 +1,6 @@
 """maint status"""
 
+from maintcli.cli.awaited import awaited
 from maintcli.cli.declared import declared
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
@@ -21,9 +22,11 @@ def status(place: Place, *, json: Json = False) -> None:
     """
     config = place.read_aloud()
     jobs = declared(config)
-    with toolkit_tables(place.target(config), "status") as (session, schema):
+    database = place.target(config)
+    with toolkit_tables(database, "status") as (session, schema):
         seen, backlogs = watch(session, schema), recorded(session, schema)
-    rows = statuses(jobs, seen, seen.now)
+    schedules = awaited(config, jobs, database.name, seen.now)
+    rows = statuses(jobs, schedules, seen, seen.now)
     runner = seen.beats.get(JOBS_RUNNER)
     show(
         present.data(rows, runner, seen.now, backlogs),

@@ -12,9 +12,8 @@ from typing import Final, cast
 
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
-from maintcli.schedules.targets.kubernetes.scalar import comment
+from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.needed import further, held
-from maintcli.schedules.targets.noted import noted
 from maintcli.schedules.targets.utc import Clock, in_utc
 
 FILE: Final = "railway.toml"  # what Railway looks for, so that of the first service

@@ -10,11 +10,11 @@ from typing import Final, cast
 
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
-from maintcli.schedules.targets.kubernetes.reader import documents
-from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.needed import further, held
-from maintcli.schedules.targets.noted import noted
 from maintcli.schedules.targets.utc import Clock, in_utc
+from maintcli.schedules.targets.yaml.reader import documents
+from maintcli.schedules.targets.yaml.scalar import scalar
 
 FILE: Final = "render.yaml"
 _CLOCK: Final = Clock("Render")

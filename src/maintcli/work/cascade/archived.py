@@ -22,6 +22,7 @@ from maintcli.work import batch
 from maintcli.work.archive import ledger
 from maintcli.work.archive.section import Section
 from maintcli.work.batch import Done, Step
+from maintcli.work.bite import Bite
 from maintcli.work.cascade import carry
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.sections import declared, filled, wanted
@@ -82,22 +83,15 @@ class ArchivedWalk(ClosureWalk):
         )
         return self
 
-    def step(
-        self,
-        bite: float,
-        *,
-        skip_locked: bool,
-        show: Sequence[str],
-        most_shown: int,
-        limited: bool = False,
-    ) -> Step:
+    def step(self, bite: Bite) -> Step:
         """The next batch: one group of roots."""
         # A window is what a batch is taken from, not how much of a batch.
-        wide = max(bite, _WINDOWS * self.windows.first_bite)
-        made = super().step(
-            wide, skip_locked=skip_locked, show=show, most_shown=most_shown, limited=limited
-        )
-        return made._replace(sender=self._send)
+        wide = max(bite.size, _WINDOWS * self.windows.first_bite)
+        return super().step(bite._replace(size=wide))._replace(sender=self._send)
+
+    def begin_with(self, bite: Bite) -> int:
+        """The one group's roots: a lock does not make it small, for the batch ends with it."""
+        return 1 if bite.small else self.group
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
         """Collect, and leave the rest to the second message."""

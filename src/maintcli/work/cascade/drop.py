@@ -4,9 +4,12 @@ A row that must stay keeps the row that it refers to, and so on up to the root: 
 all that is below it, or stays with all of it.
 """
 
+from collections.abc import Iterable
+
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.work.cascade import circle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
@@ -27,11 +30,12 @@ _UP = sql.SQL("""IF {below} <> '{{}}' THEN
         WHERE c.ctid = ANY ({below}) AND p.ctid = ANY ({rows}));
 END IF;""")
 
-_CIRCLE = sql.SQL("""LOOP
-maint_k := {size};
-{ups}
-EXIT WHEN {size} = maint_k;
-END LOOP;""")
+_CIRCLE = sql.SQL("""IF {some} THEN
+{above}
+{keep}
+END IF;""")
+
+_KEEP = sql.SQL("{kept} := {above};")
 
 # What is locked may have moved just now, so that its root is not found: then all of them stay.
 _DROP = sql.SQL("""IF {some} THEN
@@ -76,30 +80,35 @@ def _seed(cascade: Cascade, link: Link) -> sql.Composable:
 
 
 def _drop(cascade: Cascade, count: sql.Composable) -> sql.Composable:
-    some = v.either(sql.SQL("{} <> '{{}}'").format(v.kept(cascade, o)) for o in cascade.members)
     ups = [_ups(cascade, component) for component in reversed(cascade.components)]
     return _DROP.format(
-        some=some, ups=v.joined(ups), kept=v.kept(cascade, cascade.part), count=count
+        some=_some(cascade, cascade.members),
+        ups=v.joined(ups),
+        kept=v.kept(cascade, cascade.part),
+        count=count,
     )
 
 
 def _ups(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
-    inner = [
-        _up(cascade, link)
-        for link in cascade.cascades
-        if link.child in component and link.parent in component
-    ]
     outer = [
         _up(cascade, link)
         for link in cascade.cascades
         if link.child in component and link.parent not in component
     ]
-    if not inner:
+    if not circle.inner(cascade, component):
         return v.joined(outer)
-    size = sql.SQL(" + ").join(
-        sql.SQL("cardinality({})").format(v.kept(cascade, oid)) for oid in component
+    start = [circle.first(cascade, oid, v.kept(cascade, oid)) for oid in component]
+    keep = [_KEEP.format(kept=v.kept(cascade, o), above=v.next_new(cascade, o)) for o in component]
+    inner = _CIRCLE.format(
+        some=_some(cascade, component),
+        above=circle.fill_above(cascade, component, start),
+        keep=v.joined(keep),
     )
-    return v.joined([_CIRCLE.format(size=size, ups=v.joined(inner)), *outer])
+    return v.joined([inner, *outer])
+
+
+def _some(cascade: Cascade, members: Iterable[int]) -> sql.Composable:
+    return v.either(sql.SQL("{} <> '{{}}'").format(v.kept(cascade, oid)) for oid in members)
 
 
 def _up(cascade: Cascade, link: Link) -> sql.Composable:

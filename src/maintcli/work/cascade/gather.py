@@ -7,6 +7,7 @@ locked. Behind that nothing can be added: who refers to a row has to lock it fir
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.work.cascade import circle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
@@ -35,12 +36,31 @@ _ONLY_FREE = sql.SQL("""maint_u := coalesce((SELECT array_agg(t) FROM (
 
 _FRESH = sql.SQL("ARRAY(SELECT unnest(maint_t) EXCEPT SELECT unnest({}))")
 
+# One look sees a moment before its rows are locked. Once a look finds nothing that is not locked
+# there is nothing more to come, and what it did not find any more has gone elsewhere meanwhile.
 _ROUNDS = sql.SQL("""{start}
 LOOP
-{finds}
-{turns}
-EXIT WHEN {done};
-END LOOP;""")
+    maint_k := 0;
+{found}
+{locks}
+    EXIT WHEN maint_k = 0;
+END LOOP;
+{ends}""")
+
+_LOCK_NEW = sql.SQL("""maint_t := ARRAY(SELECT unnest({found}) EXCEPT SELECT unnest({rows}));
+    maint_u := coalesce((SELECT array_agg(t) FROM (
+        SELECT ctid AS t FROM ONLY {relation} WHERE ctid = ANY (maint_t) FOR UPDATE{skip}
+    ) AS few), '{{}}');
+    {keep}
+    {rows} := {rows} || maint_u;
+    maint_k := maint_k + cardinality(maint_t);""")
+
+_KEEP_REST = sql.SQL("""{kept} := {kept}
+        || ARRAY(SELECT unnest(maint_t) EXCEPT SELECT unnest(maint_u));
+    maint_t := maint_u;""")
+
+_END = sql.SQL("""{rows} := ARRAY(SELECT unnest({rows}) INTERSECT SELECT unnest({found}));
+{cut} := {cut} OR coalesce(cardinality({rows}) >= maint_bound, false);""")
 
 # The rows of links that go as well are no links; they are deleted.
 _WITHOUT = sql.SQL("{links} := ARRAY(SELECT unnest({links}) EXCEPT SELECT unnest({rows}));")
@@ -75,10 +95,7 @@ def _level(cascade: Cascade, component: tuple[int, ...], *, skip_locked: bool) -
     lines = [_take(cascade, link, skip_locked=skip_locked) for link in outer]
     if not set(component) <= cascade.cyclic:
         return v.joined(lines)
-    inner = [
-        link for link in cascade.cascades if link.child in component and link.parent in component
-    ]
-    return v.joined([*lines, _rounds(cascade, component, inner, skip_locked=skip_locked)])
+    return v.joined([*lines, _rounds(cascade, component, skip_locked=skip_locked)])
 
 
 def _take(cascade: Cascade, link: Link, *, skip_locked: bool) -> sql.Composable:
@@ -91,45 +108,35 @@ def _take(cascade: Cascade, link: Link, *, skip_locked: bool) -> sql.Composable:
     )
 
 
-def _rounds(
-    cascade: Cascade, component: tuple[int, ...], inner: list[Link], *, skip_locked: bool
-) -> sql.Composable:
-    """In a circle: from the rows found last, until no row is new or there are enough."""
-    start: list[sql.Composable] = []
-    turns: list[sql.Composable] = []
-    done: list[sql.Composable] = []
-    for oid in component:
-        now, found = v.new(cascade, oid), v.next_new(cascade, oid)
-        rows, cut = v.rows(cascade, oid), v.cut(cascade, oid)
-        start.append(sql.SQL("{} := {}; {} := '{{}}';").format(now, rows, found))
-        turns.append(
-            sql.SQL(
-                "{now} := ARRAY(SELECT unnest({found}) EXCEPT SELECT unnest({rows}));"
-                " {rows} := {rows} || {now}; {found} := '{{}}';"
-            ).format(now=now, found=found, rows=rows)
-        )
-        turns.append(
-            sql.SQL(
-                "{cut} := {cut} OR ({now} <> '{{}}' AND coalesce(cardinality({rows})"
-                " >= maint_bound, false));"
-            ).format(cut=cut, now=now, rows=rows)
-        )
-        done.append(sql.SQL("({now} = '{{}}' OR {cut})").format(now=now, cut=cut))
-    finds = [
-        _fill(
-            cascade,
-            link,
-            v.new(cascade, link.parent),
-            v.next_new(cascade, link.child),
-            fresh=sql.SQL("maint_t"),
-            skip_locked=skip_locked,
-        )
-        for link in inner
+def _rounds(cascade: Cascade, component: tuple[int, ...], *, skip_locked: bool) -> sql.Composable:
+    """In a circle: all below the rows at hand, or as many as there may be."""
+    start = [
+        sql.SQL("{} := {};").format(v.new(cascade, oid), v.rows(cascade, oid)) for oid in component
     ]
-    cuts = v.either(v.cut(cascade, oid) for oid in component)
-    over = sql.SQL("({}) OR ({})").format(cuts, sql.SQL(" AND ").join(done))
+    seeds = sql.SQL(" + ").join(
+        sql.SQL("cardinality({})").format(v.new(cascade, oid)) for oid in component
+    )
+    limit = sql.SQL(" LIMIT maint_bound + {}").format(seeds)
     return _ROUNDS.format(
-        start=v.joined(start), finds=v.joined(finds), turns=v.joined(turns), done=over
+        start=v.joined(start),
+        found=circle.fill_below(cascade, component, limit),
+        locks=v.joined(_lock_new(cascade, oid, skip_locked=skip_locked) for oid in component),
+        ends=v.joined(
+            _END.format(
+                rows=v.rows(cascade, oid), found=v.next_new(cascade, oid), cut=v.cut(cascade, oid)
+            )
+            for oid in component
+        ),
+    )
+
+
+def _lock_new(cascade: Cascade, oid: int, *, skip_locked: bool) -> sql.Composable:
+    return _LOCK_NEW.format(
+        found=v.next_new(cascade, oid),
+        rows=v.rows(cascade, oid),
+        relation=_of(cascade, oid),
+        skip=sql.SQL(" SKIP LOCKED") if skip_locked else sql.SQL(""),
+        keep=_KEEP_REST.format(kept=v.kept(cascade, oid)) if skip_locked else sql.SQL(""),
     )
 
 

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.runtime.shard import Shard
+from maintcli.work.cascade import circle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 from maintcli.work.sweep import stripes
@@ -23,15 +24,6 @@ _SOME = sql.SQL("""{name} AS (
     SELECT {columns} FROM ONLY {child} AS c WHERE c.ctid IN ({places}))""")
 
 _PLACES = sql.SQL("SELECT c.ctid FROM ONLY {child} AS c JOIN {above} AS p ON {match}")
-
-_CIRCLE = sql.SQL("""{name} (member, place) AS (
-    SELECT * FROM ({start}) AS first
-    UNION
-    SELECT next.member, next.place
-    FROM {name} AS r CROSS JOIN LATERAL ({steps}) AS next(member, place))""")
-
-_STEP = sql.SQL("""SELECT {to}, c.ctid FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
-    WHERE r.member = {of} AND p.ctid = r.place""")
 
 _COUNT = sql.SQL("WITH RECURSIVE {members} SELECT count(*) FROM ({rows}{limit}) AS few")
 
@@ -134,30 +126,17 @@ class Reach:
     def _circle(self, component: tuple[int, ...]) -> Iterable[sql.Composable]:
         """Row by row, as there is no telling how often it goes round."""
         cascade, number = self.cascade, self.cascade.members.index
-        into = [link for link in cascade.cascades if link.child in component]
         start = [
             sql.SQL("SELECT {}, o.* FROM ({}) AS o").format(number(link.child), self._places(link))
-            for link in into
-            if link.parent not in component
+            for link in cascade.cascades
+            if link.child in component and link.parent not in component
         ]
         if cascade.part in component:
             start.append(
                 sql.SQL("SELECT {}, {} FROM maint_roots").format(number(cascade.part), PLACE)
             )
-        steps = [
-            _STEP.format(
-                to=number(link.child),
-                of=number(link.parent),
-                parent=self._quoted(link.parent),
-                child=self._quoted(link.child),
-                match=v.match(link),
-            )
-            for link in into
-            if link.parent in component
-        ]
         name = sql.Identifier(f"maint_circle{number(component[0])}")
-        union = sql.SQL(" UNION ALL ")
-        yield _CIRCLE.format(name=name, start=union.join(start), steps=union.join(steps))
+        yield circle.below(cascade, component, name, start)
         for oid in component:
             yield _SOME.format(
                 name=self._name(oid),

@@ -6,6 +6,8 @@ that had fewer below them. What must wait is taken out of its array.
 
 from psycopg import sql
 
+from maintcli.db.links import Link
+from maintcli.work.cascade import circle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
@@ -20,16 +22,14 @@ END IF;""")
 
 # Of a circle cut short only those rows go to which no row refers that stays.
 _PEEL = sql.SQL("""IF {cuts} THEN
-LOOP
-    maint_k := {size};
-{rounds}
-    EXIT WHEN {size} = maint_k;
-END LOOP;
+{staying}
+{rows}
 END IF;""")
 
-_ROUND = sql.SQL("""    {rows} := coalesce((SELECT array_agg(p.ctid) FROM ONLY {parent} AS p
-        WHERE p.ctid = ANY ({rows}) AND NOT EXISTS (SELECT FROM ONLY {child} AS c
-            WHERE {match} AND c.ctid <> ALL ({below}))), '{{}}');""")
+_STAYS = sql.SQL("""SELECT {number}, p.ctid FROM ONLY {parent} AS p WHERE p.ctid = ANY ({rows})
+    AND EXISTS (SELECT FROM ONLY {child} AS c WHERE {match} AND c.ctid <> ALL ({below}))""")
+
+_GO = sql.SQL("{rows} := ARRAY(SELECT unnest({rows}) EXCEPT SELECT unnest({staying}));")
 
 _WAIT = sql.SQL("IF {wait} THEN {rows} := '{{}}'; END IF;")
 
@@ -93,21 +93,25 @@ def _wait(cascade: Cascade, oid: int) -> sql.Composable:
 
 
 def _peel(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
-    inner = [
-        link for link in cascade.cascades if link.child in component and link.parent in component
-    ]
-    size = sql.SQL(" + ").join(
-        sql.SQL("cardinality({})").format(v.rows(cascade, oid)) for oid in component
+    return _PEEL.format(
+        cuts=v.either(v.cut(cascade, oid) for oid in component),
+        staying=circle.fill_above(
+            cascade, component, [_stays(cascade, k) for k in circle.inner(cascade, component)]
+        ),
+        rows=v.joined(
+            _GO.format(rows=v.rows(cascade, oid), staying=v.next_new(cascade, oid))
+            for oid in component
+        ),
     )
-    rounds = [
-        _ROUND.format(
-            rows=v.rows(cascade, link.parent),
-            parent=cascade.relations[link.parent].quoted,
-            child=cascade.relations[link.child].quoted,
-            match=v.match(link),
-            below=v.rows(cascade, link.child),
-        )
-        for link in inner
-    ]
-    cuts = v.either(v.cut(cascade, oid) for oid in component)
-    return _PEEL.format(cuts=cuts, size=size, rounds=v.joined(rounds))
+
+
+def _stays(cascade: Cascade, link: Link) -> sql.Composable:
+    """Rows to which one refers that this step does not have."""
+    return _STAYS.format(
+        number=cascade.members.index(link.parent),
+        parent=cascade.relations[link.parent].quoted,
+        rows=v.rows(cascade, link.parent),
+        child=cascade.relations[link.child].quoted,
+        match=v.match(link),
+        below=v.rows(cascade, link.child),
+    )

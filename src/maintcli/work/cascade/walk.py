@@ -1,6 +1,6 @@
 """Walking a part whose rows others refer to: group after group of roots, each with all below it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -8,6 +8,7 @@ from psycopg import sql
 
 from maintcli.runtime.session import STATEMENT_CAP_SECONDS
 from maintcli.work.batch import Done, Step
+from maintcli.work.bite import Bite
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.script import Script
@@ -60,27 +61,21 @@ class ClosureWalk:
         before, self.final = self.final, False
         return before
 
-    def step(
-        self,
-        bite: float,
-        *,
-        skip_locked: bool,
-        show: Sequence[str],
-        most_shown: int,
-        limited: bool = False,
-    ) -> Step:
-        """The next batch; `limited` is no matter, for every group is kept to maint_most."""
-        del limited
-        skip = skip_locked or self.skip_always
-        pieces = self.windows.pieces(bite)
-        group = 1 if skip_locked else self.group  # what met a lock or a limit is tried in small
-        named = self.script.name(show, most_shown)
+    def step(self, bite: Bite) -> Step:
+        """The next batch; limited or not, every group is kept to maint_most."""
+        skip = bite.skip_locked or self.skip_always
+        pieces = self.windows.pieces(bite.size)
+        named = self.script.name(bite.show, bite.most_shown)
         return Step(
             self.body(pieces, named, skip=skip),
             self.windows.settings,
-            sql.SQL(" ").join([pieces.declare, self.declare(group)]),
+            sql.SQL(" ").join([pieces.declare, self.declare(self.begin_with(bite))]),
             seconds=None if self.final else STATEMENT_CAP_SECONDS,
         )
+
+    def begin_with(self, bite: Bite) -> int:
+        """The roots of a batch's first group: what met a lock or a limit is tried in small."""
+        return 1 if bite.skip_locked or bite.small else self.group
 
     def window(self, done: Done) -> "ClosureWalk":
         """The same way again, for the rows that were locked."""

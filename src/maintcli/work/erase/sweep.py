@@ -15,7 +15,7 @@ from maintcli.config.duration import Duration
 from maintcli.errors import Partial, Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
-from maintcli.work.attempt import Patience, patiently, send_safely
+from maintcli.work.attempt import Patience, Trial, patiently, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
@@ -116,8 +116,8 @@ class Erasure:
             elif state != "due" or self.budget.spent(self.tally.deleted):
                 return state
 
-    def _step(self, user: User, at: int, skip_locked: bool) -> Step:  # noqa: FBT001  send_safely's
-        step = self.eraser.step(user, at, self.pace.bite, skip_locked=skip_locked)
+    def _step(self, user: User, at: int, trial: Trial) -> Step:
+        step = self.eraser.step(user, at, self.pace.bite, skip_locked=trial.skip_locked)
         return step._replace(most=self.budget.rows_left(self.tally.deleted))
 
     def _rest(self, done: Done, state: str) -> None:

@@ -1,11 +1,10 @@
 """The heap plan: block ranges of the table, found by TID range scans (PostgreSQL 14)."""
 
-from collections.abc import Sequence
-
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
 from maintcli.work.batch import Done, Step, delete
+from maintcli.work.bite import Bite
 from maintcli.work.sweep import stripes
 from maintcli.work.sweep.window import Plain, Window
 
@@ -57,26 +56,10 @@ class HeapWalk(Plain):
         """The share of the way that is behind, from 0 to 1."""
         return self.at / self.blocks if self.blocks else 1.0
 
-    def step(
-        self,
-        bite: float,
-        *,
-        skip_locked: bool,
-        show: Sequence[str],
-        most_shown: int,
-        limited: bool = False,
-    ) -> Step:
-        """The next batch, in bites of `bite` blocks."""
-        body = delete(
-            self.part,
-            _WINDOW,
-            self.predicate,
-            skip_locked=skip_locked,
-            show=show,
-            most_shown=most_shown,
-            limited=limited,
-        )
-        bites = _BITE.format(bite=int(bite), blocks=self.until, delete=body)
+    def step(self, bite: Bite) -> Step:
+        """The next batch, in bites of so many blocks."""
+        body = delete(self.part, _WINDOW, self.predicate, bite)
+        bites = _BITE.format(bite=int(bite.size), blocks=self.until, delete=body)
         return Step(bites, _FORCED, _DECLARE.format(at=self.at))
 
     def window(self, done: Done) -> Window:

@@ -4,11 +4,10 @@ The bound moves so that no batch walks again over the dead entries of the one be
 old snapshot elsewhere keeps from being cleaned away.
 """
 
-from collections.abc import Sequence
-
 from psycopg import sql
 
 from maintcli.work.batch import Done, Step, delete
+from maintcli.work.bite import Bite
 from maintcli.work.sweep.window import Plain, Window
 
 FIRST_ROWS = 100
@@ -70,32 +69,17 @@ class IndexWalk(Plain):
         """Unknown: how many entries lie ahead is not counted."""
         return None
 
-    def step(
-        self,
-        bite: float,
-        *,
-        skip_locked: bool,
-        show: Sequence[str],
-        most_shown: int,
-        limited: bool = False,
-    ) -> Step:
-        """The next batch, in bites of `bite` rows."""
-        body = delete(
-            self.part,
-            _WINDOW.format(column=self.column),
-            self.predicate,
-            skip_locked=skip_locked,
-            show=show,
-            most_shown=most_shown,
-            limited=limited,
-        )
+    def step(self, bite: Bite) -> Step:
+        """The next batch, in bites of so many rows."""
+        rows, window = int(bite.size), _WINDOW.format(column=self.column)
+        body = delete(self.part, window, self.predicate, bite)
         fresh = self.low is None or self.low != self._tie_swept
         bites = _BITE.format(
             column=self.column,
             part=self.part,
             bound=self.bound,
-            bite=int(bite),
-            most=_TIES * int(bite) if fresh else _NO_TIES,
+            bite=rows,
+            most=_TIES * rows if fresh else _NO_TIES,
             delete=body,
         )
         return Step(bites, _SETTINGS, _DECLARE.format(type=self.kind, low=self.low))

@@ -40,9 +40,10 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     nulls, remaining = count.nulls(context, target), count.remaining(context, target)
     below = _below(context, task, stale)
     going = stale if below is None or below.own is None else below.own
+    least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
-        f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)},"
-        f" in at least {batches:,} batches and {seconds:.1f} s"
+        f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)}"
+        + (f", in {least}" if going else "")
     )
     whole = partitions.show(context, task)
     for chosen in task.plans:

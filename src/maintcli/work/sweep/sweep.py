@@ -16,8 +16,9 @@ from maintcli.db import sqlstate
 from maintcli.errors import Fail, Partial, ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.work import count
-from maintcli.work.attempt import Patience, patiently, send_safely
+from maintcli.work.attempt import Patience, Trial, patiently, send_safely
 from maintcli.work.batch import Done, Step
+from maintcli.work.bite import Bite
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import shown
@@ -211,15 +212,17 @@ class Sweep:
         self.context.log.debug("a trigger looks after what refers: each row goes with all below it")
         return self._send(walk, pace)
 
-    def _step(self, walk: "Walk | Again", pace: Pace, skip_locked: bool) -> Step:  # noqa: FBT001  partial
-        most = MOST_SHOWN - self.named
-        return walk.step(
+    def _step(self, walk: "Walk | Again", pace: Pace, trial: Trial) -> Step:
+        bite = Bite(
             pace.bite,
-            skip_locked=skip_locked,
+            *trial,
             show=self.task.target.show,
-            most_shown=most,
+            most_shown=MOST_SHOWN - self.named,
             limited=self.budget.limit is not None,
-        )._replace(most=self.budget.rows_left(self.deleted), watched=self.throttle.is_due)
+        )
+        return walk.step(bite)._replace(
+            most=self.budget.rows_left(self.deleted), watched=self.throttle.is_due
+        )
 
     def _note(self, done: Done, window: "Again | None" = None) -> None:
         self.batches += 1

@@ -1,11 +1,12 @@
 """A window: the rows that a batch looked at, kept where locked ones were left in it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg import sql
 
 from maintcli.work.batch import Done, Step, delete
+from maintcli.work.bite import Bite
 from maintcli.work.sweep.tally import Rule, Tally
 
 
@@ -36,26 +37,10 @@ class Window(Plain):
         self.settings = settings
         self.finished = False
 
-    def step(
-        self,
-        _bite: float,
-        *,
-        skip_locked: bool,
-        show: Sequence[str],
-        most_shown: int,
-        limited: bool = False,
-    ) -> Step:
+    def step(self, bite: Bite) -> Step:
         """A batch over the same rows. What is still locked is left, asked for or not."""
-        del skip_locked
-        body = delete(
-            self.part,
-            self.condition,
-            self.predicate,
-            skip_locked=True,
-            show=show,
-            most_shown=most_shown,
-            limited=limited,
-        )
+        asked = bite._replace(skip_locked=True)
+        body = delete(self.part, self.condition, self.predicate, asked)
         return Step(sql.Composed([body, sql.SQL("\nmaint_stop := true;")]), self.settings)
 
     def advance(self, done: Done) -> float:

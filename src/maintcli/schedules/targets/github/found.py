@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from maintcli.schedules.entry import Found
 from maintcli.schedules.targets.github.expression import constant, unescaped
-from maintcli.schedules.targets.kubernetes.reader import documents
+from maintcli.schedules.targets.yaml.reader import documents
 
 _SELECTS: Final = re.compile(r"github\.event\.schedule\s*==\s*'((?:[^']|'')*)'")
 

@@ -8,11 +8,11 @@ from string import Template
 from typing import Final
 
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.comments import comment, noted
 from maintcli.schedules.targets.github.expression import escaped, literal
-from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
 from maintcli.schedules.targets.needed import further, held
-from maintcli.schedules.targets.noted import noted
 from maintcli.schedules.targets.utc import Clock, in_utc
+from maintcli.schedules.targets.yaml.scalar import scalar
 
 FILE: Final = "maintenance.yml"
 CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1  # v7.0.1"

@@ -7,13 +7,14 @@ from typing import Final
 
 from maintcli.errors import ConfigError
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.comments import comment
 from maintcli.schedules.targets.kubernetes.cron import translated
 from maintcli.schedules.targets.kubernetes.cronjob import cronjob
 from maintcli.schedules.targets.kubernetes.job import CONFIG
 from maintcli.schedules.targets.kubernetes.names import names
 from maintcli.schedules.targets.kubernetes.readyz import readyz
-from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
 from maintcli.schedules.targets.needed import further, held, key
+from maintcli.schedules.targets.yaml.scalar import scalar
 
 _KUSTOMIZATION: Final = Template("""\
 # A Kustomize base: a CronJob for each scheduled job of maint. It is rendered from maint.toml, so

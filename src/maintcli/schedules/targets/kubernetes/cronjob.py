@@ -5,9 +5,10 @@ from textwrap import indent
 from typing import Final
 
 from maintcli.schedules.entry import Entry, Settings
+from maintcli.schedules.targets.comments import comment
 from maintcli.schedules.targets.kubernetes import limits
 from maintcli.schedules.targets.kubernetes.job import spec
-from maintcli.schedules.targets.kubernetes.scalar import comment, scalar
+from maintcli.schedules.targets.yaml.scalar import scalar
 
 ENTRY: Final = "maintcli/entry"
 SCHEDULE: Final = "maintcli/schedule"

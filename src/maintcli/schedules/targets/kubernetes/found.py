@@ -10,7 +10,7 @@ from maintcli.schedules.entry import Found
 from maintcli.schedules.targets.kubernetes.cron import translated
 from maintcli.schedules.targets.kubernetes.cronjob import ENTRY, NUMBER, SCHEDULE
 from maintcli.schedules.targets.kubernetes.job import declared
-from maintcli.schedules.targets.kubernetes.reader import documents
+from maintcli.schedules.targets.yaml.reader import documents
 
 _KUSTOMIZATION = "kustomization.yaml"
 

@@ -9,8 +9,8 @@ from maintcli import __version__
 from maintcli.schedules.entry import Entry, Settings
 from maintcli.schedules.targets.kubernetes import limits
 from maintcli.schedules.targets.kubernetes.rules import pod_failure_policy
-from maintcli.schedules.targets.kubernetes.scalar import listed, scalar
 from maintcli.schedules.targets.needed import key
+from maintcli.schedules.targets.yaml.scalar import listed, scalar
 
 IMAGE: Final = "registry.example.com/maint"
 SECRET: Final = "maint"  # noqa: S105 - the name of one

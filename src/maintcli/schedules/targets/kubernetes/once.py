@@ -13,7 +13,7 @@ from maintcli.schedules.entry import Entry, Settings
 from maintcli.schedules.targets.kubernetes.job import arguments, escaped, spec
 from maintcli.schedules.targets.kubernetes.limits import RETRIES, job_deadline
 from maintcli.schedules.targets.kubernetes.names import MOST_OF_INDEXED, label
-from maintcli.schedules.targets.kubernetes.scalar import scalar
+from maintcli.schedules.targets.yaml.scalar import scalar
 
 KEPT_SECONDS: Final = 86_400
 _ALONE: Final = {"--dry-run", "--shard"}

@@ -5,7 +5,7 @@ from typing import Final
 
 from maintcli.schedules.entry import Settings
 from maintcli.schedules.targets.kubernetes.job import CONFIG, SECRET
-from maintcli.schedules.targets.kubernetes.scalar import scalar
+from maintcli.schedules.targets.yaml.scalar import scalar
 
 _READYZ: Final = Template("""\
 # An example, and no part of the base: a pod of your application that is ready only while jobs are

@@ -30,9 +30,3 @@ def listed(key: str, texts: tuple[str, ...]) -> str:
     if len(line) <= _WIDEST:
         return line
     return "\n".join([f"{key}:", *(f"  - {part}" for part in parts)])
-
-
-def comment(text: str) -> str:
-    """`text` as one line of a comment, without what is not printable."""
-    line = " ".join(text.split())
-    return "# " + "".join(c if c.isprintable() else "?" for c in line)

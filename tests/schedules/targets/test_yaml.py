@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.targets.kubernetes.reader import documents
-from maintcli.schedules.targets.kubernetes.scalar import comment, listed, scalar
+from maintcli.schedules.targets.comments import comment
+from maintcli.schedules.targets.yaml.reader import documents
+from maintcli.schedules.targets.yaml.scalar import listed, scalar
 from tests.schedules.kubernetes.made import TEXTS
 
 

@@ -1,17 +1,22 @@
-"""What a target could not say, as a comment in its file."""
+"""Comments, which begin alike in all files: `#`."""
 
 from collections.abc import Iterable
 from textwrap import fill
 from typing import Final
 
 from maintcli.schedules.entry import Note
-from maintcli.schedules.targets.kubernetes.scalar import comment
 
 _WIDTH: Final = 100
 
 
+def comment(text: str) -> str:
+    """`text` as one line of a comment, without what is not printable."""
+    line = " ".join(text.split())
+    return "# " + "".join(c if c.isprintable() else "?" for c in line)
+
+
 def noted(notes: Iterable[Note]) -> str:
-    """Lines of comment, each with its line end; nothing where there are no notes."""
+    """What a target could not say, each line with its end; nothing where there are no notes."""
     return "".join(_lines(note) for note in notes)
 
 

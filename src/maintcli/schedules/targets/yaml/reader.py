@@ -8,7 +8,7 @@ text.
 import re
 from typing import Final
 
-from maintcli.schedules.targets.kubernetes.flow import inline
+from maintcli.schedules.targets.yaml.flow import inline
 
 _KEY: Final = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'"""

@@ -1,0 +1,64 @@
+"""When a run of each job is to be expected, whoever starts it: itself, or one of [[schedules]]."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from math import inf
+
+from maintcli.cli import wording
+from maintcli.cli.declared import Declared
+from maintcli.cli.scheduled import further, own
+from maintcli.config.database import ALL
+from maintcli.config.model import Config
+from maintcli.config.section import Section
+from maintcli.runtime.job import Job
+from maintcli.schedules.entry import Entry
+from maintcli.schedules.schedule import Schedule
+
+_TRACELESS = ("dry_run", "no_ledger")
+
+
+def awaited(
+    config: Config, jobs: Mapping[str, Declared], database: str, now: datetime
+) -> dict[str, Schedule]:
+    """The schedule by which each job is judged: the most frequent that leaves a trace.
+
+    The ledger of `database` never hears of a dry run, nor of a run elsewhere. A job of which it
+    hears nothing is judged by none: its schedule is off.
+    """
+    found = {name: replace(one.schedule, enabled=False) for name, one in jobs.items()}
+    for entry in _entries(config, jobs):
+        if _leaves_a_trace(jobs[entry.job].job, entry, database):
+            before, this = found[entry.job], _schedule(entry)
+            found[entry.job] = min(before, this, key=lambda one: one.period(now) or inf)
+    return found
+
+
+def started(config: Config, jobs: Mapping[str, Declared]) -> dict[str, Schedule]:
+    """The schedule of each job itself, or else that of the first entry that really runs it."""
+    found = {name: one.schedule for name, one in jobs.items()}
+    for entry in further(config, jobs):
+        if not found[entry.job].is_on and _leaves_a_trace(jobs[entry.job].job, entry):
+            found[entry.job] = _schedule(entry)
+    return found
+
+
+def _entries(config: Config, jobs: Mapping[str, Declared]) -> Iterator[Entry]:
+    yield from (own(config, name, one) for name, one in jobs.items() if one.schedule.is_on)
+    yield from further(config, jobs)
+
+
+def _leaves_a_trace(job: Job, entry: Entry, database: str | None = None) -> bool:
+    """In `database`, or in any at all."""
+    given = wording.read(job, entry.options, Section(""))
+    is_there = database is None or given.get("database") in {None, ALL, database}
+    return is_there and not any(given.get(name) for name in _TRACELESS)
+
+
+def _schedule(entry: Entry) -> Schedule:
+    return Schedule(
+        expressions=entry.expressions,
+        zone=entry.zone,
+        enabled=True,
+        timeout_seconds=entry.timeout_seconds,
+    )

@@ -1,0 +1,58 @@
+"""[schedule]: what a scheduler has to know of the place where it will start the jobs."""
+
+from typing import Final
+
+from maintcli.config.say import quote
+from maintcli.config.section import Section
+from maintcli.config.zone import fault_of_zone
+
+KEYS: Final = (
+    "action",
+    "command",
+    "image",
+    "mailto",
+    "namespace",
+    "secret",
+    "user",
+    "variables",
+    "zone",
+)
+_PATHS: Final = ("command", "variables")
+
+
+def read_scheduler(top: Section) -> Section:
+    """The section, its keys and types checked; an empty one where it is not given.
+
+    `${NAME}` is filled in when it is asked for: the machine that runs the jobs may not know what
+    the one that renders them does. Raises ConfigError.
+    """
+    if isinstance(top.values.get("schedule"), list):
+        raise top.wrong("schedule", "an entry stands under [[schedules]], with an s")
+    section = top.section("schedule")
+    section.only(KEYS)
+    for key in section.values:
+        section.raw_text(key)
+    return section
+
+
+def told(section: Section) -> dict[str, str]:
+    """What it says, by key. Raises ConfigError for what no scheduler could use."""
+    found: dict[str, str] = {}
+    for key in section.values:
+        value = section.text(key) or ""
+        clause = fault(key, value)
+        if clause is not None:
+            raise section.wrong(key, clause)
+        found[key] = value
+    return found
+
+
+def fault(key: str, value: str) -> str | None:
+    """What is wrong with `value`, as a clause; None where it will do."""
+    if not value.strip() or not value.isprintable():
+        return f"{quote(value)} will not do; leave it out or give it a value"
+    if key in _PATHS and not value.startswith("/"):
+        return f"{quote(value)} is relative; a scheduler needs the whole path: /…"
+    if key not in _PATHS and " " in value:
+        return f"{quote(value)} has a blank in it"
+    return fault_of_zone(value) if key == "zone" else None

@@ -1,0 +1,1 @@
+"""The part of YAML that manifests, workflows and blueprints are written in."""
