@@ -117,11 +117,11 @@ def test_cron(walk: Walk, conn: Conn) -> None:
     query = "SELECT count(*) FROM job_runs WHERE origin = 'cron' AND outcome = 'success'"
     with cron("", user="root") as pid:
         walk.enter = ["nsenter", f"--mount=/proc/{pid}/ns/mnt", "--"]
-        assert walk(install).endswith("Looked at: crontab deployed.\nAll agree.\n")
+        assert "Looked at: crontab deployed.\nAll agree.\n" in walk(install)
         until(lambda: conn.execute(query).fetchone() != (0,), "cron has started it", seconds=180)
         said = walk(afterwards)
     assert "cron" in said
-    assert said.endswith("Looked at: crontab deployed, ledger.\nAll agree.\n")
+    assert "Looked at: crontab deployed, ledger.\nAll agree.\n" in said
 
 
 def test_systemd(walk: Walk) -> None:
@@ -146,7 +146,7 @@ def test_systemd(walk: Walk) -> None:
             " show ": prints(shown),
         },
     )
-    assert "Looked at: systemd deployed, ledger." in walk(check)
+    assert "Looked at: systemd deployed, ledger.\nAll agree.\n" in walk(check)
 
 
 def test_github(walk: Walk) -> None:
@@ -174,7 +174,8 @@ def test_github(walk: Walk) -> None:
             "actions/variables": prints(json.dumps({"name": "MAINT_ENABLED", "value": "true"})),
         },
     )
-    assert "Looked at: github files, github deployed, ledger." in walk(switch_on)
+    said = walk(switch_on)
+    assert "Looked at: github files, github deployed, ledger.\nAll agree.\n" in said
 
 
 def _base64(text: str) -> str:
@@ -211,7 +212,7 @@ def test_kubernetes(walk: Walk) -> None:
     assert {one["metadata"]["namespace"] for one in manifests} == {"jobs"}
     said = walk(mark + check)
     assert "Looked at: kubernetes files, kubernetes deployed, ledger." in said
-    assert said.endswith("All agree.\n")
+    assert "All agree.\n" in said
 
 
 @pytest.mark.parametrize("target", ["Railway", "Render"])

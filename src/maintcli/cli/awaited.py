@@ -28,7 +28,7 @@ def awaited(
     """
     found = {name: replace(one.schedule, enabled=False) for name, one in jobs.items()}
     for entry in _entries(config, jobs):
-        if _leaves_a_trace(jobs[entry.job].job, entry, database):
+        if leaves_a_trace(jobs[entry.job].job, entry, database):
             before, this = found[entry.job], _schedule(entry)
             found[entry.job] = min(before, this, key=lambda one: one.period(now) or inf)
     return found
@@ -38,7 +38,7 @@ def started(config: Config, jobs: Mapping[str, Declared]) -> dict[str, Schedule]
     """The schedule of each job itself, or else that of the first entry that really runs it."""
     found = {name: one.schedule for name, one in jobs.items()}
     for entry in further(config, jobs):
-        if not found[entry.job].is_on and _leaves_a_trace(jobs[entry.job].job, entry):
+        if not found[entry.job].is_on and leaves_a_trace(jobs[entry.job].job, entry):
             found[entry.job] = _schedule(entry)
     return found
 
@@ -48,8 +48,8 @@ def _entries(config: Config, jobs: Mapping[str, Declared]) -> Iterator[Entry]:
     yield from further(config, jobs)
 
 
-def _leaves_a_trace(job: Job, entry: Entry, database: str | None = None) -> bool:
-    """In `database`, or in any at all."""
+def leaves_a_trace(job: Job, entry: Entry, database: str | None = None) -> bool:
+    """Whether the ledger hears of a run of `entry`: that of `database`, or any at all."""
     given = wording.read(job, entry.options, Section(""))
     is_there = database is None or given.get("database") in {None, ALL, database}
     return is_there and not any(given.get(name) for name in _TRACELESS)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from maintcli import __version__
 from maintcli.cli import asking
+from maintcli.cli.awaited import leaves_a_trace
+from maintcli.cli.declared import declared
 from maintcli.cli.written import left_over, present
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
@@ -68,9 +70,21 @@ def noted(rendered: Rendered) -> Iterator[Finding]:
 
 def of_ledger(config: Config, database: DatabaseConfig, entries: Sequence[Entry]) -> list[Finding]:
     """What the ledger of `database` has not seen as it should. Raises what a database can."""
-    jobs: Mapping[str, list[Entry]] = ledger.by_job(entries, database.name)
+    jobs = _by_job(config, database, entries)
     now = datetime.now(UTC)
     spans = {job: ledger.horizon(some, now) for job, some in jobs.items()}
     with toolkit_tables(database, "schedule check") as (session, schema):
         looked = look(session, schema, spans, config_hash=config.hash, version=__version__)
     return [*ledger.check(jobs, looked)]
+
+
+def _by_job(
+    config: Config, database: DatabaseConfig, entries: Sequence[Entry]
+) -> Mapping[str, Sequence[Entry]]:
+    """Those of whose runs that ledger hears; it knows a run by its job."""
+    known = declared(config)
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if leaves_a_trace(known[entry.job].job, entry, database.name):
+            found.setdefault(entry.job, []).append(entry)
+    return found

@@ -7,7 +7,7 @@ import pytest
 
 from maintcli.runtime.seen import Came, Looked, Seen
 from maintcli.schedules.check.finding import Finding
-from maintcli.schedules.check.ledger import by_job, check, horizon
+from maintcli.schedules.check.ledger import check, horizon
 from maintcli.schedules.entry import Entry
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
@@ -128,25 +128,6 @@ def test_two_schedulers_alternate(recent: Sequence[tuple[str, float]], expected:
     """A move from the one to the other, or a single start, is none."""
     ran = runs(*recent)
     assert kinds(OFTEN, Seen(ran[0], recent=ran)) == expected
-
-
-def test_runs_that_leave_no_trace_are_not_expected() -> None:
-    """A dry run, one without a ledger, one in another database."""
-    silent = [
-        OFTEN._replace(options=options)
-        for options in (
-            ("--dry-run",),
-            ("-n",),
-            ("--no-ledger",),
-            ("--database", "tenant"),
-            ("--database=tenant",),
-        )
-    ]
-    assert by_job(silent, "default") == {}
-    assert by_job([*silent, DAILY], "default") == {"cleanup-orphans": [DAILY]}
-    assert by_job(silent, "tenant") == {"cleanup-sessions": silent[3:]}
-    everywhere = OFTEN._replace(options=("--database", "all"))
-    assert by_job([everywhere], "tenant") == {"cleanup-sessions": [everywhere]}
 
 
 def test_the_time_that_is_looked_at_is_bounded() -> None:

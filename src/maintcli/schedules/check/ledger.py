@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Final
 
 from maintcli.runtime.seen import Came, Looked, Seen
@@ -13,27 +13,7 @@ from maintcli.schedules.schedule import GRACE_SECONDS
 
 _GRACE: Final = timedelta(seconds=GRACE_SECONDS)
 _LONG_GRACE: Final = timedelta(hours=1)  # GitHub starts late, or leaves one out
-_UNSEEN: Final = {"--dry-run", "-n", "--no-ledger"}
 _DAY: Final = timedelta(days=1)
-
-
-def by_job(entries: Sequence[Entry], database: str) -> dict[str, list[Entry]]:
-    """The entries whose runs the ledger of `database` will see; it knows them by their jobs."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if not _UNSEEN & set(entry.options) and _database(entry, database) in {database, "all"}:
-            found.setdefault(entry.job, []).append(entry)
-    return found
-
-
-def _database(entry: Entry, default: str) -> str:
-    """The one that its options name; the last word counts."""
-    named = default
-    for word, following in pairwise([*entry.options, ""]):
-        name, equals, value = word.partition("=")
-        if name == "--database":
-            named = value if equals else following
-    return named
 
 
 def horizon(entries: Sequence[Entry], now: datetime) -> timedelta:
