@@ -1,6 +1,5 @@
 """maint status"""
 
-import re
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def job(inside: Inside, name: str = "cleanup-sessions") -> dict[str, Any]:
 def test_every_heartbeat_field_is_shown(inside: Inside, conn: Conn) -> None:
     """The columns of job_heartbeats by their names, and who ran the last job."""
     beat(conn, consecutive_failures=3, last_error="no disk", last_error_at="2026-01-01Z")
-    beat(conn, "jobs-runner", ago="5 s")
+    beat(conn, "jobs-runner", ago="5 h")
     run_was(conn, "failed")
     found = job(inside)
     assert found.keys() >= FIELDS
@@ -38,14 +37,14 @@ def test_every_heartbeat_field_is_shown(inside: Inside, conn: Conn) -> None:
     assert inside("status", "--json").json["jobs_runner"]["runner_id"] == "runner-7"
     text = inside("status").out
     assert "no disk" in text
-    assert re.search(r"^Last run of any job: \d+ s ago, on runner-7\.$", text, re.MULTILINE)
+    assert "Last run of any job: 5 h ago, on runner-7." in text
 
 
 def test_what_runs_now_is_shown_with_its_lease(inside: Inside, conn: Conn) -> None:
     """Since when, which run, until when the lease lasts."""
     beat(conn)
     run_id = run_was(conn, "running", ago="10 s")
-    lease(conn, run_id, left="30 s")
+    lease(conn, run_id, left="1 h")
     found = job(inside)
     assert found["state"] == "running"
     assert found["running"]["run_id"] == run_id

@@ -168,7 +168,7 @@ def test_names_are_mapped_and_odd_ones_quoted(inside: Inside, conn: Conn) -> Non
     found = inside(JOB, "--json")
     assert (found.json.get("erased_count"), found.json.get("deleted_count")) == (1, 2), found.err
     rows = conn.execute(
-        "SELECT \"u id\", \"gone at\" > now() AT TIME ZONE 'UTC' - interval '1 min'"
+        "SELECT \"u id\", \"gone at\" > now() AT TIME ZONE 'UTC' - interval '1 h'"
         ' FROM "My App"."pe$maint$ople" ORDER BY 1'
     ).fetchall()
     assert rows == [("al", None), ("o'b", True)]

@@ -18,11 +18,11 @@ def test_the_example_keeps_thirteen_months(inside: Inside, conn: Conn) -> None:
 
 
 def test_months_are_the_calendar_s(inside: Inside, conn: Conn) -> None:
-    """Thirteen months ago is a day of the calendar: a minute before it goes, a minute after stays."""
+    """Thirteen months ago is a day of the calendar: an hour before it goes, an hour after stays."""
     conn.execute("INSERT INTO users (email) VALUES ('u@example.com')")
     conn.execute(
         "INSERT INTO usage_counters SELECT (SELECT id FROM users), at - interval '1 mon', at, 0"
-        " FROM (SELECT now() - interval '13 months' + d * interval '1 min' AS at"
+        " FROM (SELECT now() - interval '13 months' + d * interval '1 h' AS at"
         " FROM (VALUES (-1), (1)) AS v (d)) AS t"
     )
     assert inside(JOB, "--json").json["deleted_count"] == 1

@@ -20,6 +20,7 @@ SETTINGS = {
     "hot_standby": "on",
     "shared_buffers": "64MB",
     "track_io_timing": "on",
+    "autovacuum": "off",  # it comes when it likes, and a sweep pauses for it
 }
 """Fast, and able to do what the tests want; nothing here survives a power cut, and need not."""
 

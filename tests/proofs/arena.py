@@ -11,6 +11,7 @@ from typing import LiteralString
 import psycopg
 
 from tests.parts.cli import Maint, Result
+from tests.parts.inside import Inside
 from tests.parts.server import Server
 from tests.parts.waiting import PATIENCE
 from tests.proofs.chaos import Usual
@@ -78,8 +79,9 @@ class Arena(Watched):
         return self.maint(*self._words(more), env=self._env(dsn))
 
     def follow(self) -> Result:
-        """Run to the end in large batches, to have it done."""
-        return self.run("--batch-target", "1s", "--share", "100")
+        """Run to the end in large batches, to have it done; in this process, which is cheaper."""
+        inside = Inside(self.maint.folder)
+        return inside(*self._words(("--batch-target", "1s", "--share", "100")), env=self._env(None))
 
     def usual(self, *more: str) -> Usual:
         """What an undisturbed run takes, from the start of its process to its end."""
@@ -170,12 +172,24 @@ class Arena(Watched):
             )
         )
 
-    def blocked(self) -> int:
-        """How many runs wait for a lock."""
+    def ending(self) -> int:
+        """How many runs wait at the gate of ends; rows that are slow to go sleep, too."""
         return int(
             self.one(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
+                " AND datname = current_database() AND wait_event = 'PgSleep'"
+                " AND query LIKE '%WITH ended AS%'"
+            )
+        )
+
+    def blocked(self, on: str = "%") -> int:
+        """How many runs wait for a lock: on a `relation`, or on a row (`transactionid`)."""
+        return int(
+            self.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%%'"
                 " AND datname = current_database() AND wait_event_type = 'Lock'"
+                " AND wait_event LIKE %s",
+                on,
             )
         )
 

@@ -49,7 +49,7 @@ def test_needs_only_select_and_writes_nothing(
     """Under a role without DELETE, with the tuple counters unchanged, the number is the real one."""
     conn.execute(
         "INSERT INTO active_sessions (session_id, access_key, last_heartbeat)"
-        " SELECT 's' || i, 'k', now() - CASE WHEN i <= 500 THEN interval '1 h' ELSE interval '0' END"
+        " SELECT 's' || i, 'k', now() - CASE WHEN i <= 500 THEN interval '1 h' ELSE interval '-1 h' END"
         " FROM generate_series(1, 500 + %s) i",
         [fresh],
     )

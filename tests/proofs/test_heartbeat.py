@@ -38,7 +38,7 @@ def fill(conn: Conn, plan: str) -> None:
     fresh = 60_000 if plan == "index" else 0
     conn.execute(
         "INSERT INTO active_sessions (session_id, access_key, last_heartbeat)"
-        " SELECT 's' || i, 'k', now() - CASE WHEN i <= 50 THEN interval '1 h' ELSE interval '0' END"
+        " SELECT 's' || i, 'k', now() - CASE WHEN i <= 50 THEN interval '1 h' ELSE interval '-1 h' END"
         " FROM generate_series(1, 50 + %s) i",
         [fresh],
     )

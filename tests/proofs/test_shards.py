@@ -18,7 +18,7 @@ SETUP = f"""
 ALTER TABLE active_sessions SET (fillfactor = 10, autovacuum_enabled = false);
 INSERT INTO active_sessions (session_id, access_key, last_heartbeat)
     SELECT 's' || i, md5(i::text),
-           now() - CASE WHEN i % 3 = 0 THEN interval '1 day' ELSE interval '0' END
+           now() - CASE WHEN i % 3 = 0 THEN interval '1 day' ELSE interval '-1 hour' END
     FROM generate_series(1, {ROWS}) i
 """
 GATE = """

@@ -259,9 +259,9 @@ def test_without_a_ledger_it_is_said_that_nobody_looked(
 
 def test_a_job_without_a_guard_is_not_asked(inside: Inside, conn: Conn) -> None:
     """Sessions: on a quiet night every one is stale, by whatever age."""
-    conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '30 s')")
+    conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '2 s')")
     inside("cleanup-sessions")
-    result = inside("cleanup-sessions", "--stale-after", "10s", "--json")
+    result = inside("cleanup-sessions", "--stale-after", "1s", "--json")
     assert (result.code, result.json["deleted_count"]) == (0, 1)
     assert runs(conn)[0] == ("success", {"public.active_sessions.last_heartbeat": "60s"})
 
