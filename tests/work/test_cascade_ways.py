@@ -114,3 +114,18 @@ def test_removed_rows_are_named(conn: Conn, inside: Inside) -> None:
     assert len([line for line in lines if "removed key-" in line]) == 20
     assert any(line.endswith("and 30 more") for line in lines)
     assert conn.execute("SELECT count(*) FROM notes").fetchone() == (0,)
+
+
+def test_a_condition_that_looks_into_another_table(family: Family) -> None:
+    """PostgreSQL may then find rows in any order; those that lie before others are not passed by."""
+    family.make(child("a"), "CREATE TABLE gone (id int NOT NULL)", "CREATE INDEX ON gone (id)")
+    family.do(
+        f"INSERT INTO roots SELECT i, {family.old} FROM generate_series(3000, 1, -1) i",
+        "INSERT INTO a SELECT i, i FROM generate_series(1, 3000) i",
+        "INSERT INTO gone SELECT i FROM generate_series(1, 2999) i",
+        "ANALYZE roots, a, gone",
+    )
+    condition = "id IN (SELECT gone.id FROM gone GROUP BY gone.id)"
+    found = family.sweep(also=condition)
+    assert (found.code, found.json["deleted_count"]) == (0, 2_999), found.err
+    assert family.count("roots") == family.count("a") == 1
