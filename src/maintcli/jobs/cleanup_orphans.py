@@ -1,9 +1,9 @@
 """maint cleanup-orphans"""
 
-from maintcli.api import Annotated, Duration, Opt, Orphaned, Run, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
 
 
-@job(schedule="0 4 * * *", group="Retention", max_percent=50)
+@job(schedule="0 4 * * *", group="Retention", max_percent=50, partitions=False)
 def cleanup_orphans(
     run: Run,
     *,
@@ -17,7 +17,7 @@ def cleanup_orphans(
     grace: Annotated[
         Duration, Opt("Age below which a row may still wait for its parent.", min="1m")
     ] = duration("24h"),
-) -> Orphaned:
+) -> Swept:
     """Remove rows whose parent is gone.
 
     A row goes when it is older than the grace age and is an orphan in two looks. During the second

@@ -17,6 +17,7 @@ from maintcli.work.batch import Done, Step, send
 from maintcli.work.pace import Pace
 
 _STATEMENT_SECONDS = 30.0
+_AGAIN_SECONDS = 0.1
 _MOST_FAILURES = 8  # in a row, on one batch
 _PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
 
 def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) -> Done:
     """Send the batch that `step` makes; its argument says whether to leave locked rows."""
-    skip_locked, failures = False, 0
+    skip_locked, failures, made = False, 0, None
     while True:
         try:
             made = step(skip_locked)
@@ -69,6 +70,9 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) ->
                 statement_seconds=made.seconds or _STATEMENT_SECONDS,
             )
         except psycopg.Error as error:
+            if made and made.failed and made.failed(error):
+                patience.context.stop.wait(_AGAIN_SECONDS)
+                continue
             failures += 1
             skip_locked = _react(patience, pace, error, skip_locked=skip_locked, failures=failures)
             continue

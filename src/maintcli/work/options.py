@@ -125,9 +125,10 @@ _THROTTLES = (
 )
 
 
-def sweeping(*, max_percent: float | None) -> tuple[Option, ...]:
+def sweeping(*, max_percent: float | None, partitions: bool = True) -> tuple[Option, ...]:
     """The options of a sweep whose own guard is `max_percent` (None: no guard)."""
-    how = (*_CONSENT, *_PARTITIONS, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
+    whole = _PARTITIONS if partitions else ()
+    how = (*_CONSENT, *whole, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
     return (*_guards(max_percent), *how)
 
 

@@ -97,7 +97,7 @@ class ArchivedWalk(ClosureWalk):
         made = super().step(
             wide, skip_locked=skip_locked, show=show, most_shown=most_shown, limited=limited
         )
-        return made._replace(sender=self._send)
+        return made._replace(sender=self._send, settings=self.windows.settings)
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
         """Collect, and leave the rest to the second message."""
@@ -164,9 +164,7 @@ class ArchivedWalk(ClosureWalk):
             extra=self.script.extra(),
         )
         declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
-        return Step(
-            bite, self.windows.settings, declare, after=entry, most=step.most, watched=step.watched
-        )
+        return Step(bite, self.settings, declare, after=entry, most=step.most, watched=step.watched)
 
 
 def _state(rows: Sequence[Row]) -> tuple[list[Any], float]:

@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
-from maintcli.work.cascade.windows import MOST, Pieces
+from maintcli.work.cascade.windows import MOST, Listing, Pieces
 from maintcli.work.sweep import stripes
 
 # A predicate that looks into another table is a join, which may find the rows in any order.
@@ -27,7 +27,7 @@ _END = sql.SQL("""maint_end := maint_at::text;
 maint_stop := maint_at >= {until}::tid;""")
 
 
-class Blocks:
+class Blocks(Listing):
     """Windows of blocks of the heap."""
 
     first_bite = 16.0

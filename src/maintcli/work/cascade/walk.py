@@ -38,7 +38,7 @@ class ClosureWalk:
         self.group = 1
         self.most_roots = MOST_ROOTS
         self.limit = v.LIMIT
-        self.skip_always = False
+        self.skip_always = windows.skips_locked
 
     @property
     def first_bite(self) -> float:
@@ -56,9 +56,9 @@ class ClosureWalk:
         return self.windows.progress
 
     def take_whole(self) -> bool:
-        """From now on leave no root without what is below it; False where that was so already."""
+        """From now on leave no root without what is below it; False where there is no other way."""
         before, self.final = self.final, False
-        return before
+        return before or self.windows.goes_otherwise()
 
     def step(
         self,
@@ -71,16 +71,24 @@ class ClosureWalk:
     ) -> Step:
         """The next batch; `limited` is no matter, for every group is kept to maint_most."""
         del limited
+        self.windows.look()
         skip = skip_locked or self.skip_always
         pieces = self.windows.pieces(bite)
         group = 1 if skip_locked else self.group  # what met a lock or a limit is tried in small
         named = self.script.name(show, most_shown)
         return Step(
             self.body(pieces, named, skip=skip),
-            self.windows.settings,
+            self.settings,
             sql.SQL(" ").join([pieces.declare, self.declare(group)]),
-            seconds=None if self.final else STATEMENT_CAP_SECONDS,
+            seconds=self.windows.seconds or (None if self.final else STATEMENT_CAP_SECONDS),
+            failed=self.windows.failed,
         )
+
+    @property
+    def settings(self) -> sql.Composable:
+        """What stands before a batch that deletes."""
+        lock = self.windows.lock
+        return sql.SQL("; ").join([self.windows.settings, *([lock] if lock else [])])
 
     def window(self, done: Done) -> "ClosureWalk":
         """The same way again, for the rows that were locked."""
@@ -96,6 +104,7 @@ class ClosureWalk:
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Have what a batch did beside its own rows added up."""
         tally.add(rule, self.script.cascade, self.script.own, extra)
+        tally.late[rule] += self.windows.take_late()
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
         """What is repeated: one group of roots."""

@@ -41,8 +41,8 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     below = _below(context, task, stale)
     going = stale if below is None or below.own is None else below.own
     context.log.info(
-        f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)},"
-        f" in at least {batches:,} batches and {seconds:.1f} s"
+        f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)}"
+        f"{target.whose}, in at least {batches:,} batches and {seconds:.1f} s"
     )
     whole = partitions.show(context, task)
     for chosen in task.plans:

@@ -15,11 +15,15 @@ Rule = tuple[int, str]
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of a run so far. `blocked` are the roots that stay, by rule."""
+    """The figures of a run so far. `blocked` are the roots that stay, by rule.
+
+    `late` are roots that stay as well, for they take too long with what goes with them.
+    """
 
     cascaded: Counter[str] = field(default_factory=Counter[str])
     unlinked: Counter[str] = field(default_factory=Counter[str])
     blocked: Counter[Rule] = field(default_factory=Counter[Rule])
+    late: Counter[Rule] = field(default_factory=Counter[Rule])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
     moved: set[Rule] = field(default_factory=set[Rule])
@@ -27,6 +31,7 @@ class Tally:
     def begin(self, rule: Rule) -> None:
         """Forget what was blocked in an earlier pass by `rule`."""
         self.blocked.pop(rule, None)
+        self.late.pop(rule, None)
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
         self.moved.discard(rule)
@@ -61,12 +66,17 @@ class Tally:
         return self.cascaded.total()
 
     @property
+    def staying(self) -> int:
+        """Stale rows that no further run removes by itself."""
+        return self.blocked.total() + self.late.total()
+
+    @property
     def figures(self) -> dict[str, Any]:
         """For the report."""
         return {
             "cascaded_count": self.removed,
             "unlinked_count": self.unlinked.total(),
-            "blocked_count": self.blocked.total(),
+            "blocked_count": self.staying,
         }
 
     def why_blocked(self) -> str | None:
@@ -76,5 +86,11 @@ class Tally:
             f" {' and '.join(sorted(names))} still refers to them or to what would go with them"
             for rule, names in self.blockers.items()
             if self.blocked[rule]
+        ]
+        sentences += [
+            f"{rows:,} stale rows of {rule[1]} stay, because each takes too long with all that goes"
+            " with it; delete what refers to them first, or see whether an index is missing"
+            for rule, rows in self.late.items()
+            if rows
         ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
