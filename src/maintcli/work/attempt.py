@@ -17,7 +17,6 @@ from maintcli.work.batch import Done, Step, send
 from maintcli.work.pace import Pace
 
 _STATEMENT_SECONDS = 30.0
-_AGAIN_SECONDS = 0.1
 _MOST_FAILURES = 8  # in a row, on one batch
 _PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
@@ -61,6 +60,7 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) ->
     """Send the batch that `step` makes; its argument says whether to leave locked rows."""
     skip_locked, failures, made = False, 0, None
     while True:
+        began = time.monotonic()
         try:
             made = step(skip_locked)
             done = send(
@@ -71,7 +71,7 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[bool], Step]) ->
             )
         except psycopg.Error as error:
             if made and made.failed and made.failed(error):
-                patience.context.stop.wait(_AGAIN_SECONDS)
+                patience.context.stop.wait(time.monotonic() - began)  # who waited for us goes on
                 continue
             failures += 1
             skip_locked = _react(patience, pace, error, skip_locked=skip_locked, failures=failures)

@@ -20,8 +20,10 @@ SECONDS = 2.0  # so long may a batch keep the application from writing to the ot
 _LOCK_MS = 100  # while we wait in the queue of a table, all who write to it wait behind us
 _MOST_BUSY = 10  # such waits for one batch
 _MOST_SENT = 1_000  # candidates in one message
+_FEWER = 4  # times as few after one that took too long
 _MOST_OTHERS = 3  # times in a row that rows may go otherwise than they were gathered
 _ENDLESS = 2**31 - 1
+_TOO_LONG = (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED)
 
 # The swept table comes first: who waits for it must not hold the other one meanwhile.
 _LOCK = sql.SQL("""SET LOCAL lock_timeout = {short};
@@ -54,7 +56,7 @@ class Seen(Listing):
         self.first, self.cascade = first, cascade
         self.predicate = _PREDICATE.format(predicate=first.target.predicate)
         self._late = self._busy = self._others = 0
-        self._alone = False
+        self._sent, self._doubtful = _MOST_SENT, 0
 
     @property
     def progress(self) -> float | None:
@@ -89,8 +91,7 @@ class Seen(Listing):
     def pieces(self, bite: float) -> Pieces:
         """The PL/pgSQL, for the next candidates; a list is all of its window."""
         del bite
-        some = self.first.found[: 1 if self._alone else _MOST_SENT]
-        left = 0
+        some, left = self.first.found[: self._sent], 0
         if self._gives_up:
             some, left = [], len(self.first.found)
         versions = {candidate.place: candidate.version for candidate in some}
@@ -107,27 +108,36 @@ class Seen(Listing):
         taken = self.first.found[: self._behind(end)]
         first, last = (taken[0].block, taken[-1].block + 1) if taken else (0, 0)
         look = self.first
-        again = FirstLook(look.context, look.target, look.part, first=first, blocks=last)
-        return Seen(again, self.cascade)
+        again = Seen(
+            FirstLook(look.context, look.target, look.part, first=first, blocks=last), self.cascade
+        )
+        again._late, self._late = self._late, 0  # whoever tells of the batch tells of them
+        return again
 
     def advance(self, end: str | None) -> float:
         """Go on behind the candidate at `end`."""
-        del self.first.found[: self._behind(end)]
+        behind = self._behind(end)
+        del self.first.found[:behind]
         self._busy = self._others = 0
-        self._alone = False
+        self._doubtful = max(0, self._doubtful - behind)
+        if not self._doubtful:
+            self._sent = _MOST_SENT
         return 0.0
 
     def failed(self, error: psycopg.Error) -> bool:
-        """After a while leave the candidates, or the one that alone takes too long."""
+        """After a while leave the candidates, or find, and leave, the one that takes too long."""
+        some = min(self._sent, len(self.first.found))
+        if not some or self._gives_up or error.sqlstate not in _TOO_LONG:
+            return False
         if error.sqlstate == sqlstate.LOCK_NOT_AVAILABLE and not error.diag.context:
             self._busy += 1  # it was no row that was locked
             return True
-        if error.sqlstate not in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
-            return False
-        if self._alone:
+        if some > 1 or not self._doubtful:
+            self._sent, self._doubtful = max(1, some // _FEWER), some
+        else:
             del self.first.found[:1]
             self._late += 1
-        self._alone = not self._alone
+            self._sent, self._doubtful = _MOST_SENT, 0
         return True
 
     def goes_otherwise(self) -> bool:
@@ -148,7 +158,6 @@ class Seen(Listing):
         """How many candidates a batch that ended at `end` got through."""
         found = self.first.found
         if end is None:
-            sent = 1 if self._alone else _MOST_SENT
-            return len(found) if self._gives_up else min(sent, len(found))
-        places = [candidate.place for candidate in found[:_MOST_SENT]]
+            return len(found) if self._gives_up else min(self._sent, len(found))
+        places = [candidate.place for candidate in found[: self._sent]]
         return places.index(end) + 1 if end in places else 0
