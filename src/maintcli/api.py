@@ -26,7 +26,7 @@ from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.work.marking.result import Marked, Reaped
-from maintcli.work.options import batched, sweeping
+from maintcli.work.options import erasing, sweeping
 from maintcli.work.stale import Stale
 from maintcli.work.sweep.result import Swept
 
@@ -210,7 +210,7 @@ def job(  # noqa: PLR0913  a declaration
         limit = duration(timeout)
         result = hints.get("return")
         sweeps = Swept in (result, *get_args(result))
-        guarded = batched(max_percent=max_percent) if max_percent is not None else ()
+        guarded = erasing(max_percent=max_percent) if max_percent is not None else ()
         extra = sweeping(max_percent=max_percent, partitions=partitions) if sweeps else guarded
         return Job(
             name=name or function.__name__.replace("_", "-"),

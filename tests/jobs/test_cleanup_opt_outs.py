@@ -436,3 +436,40 @@ def test_without_a_ledger_there_is_no_certificate(inside: Inside, conn: Conn) ->
     assert {t: n for t, n in found["tables"].items() if n} == {t: 3 * n for t, n in WHOLE.items()}
     assert any("no certificate" in warning for warning in found["warnings"])
     assert certificates(conn) == []
+
+
+# -- consent
+
+
+def test_no_copy_is_kept_of_what_is_erased(
+    inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--archive is refused with one sentence, by whatever way it comes."""
+    fill(conn)
+    monkeypatch.setitem(inside.env, "MAINT_CLEANUP_OPT_OUTS_ARCHIVE", "here")
+    for words in ((), ("--archive", "here"), ("-n",)):
+        found = inside(JOB, *words)
+        assert found.code == 2, found.err
+        assert "would keep a copy of what has to be erased" in found.err
+    assert (count(conn, "stored_files"), count(conn, "job_erasures")) == (6, 0)
+
+
+def test_a_plan_is_applied_while_it_holds(inside: Inside, conn: Conn) -> None:
+    """Past the guards; refused once users or rows have drifted, or the list is another."""
+    fill(conn, users=1_200, out=900, messages=1)
+    assert inside(JOB).code == 65
+    plan = ("--dry-run", "--plan", "plan.json", "--json")
+    dry = inside(JOB, *plan)
+    assert (dry.code, dry.json["erased_count"]) == (0, 900), dry.err
+    other = inside(JOB, "--apply", "plan.json", "--tables", "stored_files.owner")
+    assert other.code == 65
+    assert "it also holds rows of public." in other.err
+    conn.execute("INSERT INTO stored_files SELECT 'more ' || i, 1, 1 FROM generate_series(1, 91) i")
+    drifted = inside(JOB, "--apply", "plan.json")
+    assert drifted.code == 65
+    assert "counted 900 rows of public.stored_files, and now 991" in drifted.err
+    assert count(conn, "job_erasures") == 0
+    inside(JOB, *plan)
+    found = inside(JOB, "--apply", "plan.json", "--json", "--share", "100", "--no-throttle")
+    assert (found.code, found.json["erased_count"]) == (0, 900), found.err
+    assert found.json["tables"]["public.stored_files"] == 991
