@@ -22,6 +22,7 @@ def cleanup_orphans(
 
     A row goes when it is older than the grace age and is an orphan in two looks. During the second
     nobody can add a parent: one that was on its way by then saves its child. A row without a value
-    in the column (NULL) has no parent to miss, and is kept.
+    in the column (NULL) has no parent to miss, and is kept. What refers to it goes with it, or
+    keeps it, as the foreign keys say. A pair in which no row has a parent is refused.
     """
     return run.sweep_orphans(pairs, older_than=grace)
