@@ -129,3 +129,16 @@ def test_a_condition_that_looks_into_another_table(family: Family) -> None:
     found = family.sweep(also=condition)
     assert (found.code, found.json["deleted_count"]) == (0, 2_999), found.err
     assert family.count("roots") == family.count("a") == 1
+
+
+def test_a_blocked_row_beside_a_locked_one_is_counted_once(family: Family, db: str) -> None:
+    """Both stay in one batch, whose rows are looked at again at the end."""
+    family.make(child("k", action="RESTRICT"))
+    family.roots(old=20)
+    family.do("INSERT INTO k VALUES (1, 3)")
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM roots WHERE id = 5 FOR UPDATE")
+        found = family.sweep("--batch-target", "5s")
+    assert (found.code, found.json["deleted_count"]) == (3, 18), found.err
+    assert (found.json["blocked_count"], found.json["locked_count"]) == (1, 1)
+    assert found.json["message"].startswith("1 stale rows of public.roots stay")

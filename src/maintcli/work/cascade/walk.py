@@ -39,6 +39,7 @@ class ClosureWalk:
         self.most_roots = MOST_ROOTS
         self.limit = v.LIMIT
         self.skip_always = windows.skips_locked
+        self.told: Mapping[str, Any] | None = None
 
     @property
     def first_bite(self) -> float:
@@ -94,6 +95,7 @@ class ClosureWalk:
         """The same way again, for the rows that were locked."""
         again = copy(self)
         again.windows, again.skip_always = self.windows.again(done.end), True
+        again.told = None
         return again
 
     def advance(self, done: Done) -> float:
@@ -103,8 +105,11 @@ class ClosureWalk:
 
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Have what a batch did beside its own rows added up."""
-        tally.add(rule, self.script.cascade, self.script.own, extra)
-        tally.late[rule] += self.windows.take_late()
+        now = {**extra, "late": self.windows.take_late()}
+        before, self.told = self.told, now if self.told is None else {}
+        if before:  # what stays of the same rows is seen, and counted, again
+            tally.forget(rule, self.script.cascade, before)
+        tally.add(rule, self.script.cascade, self.script.own, now)
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
         """What is repeated: one group of roots."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maintcli.db.links import Link
     from maintcli.work.cascade.graph import Cascade
 
 
@@ -49,12 +50,20 @@ class Tally:
             if rows and link.child in own:
                 self.moved.add(rule)  # to somewhere that may be behind us
         self.blocked[rule] += extra["blocked"]
+        self.late[rule] += extra["late"]
         names = self.blockers.setdefault(rule, Counter())
         refers = self.refers.setdefault(rule, set())
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
             if rows:
-                names[f"{link.key.child} ({link.key.name})"] += rows
+                names[_name(link)] += rows
                 refers.add(link.child)
+
+    def forget(self, rule: Rule, cascade: "Cascade", extra: Mapping[str, Any]) -> None:
+        """Take back what stayed in a batch whose rows are looked at again."""
+        self.blocked[rule] -= extra["blocked"]
+        self.late[rule] -= extra["late"]
+        for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
+            self.blockers[rule][_name(link)] -= rows
 
     def wants_another(self, rule: Rule, swept: Iterable[int]) -> bool:
         """Whether another pass by `rule` may find more, as rows of `swept` are gone or moved."""
@@ -83,7 +92,7 @@ class Tally:
         """A sentence that names what stays and what keeps it; None where nothing does."""
         sentences = [
             f"{self.blocked[rule]:,} stale rows of {rule[1]} stay, because"
-            f" {' and '.join(sorted(names))} still refers to them or to what would go with them"
+            f" {' and '.join(sorted(+names))} still refers to them or to what would go with them"
             for rule, names in self.blockers.items()
             if self.blocked[rule]
         ]
@@ -94,3 +103,7 @@ class Tally:
             if rows
         ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
+
+
+def _name(link: "Link") -> str:
+    return f"{link.key.child} ({link.key.name})"
