@@ -35,7 +35,11 @@ def uncommitted(
 
         def commit_once_waited_for() -> None:
             query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-            until(lambda: conn.execute(query, [holder]).fetchone() != (0,), "the run waits")
+            until(
+                lambda: conn.execute(query, [holder]).fetchone() != (0,),
+                "the run waits",
+                seconds=60,
+            )
             application.commit()
 
         thread = threading.Thread(target=commit_once_waited_for)
@@ -63,12 +67,12 @@ def shut_gate(conn: Conn, table: str, *, after: int = 20) -> None:
 def kill_at_gate(conn: Conn, process: subprocess.Popen[str]) -> None:
     """SIGKILL a run that waits at the gate, open it, let the server finish, and end the lease."""
     at_gate = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    until(lambda: conn.execute(at_gate).fetchone() != (0,), "a batch waits at the gate")
+    until(lambda: conn.execute(at_gate).fetchone() != (0,), "a batch waits at the gate", seconds=60)
     process.kill()
     process.communicate()
     conn.execute("INSERT INTO gate VALUES (true)")
     ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
-    until(lambda: conn.execute(ours).fetchone() == (0,), "the server is done")
+    until(lambda: conn.execute(ours).fetchone() == (0,), "the server is done", seconds=60)
     conn.execute(
         "UPDATE job_heartbeats SET lease_expires_at = now() WHERE lease_run_id IS NOT NULL"
     )

@@ -105,12 +105,11 @@ class Seen(Listing):
 
     def again(self, end: str | None) -> "Seen":
         """Both looks once more, through the blocks of the batch that ended at `end`."""
-        taken = self.first.found[: self._behind(end)]
-        first, last = (taken[0].block, taken[-1].block + 1) if taken else (0, 0)
         look = self.first
-        again = Seen(
-            FirstLook(look.context, look.target, look.part, first=first, blocks=last), self.cascade
-        )
+        blocks = [candidate.block for candidate in look.found[: self._behind(end)]]
+        first, until = (min(blocks), max(blocks) + 1) if blocks else (0, 0)
+        once_more = FirstLook(look.context, look.target, look.part, first=first, blocks=until)
+        again = Seen(once_more, self.cascade)
         again._late, self._late = self._late, 0  # whoever tells of the batch tells of them
         return again
 
