@@ -372,6 +372,11 @@ def test_a_dry_run_needs_only_select(inside: Inside, conn: Conn, reader: str) ->
     found = inside(JOB, env={"DATABASE_URL": reader})
     assert found.code == 77
     assert 'GRANT UPDATE ON "public"."users" TO "reader"' in found.err
+    conn.execute("GRANT UPDATE ON users TO reader")
+    conn.execute("REVOKE UPDATE ON stored_files FROM reader")
+    found = inside(JOB, env={"DATABASE_URL": reader})
+    assert found.code == 77
+    assert 'GRANT UPDATE ON "public"."stored_files" TO "reader"' in found.err
 
 
 def test_hidden_parents_are_not_missing_ones(inside: Inside, conn: Conn, reader: str) -> None:
