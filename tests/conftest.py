@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from maintcli.runtime import session
-from maintcli.work.orphans import again
+from maintcli.work.cascade import seen
 from tests.parts.cli import Maint
 from tests.parts.databases import create, database, drop
 from tests.parts.inside import Inside
@@ -82,8 +82,9 @@ def maint(tmp_path: Path) -> Generator[Maint]:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run in this process waits for a lock until the test has seen it wait: not 0.5 s at most."""
     monkeypatch.setattr(session, "LOCK_TIMEOUT_MS", 60_000)
-    for name in ("LOCK_TIMEOUT_MS", "_PARENT_LOCK_MS", "_STATEMENT_MS"):
-        monkeypatch.setattr(again, name, 60_000)
+    for name in ("LOCK_TIMEOUT_MS", "_LOCK_MS"):
+        monkeypatch.setattr(seen, name, 60_000)
+    monkeypatch.setattr(seen.Seen, "seconds", 60.0)
 
 
 @pytest.fixture

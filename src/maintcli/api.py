@@ -26,13 +26,12 @@ from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.work.marking.result import Marked, Reaped
-from maintcli.work.options import batched, sweeping
+from maintcli.work.options import erasing, sweeping
 from maintcli.work.stale import Stale
 from maintcli.work.sweep.result import Swept
 
 if TYPE_CHECKING:
     from maintcli.work.erase.result import Erased
-    from maintcli.work.orphans.result import Orphaned
 
 __all__ = [
     "Annotated",
@@ -43,7 +42,6 @@ __all__ = [
     "MaintError",
     "Marked",
     "Opt",
-    "Orphaned",
     "Partial",
     "Reaped",
     "Refused",
@@ -135,7 +133,7 @@ class Run:
 
         return reap(self._context, running_for=running_for)
 
-    def sweep_orphans(self, pairs: Sequence[str], *, older_than: Duration) -> "Orphaned":
+    def sweep_orphans(self, pairs: Sequence[str], *, older_than: Duration) -> Swept:
         """Delete rows that have had no parent for that long, in two looks; safe to kill.
 
         A pair is "child.column -> parent.column", with "by column" behind it where the child's age
@@ -186,7 +184,7 @@ class Run:
         self._context.stop.check()
 
 
-def job(
+def job(  # noqa: PLR0913  a declaration
     *,
     schedule: str | None,
     group: str,
@@ -194,14 +192,15 @@ def job(
     max_percent: float | None = None,
     enabled: bool = True,
     dry_run: bool = True,
+    partitions: bool = True,
     name: str | None = None,
 ) -> Callable[[Callable[..., object]], Job]:
     """Declare a function as a job.
 
     `schedule` is a cron expression (None: never by itself), `timeout` a duration, `max_percent`
     the guard of a job that removes rows, `enabled` whether it is scheduled unless the configuration
-    says otherwise, `dry_run` whether it can show without doing. Raises TypeError for a signature
-    that cannot be a command line.
+    says otherwise, `dry_run` whether it can show without doing, `partitions` whether a sweep may
+    detach whole ones. Raises TypeError for a signature that cannot be a command line.
     """
 
     def declare(function: Callable[..., object]) -> Job:
@@ -211,8 +210,8 @@ def job(
         limit = duration(timeout)
         result = hints.get("return")
         sweeps = Swept in (result, *get_args(result))
-        guarded = batched(max_percent=max_percent) if max_percent is not None else ()
-        extra = sweeping(max_percent=max_percent) if sweeps else guarded
+        guarded = erasing(max_percent=max_percent) if max_percent is not None else ()
+        extra = sweeping(max_percent=max_percent, partitions=partitions) if sweeps else guarded
         return Job(
             name=name or function.__name__.replace("_", "-"),
             summary=description.partition("\n")[0],
@@ -305,10 +304,6 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
 
 def __getattr__(name: str) -> object:
     """Import a result that few jobs have when it is asked for: each start would pay for it."""
-    if name == "Orphaned":
-        from maintcli.work.orphans.result import Orphaned
-
-        return Orphaned
     if name == "Erased":
         from maintcli.work.erase.result import Erased
 

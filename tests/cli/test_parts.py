@@ -160,7 +160,7 @@ def test_rows_that_are_marked_are_not_divided(inside: Inside, conn: Conn) -> Non
 
 def test_jobs_that_delete_no_stale_rows_know_no_parts(inside: Inside) -> None:
     """The option is wrong usage there."""
-    for job in ("cleanup-orphans", "cleanup-opt-outs", "reconcile-stragglers"):
+    for job in ("cleanup-opt-outs", "reconcile-stragglers"):
         result = inside(job, "--shard", "0/2")
         assert (result.code, result.out) == (2, "")
         assert "--shard" in result.err

@@ -1,8 +1,5 @@
 """What is held of users who opted out goes, and is certified; opting back in wins."""
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any, LiteralString
 from unittest import mock
 
@@ -12,9 +9,9 @@ from psycopg import sql
 
 from maintcli.db import example
 from maintcli.work.erase import batch
+from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
-from tests.parts.waiting import until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 JOB = "cleanup-opt-outs"
@@ -41,13 +38,6 @@ def fill(conn: Conn, users: int = 6, out: int = 3, messages: int = 4) -> None:
         "INSERT INTO billing_accounts (user_id, period_anchor, period_start, period_end, pages_limit)"
         " SELECT id, now(), now(), now() + interval '1 month', 10 FROM users"
     )
-
-
-def count(conn: Conn, table: LiteralString, where: LiteralString = "true") -> int:
-    """Rows of the table for which `where` holds."""
-    row = conn.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def certificates(conn: Conn) -> list[tuple[str, bool, dict[str, int]]]:
@@ -177,31 +167,14 @@ def test_names_are_mapped_and_odd_ones_quoted(inside: Inside, conn: Conn) -> Non
 # -- opting back in
 
 
-@contextmanager
-def back_in(conn: Conn, db: str, *, wait: bool = True) -> Generator[None]:
-    """User 1 is opting back in; it commits once the job waits for it."""
-    with psycopg.connect(db) as application:
-        application.execute("UPDATE users SET opted_out_at = NULL WHERE id = 1")
-        holder = application.info.backend_pid
-
-        def commit_once_waited_for() -> None:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-            until(lambda: conn.execute(query, [holder]).fetchone() != (0,), "the job waits")
-            application.commit()
-
-        thread = threading.Thread(target=commit_once_waited_for)
-        if wait:
-            thread.start()
-        yield
-        if wait:
-            thread.join()
+BACK_IN: LiteralString = "UPDATE users SET opted_out_at = NULL WHERE id = 1"
 
 
 @pytest.mark.usefixtures("patient")
 def test_opting_back_in_wins(inside: Inside, conn: Conn, db: str) -> None:
     """Uncommitted when the job chose its users: not one row of that user goes."""
     fill(conn)
-    with back_in(conn, db):
+    with uncommitted(conn, db, BACK_IN):
         found = inside(JOB, "--json")
     assert (found.code, found.json["erased_count"], found.json["kept_count"]) == (0, 2, 1), (
         found.err
@@ -221,7 +194,7 @@ def test_without_the_lock_it_would_have_been_erased(inside: Inside, conn: Conn, 
     with (
         mock.patch.object(batch, "_BITE", unlocked),
         mock.patch.object(batch, "_LAST_LOOK", sql.SQL("        maint_state := 'left';")),
-        back_in(conn, db, wait=False),
+        uncommitted(conn, db, BACK_IN, wait=False),
     ):
         inside(JOB, "--json")
     assert count(conn, "chat_sessions", "user_id = 1") == 0
@@ -253,7 +226,7 @@ def test_a_user_who_stays_locked_is_left_to_the_next_run(
 ) -> None:
     """Counted, warned about, tried twice; the others are done."""
     fill(conn)
-    with back_in(conn, db, wait=False):
+    with uncommitted(conn, db, BACK_IN, wait=False):
         found = inside(JOB, "--json")
         assert (found.code, found.json["erased_count"], found.json["locked_count"]) == (0, 2, 1)
     assert found.json["backlog"] == 1
@@ -300,33 +273,15 @@ def test_rows_that_come_in_between_are_found_by_the_last_look(inside: Inside, co
 def test_a_killed_run_is_gone_on_with(maint: Maint, conn: Conn, db: str) -> None:
     """SIGKILL in mid-user: no stamp yet, exact counts, and the next run finishes the certificate."""
     fill(conn, 2, 1, messages=6_000)
-    conn.execute("CREATE TABLE gate (open boolean)")
-    conn.execute("CREATE SEQUENCE strokes")
-    conn.execute(
-        "CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF nextval('strokes') > 20 THEN WHILE NOT EXISTS (SELECT FROM gate)"
-        " LOOP PERFORM pg_sleep(0.005); END LOOP; END IF; RETURN NULL; END $$"
-    )
-    conn.execute(
-        "CREATE TRIGGER gate BEFORE DELETE ON chat_messages EXECUTE FUNCTION wait_for_gate()"
-    )
+    shut_gate(conn, "chat_messages")
     words = (JOB, "--batch-target", "1ms", "--max-percent", "100", "--json")
     process = maint.start(*words, env={"DATABASE_URL": db})
-    at_gate = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    until(lambda: conn.execute(at_gate).fetchone() != (0,), "a batch waits at the gate")
-    process.kill()
-    process.communicate()
-    conn.execute("INSERT INTO gate VALUES (true)")
-    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
-    until(lambda: conn.execute(ours).fetchone() == (0,), "the server is done")
+    kill_at_gate(conn, process)
     gone = 12_000 - count(conn, "chat_messages")
     assert 0 < gone < 6_000
     assert count(conn, "users", "data_erased_at IS NOT NULL") == 0
     assert certificates(conn) == [("1", False, {"public.chat_messages": gone})]
     assert conn.execute("SELECT deleted_count FROM job_runs").fetchall() == [(gone,)]
-    conn.execute(
-        "UPDATE job_heartbeats SET lease_expires_at = now() WHERE lease_run_id IS NOT NULL"
-    )
     found = maint(*words, env={"DATABASE_URL": db}).json
     assert found["erased_count"] == 1
     assert found["tables"]["public.chat_messages"] == 6_000 - gone
@@ -444,17 +399,6 @@ def test_a_key_that_would_delete_users_is_refused(inside: Inside, conn: Conn) ->
     assert "a foreign key from public.users to public.stored_files" in found.err
 
 
-@pytest.fixture
-def reader(conn: Conn, db: str) -> str:
-    """The URL of a role that may SELECT and nothing else."""
-    conn.execute(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN"
-        " CREATE ROLE reader LOGIN; END IF; END $$"
-    )
-    conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
-    return db.replace("postgres@", "reader@")
-
-
 def test_a_dry_run_needs_only_select(inside: Inside, conn: Conn, reader: str) -> None:
     """It counts and writes nothing; the real run names the privileges it lacks, one by one."""
     fill(conn)
@@ -493,3 +437,40 @@ def test_without_a_ledger_there_is_no_certificate(inside: Inside, conn: Conn) ->
     assert {t: n for t, n in found["tables"].items() if n} == {t: 3 * n for t, n in WHOLE.items()}
     assert any("no certificate" in warning for warning in found["warnings"])
     assert certificates(conn) == []
+
+
+# -- consent
+
+
+def test_no_copy_is_kept_of_what_is_erased(
+    inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--archive is refused with one sentence, by whatever way it comes."""
+    fill(conn)
+    monkeypatch.setitem(inside.env, "MAINT_CLEANUP_OPT_OUTS_ARCHIVE", "here")
+    for words in ((), ("--archive", "here"), ("-n",)):
+        found = inside(JOB, *words)
+        assert found.code == 2, found.err
+        assert "would keep a copy of what has to be erased" in found.err
+    assert (count(conn, "stored_files"), count(conn, "job_erasures")) == (6, 0)
+
+
+def test_a_plan_is_applied_while_it_holds(inside: Inside, conn: Conn) -> None:
+    """Past the guards; refused once users or rows have drifted, or the list is another."""
+    fill(conn, users=1_200, out=900, messages=1)
+    assert inside(JOB).code == 65
+    plan = ("--dry-run", "--plan", "plan.json", "--json")
+    dry = inside(JOB, *plan)
+    assert (dry.code, dry.json["erased_count"]) == (0, 900), dry.err
+    other = inside(JOB, "--apply", "plan.json", "--tables", "stored_files.owner")
+    assert other.code == 65
+    assert "it also holds rows of public." in other.err
+    conn.execute("INSERT INTO stored_files SELECT 'more ' || i, 1, 1 FROM generate_series(1, 91) i")
+    drifted = inside(JOB, "--apply", "plan.json")
+    assert drifted.code == 65
+    assert "counted 900 rows of public.stored_files, and now 991" in drifted.err
+    assert count(conn, "job_erasures") == 0
+    inside(JOB, *plan)
+    found = inside(JOB, "--apply", "plan.json", "--json", "--share", "100", "--no-throttle")
+    assert (found.code, found.json["erased_count"]) == (0, 900), found.err
+    assert found.json["tables"]["public.stored_files"] == 991

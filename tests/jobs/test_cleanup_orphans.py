@@ -1,9 +1,6 @@
 """Orphans go after two looks; a parent that is on its way saves its child."""
 
 import subprocess
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any, LiteralString
 from unittest import mock
 
@@ -12,15 +9,14 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.work.orphans import again
+from maintcli.work.cascade import seen
+from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
-from tests.parts.waiting import until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 JOB = "cleanup-orphans"
 ORPHANS: LiteralString = "owner >= 1000"
-PAIR = "public.stored_files.owner -> public.users.id"
 
 
 def fill(conn: Conn, orphans: int = 20, *, age: str = "2 days") -> None:
@@ -40,13 +36,6 @@ def fill(conn: Conn, orphans: int = 20, *, age: str = "2 days") -> None:
     )
 
 
-def count(conn: Conn, where: LiteralString = "true", table: LiteralString = "stored_files") -> int:
-    """Rows of the table for which `where` holds."""
-    row = conn.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def toml(inside: Inside, *lines: str) -> None:
     """Write maint.toml."""
     (inside.folder / "maint.toml").write_text("\n".join(lines))
@@ -62,9 +51,8 @@ def test_orphans_go_and_children_stay(inside: Inside, conn: Conn) -> None:
     assert found.code == 0, found.err
     assert (found.json["deleted_count"], found.json["locked_count"]) == (20, 0)
     assert found.json["tables"] == {"public.stored_files": 20}
-    assert found.json["pairs"] == {PAIR: 20}
-    assert (count(conn), count(conn, ORPHANS)) == (10, 0)
-    assert count(conn, "deleted_count = 20 AND outcome = 'success'", "job_runs") == 1
+    assert (count(conn, "stored_files"), count(conn, "stored_files", ORPHANS)) == (10, 0)
+    assert count(conn, "job_runs", "deleted_count = 20 AND outcome = 'success'") == 1
     assert inside(JOB, "--json").json["deleted_count"] == 0
 
 
@@ -85,7 +73,7 @@ def test_a_child_without_a_value_misses_no_parent(inside: Inside, conn: Conn) ->
     conn.execute("ALTER TABLE stored_files ALTER owner DROP NOT NULL")
     conn.execute("INSERT INTO stored_files VALUES ('null', NULL, 1, now() - interval '9 days')")
     assert inside(JOB, "--json").json["deleted_count"] == 1
-    assert count(conn, "owner IS NULL") == 1
+    assert count(conn, "stored_files", "owner IS NULL") == 1
 
 
 def test_the_example_data_has_orphans(inside: Inside, conn: Conn) -> None:
@@ -93,10 +81,11 @@ def test_the_example_data_has_orphans(inside: Inside, conn: Conn) -> None:
     example.fill(conn)
     expected = count(
         conn,
+        "stored_files",
         "created_at < now() - interval '24 h' AND NOT EXISTS (SELECT FROM users u WHERE u.id = owner)",
     )
     dry = inside(JOB, "-n", "--json").json
-    assert dry["deleted_count"] == dry["pairs"][PAIR] == expected > 0
+    assert dry["deleted_count"] == dry["tables"]["public.stored_files"] == expected > 0
     assert inside(JOB, "--json").json["deleted_count"] == expected
 
 
@@ -119,8 +108,8 @@ def test_many_windows_and_partitions(inside: Inside, conn: Conn) -> None:
     pair = "items.order_id -> orders.order_id"
     found = inside(JOB, "--pairs", pair, "--json", "--max-percent", "100")
     assert found.json.get("deleted_count") == 30_000, found.err
-    assert count(conn, "order_id % 2 = 1", "items") == 0
-    assert count(conn, table="items") == 30_000
+    assert count(conn, "items", "order_id % 2 = 1") == 0
+    assert count(conn, "items") == 30_000
 
 
 def test_several_pairs_are_one_run(inside: Inside, conn: Conn) -> None:
@@ -134,7 +123,7 @@ def test_several_pairs_are_one_run(inside: Inside, conn: Conn) -> None:
         'pairs = ["stored_files.owner -> users.id", "notes.user_id -> users.id by written"]',
     )
     found = inside(JOB, "--json").json
-    assert found["pairs"] == {PAIR: 3, "public.notes.user_id -> public.users.id": 1}
+    assert found["tables"] == {"public.stored_files": 3, "public.notes": 1}
     assert found["deleted_count"] == 4
 
 
@@ -169,24 +158,6 @@ def test_names_are_mapped_and_odd_ones_quoted(inside: Inside, conn: Conn) -> Non
 # -- others at work
 
 
-@contextmanager
-def uncommitted(conn: Conn, db: str, statement: LiteralString) -> Generator[None]:
-    """Hold a statement of the application uncommitted until the job waits for it; then commit."""
-    with psycopg.connect(db) as application:
-        application.execute(statement)
-        holder = application.info.backend_pid
-
-        def commit_once_waited_for() -> None:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
-            until(lambda: conn.execute(query, [holder]).fetchone() != (0,), "the job waits")
-            application.commit()
-
-        thread = threading.Thread(target=commit_once_waited_for)
-        thread.start()
-        yield
-        thread.join()
-
-
 NEW_PARENT: LiteralString = (
     "INSERT INTO users (id, email) OVERRIDING SYSTEM VALUE VALUES (1000, 'late')"
 )
@@ -201,18 +172,17 @@ def test_a_parent_that_is_being_inserted_saves_its_child(
     with uncommitted(conn, db, NEW_PARENT):
         found = inside(JOB, "--json")
     assert (found.code, found.json["deleted_count"]) == (0, 19), found.err
-    assert count(conn, "owner = 1000") == 1
+    assert count(conn, "stored_files", "owner = 1000") == 1
 
 
 def test_without_the_lock_it_would_have_died(inside: Inside, conn: Conn, db: str) -> None:
     """The mutant: the same statements without LOCK TABLE delete the child."""
     fill(conn)
-    unlocked = sql.SQL("SET LOCAL statement_timeout = 60000")
-    with mock.patch.object(again, "_SETTINGS", unlocked), psycopg.connect(db) as application:
-        application.execute(NEW_PARENT)
+    unlocked = mock.patch.object(seen.Seen, "lock", None)
+    with unlocked, uncommitted(conn, db, NEW_PARENT, wait=False):
         found = inside(JOB, "--json")
     assert (found.code, found.json["deleted_count"]) == (0, 20), found.err
-    assert count(conn, "owner = 1000") == 0
+    assert count(conn, "stored_files", "owner = 1000") == 0
 
 
 def test_a_parent_s_table_that_stays_locked_leaves_the_orphans(
@@ -220,26 +190,26 @@ def test_a_parent_s_table_that_stays_locked_leaves_the_orphans(
 ) -> None:
     """What could not be looked at again is counted and left to the next run; a success."""
     fill(conn)
-    with psycopg.connect(db) as application:
-        application.execute(NEW_PARENT)
-        found = inside(JOB, "--json", "--timeout", "20s")
+    with uncommitted(conn, db, NEW_PARENT, wait=False) as application:
+        found = inside(JOB, "--json", "--timeout", "1m")
         assert (found.code, found.json["deleted_count"]) == (0, 0), found.err
         assert found.json["locked_count"] == found.json["backlog"] == 20
         application.commit()
     assert any("the next run takes them" in warning for warning in found.json["warnings"])
     assert inside(JOB, "--json").json["deleted_count"] == 19
-    assert count(conn, "owner = 1000") == 1
+    assert count(conn, "stored_files", "owner = 1000") == 1
 
 
 def test_a_child_that_is_given_a_parent_stays(inside: Inside, conn: Conn, db: str) -> None:
     """A locked child is left; once it points at a user who is there it is no orphan."""
     fill(conn)
-    with psycopg.connect(db) as application:
-        application.execute("UPDATE stored_files SET owner = 1 WHERE owner = 1000")
+    given: LiteralString = "UPDATE stored_files SET owner = 1 WHERE owner = 1000"
+    with uncommitted(conn, db, given, wait=False) as application:
         found = inside(JOB, "--json")
         assert (found.json["deleted_count"], found.json["locked_count"]) == (19, 1), found.err
+        application.commit()
     assert inside(JOB, "--json").json["deleted_count"] == 0
-    assert count(conn, "object_key = 'gone 1' AND owner = 1") == 1
+    assert count(conn, "stored_files", "object_key = 'gone 1' AND owner = 1") == 1
 
 
 def test_another_version_of_the_row_is_not_the_row_that_was_seen(
@@ -247,13 +217,13 @@ def test_another_version_of_the_row_is_not_the_row_that_was_seen(
 ) -> None:
     """Changed between the looks, an orphan is left to the next run."""
     fill(conn)
-    real = again.step
+    real = seen.Seen.look
 
-    def changed(*arguments: Any) -> Any:
+    def changed(self: seen.Seen) -> None:
+        real(self)
         conn.execute("UPDATE stored_files SET size_bytes = 2 WHERE owner = 1000 AND size_bytes = 1")
-        return real(*arguments)
 
-    with mock.patch.object(again, "step", changed):
+    with mock.patch.object(seen.Seen, "look", changed):
         assert inside(JOB, "--json").json["deleted_count"] == 19
     assert inside(JOB, "--json").json["deleted_count"] == 1
 
@@ -261,33 +231,15 @@ def test_another_version_of_the_row_is_not_the_row_that_was_seen(
 def test_a_killed_run_loses_no_row_and_counts_each(maint: Maint, conn: Conn, db: str) -> None:
     """SIGKILL in a batch: the server finishes it; both runs' counts are all rows that went."""
     fill(conn, 3_000)
-    conn.execute("CREATE TABLE gate (open boolean)")
-    conn.execute("CREATE SEQUENCE strokes")
-    conn.execute(
-        "CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF nextval('strokes') > 20 THEN WHILE NOT EXISTS (SELECT FROM gate)"
-        " LOOP PERFORM pg_sleep(0.005); END LOOP; END IF; RETURN NULL; END $$"
-    )
-    conn.execute(
-        "CREATE TRIGGER gate BEFORE DELETE ON stored_files EXECUTE FUNCTION wait_for_gate()"
-    )
+    shut_gate(conn, "stored_files", after=8)
     process = start(maint, db)
-    at_gate = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    until(lambda: conn.execute(at_gate).fetchone() != (0,), "a batch waits at the gate")
-    process.kill()
-    process.communicate()
-    conn.execute("INSERT INTO gate VALUES (true)")
-    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
-    until(lambda: conn.execute(ours).fetchone() == (0,), "the server is done")
+    kill_at_gate(conn, process)
     counted = conn.execute("SELECT deleted_count, outcome FROM job_runs").fetchall()
-    assert counted == [(3_000 - count(conn, ORPHANS), "running")]
+    assert counted == [(3_000 - count(conn, "stored_files", ORPHANS), "running")]
     assert 0 < counted[0][0] < 3_000
-    conn.execute(
-        "UPDATE job_heartbeats SET lease_expires_at = now() WHERE lease_run_id IS NOT NULL"
-    )
     again_ = maint(JOB, "--json", "--max-percent", "100", env={"DATABASE_URL": db})
     assert again_.json["deleted_count"] == 3_000 - counted[0][0]
-    assert (count(conn), count(conn, ORPHANS)) == (10, 0)
+    assert (count(conn, "stored_files"), count(conn, "stored_files", ORPHANS)) == (10, 0)
 
 
 def start(maint: Maint, db: str) -> subprocess.Popen[str]:
@@ -310,11 +262,11 @@ def test_what_cascades_is_said_and_what_holds_on_is_left(inside: Inside, conn: C
     conn.execute("INSERT INTO pins VALUES ('gone 2')")
     dry = inside(JOB, "-n", "--json")
     assert (dry.json["deleted_count"], dry.json["blocked_count"]) == (4, 1)
-    assert "public.previews (ON DELETE CASCADE)" in dry.err
+    assert "would delete 1 rows of public.previews with them" in dry.err
     found = inside(JOB, "--json")
     assert (found.code, found.json["outcome"]) == (3, "partial")
     assert (found.json["deleted_count"], found.json["blocked_count"]) == (4, 1)
-    assert "public.pins" in found.json["message"]
+    assert "public.pins (pins_object_key_fkey) still refers" in found.json["message"]
     assert conn.execute("SELECT object_key FROM previews").fetchall() == [("gone 2",)]
 
 
@@ -326,15 +278,28 @@ def test_guards(inside: Inside, conn: Conn) -> None:
     fill(conn, 2_000)
     refused = inside(JOB)
     assert refused.code == 65
-    assert f"orphans of {PAIR}" in refused.err
+    assert (
+        "rows of public.stored_files whose owner is not in public.users.id are older" in refused.err
+    )
     assert inside(JOB, "--max-rows", "1999", "--max-percent", "100").code == 65
-    assert count(conn, ORPHANS) == 2_000
+    assert count(conn, "stored_files", ORPHANS) == 2_000
     assert inside(JOB, "--yes-really", "2000", "--json").json["deleted_count"] == 2_000
+
+
+def test_a_pair_without_any_match_is_refused_at_any_size(inside: Inside, conn: Conn) -> None:
+    """An empty parent, or the wrong column: not one row goes unless it is meant."""
+    fill(conn, 3)
     conn.execute("DELETE FROM users")
-    refused = inside(JOB)
-    assert refused.code == 65
-    assert "public.users has no row at all" in refused.err
-    assert count(conn) == 10
+    for mode in ((), ("--dry-run",)):
+        refused = inside(JOB, *mode)
+        assert refused.code == 65, refused.err
+        assert "not one row of public.stored_files has its match in public.users.id" in refused.err
+    assert count(conn, "stored_files") == 13
+    few = inside(JOB, "--yes-really", "12")
+    assert few.code == 65
+    assert "more than the 12 rows of --yes-really" in few.err
+    assert inside(JOB, "--yes-really", "13", "--json").json["deleted_count"] == 13
+    assert inside(JOB, "--json").json["deleted_count"] == 0  # no child: nothing to refuse
 
 
 def test_a_limit_ends_the_run_with_a_backlog(inside: Inside, conn: Conn) -> None:
@@ -342,7 +307,7 @@ def test_a_limit_ends_the_run_with_a_backlog(inside: Inside, conn: Conn) -> None
     fill(conn)
     found = inside(JOB, "--limit", "7", "--json")
     assert (found.code, found.json["deleted_count"], found.json["backlog"]) == (0, 7, 13), found.err
-    assert count(conn, ORPHANS) == 13
+    assert count(conn, "stored_files", ORPHANS) == 13
 
 
 BAD = [
@@ -371,7 +336,7 @@ def test_bad_pairs_are_one_sentence(inside: Inside, conn: Conn, pair: str, claus
     assert found.code == 78, found.err
     assert clause in found.err
     assert "tells no age" in clause or "--pairs: " in found.err
-    assert count(conn) == 30
+    assert count(conn, "stored_files") == 30
 
 
 def test_a_composite_foreign_key_is_no_reason_to_guess(inside: Inside, conn: Conn) -> None:
@@ -380,7 +345,7 @@ def test_a_composite_foreign_key_is_no_reason_to_guess(inside: Inside, conn: Con
     found = inside(JOB)
     assert found.code == 78
     assert "maint.toml [jobs.cleanup-orphans] pairs" in found.err
-    assert count(conn) == 0
+    assert count(conn, "stored_files") == 0
 
 
 def test_a_missing_index_is_named(inside: Inside, conn: Conn) -> None:
@@ -396,29 +361,23 @@ def test_a_missing_index_is_named(inside: Inside, conn: Conn) -> None:
     )
 
 
-@pytest.fixture
-def reader(conn: Conn, db: str) -> str:
-    """The URL of a role that may SELECT and nothing else."""
-    conn.execute(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reader') THEN"
-        " CREATE ROLE reader LOGIN; END IF; END $$"
-    )
-    conn.execute("GRANT SELECT ON stored_files, users TO reader")
-    return db.replace("postgres@", "reader@")
-
-
 def test_a_dry_run_needs_only_select(inside: Inside, conn: Conn, reader: str) -> None:
     """It writes nothing, says which rows of which pair, and the real run says what it lacks."""
     fill(conn)
     dry = inside(JOB, "-n", "--json", env={"DATABASE_URL": reader})
     assert (dry.code, dry.json["deleted_count"]) == (0, 20), dry.err
     assert "whose owner is not in public.users.id" in dry.err
-    assert (count(conn), count(conn, table="job_runs")) == (30, 0)
+    assert (count(conn, "stored_files"), count(conn, "job_runs")) == (30, 0)
     conn.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO reader")
     conn.execute("REVOKE UPDATE, DELETE ON users FROM reader")
     found = inside(JOB, env={"DATABASE_URL": reader})
     assert found.code == 77
     assert 'GRANT UPDATE ON "public"."users" TO "reader"' in found.err
+    conn.execute("GRANT UPDATE ON users TO reader")
+    conn.execute("REVOKE UPDATE ON stored_files FROM reader")
+    found = inside(JOB, env={"DATABASE_URL": reader})
+    assert found.code == 77
+    assert 'GRANT UPDATE ON "public"."stored_files" TO "reader"' in found.err
 
 
 def test_hidden_parents_are_not_missing_ones(inside: Inside, conn: Conn, reader: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.jobs import test_cleanup_opt_outs as opt_outs
 from tests.jobs import test_cleanup_orphans as orphans
+from tests.parts.beside import count
 from tests.parts.faults import Moment
 from tests.parts.inside import Inside
 from tests.parts.proxy import Proxy, proxy
@@ -41,21 +42,21 @@ def test_a_user_whose_batch_was_cut_off_is_erased_and_counted_once(
     assert found.json["tables"] == {t: 3 * n for t, n in opt_outs.WHOLE.items()}
     certificates = sorted(opt_outs.certificates(conn))
     assert certificates == [(str(i), True, opt_outs.WHOLE) for i in (1, 2, 3)]
-    assert opt_outs.count(conn, "job_runs", "deleted_count = 21 AND outcome = 'success'") == 1
+    assert count(conn, "job_runs", "deleted_count = 21 AND outcome = 'success'") == 1
 
 
 @moments
 def test_orphans_whose_batch_was_cut_off_are_counted_once(
     inside: Inside, conn: Conn, network: Proxy, moment: Moment
 ) -> None:
-    """Pairs, report and ledger agree."""
+    """Report and ledger agree."""
     orphans.fill(conn)
     cut = network.cut_at(BATCH, moment, nth=1)
     url = network.dsn(conn.info.dbname)
     found = inside(orphans.JOB, "--json", env={"DATABASE_URL": url})
     assert cut.done
     assert (found.code, found.json["deleted_count"]) == (0, 20), found.err
-    assert found.json["pairs"] == {orphans.PAIR: 20}
-    assert orphans.count(conn, orphans.ORPHANS) == 0
+    assert found.json["tables"] == {"public.stored_files": 20}
+    assert count(conn, "stored_files", orphans.ORPHANS) == 0
     where = "deleted_count = 20 AND outcome = 'success'"
-    assert orphans.count(conn, where, "job_runs") == 1
+    assert count(conn, "job_runs", where) == 1

@@ -62,7 +62,7 @@ def test_a_row_that_is_touched_meanwhile_stays(
     inside: Inside, conn: Conn, db: str, every: Every
 ) -> None:
     """What an application has changed and not yet committed is left, or waited for and looked at."""
-    expected = fill(conn, every, stale=6, fresh=0)
+    expected = fill(conn, every, stale=6, fresh=1)
     with psycopg.connect(db) as application:
         application.execute(every.save)
         holder = application.info.backend_pid

@@ -37,14 +37,17 @@ class Family:
             f"INSERT INTO roots SELECT i, now() FROM generate_series({old + 1}, {old + young}) i",
         )
 
-    def sweep(self, *options: str, table: str = "roots", column: str = "seen") -> Result:
-        """Run it once."""
+    def sweep(
+        self, *options: str, table: str = "roots", column: str = "seen", also: str | None = None
+    ) -> Result:
+        """Run it once; `also` is a further condition."""
         lines = [
             "[sweeps.sweep-roots]",
             f'table = "{table}"',
             f'column = "{column}"',
             'keep = "1d"',
             f"final = {str(self.final).lower()}",
+            *([f'where = "{also}"', "allow-sql = true"] if also else []),
         ]
         (self.inside.folder / "maint.toml").write_text("\n".join(lines))
         return self.inside("sweep-roots", "--json", "--max-percent", "100", *options)

@@ -18,7 +18,8 @@ from maintcli.errors import (
     StorageFull,
 )
 from maintcli.services.storage import Storage, storage
-from tests.parts.s3 import s3_server
+from tests.parts.azure import azure_server
+from tests.parts.s3 import gs_server, s3_server
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,27 @@ def s3() -> Generator[None]:
         yield
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(scope="module")
+def gs() -> Generator[None]:
+    """The same as Google's."""
+    with gs_server("kept") as variables, mock.patch.dict(os.environ, variables):
+        yield
+
+
+@pytest.fixture(scope="module")
+def az() -> Generator[None]:
+    """The same as Microsoft's."""
+    with azure_server("kept") as variables, mock.patch.dict(os.environ, variables):
+        yield
+
+
+@pytest.fixture(params=["folder", "s3", "gs", "az"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """A place of each kind."""
     if request.param == "folder":
         return storage(str(tmp_path / "place"), "--archive")
-    request.getfixturevalue("s3")
-    return storage(f"s3://kept/{tmp_path.name}/", "--archive")
+    request.getfixturevalue(request.param)
+    return storage(f"{request.param}://kept/{tmp_path.name}/", "--archive")
 
 
 def test_what_was_put_is_there(place: Storage) -> None:
@@ -62,6 +77,10 @@ def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
         file.seek(0)
         file.write(b"changed")
     assert place.get("a/1") == b"changed" + (12 * piece)[7:]
+    with place.reading("a/1") as file:
+        assert file.read(7) == b"changed"
+        file.seek(1)
+        assert file.read() == b"hanged" + (12 * piece)[7:]
     with pytest.raises(TypeError), place.writing("a/2") as file:
         file.write("no bytes")  # type: ignore[arg-type]
     assert list(place.list("a")) == ["a/1"]
@@ -71,6 +90,8 @@ def test_what_is_not_there_is_an_error_that_names_it(place: Storage) -> None:
     """The file and the place."""
     with pytest.raises(NoSuchFile, match=r"a/3.* in .*" + place.location[-5:]):
         place.get("a/3")
+    with pytest.raises(NoSuchFile, match=r"a/3.* in .*" + place.location[-5:]):
+        place.reading("a/3").__enter__()
 
 
 @pytest.mark.parametrize(

@@ -305,8 +305,9 @@ def test_a_shorter_grace_of_an_erasure_is_asked_about(inside: Inside, conn: Conn
     refused = inside(*erase, "--grace", "2d")
     assert refused.code == 65
     assert "users who opted out: public.users.opted_out_at: the age 2d (--grace)" in refused.err
-    assert "--plan" not in refused.err
-    assert inside(*erase, "--grace", "2d", "--yes-really", "1").code == 0
+    assert "look with --dry-run --plan FILE and run with --apply FILE" in refused.err
+    assert inside(*erase, "--grace", "2d", "--dry-run", "--plan", "plan.json").code == 0
+    assert inside(*erase, "--grace", "2d", "--apply", "plan.json").code == 0
 
 
 RULES = """

@@ -114,3 +114,31 @@ def test_removed_rows_are_named(conn: Conn, inside: Inside) -> None:
     assert len([line for line in lines if "removed key-" in line]) == 20
     assert any(line.endswith("and 30 more") for line in lines)
     assert conn.execute("SELECT count(*) FROM notes").fetchone() == (0,)
+
+
+def test_a_condition_that_looks_into_another_table(family: Family) -> None:
+    """PostgreSQL may then find rows in any order; those that lie before others are not passed by."""
+    family.make(child("a"), "CREATE TABLE gone (id int NOT NULL)", "CREATE INDEX ON gone (id)")
+    family.do(
+        f"INSERT INTO roots SELECT i, {family.old} FROM generate_series(3000, 1, -1) i",
+        "INSERT INTO a SELECT i, i FROM generate_series(1, 3000) i",
+        "INSERT INTO gone SELECT i FROM generate_series(1, 2999) i",
+        "ANALYZE roots, a, gone",
+    )
+    condition = "id IN (SELECT gone.id FROM gone GROUP BY gone.id)"
+    found = family.sweep(also=condition)
+    assert (found.code, found.json["deleted_count"]) == (0, 2_999), found.err
+    assert family.count("roots") == family.count("a") == 1
+
+
+def test_a_blocked_row_beside_a_locked_one_is_counted_once(family: Family, db: str) -> None:
+    """Both stay in one batch, whose rows are looked at again at the end."""
+    family.make(child("k", action="RESTRICT"))
+    family.roots(old=20)
+    family.do("INSERT INTO k VALUES (1, 3)")
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM roots WHERE id = 5 FOR UPDATE")
+        found = family.sweep("--batch-target", "5s")
+    assert (found.code, found.json["deleted_count"]) == (3, 18), found.err
+    assert (found.json["blocked_count"], found.json["locked_count"]) == (1, 1)
+    assert found.json["message"].startswith("1 stale rows of public.roots stay")

@@ -1,9 +1,9 @@
 """maint cleanup-orphans"""
 
-from maintcli.api import Annotated, Duration, Opt, Orphaned, Run, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
 
 
-@job(schedule="0 4 * * *", group="Retention", max_percent=50)
+@job(schedule="0 4 * * *", group="Retention", max_percent=50, partitions=False)
 def cleanup_orphans(
     run: Run,
     *,
@@ -17,11 +17,12 @@ def cleanup_orphans(
     grace: Annotated[
         Duration, Opt("Age below which a row may still wait for its parent.", min="1m")
     ] = duration("24h"),
-) -> Orphaned:
+) -> Swept:
     """Remove rows whose parent is gone.
 
     A row goes when it is older than the grace age and is an orphan in two looks. During the second
     nobody can add a parent: one that was on its way by then saves its child. A row without a value
-    in the column (NULL) has no parent to miss, and is kept.
+    in the column (NULL) has no parent to miss, and is kept. What refers to it goes with it, or
+    keeps it, as the foreign keys say. A pair in which no row has a parent is refused.
     """
     return run.sweep_orphans(pairs, older_than=grace)

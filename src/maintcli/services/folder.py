@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -56,6 +56,17 @@ class Folder:
                 return (self.root / key).read_bytes()
         except FileNotFoundError:
             raise NoSuchFile(file=key, location=self.location) from None
+
+    @contextmanager
+    def reading(self, key: str) -> Generator[BinaryIO]:
+        """The file itself."""
+        with ExitStack() as stack:
+            try:
+                with self._explained("read"):
+                    file = stack.enter_context((self.root / key).open("rb"))
+            except FileNotFoundError:
+                raise NoSuchFile(file=key, location=self.location) from None
+            yield file
 
     def list(self, folder: str) -> Sequence[str]:
         """The files directly in `folder`, without those half written."""

@@ -84,6 +84,22 @@ class Objects:
         except FileNotFoundError:
             raise NoSuchFile(file=key, location=self.location) from None
 
+    @contextmanager
+    def reading(self, key: str) -> Generator[BinaryIO]:
+        """A copy of it, as long as it is read."""
+        with TemporaryFile() as file:
+            try:
+                with self._explained("read"):
+                    for piece in self._obstore.get(self._store, key).stream():
+                        file.write(piece)
+            except FileNotFoundError:
+                raise NoSuchFile(file=key, location=self.location) from None
+            except OSError as error:
+                reason = f"a temporary file of this machine: {error.strerror or error}"
+                raise StorageFailed(location=self.location, deed="read", reason=reason) from None
+            file.seek(0)
+            yield file
+
     def list(self, folder: str) -> Sequence[str]:
         """The keys directly in `folder`."""
         with self._explained("read"):

@@ -38,6 +38,13 @@ class Storage(Protocol):
         """The file's content. Raises NoSuchFile."""
         ...
 
+    def reading(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """The same for what is too large for memory: a file of this machine, to read and seek in.
+
+        Raises NoSuchFile before the block begins.
+        """
+        ...
+
     def list(self, folder: str) -> Sequence[str]:
         """The keys directly in `folder`, sorted; none where there is no such folder."""
         ...

@@ -65,8 +65,9 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
 
 def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -> Done:
     """Send the batch that `step` makes, until it counts or there is no more to try."""
-    trial, failures = Trial(), 0
+    trial, failures, made = Trial(), 0, None
     while True:
+        began = time.monotonic()
         try:
             made = step(trial)
             done = send(
@@ -76,6 +77,9 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -
                 statement_seconds=made.seconds or _STATEMENT_SECONDS,
             )
         except psycopg.Error as error:
+            if made and made.failed and made.failed(error):
+                patience.context.stop.wait(time.monotonic() - began)  # who waited for us goes on
+                continue
             failures += 1
             trial = _react(patience, pace, error, trial, failures)
             continue

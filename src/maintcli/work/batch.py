@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import sql
 
 from maintcli.runtime import ledger
@@ -44,7 +45,8 @@ class Step(NamedTuple):
     when there is no more to do. `most` is how many rows the run may still delete, as the server
     knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
     batch is counted. `seconds` is how long it may take, where that is not the usual.
-    `after` follows the ledger's own entry. A `sender` has a way of its own to send it.
+    `after` follows the ledger's own entry. A `sender` has a way of its own to send it. `failed` is
+    told what became of it, and says whether the next one is another already.
     """
 
     bite: sql.Composable
@@ -56,6 +58,7 @@ class Step(NamedTuple):
     seconds: float | None = None
     after: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
+    failed: "Callable[[psycopg.Error], bool] | None" = None
 
 
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.

@@ -29,6 +29,11 @@ def own(context: Context, target: Target, *, most: int | None = None) -> int:
     )
 
 
+def any_row(context: Context, target: Target, condition: sql.Composable) -> bool:
+    """Whether the condition holds of any row of the table."""
+    return any(_count(context, part, condition, most=1) for part in target.table.parts)
+
+
 def table_rows(context: Context, target: Target) -> int:
     """The rows of the table: exact for small ones, the planner's figure for others."""
     return sum(_part_rows(context, part) for part in target.table.parts)

@@ -84,6 +84,15 @@ _ARCHIVE = (
         " az://… (needs maintcli[storage]).",
     ),
 )
+_NO_ARCHIVE = (
+    Option(
+        name="archive",
+        kind=Kind.TEXT,
+        default=None,
+        metavar="DIR|URL",
+        help="Refused here: of what is erased no copy may be kept.",
+    ),
+)
 _BUDGETS = (
     Option(
         name="limit",
@@ -125,15 +134,17 @@ _THROTTLES = (
 )
 
 
-def sweeping(*, max_percent: float | None) -> tuple[Option, ...]:
+def sweeping(*, max_percent: float | None, partitions: bool = True) -> tuple[Option, ...]:
     """The options of a sweep whose own guard is `max_percent` (None: no guard)."""
-    how = (*_CONSENT, *_PARTITIONS, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
+    whole = _PARTITIONS if partitions else ()
+    how = (*_CONSENT, *whole, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
     return (*_guards(max_percent), *how)
 
 
-def batched(*, max_percent: float | None) -> tuple[Option, ...]:
-    """The options of a sweep that fit a job which deletes in batches of its own making."""
-    return (*_guards(max_percent), *_PACE, *_BUDGETS, *_THROTTLES)
+def erasing(*, max_percent: float | None) -> tuple[Option, ...]:
+    """The options of a sweep that fit a job which erases in batches of its own making."""
+    how = (*_CONSENT, *_PACE, *_NO_ARCHIVE, *_BUDGETS, *_THROTTLES)
+    return (*_guards(max_percent), *how)
 
 
 def _guards(max_percent: float | None) -> tuple[Option, ...]:

@@ -25,11 +25,27 @@ from maintcli.work import clock, condition, epoch, own
 from maintcli.work.stale import Stale
 
 
+class Elsewhere(NamedTuple):
+    """Another table, into whose `column` a predicate looks, and which a batch locks for writers.
+
+    `whose` says as a clause what makes a row stale, `found` is true of a row that has there what a
+    stale one misses, `needs` are the row's own columns. `quick`: an index finds the value.
+    """
+
+    table: Table
+    column: str
+    whose: str
+    found: sql.Composable
+    needs: tuple[str, ...]
+    quick: bool
+
+
 class Target(NamedTuple):
     """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by.
 
     `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
     `map` is how the user calls it, `origin` where the age was set, None for an option of the job.
+    `elsewhere`: what the predicate looks into beside the row; None for the row alone.
     """
 
     key: str
@@ -44,6 +60,12 @@ class Target(NamedTuple):
     age_alone: bool
     map: TableMap
     origin: str | None = None
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def whose(self) -> str:
+        """What makes a row stale beside its age, as a clause to put behind; empty where nothing."""
+        return f" {self.elsewhere.whose}" if self.elsewhere else ""
 
     def bound_for(self, context: Context, age: Duration) -> sql.Composable:
         """The cutoff, in the column's own terms, had `age` been asked for."""

@@ -9,8 +9,9 @@ import pytest
 
 from maintcli import catalog
 from tests.parts.archives import Conn
+from tests.parts.azure import azure_server
 from tests.parts.inside import Inside
-from tests.parts.s3 import s3_server
+from tests.parts.s3 import gs_server, s3_server
 from tests.work.archive.archiver import TARGET
 
 OLD = (
@@ -135,15 +136,20 @@ def test_the_setting_may_stand_in_the_file(
     assert list((tmp_path / "b").iterdir())
 
 
-def test_from_a_sweep_into_a_bucket_and_back(inside: Inside, conn: Conn) -> None:
-    """A real S3, a real job: the session is gone, and is back."""
+SERVERS = {"s3": s3_server, "gs": gs_server, "az": azure_server}
+
+
+@pytest.mark.parametrize("vendor", SERVERS)
+def test_from_a_sweep_into_a_bucket_and_back(inside: Inside, conn: Conn, vendor: str) -> None:
+    """A bucket of each vendor, a real job: the session is gone, and is back."""
     conn.execute(
         "INSERT INTO active_sessions (access_key, session_id, last_heartbeat)"
         " VALUES ('a', E'b\\\\\\n', now() - interval '1 day 1 microsecond')"
     )
     before = conn.execute("SELECT s::text FROM active_sessions s").fetchall()
-    with s3_server("kept") as variables:
-        swept = inside("cleanup-sessions", "--archive", "s3://kept/x", "--json", env=variables)
+    with SERVERS[vendor]("kept") as variables:
+        place = f"{vendor}://kept/x"
+        swept = inside("cleanup-sessions", "--archive", place, "--json", env=variables)
         assert (swept.code, swept.json["archived_count"]) == (0, 1), swept.err
         assert conn.execute("SELECT s::text FROM active_sessions s").fetchall() == []
         back = inside("restore", swept.json["run_id"], "--json", env=variables)

@@ -26,7 +26,9 @@ def check(
         elif there[path] != text:
             yield from _otherwise(parse, path, text, there[path])
     for path in gone:
-        yield Finding(Kind.FOREIGN, path, "its entry is gone; maint schedule render --write removes it")
+        yield Finding(
+            Kind.FOREIGN, path, "its entry is gone; maint schedule render --write removes it"
+        )
 
 
 def _otherwise(parse: Parse, path: str, text: str, there: str) -> Iterator[Finding]:

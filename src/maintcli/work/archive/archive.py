@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -15,12 +14,11 @@ from maintcli.services.storage import Storage, storage
 from maintcli.work.archive import file, fingerprint, ledger, manifest
 from maintcli.work.archive.manifest import Manifest
 from maintcli.work.archive.order import ranks
+from maintcli.work.archive.reading import digest
 from maintcli.work.archive.section import Kept, Section
 
 if TYPE_CHECKING:
     from maintcli.work.sweep.task import Task
-
-_PIECE = 1 << 20
 
 
 def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
@@ -83,8 +81,8 @@ class Archive:
         name = f"{self._lease.run_id}/{self._last:08d}.sql.gz"
         with self._place.writing(name) as target:
             rows = file.write(target, chain([first], filled), self._defaults)
-            size, digest = target.tell(), _digest(target)
-        return Kept(self._last, name, digest, size, dict(rows), self._place.location)
+            size, checksum = target.tell(), digest(target)
+        return Kept(self._last, name, checksum, size, dict(rows), self._place.location)
 
     def close(self, complete: bool) -> None:  # noqa: FBT001  agreed upon with the sweep
         """Write the manifest with every file that counts; `complete`: the sweep reached its end.
@@ -110,14 +108,6 @@ class Archive:
         """Links last, parents before children."""
         rank = self._ranks.get((section.schema, section.table), len(self._ranks))
         return section.kind == "links", rank
-
-
-def _digest(file: BinaryIO) -> str:
-    digest = sha256()
-    file.seek(0)
-    while piece := file.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _filled(sections: Iterable[Section]) -> Iterator[Section]:

@@ -29,10 +29,21 @@ def encode(rows: Iterable[Row]) -> Iterator[bytes]:
     return (b"\t".join(map(_written, row)) + b"\n" for row in rows)
 
 
-def decode(lines: bytes) -> Iterator[Row]:
-    """What `encode` was given."""
-    for line in lines.split(b"\n")[:-1]:
-        yield tuple(map(_read, line.split(b"\t")))
+def decode(pieces: Iterable[bytes]) -> Iterator[Row]:
+    """What `encode` was given, from what it returned, cut anywhere."""
+    for line in lines(pieces):
+        yield tuple(map(_read, line[:-1].split(b"\t")))
+
+
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text that was cut anywhere; each ends with its own line's end."""
+    begun: list[bytes] = []
+    for piece in pieces:
+        *whole, rest = piece.split(b"\n")
+        for line in whole:
+            yield b"".join([*begun, line, b"\n"])
+            begun.clear()
+        begun.append(rest)
 
 
 def _written(value: bytes | None) -> bytes:

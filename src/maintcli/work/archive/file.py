@@ -1,26 +1,23 @@
-"""One file of an archive: a batch as SQL that psql can run, and that is read back exactly.
+"""One file of an archive: a batch as SQL that psql can run, and that reading.py reads exactly.
 
 Every block begins with a line `--maint {json}` that says what it holds and how long it is.
 """
 
-import gzip
 import json
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from os import SEEK_END
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import BinaryIO
 
-from maintcli.errors import DamagedFile
 from maintcli.work.archive import copytext
 from maintcli.work.archive.member import Member, stored
 from maintcli.work.archive.section import Section
 
 _MOST = 10**15  # rows or bytes in a block
-_MARK = b"--maint "
-_END = b"\\.\n"
+MARK = b"--maint "
+END = b"\\.\n"
 
-_HEAD = """-- Rows that maint removed. Put back by hand, newest file first:
+HEAD = """-- Rows that maint removed. Put back by hand, newest file first:
 -- gunzip -c FILE | psql -X -v ON_ERROR_STOP=1
 BEGIN;
 SET LOCAL client_encoding = 'UTF8';
@@ -29,27 +26,10 @@ SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL TimeZone = 'UTC';
 """
-_TAIL = "COMMIT;\n"
+TAIL = "COMMIT;\n"
 
 Defaults = Mapping[tuple[str, str, str], str]
 """Schema, table and column of a default, and its expression."""
-
-
-class Block(NamedTuple):
-    """What a section became: `lines` are its rows as COPY reads them, `size` how many."""
-
-    schema: str
-    table: str
-    columns: tuple[str, ...]
-    kind: Literal["rows", "links"]
-    key: int
-    size: int
-    lines: bytes
-
-    @property
-    def name(self) -> str:
-        """`schema.table`, as reports show it."""
-        return f"{self.schema}.{self.table}"
 
 
 def write(target: BinaryIO, sections: Iterable[Section], defaults: Defaults) -> Counter[str]:
@@ -60,29 +40,12 @@ def write(target: BinaryIO, sections: Iterable[Section], defaults: Defaults) -> 
     """
     rows: Counter[str] = Counter()
     with Member(target) as head:
-        head.write(_HEAD.encode())
+        head.write(HEAD.encode())
     for section in sections:
         rows[section.name] += _block(target, section, defaults)
     with Member(target) as tail:
-        tail.write(_TAIL.encode())
+        tail.write(TAIL.encode())
     return rows
-
-
-def read(name: str, data: bytes) -> Iterator[Block]:
-    """The blocks of the file called `name`. Raises DamagedFile."""
-    try:
-        text = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DamagedFile(file=name, reason=f"it cannot be unpacked ({error})") from None
-    at = len(_HEAD.encode())
-    while text.startswith(_MARK, at):
-        try:
-            block, at = _read(text, at)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedFile(file=name, reason=f"a block cannot be read ({error})") from None
-        yield block
-    if text[at:] != _TAIL.encode():
-        raise DamagedFile(file=name, reason="its end is missing")
 
 
 def _block(target: BinaryIO, section: Section, defaults: Defaults) -> int:
@@ -96,7 +59,7 @@ def _block(target: BinaryIO, section: Section, defaults: Defaults) -> int:
         for line in copytext.encode(section.rows):
             block.write(line)
             rows, size = rows + 1, size + len(line)
-        block.write(_END + after)
+        block.write(END + after)
     target.seek(place)
     target.write(stored(_about(section, rows, (len(before), size, len(after)))))
     target.seek(0, SEEK_END)
@@ -116,28 +79,7 @@ def _about(section: Section, rows: int, sizes: tuple[int, int, int]) -> bytes:
     }
     digits = sum(len(str(number)) for number in (rows, sizes[1]))
     blanks = b" " * (2 * len(str(_MOST)) - digits)
-    return _MARK + json.dumps(about).encode() + blanks + b"\n"
-
-
-def _read(text: bytes, at: int) -> tuple[Block, int]:
-    end = text.index(b"\n", at)
-    about: dict[str, Any] = json.loads(text[at + len(_MARK) : end])
-    before, size, after = about["bytes"]
-    start = end + 1 + before
-    lines = text[start : start + size]
-    at = start + size
-    if not text.startswith(_END, at) or lines.count(b"\n") != about["rows"]:
-        raise ValueError("its rows are not as many as it says")
-    block = Block(
-        schema=about["schema"],
-        table=about["table"],
-        columns=tuple(about["columns"]),
-        kind=about["kind"],
-        key=about["key"],
-        size=about["rows"],
-        lines=lines,
-    )
-    return block, at + len(_END) + after
+    return MARK + json.dumps(about).encode() + blanks + b"\n"
 
 
 def _frame(section: Section, defaults: Defaults) -> tuple[bytes, bytes]:

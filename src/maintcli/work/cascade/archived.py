@@ -87,7 +87,8 @@ class ArchivedWalk(ClosureWalk):
         """The next batch: one group of roots."""
         # A window is what a batch is taken from, not how much of a batch.
         wide = max(bite.size, _WINDOWS * self.windows.first_bite)
-        return super().step(bite._replace(size=wide))._replace(sender=self._send)
+        made = super().step(bite._replace(size=wide))
+        return made._replace(sender=self._send, settings=self.windows.settings)
 
     def begin_with(self, bite: Bite) -> int:
         """The one group's roots: a lock does not make it small, for the batch ends with it."""
@@ -158,9 +159,7 @@ class ArchivedWalk(ClosureWalk):
             extra=self.script.extra(),
         )
         declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
-        return Step(
-            bite, self.windows.settings, declare, after=entry, most=step.most, watched=step.watched
-        )
+        return Step(bite, self.settings, declare, after=entry, most=step.most, watched=step.watched)
 
 
 def _state(rows: Sequence[Row]) -> tuple[list[Any], float]:

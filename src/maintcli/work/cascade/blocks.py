@@ -3,9 +3,10 @@
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
-from maintcli.work.cascade.windows import MOST, Pieces
+from maintcli.work.cascade.windows import MOST, Listing, Pieces
 from maintcli.work.sweep import stripes
 
+# A predicate that looks into another table is a join, which may find the rows in any order.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := format('(%s,0)',
         least((maint_at::text::point)[0]::bigint + {bite}, {until}))::tid;
@@ -13,7 +14,7 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
             set_config('enable_bitmapscan', 'off', true);
     SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
-        WHERE ctid > maint_at AND ctid < maint_to AND ({predicate}) LIMIT {most}
+        WHERE ctid > maint_at AND ctid < maint_to AND ({predicate}) ORDER BY ctid LIMIT {most}
     ) AS few;
     PERFORM set_config('enable_indexscan', 'on', true),
             set_config('enable_bitmapscan', 'on', true);
@@ -26,7 +27,7 @@ _END = sql.SQL("""maint_end := maint_at::text;
 maint_stop := maint_at >= {until}::tid;""")
 
 
-class Blocks:
+class Blocks(Listing):
     """Windows of blocks of the heap."""
 
     first_bite = 16.0

@@ -23,11 +23,19 @@ def through(
 ) -> ClosureWalk | None:
     """The walk through the part of `chosen`; None where a simple one will do."""
     part, target = chosen.part, task.target
-    cascade = graph.below(part.oid, task.links, alone=archive is not None)
+    alone = archive is not None or target.elsewhere is not None
+    cascade = graph.below(part.oid, task.links, alone=alone)
     if cascade is None:
         return None
     windows: Windows
-    if chosen.way is Way.HEAP:
+    predicate = target.predicate
+    if target.elsewhere is not None:
+        from maintcli.work.cascade.first import FirstLook
+        from maintcli.work.cascade.seen import Seen
+
+        windows = Seen(FirstLook(context, target, part), cascade)
+        predicate = windows.predicate
+    elif chosen.way is Way.HEAP:
         mine = stripes.share(context.shard, part.oid)
         windows = Blocks(part.quoted, target.predicate, part.blocks, mine)
     else:
@@ -35,8 +43,8 @@ def through(
         windows = Values(part.quoted, target.predicate, target.by.name, kind, target.bound)
     own = frozenset(part.oid for part in target.table.parts)
     if archive is None:
-        return ClosureWalk(cascade, target.predicate, windows, final=target.final, own=own)
+        return ClosureWalk(cascade, predicate, windows, final=target.final, own=own)
     from maintcli.work.cascade.archived import ArchivedWalk
 
-    walk = ArchivedWalk(cascade, target.predicate, windows, final=target.final, own=own)
+    walk = ArchivedWalk(cascade, predicate, windows, final=target.final, own=own)
     return walk.keep_in(archive, context)

@@ -30,15 +30,20 @@ def links(context: Context, target: Target) -> Links:
         if not relation.can_select:
             raise _missing(role, "SELECT", relation)
     if not context.dry_run:
-        _check_writes(found, parts, role)
+        archived = context.order.value("archive") is not None
+        alone = parts if archived or target.elsewhere is not None else []
+        _check_writes(found, parts, alone, role)
     return found
 
 
-def _check_writes(found: Links, parts: list[int], role: str) -> None:
-    """Locking a row needs UPDATE; deleting below a root needs DELETE."""
+def _check_writes(found: Links, parts: list[int], alone: list[int], role: str) -> None:
+    """Locking a row needs UPDATE; deleting below a root needs DELETE.
+
+    `alone` are the parts whose rows are locked though nothing refers to them.
+    """
     go = set(parts) | {link.child for link in found.links if link.key.action == "CASCADE"}
     change = go | {link.child for link in found.links if link.key.action in CUTS}
-    concerned = {oid for link in found.links for oid in (link.parent, link.child)}
+    concerned = {*alone, *(oid for link in found.links for oid in (link.parent, link.child))}
     for oid in concerned:
         relation = found.relations[oid]
         if oid in change and not relation.can_update:

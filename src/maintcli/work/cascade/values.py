@@ -4,7 +4,7 @@ import json
 
 from psycopg import sql
 
-from maintcli.work.cascade.windows import MOST, Pieces
+from maintcli.work.cascade.windows import MOST, Listing, Pieces
 
 # The places are no condition for a TID range scan here, which would walk the whole table.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
@@ -37,7 +37,7 @@ maint_end := CASE WHEN maint_lo < {bound} THEN
     json_build_array(maint_lo::text, maint_hi::text, maint_at::text)::text END;""")
 
 
-class Values:
+class Values(Listing):
     """Windows of values along the index on `column`, up to `bound`."""
 
     first_bite = 100.0

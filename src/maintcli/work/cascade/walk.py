@@ -39,7 +39,8 @@ class ClosureWalk:
         self.group = 1
         self.most_roots = MOST_ROOTS
         self.limit = v.LIMIT
-        self.skip_always = False
+        self.skip_always = windows.skips_locked
+        self.told: Mapping[str, Any] | None = None
 
     @property
     def first_bite(self) -> float:
@@ -57,30 +58,39 @@ class ClosureWalk:
         return self.windows.progress
 
     def take_whole(self) -> bool:
-        """From now on leave no root without what is below it; False where that was so already."""
+        """From now on leave no root without what is below it; False where there is no other way."""
         before, self.final = self.final, False
-        return before
+        return before or self.windows.goes_otherwise()
 
     def step(self, bite: Bite) -> Step:
         """The next batch; limited or not, every group is kept to maint_most."""
+        self.windows.look()
         skip = bite.skip_locked or self.skip_always
         pieces = self.windows.pieces(bite.size)
         named = self.script.name(bite.show, bite.most_shown)
         return Step(
             self.body(pieces, named, skip=skip),
-            self.windows.settings,
+            self.settings,
             sql.SQL(" ").join([pieces.declare, self.declare(self.begin_with(bite))]),
-            seconds=None if self.final else STATEMENT_CAP_SECONDS,
+            seconds=self.windows.seconds or (None if self.final else STATEMENT_CAP_SECONDS),
+            failed=self.windows.failed,
         )
 
     def begin_with(self, bite: Bite) -> int:
         """The roots of a batch's first group: what met a lock or a limit is tried in small."""
         return 1 if bite.skip_locked or bite.small else self.group
 
+    @property
+    def settings(self) -> sql.Composable:
+        """What stands before a batch that deletes."""
+        lock = self.windows.lock
+        return sql.SQL("; ").join([self.windows.settings, *([lock] if lock else [])])
+
     def window(self, done: Done) -> "ClosureWalk":
         """The same way again, for the rows that were locked."""
         again = copy(self)
         again.windows, again.skip_always = self.windows.again(done.end), True
+        again.told = None
         return again
 
     def advance(self, done: Done) -> float:
@@ -90,7 +100,11 @@ class ClosureWalk:
 
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Have what a batch did beside its own rows added up."""
-        tally.add(rule, self.script.cascade, self.script.own, extra)
+        now = {**extra, "late": self.windows.take_late()}
+        before, self.told = self.told, now if self.told is None else {}
+        if before:  # what stays of the same rows is seen, and counted, again
+            tally.forget(rule, self.script.cascade, before)
+        tally.add(rule, self.script.cascade, self.script.own, now)
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
         """What is repeated: one group of roots."""

@@ -7,6 +7,7 @@ a row that must stay is passed by.
 
 from typing import NamedTuple, Protocol
 
+import psycopg
 from psycopg import sql
 
 MOST = 10_000  # places in a list: 60 kB
@@ -26,8 +27,51 @@ class Pieces(NamedTuple):
     most: int
 
 
+class Listing:
+    """What a way through a part is like, unless it says otherwise.
+
+    `lock` is a statement that a batch needs before it deletes, `seconds` how long one may take
+    where that is not the usual. `skips_locked`: no batch ever waits for a row.
+    """
+
+    seconds: float | None = None
+    skips_locked = False
+
+    @property
+    def lock(self) -> sql.Composable | None:
+        """Nothing but rows has to be locked."""
+        return None
+
+    def look(self) -> None:
+        """Nothing is looked for before a batch."""
+
+    def failed(self, error: psycopg.Error) -> bool:
+        """Whether the batch is made otherwise now, and may be sent again at once."""
+        del error
+        return False
+
+    def goes_otherwise(self) -> bool:
+        """Whether rows that did not go as they were gathered may do so the next time."""
+        return False
+
+    def take_late(self) -> int:
+        """The rows that were left because they take too long, since last asked."""
+        return 0
+
+
 class Windows(Protocol):
     """A way through a part."""
+
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def skips_locked(self) -> bool: ...
+    @property
+    def lock(self) -> sql.Composable | None: ...
+    def look(self) -> None: ...
+    def failed(self, error: psycopg.Error) -> bool: ...
+    def goes_otherwise(self) -> bool: ...
+    def take_late(self) -> int: ...
 
     @property
     def first_bite(self) -> float:

@@ -27,13 +27,16 @@ def look_ahead(context: Context) -> None:
         _check_folder(path)
 
 
-def check(context: Context, tasks: Sequence[Task]) -> bool:
-    """Raise Refused where nobody can have agreed; True where a plan is what guards ask for."""
+def check(context: Context, tasks: Sequence[Task], beside: Sequence[Task] = ()) -> bool:
+    """Raise Refused where nobody can have agreed; True where a plan is what guards ask for.
+
+    `beside` are tables that a plan counts as well, and that have no age of their own.
+    """
     path, targets, consents = _given(context, "apply"), [task.target for task in tasks], False
     if path is not None:
         from maintcli.work.consent import applied
 
-        consents = applied.check(context, tasks, path)
+        consents = applied.check(context, [*tasks, *beside], path)
     elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
         from maintcli.work.consent import shortened
 

@@ -27,7 +27,26 @@ def check_tasks(context: Context, tasks: "Sequence[Task]") -> None:
 def check(context: Context, targets: Sequence[Target]) -> None:
     """Raise Refused when more rows of a table are stale than anybody can have meant."""
     for target in targets:
+        _check_sense(context, target)
         _check(context, target)
+
+
+def _check_sense(context: Context, target: Target) -> None:
+    """Refuse, at any size, what is true of every row: the wrong table, or one not filled yet."""
+    if target.elsewhere is None or count.any_row(context, target, target.elsewhere.found):
+        return
+    really: int = context.order.value("yes_really") or 0
+    found = count.stale(context, target, most=really + 1)
+    if found <= really:
+        return
+    if really:
+        raise Refused(reason=_why(target, 0, None, None, really))
+    raise Refused(
+        reason=f"not one row of {target.table} has its match in {target.elsewhere.table}"
+        f".{target.elsewhere.column}, so all of them count as stale once they are old enough."
+        f" That column is the wrong one, or its table is empty. Nothing was changed. If it is"
+        " meant, --yes-really N lets up to N rows through, once."
+    )
 
 
 def _check(context: Context, target: Target) -> None:
@@ -53,7 +72,7 @@ def _why(
         return f"more than the {really:,} rows of --yes-really are stale in {target.table}"
     which = "--max-rows" if most_rows == limit else f"--max-percent {percent:g}"
     return (
-        f"more than {limit:,} rows of {target.table} are older than"
+        f"more than {limit:,} rows of {target.table}{target.whose} are older than"
         f" {target.cutoff:%Y-%m-%d %H:%M:%S} UTC, which {which} does not allow. Nothing"
         " was changed. Look with --dry-run; if it is meant, --yes-really N lets up to N rows"
         " through, once."

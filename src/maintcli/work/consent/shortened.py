@@ -72,14 +72,12 @@ def _check(context: Context, target: Target, earlier: Before) -> None:
 def _why(context: Context, target: Target, earlier: Before, found: int) -> str:
     stale = count.stale(context, target, most=MOST_COUNTED)
     more, at_least = (f"{'over ' * (n >= MOST_COUNTED)}{n:,}" for n in (found, stale))
-    plan = "look with --dry-run --plan FILE and run with --apply FILE, or "
-    can_plan = "plan" in context.order.values
     return (
         f"{ages.column(target)}: the age {target.older_than} ({ages.origin(context, target)}) is"
         f" shorter than the {earlier.age} of the run of {earlier.when:%Y-%m-%d %H:%M} UTC, and"
         f" {more} rows are stale only by the shorter one. Nothing was changed. If it is meant,"
-        f" {plan * can_plan}acknowledge it with --yes-really N, at least the {at_least} rows that"
-        " are stale now; else set the age back."
+        " look with --dry-run --plan FILE and run with --apply FILE, or acknowledge it with"
+        f" --yes-really N, at least the {at_least} rows that are stale now; else set the age back."
     )
 
 

@@ -12,18 +12,19 @@ from functools import partial
 import psycopg
 
 from maintcli.config.duration import Duration
-from maintcli.errors import Partial, Refused
+from maintcli.errors import Partial, Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.attempt import Patience, Trial, patiently, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.budget import Budget
-from maintcli.work.consent import approval, guard
-from maintcli.work.erase import holding, preview, users
+from maintcli.work.consent import approval, expected, guard
+from maintcli.work.erase import holding, plan, preview, users
 from maintcli.work.erase.batch import Eraser
+from maintcli.work.erase.holding import Holding
 from maintcli.work.erase.result import Erased
 from maintcli.work.erase.tally import Tally
-from maintcli.work.erase.users import User
+from maintcli.work.erase.users import User, Users
 from maintcli.work.pace import Pace
 from maintcli.work.sweep.result import moment
 from maintcli.work.sweep.task import Task
@@ -41,6 +42,8 @@ def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> E
     Raises Refused before the first row, Partial at the end where rows of other tables held on to
     a user's, and what else errors.py has for databases.
     """
+    _refuse_a_copy(context)
+    approval.look_ahead(context)
     patience, given = Patience(context), context.order.values.get("tables")
     origin = given.origin if given else context.job
     whose = patiently(patience, partial(users.find, context, opted_out_for))
@@ -51,14 +54,33 @@ def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> E
                 f"an index is missing, so each user takes a look at all rows: {statement}"
             )
     shown = preview.preview(context, whose, held) if context.dry_run else None
-    try:
-        patiently(patience, lambda: approval.check(context, [Task(whose.target, ())]))
-        patiently(patience, lambda: guard.check(context, [whose.target]))
-    except Refused as refused:
-        raise Refused(reason=f"users who opted out: {refused}") from None
+    patiently(patience, partial(_ask, context, whose, held))
     if shown is None and context.lease is None:
         context.log.warn("without a ledger no certificate is written of what is erased")
     return shown or Erasure(Eraser(context, whose, held), patience).run()
+
+
+def _refuse_a_copy(context: Context) -> None:
+    setting = context.order.values.get("archive")
+    if setting is not None and setting.value:
+        reason = (
+            f"{setting.origin} would keep a copy of what has to be erased. Leave it out: what this"
+            " job removes cannot be put back."
+        )
+        raise Usage(reason=reason)
+
+
+def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
+    """Raise Refused unless a plan that still holds lets this through, or every guard."""
+    users, rows = [Task(whose.target, ())], plan.tasks(context, whose, held)
+    planned = context.dry_run and context.order.value("plan") is not None
+    counted = expected.now(context, [*users, *rows]) if planned else None
+    try:
+        with approval.planning(context, [*users, *rows], counted):
+            if not approval.check(context, users, rows):
+                guard.check(context, [whose.target])
+    except Refused as refused:
+        raise Refused(reason=f"users who opted out: {refused}") from None
 
 
 class Erasure:

@@ -7,22 +7,22 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.db.links import ForeignKey
 from maintcli.errors import ConfigError, MissingPrivilege, NotAPair, SelfPair
 from maintcli.runtime.context import Context
-from maintcli.work import keys, reference, target
+from maintcli.work import reference, target
 from maintcli.work.reference import COLUMN, PATTERN, Found, Reference, unquoted
 from maintcli.work.stale import Stale
-from maintcli.work.target import Target
+from maintcli.work.target import Elsewhere, Target
 
 _BY = "created_at"
 _PAIR = re.compile(rf"\s*{PATTERN}\s*->\s*{PATTERN}(?:\s+by\s+{COLUMN})?\s*")
 
 # The parent's column gets a name of ours, so that the child's, unqualified, is the child's even
 # where both are called order_id.
-_PARENTLESS = sql.SQL("""({stale}) AND {column} IS NOT NULL AND NOT EXISTS (
-    SELECT FROM (SELECT {key} AS maint_key FROM {parent}) AS maint_parent
+_PARENTED = sql.SQL("""EXISTS (SELECT FROM (SELECT {key} AS maint_key FROM {parent}) AS maint_parent
     WHERE maint_key = {column})""")
+
+_ORPHANED = sql.SQL("({stale}) AND {column} IS NOT NULL AND NOT {parented}")
 
 
 class Pair(NamedTuple):
@@ -36,33 +36,6 @@ class Pair(NamedTuple):
     def text(self) -> str:
         """The pair as the user wrote it."""
         return self.child.text
-
-
-class Bond(NamedTuple):
-    """A pair that is there. The predicate of `target` is true of an orphan beyond its grace.
-
-    `holders` are foreign keys that forbid to delete a child, `followers` those that cascade.
-    """
-
-    child: Found
-    parent: Found
-    target: Target
-    holders: tuple[ForeignKey, ...]
-    followers: tuple[ForeignKey, ...]
-
-    def held(self, row: sql.Composable) -> sql.Composable:
-        """SQL: whether rows that stay hold on to the child `row`, a table's name or alias."""
-        tests = [keys.referred_to(holder, row) for holder in self.holders]
-        return sql.SQL("({})").format(sql.SQL(" OR ").join(tests or [sql.SQL("false")]))
-
-    @property
-    def is_quick(self) -> bool:
-        """Whether an index finds a parent; else each look reads its whole table."""
-        name = self.parent.column.name
-        return all(name in part.indexed for part in self.parent.table.parts)
-
-    def __str__(self) -> str:
-        return f"{self.child} -> {self.parent}"
 
 
 def parse(texts: Sequence[str], origin: str) -> list[Pair]:
@@ -82,8 +55,11 @@ def _parse(text: str, origin: str) -> Pair:
     )
 
 
-def find(context: Context, pair: Pair, grace: Duration) -> Bond:
-    """Look both sides up, and compute the cutoff. Raises what errors.py has for either."""
+def find(context: Context, pair: Pair, grace: Duration) -> Target:
+    """Look both sides up, and compute the cutoff; the target's predicate is true of an orphan.
+
+    Raises what errors.py has for either side.
+    """
     origin = pair.child.origin
     child, parent = (reference.find(context, side) for side in (pair.child, pair.parent))
     if child.table.oid == parent.table.oid:
@@ -99,24 +75,26 @@ def find(context: Context, pair: Pair, grace: Duration) -> Bond:
         context, Stale(pair.child.table, "{age} < {cutoff}", "age", grace, map=mapped)
     )
     assert aged is not None  # noqa: S101  the table was found a moment ago, and is not optional
-    referring = keys.referring(keys.find(context, child.table), child.table)
-    return Bond(
-        child=child,
-        parent=parent,
-        target=_parentless(aged, child, parent),
-        holders=tuple(filter(keys.forbids, referring)),
-        followers=tuple(filter(keys.cascades, referring)),
-    )
+    return _parentless(aged, child, parent)
 
 
 def _parentless(aged: Target, child: Found, parent: Found) -> Target:
-    predicate = _PARENTLESS.format(
-        stale=aged.predicate,
-        column=sql.Identifier(child.column.name),
-        key=sql.Identifier(parent.column.name),
-        parent=parent.table.quoted,
+    column, key = child.column.name, parent.column.name
+    parented = _PARENTED.format(
+        column=sql.Identifier(column), key=sql.Identifier(key), parent=parent.table.quoted
     )
-    return aged._replace(predicate=predicate, age_alone=False)
+    orphaned = _ORPHANED.format(
+        stale=aged.predicate, column=sql.Identifier(column), parented=parented
+    )
+    elsewhere = Elsewhere(
+        table=parent.table,
+        column=key,
+        whose=f"whose {column} is not in {parent}",
+        found=parented,
+        needs=(aged.by.name, column),
+        quick=all(key in part.indexed for part in parent.table.parts),
+    )
+    return aged._replace(predicate=orphaned, age_alone=False, elsewhere=elsewhere)
 
 
 # Before PostgreSQL 17 there is no MAINTAIN, and asking for it is an error.

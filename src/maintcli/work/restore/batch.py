@@ -1,13 +1,13 @@
 """One file of an archive put back: one transaction."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from maintcli.db.connect import Connection
 from maintcli.runtime.context import Context
-from maintcli.work.archive.file import Block
 from maintcli.work.archive.ledger import Marks
+from maintcli.work.archive.reading import Block
 from maintcli.work.restore import loose
 from maintcli.work.restore.insert import insert
 from maintcli.work.restore.links import mend
@@ -20,7 +20,7 @@ Tables = Mapping[Archived, Table]
 
 
 def whole_file(
-    context: Context, tables: Tables, blocks: Sequence[Block], marks: Marks | None
+    context: Context, tables: Tables, blocks: Iterable[Block], marks: Marks | None
 ) -> tuple[Tally, Counter[Archived]]:
     """Put back a file's rows and links.
 
@@ -70,7 +70,7 @@ class _Batch:
     def load(self, block: Block) -> None:
         table = self.tables[block.schema, block.table]
         one = make(self.connection, len(self.rows) + len(self.links), table, block)
-        copy(self.connection, one, block.lines)
+        copy(self.connection, one, block.pieces)
         if block.kind == "links":
             self.links.append((one, block.size))
         else:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from maintcli.runtime.context import Context
-from maintcli.work.archive.file import Block
+from maintcli.work.archive.reading import Block
 from maintcli.work.archive.section import Kept
 from maintcli.work.restore.source import Source
 from maintcli.work.restore.table import Archived

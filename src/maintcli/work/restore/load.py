@@ -6,13 +6,12 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db.connect import Connection
-from maintcli.work.archive.file import Block
+from maintcli.work.archive.reading import Block
 from maintcli.work.restore.table import Key, Table
 
 _MAKE = sql.SQL("""CREATE TEMP TABLE {temp} ON COMMIT DROP AS
 SELECT {columns} FROM {table} WITH NO DATA""")
 _COPY = sql.SQL("COPY {temp} {columns} FROM STDIN")
-_CHUNK = 1 << 20
 
 
 class Loaded(NamedTuple):
@@ -57,13 +56,13 @@ def make(connection: Connection, number: int, table: Table, block: Block) -> Loa
     return loaded
 
 
-def copy(connection: Connection, loaded: Loaded, lines: bytes) -> None:
+def copy(connection: Connection, loaded: Loaded, pieces: Iterable[bytes]) -> None:
     """Send rows as they stand in the file."""
     columns = sql.SQL("({})").format(loaded.listed) if loaded.columns else sql.SQL("")
     statement = _COPY.format(temp=loaded.temp, columns=columns)
     with connection.cursor() as cursor, cursor.copy(statement) as stream:
-        for at in range(0, len(lines), _CHUNK):
-            stream.write(lines[at : at + _CHUNK])
+        for piece in pieces:
+            stream.write(piece)
 
 
 def _complete(key: Key, *row: str) -> sql.Composable:

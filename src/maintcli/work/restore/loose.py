@@ -5,12 +5,13 @@ referred to, so these are nobody's parents and may come last.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from psycopg import sql
 
 from maintcli.db.connect import Connection
-from maintcli.work.archive.file import Block
+from maintcli.work.archive import copytext
+from maintcli.work.archive.reading import Block
 from maintcli.work.restore.load import Loaded, copy, make
 from maintcli.work.restore.table import Table
 
@@ -44,9 +45,9 @@ def load_missing(
     one, count = None, 0
     for block in blocks:
         one = one or make(connection, 0, table, block)
-        lines = _share(block.lines, *share)
-        count += lines.count(b"\n")
-        copy(connection, one, lines)
+        shared = _Share(block.pieces, *share)
+        copy(connection, one, shared)
+        count += shared.rows
     if one is None:
         return None, 0, 0
     keyed = connection.execute(_TAKE_AWAY.format(temp=one.temp, which=one.keyed)).rowcount
@@ -56,7 +57,15 @@ def load_missing(
     return one, count - keyed - existing, existing
 
 
-def _share(lines: bytes, number: int, parts: int) -> bytes:
-    if parts == 1:
-        return lines
-    return b"".join(x for x in lines.splitlines(keepends=True) if zlib.crc32(x) % parts == number)
+class _Share:
+    """The lines that are a part's; `rows` is how many were read."""
+
+    def __init__(self, pieces: Iterable[bytes], number: int, parts: int) -> None:
+        self._pieces, self._number, self._parts = pieces, number, parts
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in copytext.lines(self._pieces):
+            if zlib.crc32(line) % self._parts == self._number:
+                self.rows += 1
+                yield line

@@ -3,20 +3,21 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from psycopg import sql
 
 from maintcli.runtime.context import Context
 from maintcli.work.archive import copytext, ledger
 from maintcli.work.archive.copytext import Row
-from maintcli.work.archive.file import Block
+from maintcli.work.archive.reading import Block
 from maintcli.work.restore import load, say
 from maintcli.work.restore.batch import Tables
 from maintcli.work.restore.inventory import Inventory
 from maintcli.work.restore.prune import shares
 from maintcli.work.restore.result import Restored, Tally
 from maintcli.work.restore.source import Source
-from maintcli.work.restore.table import Key, Table
+from maintcli.work.restore.table import Key
 from maintcli.work.restore.transaction import FORMATS
 
 _ROWS_A_QUERY = 10_000
@@ -46,11 +47,15 @@ def preview(
                 tally.mended += block.size
                 continue
             table = tables[block.schema, block.table]
-            known = _known(context, table, block, None if back is None else block.name in back)
-            taken = _taken(context, table, block)
-            tally.existing += known
-            tally.refuse(table.name, taken)
-            tally.restored[table.name] += block.size - known - taken.total()
+            loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
+            marked_back = None if back is None else block.name in back
+            look = _Look(context, loaded, table.usable_keys(block.columns), marked_back)
+            rows = copytext.decode(block.pieces)
+            while some := list(islice(rows, _ROWS_A_QUERY)):
+                known, taken = look.known(some), look.taken(some)
+                tally.existing += known
+                tally.refuse(table.name, taken)
+                tally.restored[table.name] += len(some) - known - taken.total()
         tally.files += 1
     for name, count in tally.restored.items():
         context.log.info(f"would restore {count:,} rows of {name}")
@@ -65,42 +70,43 @@ def _marked(context: Context, source: Source) -> Mapping[str, frozenset[str]]:
     return ledger.marked(context.session, source.schema, run_ids)
 
 
-def _known(context: Context, table: Table, block: Block, marked: bool | None) -> int:  # noqa: FBT001  None: no ledger
-    """How many rows of the block are there already; `marked`: so are those without a key."""
-    loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
-    keys = table.usable_keys(block.columns)
-    used = sorted({column for key in keys for column in key.columns})
-    rows, known = copytext.decode(block.lines), 0
-    while some := list(islice(rows, _ROWS_A_QUERY)):
-        keyed = [row for row in some if _has_key(keys, block.columns, row)]
-        loose = [row for row in some if not _has_key(keys, block.columns, row)]
-        there = load.there(loaded, "maint_r", "maint_t")
-        known += _count(context, loaded, used, keyed, there)
-        if marked is None:
-            known += _count(
-                context, loaded, block.columns, loose, load.alike(loaded, "maint_r", "maint_t")
-            )
-        elif marked:
+class _Look(NamedTuple):
+    """Looks for rows of one block; `marked`: those without a key are back, None: no ledger."""
+
+    context: Context
+    loaded: load.Loaded
+    keys: Sequence[Key]
+    marked: bool | None
+
+    def known(self, rows: Sequence[Row]) -> int:
+        """How many of them are there already."""
+        columns = self.loaded.columns
+        keyed = [row for row in rows if _has_key(self.keys, columns, row)]
+        loose = [row for row in rows if not _has_key(self.keys, columns, row)]
+        there = load.there(self.loaded, "maint_r", "maint_t")
+        known = _count(self.context, self.loaded, self._used, keyed, there)
+        if self.marked is None:
+            alike = load.alike(self.loaded, "maint_r", "maint_t")
+            known += _count(self.context, self.loaded, columns, loose, alike)
+        elif self.marked:
             known += len(loose)
-    return known
+        return known
 
+    def taken(self, rows: Sequence[Row]) -> Counter[str]:
+        """Those that are not there, while another one has a key of theirs; by that reason."""
+        found, passed = Counter[str](), load.there(self.loaded, "maint_r", "maint_t")
+        if self.keys == self.loaded.table.identity(self.loaded.columns)[:1]:  # the same question
+            return found
+        for key in self.keys:
+            which = load.taken(self.loaded, key, "maint_r", "maint_t")
+            both = sql.SQL("{} AND NOT coalesce({}, false)").format(which, passed)
+            found[shares(key)] += _count(self.context, self.loaded, self._used, rows, both)
+            passed = sql.SQL("({} OR {})").format(passed, which)
+        return +found
 
-def _taken(context: Context, table: Table, block: Block) -> Counter[str]:
-    """The rows that are not there, while another one has a key of theirs; by that reason."""
-    loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
-    found, passed = Counter[str](), load.there(loaded, "maint_r", "maint_t")
-    keys = table.usable_keys(block.columns)
-    if keys == table.identity(block.columns)[:1]:  # the same question
-        return found
-    used = sorted({column for key in keys for column in key.columns})
-    for key in keys:
-        which = load.taken(loaded, key, "maint_r", "maint_t")
-        both = sql.SQL("{} AND NOT coalesce({}, false)").format(which, passed)
-        rows = copytext.decode(block.lines)
-        while some := list(islice(rows, _ROWS_A_QUERY)):
-            found[shares(key)] += _count(context, loaded, used, some, both)
-        passed = sql.SQL("({} OR {})").format(passed, which)
-    return +found
+    @property
+    def _used(self) -> list[str]:
+        return sorted({column for key in self.keys for column in key.columns})
 
 
 def _has_key(keys: Sequence[Key], columns: Sequence[str], row: Row) -> bool:

@@ -15,7 +15,8 @@ import psycopg
 from maintcli.db import names, sqlstate
 from maintcli.errors import LeaseLost, Partial, Usage
 from maintcli.runtime.context import Context
-from maintcli.work.archive.file import Block
+from maintcli.work.archive.reading import Block
+from maintcli.work.archive.section import Kept
 from maintcli.work.restore import compare, inventory, preview, say, source, table
 from maintcli.work.restore.batch import Tables, insert_into, whole_file
 from maintcli.work.restore.inventory import Inventory
@@ -84,11 +85,7 @@ class _Restore:
     def run(self) -> Restored:
         """Every file, and then what is left of rows without a key."""
         for kept in self.held.files:
-            blocks = [block for block in self.source.blocks(kept) if self.wanted(block)]
-            marks = self.source.marks(kept)
-            tally, left = self._safely(
-                partial(whole_file, self.context, self.tables, blocks, marks)
-            )
+            tally, left = self._safely(partial(self._restore_file, kept))
             self.left.update(left)
             self._note(tally)
         for archived, count in self.left.items():
@@ -96,6 +93,11 @@ class _Restore:
             for number in range(parts):
                 self._note(self._safely(partial(self._restore_left, archived, (number, parts))))
         return self._end()
+
+    def _restore_file(self, kept: Kept) -> tuple[Tally, Counter[Archived]]:
+        with self.source.opened(kept) as blocks:
+            wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
+            return whole_file(self.context, self.tables, wanted, marks)
 
     def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Tally:
         tally, table = Tally(), self.tables[archived]

@@ -3,10 +3,10 @@
 A run that is a part of a whole stands for the whole: its rows went along with those of the others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from functools import cache
-from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,9 +24,9 @@ from maintcli.errors import (
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
 from maintcli.services.storage import Storage, storage
-from maintcli.work.archive import file, ledger, manifest
-from maintcli.work.archive.file import Block
+from maintcli.work.archive import ledger, manifest, reading
 from maintcli.work.archive.manifest import Manifest
+from maintcli.work.archive.reading import Block
 from maintcli.work.archive.section import Kept
 
 _opened = cache(storage)
@@ -46,15 +46,24 @@ class Source(NamedTuple):
     moved: str | None
     schema: str | None
 
+    @contextmanager
+    def opened(self, kept: Kept) -> Generator[Iterator[Block]]:
+        """What is in a file, at hand on this machine and not changed. Raises DamagedFile."""
+        with ExitStack() as stack:
+            try:
+                place = _place(self.moved or kept.location)
+                file = stack.enter_context(place.reading(kept.file))
+            except NoSuchFile:
+                raise DamagedFile(file=kept.file, reason="it is missing") from None
+            if reading.digest(file) != kept.sha256:
+                raise DamagedFile(file=kept.file, reason="its checksum is another")
+            file.seek(0)
+            yield reading.read(kept.file, file)
+
     def blocks(self, kept: Kept) -> Iterator[Block]:
-        """What is in a file. Raises DamagedFile."""
-        try:
-            data = _place(self.moved or kept.location).get(kept.file)
-        except NoSuchFile:
-            raise DamagedFile(file=kept.file, reason="it is missing") from None
-        if sha256(data).hexdigest() != kept.sha256:
-            raise DamagedFile(file=kept.file, reason="its checksum is another")
-        return file.read(kept.file, data)
+        """The same, to be read to the end."""
+        with self.opened(kept) as blocks:
+            yield from blocks
 
     def marks(self, kept: Kept) -> ledger.Marks | None:
         """The ledger's marks at a file; None without the ledger."""

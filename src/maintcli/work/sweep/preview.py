@@ -43,6 +43,7 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
         f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)}"
+        + target.whose
         + (f", in {least}" if going else "")
     )
     whole = partitions.show(context, task)

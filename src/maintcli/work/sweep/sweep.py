@@ -5,7 +5,7 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -50,9 +50,14 @@ def sweep(context: Context, stales: Sequence[Stale]) -> Swept:
 
     Raises Refused, DeadlinePassed, StillLocked, and what else errors.py has for databases.
     """
+    return carry_out(context, [partial(prepare, context, stale) for stale in stales])
+
+
+def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> Swept:
+    """The same for tables that are looked at, and planned, in ways of their own."""
     approval.look_ahead(context)
     patience = Patience(context)
-    found = [patiently(patience, partial(prepare, context, stale)) for stale in stales]
+    found = [patiently(patience, look) for look in looks]
     tasks = [task for task in found if task is not None]
     swept = preview.preview(context, tasks) if context.dry_run else None
     with approval.planning(context, tasks, shown(swept) if swept else None):
@@ -61,7 +66,7 @@ def sweep(context: Context, stales: Sequence[Stale]) -> Swept:
         if swept is not None:
             return swept
         budget = Budget(context)
-        oids = reached(tasks) | {task.target.table.oid for task in tasks}
+        oids = reached(tasks) | {oid for task in tasks for oid in task.oids}
         throttle = Throttle(context, sorted(oids), budget)
         return Sweep(context, tasks, patience, budget, throttle, archive).run()
 
@@ -262,7 +267,7 @@ class Sweep:
         if whole.locked_count:
             rows = f"{whole.locked_count:,} stale rows"
             log.warn(f"{rows} are locked by others; the next run takes them")
-        self.context.backlog = whole.locked_count + self.tally.blocked.total()
+        self.context.backlog = whole.locked_count + self.tally.staying
         if self.budget.spent_on:
             self._leave(f"{self.budget.spent_on} is spent")
         tables = space.tables(self.prepared, swept, self.tables - self.dropped, self.tally.cascaded)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maintcli.db.links import Link
     from maintcli.work.cascade.graph import Cascade
 
 
@@ -15,11 +16,15 @@ Rule = tuple[int, str]
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of a run so far. `blocked` are the roots that stay, by rule."""
+    """The figures of a run so far. `blocked` are the roots that stay, by rule.
+
+    `late` are roots that stay as well, for they take too long with what goes with them.
+    """
 
     cascaded: Counter[str] = field(default_factory=Counter[str])
     unlinked: Counter[str] = field(default_factory=Counter[str])
     blocked: Counter[Rule] = field(default_factory=Counter[Rule])
+    late: Counter[Rule] = field(default_factory=Counter[Rule])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
     moved: set[Rule] = field(default_factory=set[Rule])
@@ -27,6 +32,7 @@ class Tally:
     def begin(self, rule: Rule) -> None:
         """Forget what was blocked in an earlier pass by `rule`."""
         self.blocked.pop(rule, None)
+        self.late.pop(rule, None)
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
         self.moved.discard(rule)
@@ -44,12 +50,20 @@ class Tally:
             if rows and link.child in own:
                 self.moved.add(rule)  # to somewhere that may be behind us
         self.blocked[rule] += extra["blocked"]
+        self.late[rule] += extra["late"]
         names = self.blockers.setdefault(rule, Counter())
         refers = self.refers.setdefault(rule, set())
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
             if rows:
-                names[f"{link.key.child} ({link.key.name})"] += rows
+                names[_name(link)] += rows
                 refers.add(link.child)
+
+    def forget(self, rule: Rule, cascade: "Cascade", extra: Mapping[str, Any]) -> None:
+        """Take back what stayed in a batch whose rows are looked at again."""
+        self.blocked[rule] -= extra["blocked"]
+        self.late[rule] -= extra["late"]
+        for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
+            self.blockers[rule][_name(link)] -= rows
 
     def wants_another(self, rule: Rule, swept: Iterable[int]) -> bool:
         """Whether another pass by `rule` may find more, as rows of `swept` are gone or moved."""
@@ -61,20 +75,35 @@ class Tally:
         return self.cascaded.total()
 
     @property
+    def staying(self) -> int:
+        """Stale rows that no further run removes by itself."""
+        return self.blocked.total() + self.late.total()
+
+    @property
     def figures(self) -> dict[str, Any]:
         """For the report."""
         return {
             "cascaded_count": self.removed,
             "unlinked_count": self.unlinked.total(),
-            "blocked_count": self.blocked.total(),
+            "blocked_count": self.staying,
         }
 
     def why_blocked(self) -> str | None:
         """A sentence that names what stays and what keeps it; None where nothing does."""
         sentences = [
             f"{self.blocked[rule]:,} stale rows of {rule[1]} stay, because"
-            f" {' and '.join(sorted(names))} still refers to them or to what would go with them"
+            f" {' and '.join(sorted(+names))} still refers to them or to what would go with them"
             for rule, names in self.blockers.items()
             if self.blocked[rule]
         ]
+        sentences += [
+            f"{rows:,} stale rows of {rule[1]} stay, because each takes too long with all that goes"
+            " with it; delete what refers to them first, or see whether an index is missing"
+            for rule, rows in self.late.items()
+            if rows
+        ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
+
+
+def _name(link: "Link") -> str:
+    return f"{link.key.child} ({link.key.name})"

@@ -22,6 +22,12 @@ class Task(NamedTuple):
     links: "Links | None" = None
 
     @property
+    def oids(self) -> tuple[int, ...]:
+        """The table, and the other one that its predicate looks into."""
+        elsewhere = self.target.elsewhere
+        return (self.target.table.oid, *([elsewhere.table.oid] if elsewhere else []))
+
+    @property
     def ways(self) -> str:
         """The plans used, in one word or two."""
         return "+".join(sorted({chosen.way.value for chosen in self.plans})) or "none"
