@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -105,6 +106,11 @@ class Chaos:
     def pick(self, number: int, most: int) -> list[int]:
         """Different numbers from 1 to `most`, in order."""
         return sorted(self._random.sample(range(1, most + 1), min(number, most)))
+
+    def turns(self, number: int, most: int) -> list[int]:
+        """So many numbers from 1 to `most`, none again before all have had their turn."""
+        rounds = (self.shuffled(range(1, most + 1)) for _ in range(number))
+        return list(islice(chain.from_iterable(rounds), number))
 
     def shuffled(self, things: Sequence[T]) -> list[T]:
         """The same in an order of chance."""

@@ -21,7 +21,7 @@ def freeze(arena: Arena, process: Popen[str]) -> None:
 def test_a_frozen_holder_writes_nothing_after_its_lease(arena: Arena, chaos: Chaos) -> None:
     """Frozen between or inside batches, with its lease over, it wakes up, stops and exits 75."""
     wanted, usual = chaos.times(2, 25), arena.usual()
-    for nth in chaos.shuffled(chaos.pick(2 * wanted, max(2, usual.batches // 2))):
+    for nth in chaos.turns(2 * wanted, max(2, usual.batches // 2)):
         if chaos.met["in mid-run"] == wanted:
             break
         arena.restore()
