@@ -5,7 +5,8 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from maintcli.db import sqlstate
+from maintcli.db.tables import Part
 from maintcli.errors import Fail, Partial, ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.work import count
@@ -100,7 +102,7 @@ class Sweep:
     left: Left = field(default_factory=Left)
     came_back: bool = False
     tally: Tally = field(default_factory=Tally)
-    prepared: Sequence[Task] = field(init=False)
+    prepared: list[Task] = field(default_factory=list[Task])
     held_rows: int = 0
     throttled_out: ThrottledOut | None = None
 
@@ -137,11 +139,12 @@ class Sweep:
 
     def _drop_partitions(self) -> None:
         """Drop what can go as a whole; the tasks are then what is left to sweep."""
-        self.prepared = self.tasks
-        for number, task in enumerate(self.prepared):
+        self.prepared = []
+        for number, task in enumerate(self.tasks):
             self.task = task
             found = partitions.drop(self.context, task, self._note, self._may_go_on)
             self.tasks = [*self.tasks[:number], found.task, *self.tasks[number + 1 :]]
+            self.prepared.append(found.before)
             self.held_rows += found.held_rows
             if self.throttled_out is not None:
                 raise self.throttled_out
@@ -166,7 +169,8 @@ class Sweep:
         for chosen in task.plans:
             self.context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
             if not self.budget.spent_on:
-                self._walk(walks.choose(self.context, task, chosen, self.archive), chosen)
+                with self._unless_gone(chosen.part):
+                    self._walk(walks.choose(self.context, task, chosen, self.archive), chosen)
         if not self.budget.spent_on:
             self._try_again()
         return Swept(
@@ -179,6 +183,16 @@ class Sweep:
             plan=task.ways,
             tables={},
         )
+
+    @contextmanager
+    def _unless_gone(self, *parts: Part) -> Generator[None]:
+        """Pass over what is left to do in a partition that others have dropped meanwhile."""
+        try:
+            yield
+        except psycopg.errors.UndefinedTable:
+            if not count.some_gone(self.context, [part.oid for part in parts]):
+                raise
+            self.context.log.info(f"{', '.join(map(str, parts))}: dropped by others meanwhile")
 
     def _walk(self, walk: "Walk", chosen: Plan) -> None:
         order = self.context.order
@@ -247,10 +261,11 @@ class Sweep:
         for window, rows in again:
             pace = Pace(1, 100, 1)
             self.left.rows -= rows
-            while not window.finished:
-                done = self._send(window, pace)
-                self._note(done, window)
-                window.advance(done)
+            with self._unless_gone(*self.task.target.table.parts):
+                while not window.finished:
+                    done = self._send(window, pace)
+                    self._note(done, window)
+                    window.advance(done)
 
     def _result(self, swept: Sequence[Swept]) -> Swept:
         log, whole = self.context.log, result.total(swept)
