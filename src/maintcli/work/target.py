@@ -30,6 +30,7 @@ class Target(NamedTuple):
 
     `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
     `map` is how the user calls it, `origin` where the age was set, None for an option of the job.
+    `also` is the user's own condition, which is in the predicate.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Target(NamedTuple):
     age_alone: bool
     map: TableMap
     origin: str | None = None
+    also: str | None = None
 
     def bound_for(self, context: Context, age: Duration) -> sql.Composable:
         """The cutoff, in the column's own terms, had `age` been asked for."""
@@ -93,6 +95,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
         map=mapped,
         origin=stale.origin,
+        also=None if stale.own else stale.also,
     )
 
 
