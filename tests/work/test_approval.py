@@ -394,7 +394,10 @@ def kinds(inside: Inside, conn: Conn) -> Callable[..., Result]:
 @pytest.mark.parametrize(
     ("where", "why"),
     [
-        (GIVEN.format("b"), "the condition ([sweeps.sweep-kinds] where) is none of the run of"),
+        (
+            GIVEN.format("b"),
+            "the condition ([sweeps.sweep-kinds] where) is another than in the run of",
+        ),
         ("", "had a condition ([sweeps.sweep-kinds] where), which is gone"),
     ],
     ids=["changed", "gone"],
@@ -456,7 +459,7 @@ def test_a_changed_condition_among_several_rules_is_seen(inside: Inside, conn: C
     toml.write_text(rules.format(all="90d", seen="30d", kind="other"))
     refused = inside("retention-cleanup", "--max-percent", "100")
     assert refused.code == 65
-    assert "the condition ([[retention]] rule 2 where) is none of the run of" in refused.err
+    assert "the condition ([[retention]] rule 2 where) is another than in the run of" in refused.err
     assert "4 rows are stale by it" in refused.err
     assert inside("retention-cleanup", "--yes-really", "4").code == 0
     assert left(conn) == 0

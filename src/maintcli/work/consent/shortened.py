@@ -65,7 +65,7 @@ def _changed(target: Target, when: str, more: str) -> str:
     place = target.map.setting(target.key, "where")
     if target.also is None:
         return f"{when} had a condition ({place}), which is gone, and {more} rows are stale now"
-    return f"the condition ({place}) is none of {when}, and {more} rows are stale by it"
+    return f"the condition ({place}) is another than in {when}, and {more} rows are stale by it"
 
 
 def _refusal(context: Context, target: Target, why: str) -> str:
