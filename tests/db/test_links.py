@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from maintcli.db import links
+from maintcli.db import reached
 from maintcli.db.links import Links
 from tests.parts.family import child
 
@@ -31,7 +31,7 @@ class Reader:
 def find(conn: Conn, *tables: str) -> Links:
     """What can be reached from `tables`."""
     oids = [conn.execute("SELECT %s::regclass::oid", [t]).fetchone()[0] for t in tables]  # type: ignore[index]
-    found = links.find(Reader(conn), oids)
+    found = reached.find(Reader(conn), oids)
     assert found is not None
     return found
 
@@ -159,6 +159,6 @@ def test_too_many_to_follow(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None
     conn.execute(ROOTS)
     conn.execute(child("a"))
     conn.execute(child("b"))
-    monkeypatch.setattr(links, "MOST_LINKS", 1)
+    monkeypatch.setattr(reached, "MOST_LINKS", 1)
     (oid,) = conn.execute("SELECT 'roots'::regclass::oid").fetchone() or ()
-    assert links.find(Reader(conn), [oid]) is None
+    assert reached.find(Reader(conn), [oid]) is None

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("patient")
 
 
 def classic(
-    part: sql.Composable, window: sql.Composable, predicate: sql.Composable, **_: Any
+    part: sql.Composable, window: sql.Composable, predicate: sql.Composable, _bite: object
 ) -> sql.Composable:
     """The loop that everybody writes: choose by a subselect, delete by its ids."""
     return sql.SQL(

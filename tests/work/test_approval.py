@@ -1,12 +1,14 @@
 """Plans that are applied, and retention settings that became shorter."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.parts.cli import Result
 from tests.parts.inside import Inside
 
 Conn = psycopg.Connection[tuple[Any, ...]]
@@ -360,4 +362,105 @@ def test_rows_that_go_along_foreign_keys_are_planned(
     assert refused.code == 65
     assert "it counted 60 rows of public.details, and now 72 would go" in refused.err
     assert inside(sweep_events, "--apply", "plan.json", "--drift", "20").code == 0
+    assert left(conn) == 0
+
+
+SWEEP = """
+[sweeps.sweep-kinds]
+table = "analytics_events"
+column = "occurred_at"
+keep = "{keep}"
+allow-sql = true
+{where}
+"""
+GIVEN = "where = \"event_type = '{}'\""
+KIND = "INSERT INTO analytics_events (event_type, occurred_at) SELECT %s, now() - interval '60 days' FROM generate_series(1, %s)"
+
+
+@pytest.fixture
+def kinds(inside: Inside, conn: Conn) -> Callable[..., Result]:
+    """Runs a rule of maint.toml that ran before with the condition `event_type = 'a'`."""
+
+    def run(where: str, *flags: str, keep: str = "30d") -> Result:
+        (inside.folder / "maint.toml").write_text(SWEEP.format(keep=keep, where=where))
+        return inside("sweep-kinds", "--max-percent", "99", *flags)
+
+    for kind, rows in (("a", 3), ("b", 5)):
+        conn.execute(KIND, [kind, rows])
+    assert run(GIVEN.format("a")).code == 0
+    assert left(conn) == 5
+    return run
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (
+            GIVEN.format("b"),
+            "the condition ([sweeps.sweep-kinds] where) is another than in the run of",
+        ),
+        ("", "had a condition ([sweeps.sweep-kinds] where), which is gone"),
+    ],
+    ids=["changed", "gone"],
+)
+def test_another_condition_is_refused_until_acknowledged(
+    kinds: Callable[..., Result], conn: Conn, where: str, why: str
+) -> None:
+    """As a shorter age is: where it stands, how many rows; then a number lets it through, for good."""
+    for flags in ((), ("--dry-run",), ("--yes-really", "4")):
+        refused = kinds(where, *flags)
+        assert (refused.code, why in refused.err) == (65, True), refused.err
+        assert "at least the 5 rows that are stale now" in refused.err
+    assert left(conn) == 5
+    assert kinds(where, "--yes-really", "5").code == 0
+    conn.execute(KIND, ["b", 2])
+    assert kinds(where).code == 0
+    assert left(conn) == 0
+
+
+def test_a_plan_lets_another_condition_through(kinds: Callable[..., Result], conn: Conn) -> None:
+    """It was looked at; the way back to the first condition is asked about again."""
+    other = GIVEN.format("b")
+    assert kinds(other, "-n", "--plan", "p").code == 0
+    assert kinds(other, "--apply", "p").code == 0
+    assert left(conn) == 0
+    conn.execute(KIND, ["a", 2])
+    assert kinds(GIVEN.format("a")).code == 65
+
+
+def test_a_condition_with_no_rows_and_a_narrower_rule_pass(
+    kinds: Callable[..., Result], conn: Conn
+) -> None:
+    """What removes nothing harms nobody, and a condition where there was none keeps more."""
+    assert kinds(GIVEN.format("c")).code == 0
+    assert kinds("", "--yes-really", "5").code == 0
+    conn.execute(KIND, ["a", 3])
+    assert kinds(GIVEN.format("a")).code == 0
+    assert left(conn) == 0
+
+
+def test_a_condition_and_a_shorter_age_at_once(kinds: Callable[..., Result], conn: Conn) -> None:
+    """Only rows that no earlier rule would have taken are in question."""
+    assert kinds("", "--yes-really", "5").code == 0
+    conn.execute(KIND, ["a", 3])
+    refused = kinds(GIVEN.format("a"), keep="10d")
+    assert refused.code == 0, refused.err
+    conn.execute("UPDATE analytics_events SET occurred_at = now() - interval '15 days'")
+    conn.execute(KIND.replace("60 days", "8 days"), ["a", 4])
+    refused = kinds(GIVEN.format("a"), keep="7d")
+    assert (refused.code, "the age 7d" in refused.err) == (65, True), refused.err
+
+
+def test_a_changed_condition_among_several_rules_is_seen(inside: Inside, conn: Conn) -> None:
+    """Though two rules share the column, and one of them is as it was."""
+    toml, rules = inside.folder / "maint.toml", RULES.replace("'seen'", "'{kind}'")
+    toml.write_text(rules.format(all="90d", seen="30d", kind="seen"))
+    assert inside("retention-cleanup").code == 0
+    conn.execute(KIND, ["other", 4])
+    toml.write_text(rules.format(all="90d", seen="30d", kind="other"))
+    refused = inside("retention-cleanup", "--max-percent", "100")
+    assert refused.code == 65
+    assert "the condition ([[retention]] rule 2 where) is another than in the run of" in refused.err
+    assert "4 rows are stale by it" in refused.err
+    assert inside("retention-cleanup", "--yes-really", "4").code == 0
     assert left(conn) == 0

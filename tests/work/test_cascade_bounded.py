@@ -97,6 +97,21 @@ def test_a_wide_tree_in_one_table(family: Family) -> None:
     assert len(transactions(family)) > 3
 
 
+def test_a_circle_of_two_tables_with_fewer_rows_of_each_than_a_step_takes(family: Family) -> None:
+    """Together they are more: what a step leaves out is found, and counted, by the next."""
+    family.make(child("a"), child("b", "a"))
+    family.do(
+        "ALTER TABLE a ADD of int REFERENCES b ON DELETE CASCADE; CREATE INDEX ON a (of)",
+        "INSERT INTO roots VALUES (1, now() - interval '1 year')",
+        "INSERT INTO a VALUES (1, 1)",
+        "INSERT INTO b SELECT i, 1 FROM generate_series(1, 1500) i",
+        "INSERT INTO a SELECT i + 1, NULL, i FROM generate_series(1, 1500) i",
+    )
+    result = family.sweep()
+    expected = {"public.roots": 1, "public.a": 1_501, "public.b": 1_500}
+    assert result.json["tables"] == expected, result.err
+
+
 def test_a_long_chain_in_one_table(family: Family) -> None:
     """A chain longer than a step cannot be cut into steps from above: it goes as a whole.
 

@@ -1,6 +1,7 @@
 """Expired partitions go as a whole, where that is safe, and by rows where it is not."""
 
 import signal
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -466,3 +467,71 @@ def test_an_archive_wants_the_rows(
     assert result.code == 0, result.err
     assert "swept row by row: --archive keeps exactly the rows" in result.err
     assert (result.json["deleted_count"], there(months)) == (45, ["p1", "p2", "p3"])
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_of_several_processes_the_first_drops_them(
+    inside: Inside, months: Conn, sweep_events: str, order: tuple[int, ...]
+) -> None:
+    """Counted once, whoever comes first; the others leave the expired ones alone, in dry runs too."""
+    parts = {number: ("--shard", f"{number}/3") for number in order}
+    dry = {n: inside(sweep_events, *part, "--dry-run", "--json") for n, part in parts.items()}
+    assert sum(result.json["deleted_count"] for result in dry.values()) == 45
+    assert dry[0].json["deleted_count"] >= 40
+    assert "2 partitions are expired as a whole: part 0 drops them" in dry[1].err
+    real = {n: inside(sweep_events, *part, *YES, "--json") for n, part in parts.items()}
+    assert [result.code for result in real.values()] == [0, 0, 0], real[0].err
+    assert there(months) == ["p3"]
+    for number, result in real.items():
+        assert result.json["deleted_count"] == dry[number].json["deleted_count"]
+        assert result.json.get("dropped_partitions") == (2 if number == 0 else None)
+        assert number == 0 or result.json["bytes_returned"] == 0
+    assert one(months, "SELECT sum(deleted_count) FROM job_runs") == 45
+    assert one(months, f"SELECT count(*) FROM {EVENTS}") == 15
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_guard_of_a_part_sees_expired_partitions_as_well(
+    inside: Inside, months: Conn, sweep_events: str, number: int
+) -> None:
+    """Part 0 drops more than its share, and the others less: each asks about the whole."""
+    fill(months, "200", 2000)
+    result = inside(sweep_events, "--shard", f"{number}/3")
+    assert (result.code, "--max-percent 50 does not allow" in result.err) == (65, True), result.err
+    assert there(months) == ["p1", "p2", "p3"]
+
+
+def test_a_plan_of_a_part_holds_what_it_drops(
+    inside: Inside, months: Conn, sweep_events: str, tmp_path: Path
+) -> None:
+    """And that of another part does not."""
+    for number in (1, 0):
+        plan, part = str(tmp_path / f"plan{number}"), ("--shard", f"{number}/2")
+        assert inside(sweep_events, *part, "--dry-run", "--plan", plan).code == 0
+        result = inside(sweep_events, *part, "--apply", plan)
+        assert result.code == 0, result.err
+    assert there(months) == ["p3"]
+
+
+def test_a_partition_that_others_drop_meanwhile_is_passed_over(
+    inside: Inside, conn: Conn, db: str, sweep_events: str
+) -> None:
+    """As part 0 may do it a moment after another part has looked."""
+    partitioned(conn, ("pa", "400", "80"), ("pb", "80", "40"), ("pc", "40", "-10"))
+    fill(conn, "200", 10)
+    fill(conn, "60", 10)
+    with psycopg.connect(db) as other:
+        other.execute("UPDATE pa SET occurred_at = occurred_at")
+
+        def drop_once_waited_for() -> None:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+            until(lambda: one(conn, query, other.info.backend_pid) > 0, "the sweep waits")
+            other.execute("DROP TABLE pb")
+            other.commit()
+
+        thread = threading.Thread(target=drop_once_waited_for)
+        thread.start()
+        result = inside(sweep_events, *YES, "--json")
+        thread.join()
+    assert (result.code, result.json["outcome"]) == (0, "success"), result.err
+    assert "public.pb: dropped by others meanwhile" in result.err

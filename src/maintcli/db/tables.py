@@ -146,7 +146,8 @@ def describe(reader: Reader, name: Name) -> Table | None:
         return None
     oid, schema, table, kind, role, hides = found[0]
     columns = {n: Column(n, t, nullable) for n, t, nullable in reader.read(_COLUMNS, [oid])}
-    parts = tuple(_part(row) for row in reader.read(_PARTS, [oid]))
+    # What was dropped as we looked has no size any more.
+    parts = tuple(_part(row) for row in reader.read(_PARTS, [oid]) if None not in row)
     return Table(oid, schema, table, KINDS.get(kind, "relation"), role, hides, columns, parts)
 
 

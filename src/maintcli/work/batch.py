@@ -14,7 +14,6 @@ from psycopg import sql
 
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
-from maintcli.work.bite import Bite
 from maintcli.work.throttle.waiting import WAITING
 
 
@@ -160,63 +159,3 @@ def quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object)
     while tag in inside:
         tag = tag[:-1] + "_$"
     return frame.format(**parts, quote=sql.SQL(tag))  # pyright: ignore[reportArgumentType]  our own tag
-
-
-_DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
-
-_WHICH = sql.SQL("{window} AND ({predicate})")
-
-# The rows are locked, and looked at again, before the DELETE looks at them a second time.
-_WHICH_CHOSEN = sql.SQL("""ctid = ANY (ARRAY(
-    SELECT ctid FROM ONLY {part} WHERE {window} AND ({predicate}){limit} FOR UPDATE{skip}
-)) AND ({predicate})""")
-
-_LIMIT = sql.SQL(" LIMIT greatest(0, maint_most - maint_n)")
-_SKIP, _NOTHING = sql.SQL(" SKIP LOCKED"), sql.SQL("")
-
-_PLAIN = sql.SQL("""{delete};
-GET DIAGNOSTICS maint_k = ROW_COUNT;
-maint_n := maint_n + maint_k;""")
-
-_SHOWN = sql.SQL("""WITH gone AS ({delete} RETURNING json_build_array({columns}) AS maint_row)
-SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) few)
-INTO maint_k, maint_shown FROM gone;
-maint_n := maint_n + maint_k;""")
-
-_FIRST_EIGHT = sql.SQL("regexp_replace({}::text, '^(.{{8}}).+$', '\\1…')")
-
-_LEFT = sql.SQL("""{body}
-IF maint_most IS NULL OR maint_n < maint_most THEN
-    SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND ({predicate});
-    maint_left := maint_left + maint_k;
-END IF;""")
-
-
-def delete(
-    part: sql.Composable,
-    window: sql.Composable,
-    predicate: sql.Composable,
-    bite: Bite,
-) -> sql.Composable:
-    """The dangerous statement. The predicate stands in the DELETE itself.
-
-    READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
-    so a heartbeat that arrives during the run saves its session. What is shown of a row is cut to 8
-    characters. A bite that is limited, or leaves locked rows, is slower.
-    """
-    holes = {"part": part, "window": window, "predicate": predicate}
-    limit, skip = (_LIMIT if bite.limited else _NOTHING), (_SKIP if bite.skip_locked else _NOTHING)
-    chosen = _WHICH_CHOSEN if bite.skip_locked or bite.limited else _WHICH
-    which = chosen.format(**holes, limit=limit, skip=skip)
-    statement = _DELETE.format(part=part, which=which)
-    if bite.show and bite.most_shown > 0:
-        columns = sql.SQL(", ").join(first_eight(name) for name in bite.show)
-        body = _SHOWN.format(delete=statement, columns=columns, most=bite.most_shown)
-    else:
-        body = _PLAIN.format(delete=statement)
-    return _LEFT.format(body=body, **holes) if bite.skip_locked else body
-
-
-def first_eight(column: str) -> sql.Composable:
-    """The first 8 characters of a column, by which a row is named in the log."""
-    return _FIRST_EIGHT.format(sql.Identifier(column))

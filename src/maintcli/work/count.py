@@ -1,5 +1,7 @@
 """Counting, bounded in rows and time, because counting is what takes long on large tables."""
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import sql
 
@@ -32,6 +34,13 @@ def own(context: Context, target: Target, *, most: int | None = None) -> int:
 def any_row(context: Context, target: Target, condition: sql.Composable) -> bool:
     """Whether the condition holds of any row of the table."""
     return any(_count(context, part, condition, most=1) for part in target.table.parts)
+
+
+def some_gone(context: Context, oids: Sequence[int]) -> bool:
+    """Whether one of these relations was dropped: a partition may be, at any moment."""
+    query = "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = ANY (%s)"
+    ((there,),) = context.session.read(query, [list(oids)])
+    return int(there) < len(oids)
 
 
 def table_rows(context: Context, target: Target) -> int:
@@ -91,7 +100,12 @@ def _count(
     query = sql.SQL(
         "SELECT count(*) FROM (SELECT FROM ONLY {part} WHERE {condition}{limit}) AS few"
     ).format(part=part.quoted, condition=condition, limit=limit)
-    ((found,),) = context.session.read_composed(
-        query, statement_seconds=seconds, settings=_NO_INDEX_ONLY
-    )
+    try:
+        ((found,),) = context.session.read_composed(
+            query, statement_seconds=seconds, settings=_NO_INDEX_ONLY
+        )
+    except psycopg.errors.UndefinedTable:
+        if not some_gone(context, [part.oid]):
+            raise
+        return 0
     return int(found)

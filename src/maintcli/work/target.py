@@ -46,6 +46,7 @@ class Target(NamedTuple):
     `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
     `map` is how the user calls it, `origin` where the age was set, None for an option of the job.
     `elsewhere`: what the predicate looks into beside the row; None for the row alone.
+    `also` is the user's own condition, which is in the predicate.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Target(NamedTuple):
     map: TableMap
     origin: str | None = None
     elsewhere: Elsewhere | None = None
+    also: str | None = None
 
     @property
     def whose(self) -> str:
@@ -115,6 +117,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
         map=mapped,
         origin=stale.origin,
+        also=None if stale.own else stale.also,
     )
 
 

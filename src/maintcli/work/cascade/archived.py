@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from maintcli.db import links as catalog
-from maintcli.db.links import Shape
+from maintcli.db import shapes
+from maintcli.db.shapes import Shape
 from maintcli.runtime.context import Context
 from maintcli.runtime.cursors import Cursors
 from maintcli.runtime.session import Row
@@ -76,7 +76,7 @@ class ArchivedWalk(ClosureWalk):
             *(link.child for link in self.script.cascade.unlinks),
         ]
         self.archive = archive
-        self.shapes = catalog.shapes(context.session, concerned)
+        self.shapes = shapes.shapes(context.session, concerned)
         self.most_roots = MOST_ROOTS
         self.group = (
             1 if self.script.cascade.cascades or self.script.cascade.unlinks else _FIRST_ROOTS

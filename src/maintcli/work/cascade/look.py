@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from maintcli.db import links as catalog
+from maintcli.db import reached as catalog
 from maintcli.db.links import Links, Relation
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
 from maintcli.runtime.context import Context

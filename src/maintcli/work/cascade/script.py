@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.work.batch import first_eight
 from maintcli.work.cascade import drop, gather, remove, settle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.windows import Pieces
+from maintcli.work.delete import first_eight
 
 _DECLARE = sql.SQL("""maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r tid[];
     maint_t tid[]; maint_u tid[]; maint_group int := {group}; maint_bound int := {bound};

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.links import Link, Shape
+from maintcli.db.links import Link
+from maintcli.db.shapes import Shape
 from maintcli.errors import NoKeyForLinks
 from maintcli.runtime.cursors import Cursors
 from maintcli.work.archive.section import Section

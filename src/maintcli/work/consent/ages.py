@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from zlib import crc32
 
 from maintcli.runtime.context import Context
 from maintcli.work.target import Target
 
 _CUTOFF = "{cutoff}"
+_WHERE = " where "
 
 
 def column(target: Target) -> str:
@@ -21,9 +23,17 @@ def condition(target: Target) -> str:
 
 
 def keys(targets: Sequence[Target]) -> list[str]:
-    """A name for each target's age: its column, and a checksum where conditions share a column."""
-    shared = Counter(column(target) for target in targets)
-    return [_key(target, alone=shared[column(target)] == 1) for target in targets]
+    """A name for each target's age: its column, with a hash of the condition that the user gave.
+
+    Where a job's own conditions share a column, a checksum tells them apart.
+    """
+    shared = Counter(map(_name, targets))
+    return [_key(target, alone=shared[_name(target)] == 1) for target in targets]
+
+
+def has_condition(key: str) -> bool:
+    """Whether a condition of the user's is behind a name."""
+    return _WHERE in key
 
 
 def recorded(targets: Sequence[Target]) -> dict[str, str]:
@@ -42,5 +52,11 @@ def origin(context: Context, target: Target) -> str:
 
 def _key(target: Target, *, alone: bool) -> str:
     if alone:
+        return _name(target)
+    return f"{_name(target)} {crc32(condition(target).encode()):08x}"
+
+
+def _name(target: Target) -> str:
+    if target.also is None:
         return column(target)
-    return f"{column(target)} {crc32(condition(target).encode()):08x}"
+    return f"{column(target)}{_WHERE}{sha256(target.also.strip().encode()).hexdigest()[:12]}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from maintcli.runtime.context import Context
-from maintcli.work import count
+from maintcli.work.partitions import expired as partitions
 from maintcli.work.sweep.result import Swept
 from maintcli.work.sweep.task import Task
 
@@ -29,7 +29,7 @@ def now(context: Context, tasks: Sequence[Task]) -> Expected:
     """What a dry run would count at this moment."""
     tables, complete = Counter[str](), True
     for task in tasks:
-        stale = count.own(context, task.target)
+        stale = partitions.own(context, task)
         mine = {str(task.target.table): stale}
         if task.links is not None:
             from maintcli.work.cascade import show

@@ -24,10 +24,14 @@ class Chosen(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """What is left to sweep once partitions are gone, and the stale rows in held ones."""
+    """What is left to sweep once partitions are gone, and the stale rows in held ones.
+
+    `before` is all that was this run's to sweep or drop.
+    """
 
     task: Task
-    held_rows: int
+    before: Task
+    held_rows: int = 0
 
 
 def drop(
@@ -35,10 +39,14 @@ def drop(
 ) -> Dropped:
     """Detach and drop the expired partitions of a task's table; the rest is for the sweep.
 
-    `note` hears of each partition that is gone, `go_on` is asked before each.
+    `note` hears of each partition that is gone, `go_on` is asked before each. Of a whole that is
+    shared out part 0 does that, and the others leave them alone.
     """
     if not _can_have_some(task.target):
-        return Dropped(task, 0)
+        return Dropped(task, task)
+    if not _drops(context):
+        mine = without(task, whole(context, task))
+        return Dropped(mine, mine)
     from maintcli.work.partitions.detach import Detacher  # only partitioned tables need to know how
     from maintcli.work.partitions.removal import Removal
 
@@ -48,7 +56,8 @@ def drop(
     chosen = choose(context, task.target)
     if chosen is not None:
         removal.remove(chosen)
-    return Dropped(without(task, frozenset(removal.gone | removal.held)), removal.held_rows)
+    left = without(task, frozenset(removal.gone | removal.held))
+    return Dropped(left, task, removal.held_rows)
 
 
 def show(context: Context, task: Task) -> frozenset[int]:
@@ -59,6 +68,10 @@ def show(context: Context, task: Task) -> frozenset[int]:
 
     chosen = choose(context, task.target)
     found = chosen.partitions if chosen is not None else ()
+    if not _drops(context):
+        if found:
+            context.log.info(f"{len(found):,} partitions are expired as a whole: part 0 drops them")
+        return _trees(found)
     what = "detached and kept" if context.order.value("keep_detached") else "dropped"
     for partition in found:
         rows = count.table_rows(context, within(task.target, partition))
@@ -69,7 +82,23 @@ def show(context: Context, task: Task) -> frozenset[int]:
     for left in marked(context, task.target):
         if left.is_to_be_dropped and (left.pending or not left.attached):
             context.log.info(f"{left} was being detached by an earlier run, and would be dropped")
-    return frozenset(oid for partition in found for oid in partition.tree)
+    return _trees(found)
+
+
+def own(context: Context, task: Task) -> int:
+    """Count the stale rows that are this run's to delete: with --shard those of a part."""
+    expired = whole(context, task) if context.shard is not None else frozenset[int]()
+    stripes = count.own(context, without(task, expired).target)
+    if not expired or not _drops(context):
+        return stripes
+    kept = frozenset(part.oid for part in task.target.table.parts) - expired
+    return stripes + count.stale(context, without(task, kept).target)
+
+
+def whole(context: Context, task: Task) -> frozenset[int]:
+    """The relations of the partitions that are dropped, by whichever part of the whole."""
+    chosen = choose(context, task.target) if _can_have_some(task.target) else None
+    return _trees(chosen.partitions if chosen is not None else ())
 
 
 def choose(context: Context, target: Target) -> Chosen | None:
@@ -82,7 +111,7 @@ def choose(context: Context, target: Target) -> Chosen | None:
     if expired and len(expired) == sum(not partition.is_default for partition in every):
         context.log.info(f"{expired[-1]} is expired as a whole and the last one, so it is swept")
         del expired[-1]
-    objection = _objection(context) or _objection_to(target, scheme)
+    objection = _objection(context) or _objection_to(context, target, scheme)
     if objection is not None:
         if expired:
             context.log.info(
@@ -109,6 +138,21 @@ def without(task: Task, oids: frozenset[int]) -> Task:
     )
 
 
+def _is_ours(context: Context, target: Target) -> bool:
+    """Whether part 0 is just detaching what is half detached."""
+    from maintcli.work.partitions.mark import marked
+
+    return any(found.pending for found in marked(context, target))
+
+
+def _drops(context: Context) -> bool:
+    return context.shard is None or context.shard.part == 0
+
+
+def _trees(partitions: Sequence[Partition]) -> frozenset[int]:
+    return frozenset(oid for partition in partitions for oid in partition.tree)
+
+
 def _can_have_some(target: Target) -> bool:
     return target.age_alone and target.table.kind == "partitioned table"
 
@@ -118,21 +162,19 @@ def _objection(context: Context) -> str | None:
     values = context.order.values
     if "archive" in values and values["archive"].value is not None:
         return "--archive keeps exactly the rows that were deleted"
-    if context.shard is not None:
-        return "the parts of --shard share the rows"
     if context.order.value("limit") is not None:
         return "--limit counts rows"
     return None
 
 
-def _objection_to(target: Target, scheme: Scheme) -> str | None:
+def _objection_to(context: Context, target: Target, scheme: Scheme) -> str | None:
     """Why this table has to go by rows."""
     if not scheme.owned:
         return (
             f"only the owner of {target.table} may detach them; let {target.table.role} be a member"
             " of the role that owns it"
         )
-    if scheme.stuck is not None:
+    if scheme.stuck is not None and (_drops(context) or not _is_ours(context, target)):
         table = target.table.quoted.as_string()
         return (
             f"the detaching of {scheme.stuck} has begun and not ended; to end it:"

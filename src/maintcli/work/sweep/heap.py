@@ -3,8 +3,9 @@
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
-from maintcli.work.batch import Done, Step, delete
+from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
+from maintcli.work.delete import delete
 from maintcli.work.sweep import stripes
 from maintcli.work.sweep.window import Plain, Window
 

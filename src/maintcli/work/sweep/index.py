@@ -6,8 +6,9 @@ old snapshot elsewhere keeps from being cleaned away.
 
 from psycopg import sql
 
-from maintcli.work.batch import Done, Step, delete
+from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
+from maintcli.work.delete import delete
 from maintcli.work.sweep.window import Plain, Window
 
 FIRST_ROWS = 100

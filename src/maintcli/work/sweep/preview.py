@@ -33,7 +33,7 @@ def preview(context: Context, tasks: Sequence[Task]) -> Swept:
 def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     target, order = task.target, context.order
     began = time.perf_counter()
-    stale = count.own(context, target)
+    stale = partitions.own(context, task)
     work_seconds = time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")

@@ -92,8 +92,9 @@ class Tally:
         """A sentence that names what stays and what keeps it; None where nothing does."""
         sentences = [
             f"{self.blocked[rule]:,} stale rows of {rule[1]} stay, because"
-            f" {' and '.join(sorted(+names))} still refers to them or to what would go with them"
-            for rule, names in self.blockers.items()
+            f" {' and '.join(sorted(names))} still {'refers' if len(names) == 1 else 'refer'} to"
+            " them or to what would go with them"
+            for rule, names in ((rule, +names) for rule, names in self.blockers.items())
             if self.blocked[rule]
         ]
         sentences += [

@@ -5,8 +5,9 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.work.batch import Done, Step, delete
+from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
+from maintcli.work.delete import delete
 from maintcli.work.sweep.tally import Rule, Tally
 
 

@@ -1,0 +1,54 @@
+"""What a run has done so far, batch by batch."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maintcli.runtime.context import Context
+from maintcli.work.batch import Done
+from maintcli.work.sweep.tally import Rule, Tally
+
+if TYPE_CHECKING:
+    from maintcli.work.sweep.walks import Again
+
+MOST_SHOWN = 20
+
+
+@dataclass(slots=True)
+class Account:
+    """The figures of a run over all its tables; `named` rows were shown by their columns.
+
+    `came_back`: a crash of the server took batches back that were said to be done.
+    """
+
+    context: Context
+    deleted: int = 0
+    batches: int = 0
+    named: int = 0
+    tables: Counter[str] = field(default_factory=Counter[str])
+    tally: Tally = field(default_factory=Tally)
+    came_back: bool = False
+
+    @property
+    def most_shown(self) -> int:
+        """How many rows the next batch may still show."""
+        return MOST_SHOWN - self.named
+
+    def enter(self, table: str, done: Done) -> None:
+        """Add a batch of `table`."""
+        self.batches += 1
+        expected = self.deleted + done.rows
+        self.deleted = done.total if self.context.lease else expected
+        self.came_back |= self.deleted < expected  # batches that were not yet on disk
+        self.tables[table] += done.rows + self.deleted - expected
+        # Known from now on, however the run ends.
+        self.context.counts |= {"deleted_count": self.deleted, "batches": self.batches}
+        for row in done.shown:
+            self.context.log.info("removed " + " ".join(row))
+        self.named += len(done.shown)
+
+    def enter_below(self, rule: Rule, done: Done, window: "Again") -> None:
+        """Add what the batch did beside the rows of its table; `window` knows how to read that."""
+        if done.extra is not None:
+            window.tell(self.tally, rule, done.extra)
+            self.context.counts |= self.tally.figures

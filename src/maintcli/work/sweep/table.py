@@ -1,0 +1,155 @@
+"""The sweep of one table: each of its parts, then once more what was locked."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
+from maintcli.db.tables import Part
+from maintcli.errors import Fail
+from maintcli.runtime.context import Context
+from maintcli.work import count
+from maintcli.work.attempt import Patience, Trial, send_safely
+from maintcli.work.batch import Done, Step
+from maintcli.work.bite import Bite
+from maintcli.work.budget import Budget
+from maintcli.work.pace import Pace
+from maintcli.work.sweep import walks
+from maintcli.work.sweep.account import Account
+from maintcli.work.sweep.heap import HeapWalk
+from maintcli.work.sweep.index import IndexWalk
+from maintcli.work.sweep.plan import Plan
+from maintcli.work.sweep.result import Swept, moment
+from maintcli.work.sweep.tally import Rule
+from maintcli.work.sweep.task import Task
+from maintcli.work.throttle import Throttle
+
+if TYPE_CHECKING:
+    from maintcli.work.archive.archive import Archive
+    from maintcli.work.sweep.walks import Again, Walk
+
+MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try
+
+
+class Means(NamedTuple):
+    """What the tables of a run share."""
+
+    context: Context
+    patience: Patience
+    budget: Budget
+    throttle: Throttle
+    archive: "Archive | None"
+    account: Account
+
+
+class TableSweep:
+    """One pass over the table of `task`, by `rule`."""
+
+    def __init__(self, means: Means, task: Task, rule: Rule) -> None:
+        self.means, self.task, self.rule = means, task, rule
+        self.left_rows = 0
+        self.again: list[tuple[Again, int]] = []  # windows with locked rows, and how many
+
+    def run(self) -> Swept:
+        """Sweep every part, then try once more what was locked."""
+        context, _, budget, _, archive, account = self.means
+        account.tally.begin(self.rule)
+        for chosen in self.task.plans:
+            context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
+            if not budget.spent_on:
+                with self._unless_gone(chosen.part):
+                    self._walk(walks.choose(context, self.task, chosen, archive), chosen)
+        if not budget.spent_on:
+            self._try_again()
+        target = self.task.target
+        return Swept(
+            deleted_count=0,  # known for all tables together
+            locked_count=self.left_rows,
+            null_count=count.nulls(context, target),
+            remaining_count=count.remaining(context, target),
+            batches=0,
+            cutoff=moment(target.cutoff),
+            plan=self.task.ways,
+            tables={},
+        )
+
+    @contextmanager
+    def _unless_gone(self, *parts: Part) -> Generator[None]:
+        """Pass over what is left to do in a partition that others have dropped meanwhile."""
+        context = self.means.context
+        try:
+            yield
+        except psycopg.errors.UndefinedTable:
+            if not count.some_gone(context, [part.oid for part in parts]):
+                raise
+            context.log.info(f"{', '.join(map(str, parts))}: dropped by others meanwhile")
+
+    def _walk(self, walk: "Walk", chosen: Plan) -> None:
+        context, _, budget, throttle, _, account = self.means
+        order = context.order
+        target_ms = order.value("batch_target").approx_seconds * 1000
+        pace = Pace(target_ms, order.value("share"), walk.first_bite)
+        while not walk.finished:
+            done = self._send(walk, pace)
+            self._note(done, walk.window(done))
+            rest = pace.learn(walk.advance(done), done.server_ms, done.wall_ms)
+            if done.tied and isinstance(walk, IndexWalk):
+                self._walk(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
+            order.progress(account.deleted, walk.progress)
+            if budget.spent(account.deleted):
+                return
+            if not walk.finished:
+                throttle.wait_if_needed(done.waiting)
+                context.stop.wait(rest)
+
+    def _try_again(self) -> None:
+        again, self.again = self.again, []
+        for window, rows in again:
+            pace = Pace(1, 100, 1)
+            self.left_rows -= rows
+            with self._unless_gone(*self.task.target.table.parts):
+                while not window.finished:
+                    done = self._send(window, pace)
+                    self._note(done, window)
+                    window.advance(done)
+
+    def _send(self, walk: "Walk | Again", pace: Pace) -> Done:
+        try:
+            return send_safely(self.means.patience, pace, partial(self._step, walk, pace))
+        except psycopg.Error as error:
+            if error.sqlstate != sqlstate.NOT_AS_GATHERED:
+                raise
+        if not walk.take_whole():
+            raise Fail(
+                reason=f"rows of {self.task.target.table}, or of what refers to them, do not go as"
+                " they were looked at, so they were not archived and not deleted: a trigger keeps"
+                " or changes them. Take the trigger out, or sweep without --archive."
+            )
+        self.means.context.log.debug(
+            "a trigger looks after what refers: each row goes with all below it"
+        )
+        return self._send(walk, pace)
+
+    def _step(self, walk: "Walk | Again", pace: Pace, trial: Trial) -> Step:
+        _, _, budget, throttle, _, account = self.means
+        bite = Bite(
+            pace.bite,
+            *trial,
+            show=self.task.target.show,
+            most_shown=account.most_shown,
+            limited=budget.limit is not None,
+        )
+        most: sql.Composable | None = budget.rows_left(account.deleted)
+        return walk.step(bite)._replace(most=most, watched=throttle.is_due)
+
+    def _note(self, done: Done, window: "Again") -> None:
+        account = self.means.account
+        account.enter(str(self.task.target.table), done)
+        account.enter_below(self.rule, done, window)
+        self.left_rows += done.left
+        if done.left and len(self.again) < MOST_LEFT:
+            self.again.append((window, done.left))
