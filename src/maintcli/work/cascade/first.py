@@ -1,6 +1,7 @@
 """The first look of two: which rows seem to be stale, found by ranges of blocks, without a lock."""
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from psycopg import sql
@@ -19,11 +20,12 @@ _MANY_BLOCKS = 1_024  # without an index each look reads the other table: let it
 
 # The range stands in a WITH of its own, so that no index on the age can be preferred to it. Each
 # row comes with the transaction that wrote this version of it: another one is not the row we saw.
+# The order is that of places; by its bare name it would be that of their text: (0,100) before (0,9).
 _LOOK = sql.SQL("""WITH looked AS MATERIALIZED (
     SELECT ctid AS maint_place, xmin AS maint_version, {columns} FROM ONLY {part}
     WHERE ctid >= {low}::tid AND ctid < {high}::tid
 )
-(SELECT maint_place::text, maint_version::text FROM looked WHERE {predicate} ORDER BY maint_place)
+(SELECT maint_place::text, maint_version::text FROM looked WHERE {predicate} ORDER BY looked.maint_place)
 UNION ALL
 SELECT NULL, (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text""")
 
@@ -35,15 +37,17 @@ class Candidate(NamedTuple):
     version: str
 
     @property
-    def block(self) -> int:
-        """The block that it is in."""
-        return int(self.place.strip("()").partition(",")[0])
+    def at(self) -> tuple[int, int]:
+        """The block that it is in, and its number there."""
+        block, _, number = self.place.strip("()").partition(",")
+        return int(block), int(number)
 
 
 class FirstLook:
-    """Looks through the blocks `first` to `blocks`; what is added to the table later is young.
+    """Looks through the blocks of the part; what is added to the table later is young.
 
-    `found` are the candidates that nobody has taken yet, in the table's order.
+    `found` are the candidates that nobody has taken yet, in the table's order. With `among` it
+    looks once more from the first of these to the last, and nowhere else.
     """
 
     def __init__(
@@ -52,12 +56,14 @@ class FirstLook:
         target: Target,
         part: Part,
         *,
-        first: int = 0,
-        blocks: int | None = None,
+        among: Sequence[Candidate] | None = None,
     ) -> None:
         order = context.order
         self.context, self.target, self.part = context, target, part
-        self.blocks = part.blocks if blocks is None else blocks
+        self._ends = (among[0].at, among[-1].at) if among else None
+        first, self.blocks = 0, part.blocks if among is None else 0
+        if self._ends is not None:
+            first, self.blocks = self._ends[0][0], self._ends[1][0] + 1
         self.found: list[Candidate] = []
         self._mine = stripes.share(context.shard, part.oid)
         self._at, self._until = stripes.after(first, self.blocks, self._mine)
@@ -87,11 +93,16 @@ class FirstLook:
         began = time.perf_counter()
         *rows, (_, server_ms) = self.context.session.read_composed(self._query(low, high))
         wall_ms = (time.perf_counter() - began) * 1000
-        self.found += [Candidate(place, version) for place, version in rows]
+        found = [Candidate(place, version) for place, version in rows]
+        self.found += [one for one in found if self._is_meant(one)]
         self._at, self._until = stripes.after(high, self.blocks, self._mine)
         rest = self._pace.learn(high - low, float(server_ms), wall_ms)
         if not self.finished:
             self.context.stop.wait(rest)
+
+    def _is_meant(self, candidate: Candidate) -> bool:
+        """A block at an end may hold rows of the batch beside, which sees to them itself."""
+        return self._ends is None or self._ends[0] <= candidate.at <= self._ends[1]
 
     @property
     def _size(self) -> int:

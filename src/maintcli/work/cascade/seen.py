@@ -104,11 +104,9 @@ class Seen(Listing):
         )
 
     def again(self, end: str | None) -> "Seen":
-        """Both looks once more, through the blocks of the batch that ended at `end`."""
-        look = self.first
-        blocks = [candidate.block for candidate in look.found[: self._behind(end)]]
-        first, until = (min(blocks), max(blocks) + 1) if blocks else (0, 0)
-        once_more = FirstLook(look.context, look.target, look.part, first=first, blocks=until)
+        """Both looks once more, at what the batch that ended at `end` has passed."""
+        look, passed = self.first, self.first.found[: self._behind(end)]
+        once_more = FirstLook(look.context, look.target, look.part, among=passed)
         again = Seen(once_more, self.cascade)
         again._late, self._late = self._late, 0  # whoever tells of the batch tells of them
         return again
