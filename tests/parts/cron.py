@@ -5,14 +5,17 @@ import shutil
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.parts.children import daemon
 from tests.parts.folders import short_folder
+from tests.parts.waiting import until
 
 # A mount namespace of its own: the machine's crontabs do not fire, no file is left behind, and a
-# cron that runs already (it locks /run/crond.pid) is not in the way.
+# cron that runs already (it locks /run/crond.pid) is not in the way. What is old there may be changed
+# at once: cron tells times of files apart by the second.
 PREPARE = """
 set -e
 for folder in /etc/cron.d /var/spool/cron/crontabs /run; do mount -t tmpfs none $folder; done
@@ -20,6 +23,8 @@ mount --bind "$1/empty" /etc/crontab
 chown root:crontab /var/spool/cron/crontabs
 chmod 1730 /var/spool/cron/crontabs
 install -m "$2" -o "$3" "$1/crontab" "$4"
+touch -d '1 hour ago' "$4" "$(dirname "$4")"
+touch /run/apart
 exec cron -f
 """
 
@@ -29,7 +34,7 @@ def cron(crontab: str, *, user: str | None = None) -> Generator[int]:
     """Run cron with that crontab: `user`'s own, or a system one (as in /etc/cron.d) without.
 
     Cron looks once a minute, so wait for what a job does for some minutes. The number is that of
-    its process, whose crontabs `nsenter --mount` sees.
+    its process; for commands that see its crontabs there is `beside`.
     """
     _require_cron()
     where = f"/var/spool/cron/crontabs/{user}" if user else "/etc/cron.d/maint"
@@ -39,8 +44,24 @@ def cron(crontab: str, *, user: str | None = None) -> Generator[int]:
         prepare = ["sh", "-c", PREPARE, "cron", str(folder), "600" if user else "644"]
         command = ["unshare", "--mount", *prepare, user or "root", where]
         with daemon(command, folder / "log") as process:
+            until(lambda: _name(process.pid) != "unshare", "it is apart", seconds=60)
+            until(lambda: _name(process.pid) != "sh", "cron has started", seconds=60)
             yield process.pid
             assert process.poll() is None, (folder / "log").read_text()
+
+
+def beside(cron: int) -> list[str]:
+    """What runs a command among the crontabs of that cron, and nowhere else."""
+    only_there = 'test -e /run/apart && exec "$@"'
+    return ["nsenter", f"--mount=/proc/{cron}/ns/mnt", "--", "sh", "-c", only_there, "sh"]
+
+
+def _name(process: int) -> str:
+    """What a process runs; blank where it has ended."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _require_cron() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from maintcli.schedules.targets import TARGETS
 from tests.parts.cli import KEPT
-from tests.parts.cron import cron
+from tests.parts.cron import beside, cron
 from tests.parts.folders import short_folder
 from tests.parts.tools import prints, tool
 from tests.parts.waiting import until
@@ -116,7 +116,7 @@ def test_cron(walk: Walk, conn: Conn) -> None:
     install, afterwards = PAGE["cron"]
     query = "SELECT count(*) FROM job_runs WHERE origin = 'cron' AND outcome = 'success'"
     with cron("", user="root") as pid:
-        walk.enter = ["nsenter", f"--mount=/proc/{pid}/ns/mnt", "--"]
+        walk.enter = beside(pid)
         assert "Looked at: crontab deployed.\nAll agree.\n" in walk(install)
         until(lambda: conn.execute(query).fetchone() != (0,), "cron has started it", seconds=180)
         said = walk(afterwards)
