@@ -11,9 +11,10 @@ from maintcli.cli.table import COMMANDS, GROUPS
 
 
 def modules(package: object) -> set[str]:
-    """The modules of a package, by their files."""
+    """The modules of a package, by their files or, for a group of commands, its folder."""
     (folder,) = map(Path, package.__path__)  # type: ignore[attr-defined]
-    return {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    groups = {path.parent.name for path in folder.glob("*/__init__.py")}
+    return {path.stem for path in folder.glob("*.py")} - {"__init__"} | groups
 
 
 def test_every_job_is_in_the_catalog() -> None:

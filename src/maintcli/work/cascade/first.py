@@ -20,12 +20,13 @@ _MANY_BLOCKS = 1_024  # without an index each look reads the other table: let it
 
 # The range stands in a WITH of its own, so that no index on the age can be preferred to it. Each
 # row comes with the transaction that wrote this version of it: another one is not the row we saw.
-# The order is that of places; by its bare name it would be that of their text: (0,100) before (0,9).
+# The order is that of places. By the bare name it would be that of texts: (0,100) before (0,9).
 _LOOK = sql.SQL("""WITH looked AS MATERIALIZED (
     SELECT ctid AS maint_place, xmin AS maint_version, {columns} FROM ONLY {part}
     WHERE ctid >= {low}::tid AND ctid < {high}::tid
 )
-(SELECT maint_place::text, maint_version::text FROM looked WHERE {predicate} ORDER BY looked.maint_place)
+(SELECT maint_place::text, maint_version::text FROM looked WHERE {predicate}
+    ORDER BY looked.maint_place)
 UNION ALL
 SELECT NULL, (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text""")
 

@@ -1,0 +1,68 @@
+"""maint schedule render"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maintcli.cli import rendering
+from maintcli.cli.facts import Facts
+from maintcli.cli.operator import operator
+from maintcli.cli.place import Place
+from maintcli.cli.scheduled import scheduled
+from maintcli.cli.written import left_over, remove
+from maintcli.errors import Usage
+from maintcli.present.out import put
+from maintcli.runtime.log import printable
+from maintcli.schedules.targets import TARGETS
+
+_TARGET = typer.Option(
+    "--target",
+    metavar="|".join(TARGETS),
+    help="The scheduler to write for; without it, with --write, all of them.",
+)
+_OUTPUT = typer.Option("--output", metavar="DIR|-", help="Where to; - is standard output.")
+_WRITE = typer.Option(
+    "--write", help="Write to where a project has these files: deploy/ and so on."
+)
+_STRICT = typer.Option("--strict", help="Refuse (65) what the target cannot express.")
+
+
+@operator("render")
+def render(
+    place: Place,
+    facts: Facts,
+    *,
+    target: Annotated[str | None, _TARGET] = None,
+    output: Annotated[str | None, _OUTPUT] = None,
+    write: Annotated[bool, _WRITE] = False,
+    strict: Annotated[bool, _STRICT] = False,
+) -> None:
+    """Write the schedule of all enabled jobs for a scheduler.
+
+    With --database each of them gets that option. What the scheduler cannot express is left out,
+    with a comment and a warning. Advice is on standard error, too. A file that was rendered for an
+    entry that is gone is removed.
+    """
+    if write and output is not None:
+        raise Usage(reason="--write knows where to; leave out --output.")
+    names = rendering.targets(target, every=write)
+    config = place.read_aloud()
+    entries = rendering.at(scheduled(config), place.database, config.databases)
+    settings = facts.settings(config)
+    made = {name: TARGETS[name].render(entries, settings) for name in names}
+    rendering.complain(made, strict=strict)
+    rendering.advise(entries, names, settings)
+    if output in (None, "-") and not write:
+        put(rendering.together(made[names[0]].files))
+        return
+    for name, rendered in made.items():
+        folder = Path(TARGETS[name].folder if output is None else output)
+        for path in rendering.write(rendered.files, folder):
+            sys.stderr.write(f"maint: wrote {printable(str(path))}\n")
+        gone = left_over(name, rendered.files, folder)
+        for path in remove(gone, folder):
+            sys.stderr.write(
+                f"maint: removed {printable(str(path))}, which is rendered no longer\n"
+            )

@@ -1,0 +1,45 @@
+"""maint schedule run-now"""
+
+from typing import Annotated
+
+import typer
+
+from maintcli.cli import rendering, wording
+from maintcli.cli.declared import declared
+from maintcli.cli.facts import Facts
+from maintcli.cli.operator import operator
+from maintcli.cli.place import Place
+from maintcli.cli.scheduled import find
+from maintcli.present.out import put
+
+_ENTRY = typer.Argument(metavar="ENTRY", help="A job, or an entry of [[schedules]].")
+_WORDS = typer.Argument(metavar="OPTION", help="After --: its options, instead of those it has.")
+_ONCE = typer.Option("--target", metavar="kubernetes", help="Only Kubernetes needs this.")
+_DEPLOYED = typer.Option(
+    "--deployed",
+    metavar="FILE|-",
+    help="Make it of the CronJob as it is: what `kubectl get cronjob NAME -o json` prints.",
+)
+
+
+@operator("run-now")
+def run_now(
+    place: Place,
+    facts: Facts,
+    *,
+    entry: Annotated[str, _ENTRY],
+    words: Annotated[list[str] | None, _WORDS] = None,
+    target: Annotated[str, _ONCE] = "kubernetes",
+    deployed: Annotated[str | None, _DEPLOYED] = None,
+) -> None:
+    """Print a Job that runs an entry once, now, with other options: for `kubectl create -f -`.
+
+    `kubectl create job --from=cronjob/…` takes no arguments.
+    """
+    rendering.only_kubernetes(target)
+    config = place.read_aloud()
+    found = find(config, entry)
+    options = (*wording.given(declared(config)[found.job].job, words or ()),)
+    if place.database is not None:
+        options = ("--database", place.database, *options)
+    put(rendering.once(found, options, facts.settings(config), deployed))
