@@ -47,6 +47,7 @@ COMMANDS = (
     ("config", "init"),
     ("secret",),
     ("plugins",),
+    ("trigger", "nowhere", "--json"),
     *((job, "-v", "--json") for job in catalog.JOBS),
 )
 BROKEN = (

@@ -19,6 +19,7 @@ from maintcli.schedules.targets.kubernetes.job import spec
 from tests.parts.cli import KEPT
 from tests.parts.dockerfile import Instruction, build, instructions, stages
 from tests.parts.folders import short_folder
+from tests.parts.server import Server
 from tests.schedules.kubernetes.made import SESSIONS
 
 ROOT = Path(__file__).parents[2]
@@ -62,9 +63,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
 
 
 def test_the_steps_make_a_command_that_runs_a_job(
-    image: Path, db: str, conn: psycopg.Connection
+    image: Path, server: Server, db: str, conn: psycopg.Connection
 ) -> None:
     """With its variables, folder and settings, as its user, on a root that nobody can write."""
+    sockets = Path(server.host)
+    sockets.chmod(sockets.stat().st_mode | 0o011)  # that user is neither root nor the server's
     conn.execute(
         "INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '2 d'),"
         " ('t', 'k', now() - interval '4 d')"
