@@ -172,3 +172,17 @@ def test_rows_locked_in_many_batches_are_counted_once(
     assert found["plan"] == ("index" if index else "heap")
     assert (found["locked_count"], found["blocked_count"]) == (6, 5)
     assert found["deleted_count"] == family.ledger() == 49
+
+
+def test_a_locked_row_among_many_of_one_age_is_counted_once(
+    family: Family, db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many rows of one value are swept by blocks; the way along the index passes over them."""
+    monkeypatch.setattr(plan, "INDEX_BELOW", 1.1)
+    monkeypatch.setattr(plan, "_SMALL_BLOCKS", 0)
+    family.make("CREATE INDEX ON roots (seen)")
+    family.do("INSERT INTO roots SELECT i, '2020-01-01' FROM generate_series(1, 3000) i")
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM roots WHERE id = 5 FOR UPDATE")
+        found = family.sweep().json
+    assert (found["plan"], found["locked_count"], found["deleted_count"]) == ("index", 1, 2_999)
