@@ -41,6 +41,8 @@ class Blocks(Listing):
         shard: Shard | None = None,
     ) -> None:
         self.part, self.predicate, self.blocks, self.shard = part, predicate, blocks, shard
+        self.at = self.until = "(0,0)"
+        self.finished = False
         self._go_to(0)
 
     @property
