@@ -117,6 +117,8 @@ class TableSweep:
     def _try_again(self) -> None:
         again, self.again = self.again, []
         for window, rows in again:
+            if self.means.budget.spent(self.means.account.deleted):
+                return
             pace = Pace(1, 100, 1)
             self.left_rows -= rows
             with self._unless_gone(*self.task.target.table.parts):
