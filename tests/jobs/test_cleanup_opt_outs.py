@@ -11,6 +11,7 @@ from maintcli.db import example
 from maintcli.work.budget import Budget
 from maintcli.work.erase import batch
 from maintcli.work.erase.sweep import Erasure
+from maintcli.work.erase.users import User
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -240,10 +241,16 @@ def test_time_that_is_over_before_the_second_try_forgets_nobody(
 ) -> None:
     """Who was locked, and is not tried again for want of time, is still counted as locked."""
     fill(conn)
-    real, left = Erasure._erase, property(lambda _budget: 0.0 if erase.call_count >= 3 else 1.0)
+    real, ends = Erasure._erase, list[str]()
+
+    def erase(self: Erasure, user: User) -> str:
+        ends.append(real(self, user))
+        return ends[-1]
+
+    left = property(lambda _budget: 1.0 if len(ends) < 3 else 0.0)
     with (
         uncommitted(conn, db, BACK_IN, wait=False),
-        mock.patch.object(Erasure, "_erase", autospec=True, side_effect=real) as erase,
+        mock.patch.object(Erasure, "_erase", erase),
         mock.patch.object(Budget, "seconds_left", left),
     ):
         found = inside(JOB, "--json", "--max-seconds", "60")
