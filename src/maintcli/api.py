@@ -198,9 +198,10 @@ def job(  # noqa: PLR0913  a declaration
     """Declare a function as a job.
 
     `schedule` is a cron expression (None: never by itself), `timeout` a duration, `max_percent`
-    the guard of a job that removes rows, `enabled` whether it is scheduled unless the configuration
-    says otherwise, `dry_run` whether it can show without doing, `partitions` whether a sweep may
-    detach whole ones. Raises TypeError for a signature that cannot be a command line.
+    the guard of a job that returns Swept or Erased, `enabled` whether it is scheduled unless the
+    configuration says otherwise, `dry_run` whether it can show without doing, `partitions` whether
+    a sweep may detach whole ones. Raises TypeError for a signature that cannot be a command line,
+    and for a guard that nothing would ask.
     """
 
     def declare(function: Callable[..., object]) -> Job:
@@ -209,9 +210,13 @@ def job(  # noqa: PLR0913  a declaration
         own = tuple(_options(function, hints))
         limit = duration(timeout)
         result = hints.get("return")
-        sweeps = Swept in (result, *get_args(result))
-        guarded = erasing(max_percent=max_percent) if max_percent is not None else ()
-        extra = sweeping(max_percent=max_percent, partitions=partitions) if sweeps else guarded
+        kinds = (result, *get_args(result))
+        extra: tuple[Option, ...] = ()
+        if Swept in kinds:
+            extra = sweeping(max_percent=max_percent, partitions=partitions)
+        elif max_percent is not None:
+            _check_erases(function.__name__, kinds)
+            extra = erasing(max_percent=max_percent)
         return Job(
             name=name or function.__name__.replace("_", "-"),
             summary=description.partition("\n")[0],
@@ -227,6 +232,14 @@ def job(  # noqa: PLR0913  a declaration
         )
 
     return declare
+
+
+def _check_erases(name: str, kinds: Sequence[object]) -> None:
+    """What no sweep and no erasure looks at must not be promised: a guard, a plan, a budget."""
+    from maintcli.work.erase.result import Erased
+
+    if Erased not in kinds:
+        raise TypeError(f"{name}: max_percent is for a job that returns Swept or Erased")
 
 
 def needs(part: str) -> Callable[[Job], Job]:

@@ -2,6 +2,7 @@
 
 import signal
 
+import psycopg
 import pytest
 
 from maintcli import catalog
@@ -62,6 +63,17 @@ def test_all_passes_over_what_nobody_asked_for(
     assert result.err.replace(f"{JOB}[default]", JOB).count(line) == 1
     assert "INFO cleanup-orphans" in result.err.replace("[default]", "")
     assert inside("run", JOB).code == 78
+
+
+def test_all_names_the_one_table_that_is_missing(inside: Inside, bare_db: str) -> None:
+    """Where another of the job's is there, in whatever order it asks for them, it is meant."""
+    inside.env["DATABASE_URL"] = bare_db
+    assert inside("db", "migrate").code == 0
+    with psycopg.connect(bare_db) as other:
+        other.execute("CREATE TABLE peptide_info_sessions (updated_at timestamptz)")
+    result = inside("run", "--all", "--dry-run")
+    assert result.code == 78
+    assert "ERROR cleanup-old-sessions There is no table chat_sessions" in result.err
 
 
 @pytest.mark.parametrize(

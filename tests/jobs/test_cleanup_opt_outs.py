@@ -8,7 +8,10 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
+from maintcli.work.budget import Budget
 from maintcli.work.erase import batch
+from maintcli.work.erase.sweep import Erasure
+from maintcli.work.erase.users import User
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -231,6 +234,27 @@ def test_a_user_who_stays_locked_is_left_to_the_next_run(
         assert (found.code, found.json["erased_count"], found.json["locked_count"]) == (0, 2, 1)
     assert found.json["backlog"] == 1
     assert any("locked by others" in warning for warning in found.json["warnings"])
+
+
+def test_time_that_is_over_before_the_second_try_forgets_nobody(
+    inside: Inside, conn: Conn, db: str
+) -> None:
+    """Who was locked, and is not tried again for want of time, is still counted as locked."""
+    fill(conn)
+    real, ends = Erasure._erase, list[str]()
+
+    def erase(self: Erasure, user: User) -> str:
+        ends.append(real(self, user))
+        return ends[-1]
+
+    left = property(lambda _budget: 1.0 if len(ends) < 3 else 0.0)
+    with (
+        uncommitted(conn, db, BACK_IN, wait=False),
+        mock.patch.object(Erasure, "_erase", erase),
+        mock.patch.object(Budget, "seconds_left", left),
+    ):
+        found = inside(JOB, "--json", "--max-seconds", "60")
+    assert (found.json["erased_count"], found.json["locked_count"]) == (2, 1), found.err
 
 
 def test_a_locked_row_leaves_its_user_unstamped(inside: Inside, conn: Conn, db: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from maintcli.api import Run, job
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.package import install, install_example
@@ -176,3 +177,13 @@ def test_help_needs_no_configuration_that_can_be_read(example: Inside) -> None:
     (example.folder / "maint.toml").write_text("[jobs")
     assert example("--help").code == 0
     assert example("cleanup-drafts").code == 78
+
+
+def test_a_guard_that_nothing_asks_is_no_guard() -> None:
+    """max_percent brings options that only sweeps and erasures heed; another job may not show them."""
+
+    def tidy(_run: Run) -> None:
+        """Tidy up."""
+
+    with pytest.raises(TypeError, match="tidy: max_percent is for a job that returns"):
+        job(schedule=None, group="Drafts", max_percent=50)(tidy)

@@ -4,10 +4,14 @@ import psycopg
 import pytest
 
 from maintcli.work.cascade import blocks, values
+from maintcli.work.pace import Pace
+from maintcli.work.sweep import plan
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 
 Conn = psycopg.Connection[tuple[object, ...]]
+
+SPARSE = "ALTER TABLE roots SET (fillfactor = 10)"
 
 
 @pytest.fixture(params=[True, False], ids=["final", "not final"])
@@ -81,7 +85,7 @@ def test_lists_shorter_than_a_window_of_blocks(
 
 def test_shards_share_out_the_roots(family: Family) -> None:
     """Each root goes in the part that its block belongs to; nothing is left, nothing counted twice."""
-    family.make(child("a"), "ALTER TABLE roots SET (fillfactor = 10)")
+    family.make(child("a"), SPARSE)
     family.roots(old=40_000)
     family.do("INSERT INTO a SELECT i, i * 10 FROM generate_series(1, 4000) i")
     parts = [family.sweep("--shard", f"{n}/2", "--share", "100").json for n in range(2)]
@@ -142,3 +146,43 @@ def test_a_blocked_row_beside_a_locked_one_is_counted_once(family: Family, db: s
     assert (found.code, found.json["deleted_count"]) == (3, 18), found.err
     assert (found.json["blocked_count"], found.json["locked_count"]) == (1, 1)
     assert found.json["message"].startswith("1 stale rows of public.roots stay")
+
+
+@pytest.mark.parametrize("index", [False, True], ids=["heap", "index"])
+def test_rows_locked_in_many_batches_are_counted_once(
+    family: Family, db: str, monkeypatch: pytest.MonkeyPatch, *, index: bool
+) -> None:
+    """A second try looks at what its own batch passed, and at nothing of the batch behind it."""
+    monkeypatch.setattr(plan, "INDEX_BELOW", 1.1 if index else 0)
+    monkeypatch.setattr(plan, "_SMALL_BLOCKS", 0)
+    none = property(lambda _pace: 0.0, lambda _pace, _budget: None)
+    monkeypatch.setattr(Pace, "budget_ms", none, raising=False)  # so that a batch is one group
+    family.make(
+        child("a"), child("k", action="RESTRICT"), "CREATE INDEX ON roots (seen, id)", SPARSE
+    )
+    family.do(
+        f"INSERT INTO roots SELECT i, {family.old} - i / 8 * interval '1 s'"
+        " FROM generate_series(1, 60) i",
+        "INSERT INTO a SELECT i, i FROM generate_series(1, 60, 10) i",
+        "INSERT INTO k SELECT i, i FROM generate_series(2, 60, 12) i",
+    )
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM a FOR UPDATE")
+        found = family.sweep("--share", "100").json
+    assert found["plan"] == ("index" if index else "heap")
+    assert (found["locked_count"], found["blocked_count"]) == (6, 5)
+    assert found["deleted_count"] == family.ledger() == 49
+
+
+def test_a_locked_row_among_many_of_one_age_is_counted_once(
+    family: Family, db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many rows of one value are swept by blocks; the way along the index passes over them."""
+    monkeypatch.setattr(plan, "INDEX_BELOW", 1.1)
+    monkeypatch.setattr(plan, "_SMALL_BLOCKS", 0)
+    family.make("CREATE INDEX ON roots (seen)")
+    family.do("INSERT INTO roots SELECT i, '2020-01-01' FROM generate_series(1, 3000) i")
+    with psycopg.connect(db) as other:
+        other.execute("SELECT FROM roots WHERE id = 5 FOR UPDATE")
+        found = family.sweep().json
+    assert (found["plan"], found["locked_count"], found["deleted_count"]) == ("index", 1, 2_999)

@@ -183,8 +183,11 @@ def test_a_dry_run_lists_them_and_changes_nothing(
 
 def test_detached_ones_may_be_kept(inside: Inside, months: Conn, sweep_events: str) -> None:
     """They are no deleted rows, they have their own figures, and no later run takes them."""
+    shown = inside(sweep_events, *YES, "--keep-detached", "--dry-run", "--json").json
     result = inside(sweep_events, *YES, "--keep-detached", "--json")
     assert result.code == 0, result.err
+    for figure in ("deleted_count", "remaining_count"):
+        assert shown[figure] == result.json[figure]
     assert there(months) == ["p3"]
     assert (result.json["deleted_count"], result.json["detached_count"]) == (5, 2)
     assert result.json["detached_rows"] == 40

@@ -20,10 +20,9 @@ from maintcli.errors import (
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
-DEADLOCK = "40P01"
 LEASE_LOST = "MT001"  # raised by our own fence, see runtime/lease.py
 NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
-COUNTED_ALREADY = "MT002"  # raised by work/change.py, to be rolled back
+COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {
     "25006": ReadOnlyDatabase,

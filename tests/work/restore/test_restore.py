@@ -47,5 +47,6 @@ def test_what_was_archived_comes_back_and_only_once(
     assert contents(conn, "parent", "child", "friend") == before
 
     again = inside("restore", archive.run_id, "--json").json
-    assert (again["restored_count"], again["existing_count"], again["mended_count"]) == (0, 10, 0)
+    assert (again["restored_count"], again["existing_count"]) == (0, 10)
+    assert (again["mended_count"], again["unmended_count"]) == (0, 0)
     assert contents(conn, "parent", "child", "friend") == before

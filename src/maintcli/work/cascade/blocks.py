@@ -8,13 +8,13 @@ from maintcli.work.sweep import stripes
 
 # A predicate that looks into another table is a join, which may find the rows in any order.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
-    maint_to := format('(%s,0)',
-        least((maint_at::text::point)[0]::bigint + {bite}, {until}))::tid;
+    maint_to := least(
+        format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid, {until}::tid);
     PERFORM set_config('enable_indexscan', 'off', true),
             set_config('enable_bitmapscan', 'off', true);
     SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
-        WHERE ctid > maint_at AND ctid < maint_to AND ({predicate}) ORDER BY ctid LIMIT {most}
+        WHERE ctid > maint_at AND ctid <= maint_to AND ({predicate}) ORDER BY ctid LIMIT {most}
     ) AS few;
     PERFORM set_config('enable_indexscan', 'on', true),
             set_config('enable_bitmapscan', 'on', true);
@@ -41,17 +41,17 @@ class Blocks(Listing):
         shard: Shard | None = None,
     ) -> None:
         self.part, self.predicate, self.blocks, self.shard = part, predicate, blocks, shard
-        first, self.until = stripes.after(0, blocks, shard)
-        self.at, self.finished = f"({first},0)", first >= blocks
+        self.at = self.until = "(0,0)"
+        self.finished = False
+        self._go_to(0)
 
     @property
     def progress(self) -> float | None:
         """The share of the blocks that is behind."""
-        return _block(self.at) / self.blocks if self.blocks else 1.0
+        return _place(self.at)[0] / self.blocks if self.blocks else 1.0
 
     def pieces(self, bite: float) -> Pieces:
         """The PL/pgSQL, for windows of `bite` blocks."""
-        until = f"({self.until},0)"
         return Pieces(
             sql.SQL("maint_at tid := {}; maint_to tid;").format(self.at),
             _LIST.format(
@@ -62,27 +62,32 @@ class Blocks(Listing):
                 most=MOST,
             ),
             _DONE,
-            _END.format(until=until),
+            _END.format(until=self.until),
             MOST,
         )
 
     def again(self, end: str | None) -> "Blocks":
-        """From the block that was begun to the one that was reached."""
-        until = _block(end or f"({self.until},0)") + 1
-        again = Blocks(self.part, self.predicate, min(until, self.blocks))
-        again.at = self.at
+        """From here to the place that was reached, where the next batch goes on, and no further."""
+        until = end or self.until
+        again = Blocks(self.part, self.predicate, _place(until)[0])
+        again.at, again.until, again.finished = self.at, until, False
         return again
 
     def advance(self, end: str | None) -> float:
         """Go on from the place `end`."""
-        before, reached = _block(self.at), end or f"({self.until},0)"
-        if _block(reached) >= self.until:
-            first, self.until = stripes.after(self.until, self.blocks, self.shard)
-            self.at, self.finished = f"({first},0)", first >= self.blocks
+        before, reached = _place(self.at)[0], end or self.until
+        if _place(reached) >= _place(self.until):
+            self._go_to(_place(self.until)[0])
         else:
             self.at = reached
-        return _block(reached) - before
+        return _place(reached)[0] - before
+
+    def _go_to(self, block: int) -> None:
+        first, until = stripes.after(block, self.blocks, self.shard)
+        self.at, self.until = f"({first},0)", f"({until},0)"
+        self.finished = first >= self.blocks
 
 
-def _block(place: str) -> int:
-    return int(place.strip("()").partition(",")[0])
+def _place(text: str) -> tuple[int, int]:
+    block, _, number = text.strip("()").partition(",")
+    return int(block), int(number)

@@ -30,6 +30,9 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_i := 1;
 END IF;""")
 
+_PASSED = sql.SQL("""({predicate})
+    AND ({column} < {low}::{kind} OR (ctid <= {at}::tid) IS NOT FALSE)""")
+
 _DONE = sql.SQL("""maint_lo := maint_hi; maint_hi := NULL;""")
 
 _END = sql.SQL("""maint_stop := maint_lo IS NULL OR maint_lo >= {bound};
@@ -73,12 +76,16 @@ class Values(Listing):
         )
 
     def again(self, end: str | None) -> "Values":
-        """From the value that was begun to the one that was reached."""
-        bound = self.bound
+        """From here to the value and place that were reached, and no further."""
+        predicate, bound = self.predicate, self.bound
         if end is not None:
-            low, high, _ = json.loads(end)
+            low, high, at = json.loads(end)
             bound = sql.SQL("{}::{}").format(high or low, self.kind)
-        again = Values(self.part, self.predicate, self.name, self.kind, bound)
+            if high is not None:  # what lies behind that place is the next batch's
+                predicate = _PASSED.format(
+                    predicate=predicate, column=self.column, low=low, kind=self.kind, at=at
+                )
+        again = Values(self.part, predicate, self.name, self.kind, bound)
         again.at = self.at
         return again
 

@@ -9,8 +9,6 @@ from maintcli.work.cascade.graph import Cascade
 
 LIMIT = 2_000  # rows of a relation that one step takes, where children may go before parents
 
-EMPTY_TIDS = sql.SQL("'{}'::tid[]")
-
 
 def rows(cascade: Cascade, oid: int) -> sql.Composable:
     """The tid[] of a member's rows that go."""

@@ -102,16 +102,16 @@ class Erasure:
         """Erase every user who is due, then try once more those who were locked."""
         self._erase_all(self.eraser.users.all(self.context))
         again, self.locked = self.locked, []
-        if not self.budget.spent_on:
-            self.tally.ends["locked"] -= len(again)
-            self._erase_all(again)
+        self._erase_all(again, once_more=True)
         return self._result()
 
-    def _erase_all(self, some: Iterable[User]) -> None:
+    def _erase_all(self, some: Iterable[User], *, once_more: bool = False) -> None:
         for user in some:
             if self.budget.spent(self.tally.deleted):
                 return
             end = self._erase(user)
+            if once_more:
+                self.tally.ends["locked"] -= 1
             self.tally.user(user, end)
             if end == "locked" and len(self.locked) < _MOST_LOCKED:
                 self.locked.append(user)

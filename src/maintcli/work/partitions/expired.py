@@ -45,7 +45,7 @@ def drop(
     if not _can_have_some(task.target):
         return Dropped(task, task)
     if not _drops(context):
-        mine = without(task, whole(context, task))
+        mine = without(task, whole(context, task, aloud=True))
         return Dropped(mine, mine)
     from maintcli.work.partitions.detach import Detacher  # only partitioned tables need to know how
     from maintcli.work.partitions.removal import Removal
@@ -72,7 +72,7 @@ def show(context: Context, task: Task) -> frozenset[int]:
         if found:
             context.log.info(f"{len(found):,} partitions are expired as a whole: part 0 drops them")
         return _trees(found)
-    what = "detached and kept" if context.order.value("keep_detached") else "dropped"
+    what = "detached and kept" if _keeps(context) else "dropped"
     for partition in found:
         rows = count.table_rows(context, within(task.target, partition))
         context.log.info(
@@ -86,40 +86,52 @@ def show(context: Context, task: Task) -> frozenset[int]:
 
 
 def own(context: Context, task: Task) -> int:
-    """Count the stale rows that are this run's to delete: with --shard those of a part."""
-    expired = whole(context, task) if context.shard is not None else frozenset[int]()
+    """Count the stale rows that are this run's to delete: with --shard those of a part.
+
+    What is detached and kept is not deleted.
+    """
+    kept_detached = _keeps(context)
+    shared = context.shard is not None or kept_detached
+    expired = whole(context, task) if shared else frozenset[int]()
     stripes = count.own(context, without(task, expired).target)
-    if not expired or not _drops(context):
+    if not expired or kept_detached or not _drops(context):
         return stripes
     kept = frozenset(part.oid for part in task.target.table.parts) - expired
     return stripes + count.stale(context, without(task, kept).target)
 
 
-def whole(context: Context, task: Task) -> frozenset[int]:
+def remaining(context: Context, task: Task) -> int | None:
+    """The rows of the table; None where that cannot be counted quickly, as in count.py."""
+    gone = whole(context, task) if _keeps(context) else frozenset[int]()
+    return count.remaining(context, without(task, gone).target)
+
+
+def whole(context: Context, task: Task, *, aloud: bool = False) -> frozenset[int]:
     """The relations of the partitions that are dropped, by whichever part of the whole."""
-    chosen = choose(context, task.target) if _can_have_some(task.target) else None
+    chosen = choose(context, task.target, aloud=aloud) if _can_have_some(task.target) else None
     return _trees(chosen.partitions if chosen is not None else ())
 
 
-def choose(context: Context, target: Target) -> Chosen | None:
-    """The expired partitions that may be detached; why others may not is logged."""
+def choose(context: Context, target: Target, *, aloud: bool = True) -> Chosen | None:
+    """The expired partitions that may be detached; why others may not is logged, if `aloud`."""
+    say = context.log.info if aloud else context.log.debug
     scheme = catalog.scheme(context.session, target.table, target.by)
     if scheme is None:
         return None
     every = catalog.partitions(context.session, target.table, target.by, target.bound)
     expired = [partition for partition in every if partition.expired]
     if expired and len(expired) == sum(not partition.is_default for partition in every):
-        context.log.info(f"{expired[-1]} is expired as a whole and the last one, so it is swept")
+        say(f"{expired[-1]} is expired as a whole and the last one, so it is swept")
         del expired[-1]
     objection = _objection(context) or _objection_to(context, target, scheme)
     if objection is not None:
         if expired:
-            context.log.info(
+            say(
                 f"{len(expired):,} expired partitions of {target.table} are swept row by row:"
                 f" {objection}"
             )
         return None
-    return Chosen(scheme, [p for p in expired if _may_go(context, target, p)])
+    return Chosen(scheme, [p for p in expired if _may_go(say, target, p)])
 
 
 def within(target: Target, partition: Partition) -> Target:
@@ -143,6 +155,11 @@ def _is_ours(context: Context, target: Target) -> bool:
     from maintcli.work.partitions.mark import marked
 
     return any(found.pending for found in marked(context, target))
+
+
+def _keeps(context: Context) -> bool:
+    values = context.order.values
+    return "keep_detached" in values and bool(values["keep_detached"].value)
 
 
 def _drops(context: Context) -> bool:
@@ -183,7 +200,7 @@ def _objection_to(context: Context, target: Target, scheme: Scheme) -> str | Non
     return None
 
 
-def _may_go(context: Context, target: Target, partition: Partition) -> bool:
+def _may_go(say: Callable[[str], None], target: Target, partition: Partition) -> bool:
     reasons = {
         "foreign keys refer to it": partition.referenced,
         "a view looks at it": partition.viewed,
@@ -192,5 +209,5 @@ def _may_go(context: Context, target: Target, partition: Partition) -> bool:
     }
     why = next((reason for reason, holds in reasons.items() if holds), None)
     if why is not None:
-        context.log.info(f"{partition} is expired as a whole, but swept row by row: {why}")
+        say(f"{partition} is expired as a whole, but swept row by row: {why}")
     return why is None

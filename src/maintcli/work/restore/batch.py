@@ -94,4 +94,4 @@ class _Batch:
         mended = mend(self.connection, one)
         self.tally.mended += mended.rows
         self.tally.refuse(one.table.name, mended.refused)
-        self.tally.unmended += count - mended.rows - mended.refused.total()
+        self.tally.unmended += count - mended.rows - mended.refused.total() - mended.whole

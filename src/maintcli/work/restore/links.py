@@ -14,30 +14,61 @@ _UPDATE = sql.SQL("UPDATE {table} AS maint_t SET {sets} FROM {temp} AS maint_r W
 _ONE = sql.SQL("maint_r.ctid = maint_at")
 
 
+# As text: a value of any type can be compared so, and the file held text.
+_WHOLE = sql.SQL("""SELECT count(*) FROM {table} AS maint_t JOIN {temp} AS maint_r ON {same}
+WHERE ROW({mine})::text = ROW({theirs})::text AND NOT ({free})""")
+
+
 class Mended(NamedTuple):
-    """Rows whose link was mended, and those where PostgreSQL refused it, by reason."""
+    """Rows whose link was mended, and those where PostgreSQL refused it, by reason.
+
+    `whole` links held their old value already.
+    """
 
     rows: int
     refused: Counter[str]
+    whole: int = 0
 
 
 def mend(connection: Connection, one: Loaded) -> Mended:
     """Put old values back into rows that are still there and still hold NULL or the default."""
     if not one.key:  # no key, no way to tell which row it was
         return Mended(0, Counter())
+    found = connection.execute(_whole(one)).fetchone()
+    whole = int(found[0]) if found else 0
     try:
         with connection.transaction():
-            return Mended(connection.execute(_statement(one)).rowcount, Counter())
+            return Mended(connection.execute(_statement(one)).rowcount, Counter(), whole)
     except FAILURES:
         (done,), refused = onebyone.run(connection, [one], [_statement(one, _ONE)])
-        return Mended(done, Counter(reason for _, reason in refused if reason))
+        return Mended(done, Counter(reason for _, reason in refused if reason), whole)
+
+
+def _whole(one: Loaded) -> sql.Composed:
+    key, changed = one.columns[: one.key], one.columns[one.key :]
+    mine, theirs = (
+        sql.SQL(", ").join(sql.Identifier(name, column) for column in changed)
+        for name in ("maint_t", "maint_r")
+    )
+    return _WHOLE.format(
+        table=one.table.own,
+        temp=one.temp,
+        same=equal("maint_t", key, "maint_r", key),
+        mine=mine,
+        theirs=theirs,
+        free=sql.SQL(" AND ").join(_all_free(one)),
+    )
+
+
+def _all_free(one: Loaded) -> list[sql.Composable]:
+    defaults = {column.name: column.default for column in one.table.shape.columns}
+    return [_free(column, defaults[column]) for column in one.columns[one.key :]]
 
 
 def _statement(one: Loaded, also: sql.Composable | None = None) -> sql.Composed:
     key, changed = one.columns[: one.key], one.columns[one.key :]
-    defaults = {column.name: column.default for column in one.table.shape.columns}
     sets = [sql.SQL("{0} = maint_r.{0}").format(sql.Identifier(c)) for c in changed]
-    which = [equal("maint_t", key, "maint_r", key), *(_free(c, defaults[c]) for c in changed)]
+    which = [equal("maint_t", key, "maint_r", key), *_all_free(one)]
     return _UPDATE.format(
         table=one.table.own,
         sets=sql.SQL(", ").join(sets),

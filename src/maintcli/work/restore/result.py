@@ -11,8 +11,8 @@ class Restored:
 
     `existing_count` rows were there already and stayed as they are. `failed_count` rows could not
     go back. Of the links that the sweep had cut `mended_count` hold their old value again;
-    `unmended_count` do not, because the row is gone or somebody linked it anew. `tables` are the
-    rows restored of each table.
+    `unmended_count` do not, because the row is gone or somebody linked it anew; those that held it
+    already are in neither. `tables` are the rows restored of each table.
     """
 
     restored_count: int

@@ -37,7 +37,7 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     work_seconds = time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
-    nulls, remaining = count.nulls(context, target), count.remaining(context, target)
+    nulls, remaining = count.nulls(context, target), partitions.remaining(context, task)
     below = _below(context, task, stale)
     going = stale if below is None or below.own is None else below.own
     least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"

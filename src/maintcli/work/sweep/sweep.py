@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
-from maintcli.errors import Partial, ThrottledOut
+from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
@@ -41,8 +41,7 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
     """The same for tables that are looked at, and planned, in ways of their own."""
     approval.look_ahead(context)
     patience = Patience(context)
-    found = [patiently(patience, look) for look in looks]
-    tasks = [task for task in found if task is not None]
+    tasks = _look(patience, looks)
     swept = preview.preview(context, tasks) if context.dry_run else None
     with approval.planning(context, tasks, shown(swept) if swept else None):
         patiently(patience, partial(_ask, context, tasks))
@@ -54,6 +53,20 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
         throttle = Throttle(context, sorted(oids), budget)
         means = Means(context, patience, budget, throttle, archive, Account(context))
         return Sweep(means, tasks).run()
+
+
+def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> list[Task]:
+    """The tables that are there. Raises Skip where none is, and nobody has asked for them."""
+    found: list[Task | None] = []
+    passed: list[Callable[[], Task | None]] = []
+    for look in looks:
+        try:
+            found.append(patiently(patience, look))
+        except Skip:
+            passed.append(look)
+    # Beside a table that is there, one that is not is an error.
+    found += [patiently(patience, look) for look in passed]
+    return [task for task in found if task is not None]
 
 
 def _ask(context: Context, tasks: Sequence[Task]) -> None:

@@ -98,7 +98,7 @@ class TableSweep:
             self._note(done, walk.window(done))
             rest = pace.learn(walk.advance(done), done.server_ms, done.wall_ms)
             if done.tied and isinstance(walk, IndexWalk):
-                self._walk(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
+                self._walk_tie(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
             order.progress(account.deleted, walk.progress)
             if budget.spent(account.deleted):
                 return
@@ -106,9 +106,19 @@ class TableSweep:
                 throttle.wait_if_needed(done.waiting)
                 context.stop.wait(rest)
 
+    def _walk_tie(self, walk: HeapWalk, chosen: Plan) -> None:
+        """Sweep rows of one value by blocks; those that stay are met, and counted, on the way."""
+        left_rows, windows = self.left_rows, len(self.again)
+        self._walk(walk, chosen)
+        if not self.means.budget.spent_on:
+            self.left_rows = left_rows
+            del self.again[windows:]
+
     def _try_again(self) -> None:
         again, self.again = self.again, []
         for window, rows in again:
+            if self.means.budget.spent(self.means.account.deleted):
+                return
             pace = Pace(1, 100, 1)
             self.left_rows -= rows
             with self._unless_gone(*self.task.target.table.parts):
