@@ -415,3 +415,14 @@ def test_the_same_below_a_folder(inside: Inside) -> None:
     result = inside("schedule", "render", "--target", "github", "--output", "there")
     assert result.err == "maint: removed there/maintenance.yml, which is rendered no longer\n"
     assert files(inside.folder / "there") == {}
+
+
+def test_there_is_one_crontab(inside: Inside) -> None:
+    """That of a user goes when it becomes one of the system: both together would start all twice."""
+    render = ("schedule", "render", "--target", "crontab", "--output", "there")
+    assert inside(*render).code == 0
+    check = ("schedule", "check", "--target", "crontab", "--output", "there", "--no-ledger")
+    assert "crontab.example" in inside(*check, "--user", "maint").out
+    assert "removed there/crontab.example" in inside(*render, "--user", "maint").err
+    assert set(files(inside.folder / "there")) == {"maint.cron"}
+    assert inside(*check, "--user", "maint").code == 0

@@ -4,8 +4,9 @@ import io
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from errno import EACCES
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -201,6 +202,22 @@ def test_cron_is_asked(bare: Inside) -> None:
     assert said.startswith(
         "maint: The command 'crontab -l' did not answer: You (x) are not allowed"
     )
+
+
+def test_a_folder_that_only_root_may_read_is_said(
+    bare: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/etc/cron.d is such a one where a system was hardened."""
+    text = bare("schedule", "render", "--target", "crontab").out
+    env = tool(bare.folder / "bin", "crontab", {"-l": prints(text)})
+
+    def denied(path: Path) -> Iterator[Path]:
+        raise PermissionError(EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    code, found, said = asked(bare, "crontab", env)
+    assert (code, found) == (77, set())
+    assert "maint: /etc/cron.d cannot be read: Permission denied." in said
 
 
 def test_kubernetes_is_asked(bare: Inside) -> None:

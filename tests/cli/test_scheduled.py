@@ -121,6 +121,8 @@ def _with(cwd: Path, text: str) -> Path:
 
 
 JOB = "[jobs.cleanup-sessions]\n"
+TRIGGER = "[triggers.x]\nurl = 'https://backend.example.com'\nauth = 'none'\n"
+AGAIN = "[[schedules]]\njob = 'trigger-x'\nname = 'y'\nevery = '1h'\n"
 WRONG = [
     (f'{JOB}every = "5m"\nschedule = "* * * * *"', "every: it does not go with schedule, which"),
     (f'{JOB}every = "7m"', "every: cron cannot say each 7m evenly; the nearest that it can are 6m"),
@@ -150,6 +152,17 @@ WRONG = [
     ("[[schedules]]\nname = 'x'\nevery = '1h'", "[[schedules]] entry 1 job: it is missing; write"),
     ("[[schedules]]\njob = 'cleanup-sessions'", "[[schedules]] entry 1 name: it is missing; write"),
     (EXTRA, "[[schedules]] entry 1: it is never due; write schedule ="),
+    (f"{EXTRA}schedule = []", "[[schedules]] entry 1: it is never due; write schedule ="),
+    (f"{JOB}schedul = '5 * * * *'", "unknown key schedul; did you mean schedule?"),
+    (f"{TRIGGER}schedul = '5 * * * *'", "[triggers.x]: unknown key schedul; did you mean schedul"),
+    (
+        f"{TRIGGER}every = '1h'\noptions = ['--database=all']",
+        "[triggers.x] options: --database all would send it once for each database; name one",
+    ),
+    (
+        f"{TRIGGER}{AGAIN}options = ['--database', 'all']",
+        "[[schedules]] entry 1 options: --database all would send it once for each database;",
+    ),
     (f"{EXTRA}evry = '1h'", "[[schedules]] entry 1: unknown key evry; did you mean every?"),
     (
         f"{EXTRA}every = '1h'\ntimezone = 'Mars'",
@@ -173,7 +186,7 @@ WRONG = [
     ),
     (
         "[[schedules]]\njob = 'cleanup-sessions'\nname = 'cleanup-sessions'\nevery = '1h'",
-        "name: cleanup-sessions is a command of maint; take e.g. cleanup-sessions-nightly.",
+        "name: cleanup-sessions is a job or a command of maint; take e.g. cleanup-sessions-nightly.",
     ),
     (
         "[[schedules]]\njob = 'cleanup-sessions'\nname = 'A B'\nevery = '1h'",

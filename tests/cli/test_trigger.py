@@ -405,6 +405,8 @@ def test_what_keeps_no_ledger_is_not_missed_there(recorded: Inside, conn: Conn) 
         assert bool(jobs["trigger-pending"]["late_since"]) is expected
         assert ("trigger-pending" in recorded("readyz", "--strict").out) is expected
         assert "trigger-pending" in recorded("schedule", "next").out
+    (line,) = (one for one in recorded("status").out.splitlines() if "trigger-pending" in one)
+    assert line.endswith("not expected")
 
 
 def test_a_run_of_all_in_each_database_sends_none(recorded: Inside, there: Backend) -> None:

@@ -59,11 +59,17 @@ def _crontab(_rendered: list[str], _settings: Settings) -> Texts:
 
 
 def _of_the_system() -> Iterator[tuple[str, str]]:
-    paths = sorted(_SYSTEM.iterdir()) if _SYSTEM.is_dir() else []
-    for path in (Path("/etc/crontab"), *paths):
+    for path in (Path("/etc/crontab"), *_listed()):
         # Cron passes over other names, such as those with a dot.
         if path.is_file() and path.name.replace("-", "").replace("_", "").isalnum():
             yield str(path), _system_text(path)
+
+
+def _listed() -> list[Path]:
+    try:
+        return sorted(_SYSTEM.iterdir()) if _SYSTEM.is_dir() else []
+    except OSError as error:  # some systems let root alone look into it
+        raise NotAllowed(reason=f"{_SYSTEM} cannot be read: {error.strerror}.") from None
 
 
 def _system_text(path: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from maintcli.config.database import ALL
-from maintcli.config.say import bare, quote
+from maintcli.config.say import bare
 from maintcli.config.scheduler import BY_HAND
 from maintcli.config.suggest import hint
 from maintcli.config.write import write_new
@@ -101,8 +101,7 @@ def once(entry: Entry, options: Sequence[str], settings: Settings, deployed: str
 
     if deployed is None:
         return kubernetes.one_off(entry, options, settings)
-    try:
-        text = sys.stdin.read() if deployed == "-" else Path(deployed).read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise Usage(reason=f"--deployed: {quote(deployed)} cannot be read: {error}.") from None
+    from maintcli.cli import asking
+
+    (text,) = asking.read([deployed]).values()
     return kubernetes.from_deployed(text, entry, options)

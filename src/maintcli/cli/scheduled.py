@@ -26,6 +26,8 @@ _LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
 def scheduled(config: Config) -> list[Entry]:
     """Every entry that is enabled and has something to do. Raises ConfigError."""
     jobs = declared(config)
+    for one in jobs.values():  # a misspelt key may be the one that says when
+        config.check_keys(one.job.name, one.job.settings)
     first = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
     return first + further(config, jobs)
 
@@ -56,7 +58,8 @@ def own(config: Config, name: str, one: Declared) -> Entry:
         summary=one.job.summary,
         expressions=one.schedule.expressions,
         zone=one.schedule.zone,
-        timeout_seconds=one.schedule.timeout_seconds * _databases(config, given),
+        timeout_seconds=one.schedule.timeout_seconds
+        * _databases(config, one.job, given, config.section(name)),
         options=one.options,
         every=one.every,
         heavy=_is_heavy(one.job, one.schedule.timeout_seconds, given),
@@ -81,7 +84,7 @@ def _planned(
         summary=job.summary,
         expressions=timed(planned, planned.name, zone),
         zone=zone,
-        timeout_seconds=seconds * _databases(config, given),
+        timeout_seconds=seconds * _databases(config, job, given, planned),
         options=words,
         every=timing.every(planned),
         heavy=_is_heavy(job, seconds, given),
@@ -99,14 +102,23 @@ def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
         )
     if planned.name in jobs or planned.name in COMMANDS:
         raise planned.wrong(
-            "name", f"{planned.name} is a command of maint; take e.g. {planned.name}-nightly"
+            "name",
+            f"{planned.name} is a job or a command of maint; take e.g. {planned.name}-nightly",
         )
     return jobs[planned.job].job
 
 
-def _databases(config: Config, given: Mapping[str, object]) -> int:
-    """How many runs, one after the other, a command makes."""
-    return max(1, len(config.databases)) if given.get("database") == ALL else 1
+def _databases(config: Config, job: Job, given: Mapping[str, object], section: Section) -> int:
+    """How many runs, one after the other, a command makes. Raises ConfigError for one that is
+    refused when it is due.
+    """
+    if given.get("database") != ALL:
+        return 1
+    if not job.needs_database:
+        raise section.wrong(
+            "options", "--database all would send it once for each database; name one, or none"
+        )
+    return max(1, len(config.databases))
 
 
 def _is_heavy(job: Job, seconds: float, given: Mapping[str, object]) -> bool:

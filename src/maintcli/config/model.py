@@ -122,8 +122,15 @@ class Config:
 
         Raises Usage for a bad flag, ConfigError for a bad variable or key.
         """
+        return self._resolver(job).resolve(options, flags)
+
+    def check_keys(self, job: str, options: Sequence[Option]) -> None:
+        """Raise ConfigError for a key of its section that `job` does not know."""
+        self._resolver(job).check_keys(options)
+
+    def _resolver(self, job: str) -> Resolver:
         base = self.path.parent if self.path else self.cwd
-        return Resolver(job, self.section(job), base, self._reserved(job)).resolve(options, flags)
+        return Resolver(job, self.section(job), base, self._reserved(job))
 
     def section(self, job: str) -> Section:
         """The section of maint.toml that holds the settings of `job`."""

@@ -110,7 +110,7 @@ def _row(job: JobStatus, now: datetime) -> tuple[str, ...]:
         (beat.runner_id or "") if beat else "",
         ago(beat.last_success_at, now) if beat else "never",
         str(beat.consecutive_failures) if beat else "0",
-        ahead(job.next_run_at, now) or "not scheduled",
+        ahead(job.next_run_at, now) or "not expected",
     )
 
 

@@ -111,6 +111,38 @@ def test_what_is_no_cluster_is_refused(text: str) -> None:
         said("kubernetes", text)
 
 
+DEEP = '{"a":' * 100_000
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("github", DEEP),
+        ("github", '{"file": 3}'),
+        ("kubernetes", DEEP),
+        ("kubernetes", '{"kind": []}'),
+        ("railway", f"a = {'[' * 100_000}"),
+        ("render", "[" * 100_000),
+    ],
+)
+def test_garbage_is_refused_in_a_sentence(target: str, text: str) -> None:
+    """However deep it goes, and whatever stands where a name should."""
+    with pytest.raises((ConfigError, ValueError)):
+        said(target, text)
+
+
+@pytest.mark.parametrize("spec", [3, [1], None, {"suspend": []}, {"jobTemplate": "words"}])
+def test_a_cronjob_of_another_shape_is_not_ours(spec: object) -> None:
+    """What is missing is said all the same."""
+    found = cluster()
+    found["items"][0]["spec"] = spec
+    assert "missing cleanup-sessions" in said("kubernetes", json.dumps(found))
+    found = cluster()
+    found["items"][0]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"] = 3
+    found = said("kubernetes", json.dumps(found), settings=Settings(image="maint:1"))
+    assert "missing cleanup-sessions" in found
+
+
 def units() -> str:
     """As `systemctl cat` prints them."""
     files = rendered("systemd").items()
@@ -193,6 +225,15 @@ def test_a_workflow_that_is_off(text: str, finding: str, words: str) -> None:
     (found,) = check("github", rendered("github"), {"": text}, PLACE)
     assert (found.kind, found.key) == (finding, "maintenance.yml")
     assert words in found.what
+
+
+def test_a_variable_that_nothing_waits_for_may_be_anything() -> None:
+    """What is started by hand alone starts without it; a workflow that is disabled does not."""
+    by_hand = Settings(start="by-hand")
+    (text,) = rendered("github", by_hand).values()
+    assert said("github", text, variable("false"), settings=by_hand) == []
+    off = said("github", workflow("disabled_manually"), settings=by_hand)
+    assert off == ["off maintenance.yml"]
 
 
 def test_a_workflow_has_changed() -> None:

@@ -194,6 +194,8 @@ def test_what_kubernetes_cannot_say_is_left_out_and_noted() -> None:
         == 'cleanup-sessions: Kubernetes cannot say "0 3 L * *", which is left out; every month has a 28th day.'
     )
     assert "a plain star" in second
+    nth = render([SESSIONS._replace(expressions=("0 3 * * 5L", "0 3 * * 1#2"))], Settings())
+    assert all("every week has that weekday" in str(note) for note in nth.notes)
     assert f"# {first}\n# {second}\n" in rendered.files["kustomization.yaml"]
     assert yaml.safe_load(rendered.files["kustomization.yaml"])["resources"] == []
 

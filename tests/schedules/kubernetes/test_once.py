@@ -76,7 +76,17 @@ def test_what_an_overlay_changed_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"spec": {"jobTemplate": null}}', '{"items": []}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"spec": {"jobTemplate": null}}',
+        '{"items": []}',
+        '{"metadata": {}, "spec": {"jobTemplate": {"spec": []}}}',
+        json.dumps(manifests(FILES)["cleanup-sessions.yaml"] | {"metadata": 3}),
+        '{"a":' * 100_000,
+    ],
 )
 def test_what_is_no_cronjob_is_refused(text: str) -> None:
     """With the command that prints one."""

@@ -39,6 +39,15 @@ def test_a_line_says_all_that_cron_does_not() -> None:
     assert text.endswith("\n")
 
 
+def test_a_summary_stays_within_its_comment() -> None:
+    """Whatever some reader takes for the end of a line."""
+    hostile = PLAIN._replace(summary="Remove\r* * * * * root\u2028them\x0c now\ufffe.")
+    assert lines(render([hostile], Settings())) == lines(render([PLAIN], Settings()))
+    assert parse(render([hostile], Settings()).files) == [Found.of(PLAIN)]
+    text = render([hostile], Settings()).files[FILE]
+    assert "Remove * * * * * root them now?." in text
+
+
 def test_one_for_the_whole_system_names_the_user() -> None:
     """In the sixth column, and under a name that cron does not read by accident."""
     rendered = render([PLAIN], Settings(user="maint", env_file=""))

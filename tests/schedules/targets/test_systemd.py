@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from maintcli.errors import Code
@@ -102,11 +102,28 @@ def test_what_no_event_says_is_left_out() -> None:
     assert isinstance(rendered.notes[0], Note)
 
 
+@pytest.mark.parametrize("code", [0, 0xFDD0, 0xFDEF, 0xFFFE, 0xFFFF, 0x1FFFE, 0x10FFFF])
+def test_what_no_unit_holds_is_left_out(code: int) -> None:
+    """systemd would pass over the line, and complain; what is next to such a character it takes."""
+    rendered = render([PLAIN._replace(options=("--where", f"a{chr(code)}"))], Settings())
+    assert rendered.files == {}
+    assert [note.key for note in rendered.notes] == ["nightly"]
+    beside = PLAIN._replace(options=("--where", "\ufdcf\ufdf0\ufffd\U00010000"))
+    assert len(render([beside], Settings()).files) == 2
+
+
+def test_a_summary_holds_nothing_that_systemd_would_not_take() -> None:
+    """It is for people, so a mark stands in for what they could not see."""
+    service, _ = one(PLAIN._replace(summary="Send\ufffe\x1b it."))
+    assert value(service, "Description") == "Send?? it."
+
+
 @given(several())
 def test_what_is_rendered_is_read_back(entries: list[Entry]) -> None:
     """Key, job, expressions, zone and each word of the options; also from one text of all."""
     rendered = render(entries, Settings())
-    expected = [Found.of(entry) for entry in entries]
+    left_out = {note.key for note in rendered.notes}
+    expected = [Found.of(entry) for entry in entries if entry.key not in left_out]
     assert parse(rendered.files) == expected
     together = "".join(f"# /etc/systemd/system/{p}\n{t}\n" for p, t in rendered.files.items())
     assert parse({"-": together}) == expected
@@ -141,13 +158,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @needs_systemd
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@example([PLAIN._replace(options=("\ufffe",)), PLAIN._replace(key="other", options=("\ufdcf",))])
 @given(several().filter(bool))
 def test_systemd_takes_every_unit(
     tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]
 ) -> None:
-    """Not a word of complaint, whatever stands in the options."""
+    """Not a word of complaint, whatever stands in the options; what it would not take is noted."""
     folder = tmp_path_factory.mktemp("units")
-    files = render(entries, Settings(command=COMMAND)).files
+    rendered = render(entries, Settings(command=COMMAND))
+    files = rendered.files
+    assert len(files) == 2 * (len(entries) - len(rendered.notes))
+    if not files:
+        return
     for name, text in files.items():
         (folder / name).write_text(text)
     result = run("verify", *(str(folder / name) for name in files))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from maintcli.config.say import quote
+from maintcli.config.scheduler import BY_HAND
 from maintcli.schedules.check import files
 from maintcli.schedules.check.finding import Finding, Kind
 from maintcli.schedules.entry import Settings
@@ -22,26 +23,36 @@ _WHY: Final = {
 
 
 def check(
-    rendered: Mapping[str, str], texts: Mapping[str, str], _settings: Settings
+    rendered: Mapping[str, str], texts: Mapping[str, str], settings: Settings
 ) -> Iterator[Finding]:
     """`texts` are the file itself, or what `gh api` prints of the workflow or of MAINT_ENABLED.
 
     Raises ValueError for JSON that is none of these.
     """
     for text in texts.values():
-        found = json.loads(text) if text.lstrip().startswith("{") else {"file": text}
-        yield from _answer(rendered, found)
+        if text.lstrip().startswith("{"):
+            yield from _answer(rendered, _read(text), starts=settings.start != BY_HAND)
+        else:
+            yield from _file(rendered, text)
 
 
-def _answer(rendered: Mapping[str, str], found: dict[str, Any]) -> Iterator[Finding]:
-    if "file" in found:
-        yield from _file(rendered, found["file"])
-    elif "content" in found:
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return cast("dict[str, Any]", json.loads(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _answer(
+    rendered: Mapping[str, str], found: dict[str, Any], *, starts: bool
+) -> Iterator[Finding]:
+    """`starts`: something is scheduled there, so that MAINT_ENABLED matters."""
+    if "content" in found:
         yield from _file(rendered, b64decode(str(found["content"])).decode(errors="replace"))
     elif "state" in found or isinstance(found.get("workflows"), list):
         yield from _state(found) if rendered else ()
     elif found.get("name") == ENABLED or isinstance(found.get("variables"), list):
-        yield from _enabled(found) if rendered else ()
+        yield from _enabled(found) if rendered and starts else ()
     else:
         raise ValueError(
             "it is neither a workflow nor its state; give what"

@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from maintcli.config.say import quote
 from maintcli.schedules.check.entries import compare
 from maintcli.schedules.check.finding import Finding, Kind
 from maintcli.schedules.entry import Settings
 from maintcli.schedules.targets.kubernetes.cronjob import ENTRY, NUMBER
-from maintcli.schedules.targets.kubernetes.found import at, objects, parse
+from maintcli.schedules.targets.kubernetes.found import at, is_suspended, objects, parse, sequence
 
 # What comes of the declaration; resources, secrets and labels are an overlay's to change.
 _SPEC: Final = ("concurrencyPolicy", "startingDeadlineSeconds")
 _JOB: Final = ("activeDeadlineSeconds", "backoffLimit", "backoffLimitPerIndex", "parallelism")
-_YES: Final = {True, "true"}
 
 
 def check(
@@ -50,12 +49,13 @@ def _name(item: object) -> tuple[str, str]:
 
 
 def _active(item: dict[str, Any]) -> dict[str, Any]:
-    return item | {"spec": {**(at(item, "spec") or {}), "suspend": False}}
+    spec = at(item, "spec")
+    return item | {"spec": {**spec, "suspend": False}} if isinstance(spec, dict) else item
 
 
 def _state(item: object, ours: object, settings: Settings) -> Iterator[Finding]:
     key = _name(item)[0]
-    if at(item, "spec", "suspend") in _YES:
+    if is_suspended(item):
         yield Finding(Kind.OFF, key, "it is suspended, so nobody starts it")
     for name, value, other in _values(item, ours, settings):
         if value != other:
@@ -76,6 +76,6 @@ def _values(item: object, ours: object, settings: Settings) -> Iterator[tuple[st
 
 
 def _image(job: object) -> str:
-    containers = cast("list[object]", at(job, "template", "spec", "containers") or [])
+    containers = sequence(at(job, "template", "spec", "containers"))
     images = [str(at(one, "image")) for one in containers if at(one, "name") == "maint"]
     return images[0] if images else "none"

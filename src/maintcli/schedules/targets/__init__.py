@@ -37,7 +37,13 @@ def _target(name: str, folder: str, summary: str, *patterns: str) -> Target:
 
 
 TARGETS: dict[str, Target] = {
-    "crontab": _target("crontab", "deploy", "A crontab, of a user or for /etc/cron.d."),
+    "crontab": _target(
+        "crontab",
+        "deploy",
+        "A crontab, of a user or for /etc/cron.d.",
+        "crontab.example",
+        "maint.cron",
+    ),
     "github": _target(
         "github", ".github/workflows", "One workflow of GitHub Actions.", "maintenance.yml"
     ),

@@ -13,6 +13,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.fields import is_special
 from maintcli.schedules.shift import shifted
+from maintcli.schedules.targets.comments import comment
 from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
@@ -86,11 +87,9 @@ def _block(entry: Entry, settings: Settings, notes: list[Note]) -> str:
     if isinstance(found, Note):
         notes.append(found)
         return f"\n# left out: {found}"
-    when = words(entry.expressions, entry.zone)
+    said = comment(f"{entry.key}: {words(entry.expressions, entry.zone)}. {entry.summary}")
     command = _command(entry, settings)
-    return "\n".join(
-        [f"\n# {entry.key}: {when}. {entry.summary}".rstrip(), *(f"{t} {command}" for t in found)]
-    )
+    return "\n".join([f"\n{said}", *(f"{times} {command}" for times in found)])
 
 
 def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:

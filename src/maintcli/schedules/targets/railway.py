@@ -96,6 +96,8 @@ def parse(files: Mapping[str, str]) -> list[Found]:
         try:
             deploy = _deploy(text)
             command = split(str(deploy.get("startCommand", "")))
+        except RecursionError:
+            raise ValueError(f"{path}: it is nested too deeply") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
         if command:

@@ -113,20 +113,28 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     files: dict[str, str] = {}
     notes: list[Note] = []
     for entry in entries:
-        found = [events(expression, entry.zone) for expression in entry.expressions]
-        if any(one is None for one in found):
-            notes.append(
-                Note(
-                    entry.key,
-                    "its last or nth day (L, W, #) is rendered for no timer",
-                    "a list of days comes nearest: 28-31, or 1-7 with a weekday",
-                )
-            )
+        found = _events(entry)
+        if isinstance(found, Note):
+            notes.append(found)
             continue
         name = f"maint-{entry.key}"
         files[f"{name}.service"] = _service(name, entry, settings)
-        files[f"{name}.timer"] = _timer(name, entry, list(chain.from_iterable(filter(None, found))))
+        files[f"{name}.timer"] = _timer(name, entry, found)
     return Rendered(files, notes)
+
+
+def _events(entry: Entry) -> Sequence[str] | Note:
+    """What the timer says, or why there is none."""
+    if not all(map(unit.can_say, entry.command)):
+        return Note(entry.key, "an option holds a character that systemd takes in no unit")
+    found = [events(expression, entry.zone) for expression in entry.expressions]
+    if any(one is None for one in found):
+        return Note(
+            entry.key,
+            "its last or nth day (L, W, #) is rendered for no timer",
+            "a list of days comes nearest: 28-31, or 1-7 with a weekday",
+        )
+    return list(chain.from_iterable(filter(None, found)))
 
 
 def _service(name: str, entry: Entry, settings: Settings) -> str:

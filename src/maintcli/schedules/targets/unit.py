@@ -18,8 +18,18 @@ _DAY: Final = 86400
 
 
 def plain(text: str) -> str:
-    """A value on one line, with nothing for systemd to fill in."""
-    return " ".join(text.split()).replace("%", "%%")
+    """A value on one line, without what is not printable, and with nothing to fill in."""
+    line = " ".join(text.split()).replace("%", "%%")
+    return "".join(c if c.isprintable() else "?" for c in line)
+
+
+def can_say(word: str) -> bool:
+    """Whether a unit may hold `word`: one with a noncharacter of Unicode is no UTF-8 to systemd."""
+    return not any(c == "\0" or _is_noncharacter(ord(c)) for c in word)
+
+
+def _is_noncharacter(code: int) -> bool:
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
 
 
 def command(words: Sequence[str]) -> str:

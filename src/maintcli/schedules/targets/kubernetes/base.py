@@ -59,8 +59,11 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
 
 
 def _cannot(entry: Entry, expression: str) -> Note:
-    if any(mark in expression.upper().split()[2] for mark in "LW"):
+    _, _, day, _, weekday = expression.upper().split()
+    if any(mark in day for mark in "LW"):
         nearest = "every month has a 28th day"
+    elif any(mark in weekday for mark in "L#"):
+        nearest = "every week has that weekday"
     else:
         nearest = "a plain star in one of the two fields of days would do"
     return Note(entry.key, f'Kubernetes cannot say "{expression}", which is left out', nearest)

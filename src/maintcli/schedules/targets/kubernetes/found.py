@@ -52,22 +52,22 @@ def _read(path: str, text: str) -> list[object]:
 
 
 def _items(document: object) -> Iterator[object]:
-    if at(document, "kind") in {"List", "CronJobList"}:
-        yield from _list(at(document, "items"))
+    if str(at(document, "kind")) in {"List", "CronJobList"}:
+        yield from sequence(at(document, "items"))
     else:
         yield document
 
 
 def _listed(kinds: Mapping[str, list[Any]]) -> list[str]:
     """The files that count, in their order."""
-    listed = _list(at(next(iter(kinds.get(_KUSTOMIZATION, [])), None), "resources"))
+    listed = sequence(at(next(iter(kinds.get(_KUSTOMIZATION, [])), None), "resources"))
     if _KUSTOMIZATION not in kinds:
         return list(kinds)
     return [path for path in kinds if path in listed]
 
 
 def _one(item: object) -> _One | None:
-    if at(item, "kind") != "CronJob" or at(item, "spec", "suspend") in {True, "true"}:
+    if at(item, "kind") != "CronJob" or is_suspended(item):
         return None
     job = at(item, "spec", "jobTemplate", "spec")
     words = _words(job, is_ours=at(item, "metadata", "annotations", ENTRY) is not None)
@@ -83,6 +83,11 @@ def _one(item: object) -> _One | None:
     return _One(entry, int(number) if number.isdecimal() else 1, expression)
 
 
+def is_suspended(item: object) -> bool:
+    """Whether nobody starts it; our reader of YAML has its words as text."""
+    return str(at(item, "spec", "suspend")).lower() == "true"
+
+
 def _expression(written: str, noted: object) -> str:
     """What was declared, as long as what stands there says the same."""
     try:
@@ -93,9 +98,9 @@ def _expression(written: str, noted: object) -> str:
 
 def _words(job: object, *, is_ours: bool) -> tuple[str, ...]:
     """The words after `maint` of the container that runs it; none where no container does."""
-    for container in _list(at(job, "template", "spec", "containers")):
-        command = [str(word) for word in _list(at(container, "command"))]
-        words = [*command, *(str(word) for word in _list(at(container, "args")))]
+    for container in sequence(at(job, "template", "spec", "containers")):
+        command = [str(word) for word in sequence(at(container, "command"))]
+        words = [*command, *(str(word) for word in sequence(at(container, "args")))]
         named = [PurePosixPath(word).name == "maint" for word in command]
         image = str(at(container, "image")).partition("@")[0].rpartition("/")[2].partition(":")[0]
         if any(named):
@@ -132,5 +137,6 @@ def at(node: object, *keys: str) -> Any:
     return node
 
 
-def _list(node: object) -> list[object]:
+def sequence(node: object) -> list[object]:
+    """`node` where it is a list, else none."""
     return cast("list[object]", node) if isinstance(node, list) else []

@@ -60,9 +60,10 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
     once = _once(entry, options)
     try:
         found = json.loads(cronjob)
+        metadata = dict(found["metadata"])
         job = deepcopy(found["spec"]["jobTemplate"]["spec"])
         container = next(c for c in job["template"]["spec"]["containers"] if c["name"] == "maint")
-    except (ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         raise ConfigError(
             reason="That is no CronJob of maint in JSON. Get it by: kubectl get cronjob"
             f" {label(entry.key)} -o json"
@@ -73,12 +74,8 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
     job |= {"ttlSecondsAfterFinished": KEPT_SECONDS}
     retries = RETRIES if entry.repeatable else 0
     job |= {"activeDeadlineSeconds": job_deadline(once.timeout_seconds, retries)}
-    return (
-        json.dumps(
-            _manifest(found["metadata"], label(entry.key, most=MOST_OF_INDEXED), job), indent=2
-        )
-        + "\n"
-    )
+    made = _manifest(metadata, label(entry.key, most=MOST_OF_INDEXED), job)
+    return f"{json.dumps(made, indent=2)}\n"
 
 
 def _manifest(metadata: Mapping[str, Any], name: str, job: Mapping[str, Any]) -> dict[str, Any]:
