@@ -132,7 +132,7 @@ def parse(files: Mapping[str, str], clock: str = "UTC") -> list[Found]:
 
 def _found(text: str, clock: str) -> Iterator[Found]:
     zone = next((match[1] for match in _ZONE.finditer(text)), clock)
-    key, entries = "", dict[tuple[str, tuple[str, ...]], Found]()
+    key, times_of = "", dict[tuple[str, tuple[str, ...]], list[str]]()
     for line in text.splitlines():
         if not line.strip():
             key = ""
@@ -140,18 +140,11 @@ def _found(text: str, clock: str) -> Iterator[Found]:
             match = _KEY.match(line)
             key = match[1] if match else ""
         elif not _ASSIGNMENT.match(line):
-            _add(entries, key, line, zone)
-    yield from entries.values()
-
-
-def _add(entries: dict[tuple[str, tuple[str, ...]], Found], key: str, line: str, zone: str) -> None:
-    times, command = _split(line)
-    if not command:
-        return
-    job, options = command[0], _without(command[1:])
-    name = (key or job, command)
-    before = entries[name].expressions if name in entries else ()
-    entries[name] = Found(key or job, job, (*before, times), zone, options)
+            when, command = _split(line)
+            if command:
+                times_of.setdefault((key or command[0], command), []).append(when)
+    for (name, (job, *options)), times in times_of.items():
+        yield Found(name, job, tuple(times), zone, _without(tuple(options)))
 
 
 def _split(line: str) -> tuple[str, tuple[str, ...]]:
