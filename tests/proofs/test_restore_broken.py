@@ -50,7 +50,7 @@ def whole(conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_cut_at_any_commit(  # noqa: PLR0917  its parts
+def test_a_restore_cut_off_at_any_commit_puts_each_row_back_once(  # noqa: PLR0917  its parts
     archive: Archiving,
     conn: Conn,
     db: str,
@@ -77,7 +77,7 @@ def test_cut_at_any_commit(  # noqa: PLR0917  its parts
     assert cuts
 
 
-def test_killed_at_any_instant(
+def test_a_killed_restore_is_ended_by_the_next_one(
     archive: Archiving, conn: Conn, maint: Maint, db: str, chaos: Chaos
 ) -> None:
     """After SIGKILL whole files are back, and the next restore brings the others."""
