@@ -266,6 +266,8 @@ def _body(
             if value is not None and (clause := option.check_bounds(value)):
                 origin = context.order.values[option.name].origin
                 raise Refused(reason=f"{origin}: {clause}. Nothing was touched.")
+        if not function.__module__.startswith("maintcli."):
+            context.session.runs_code_of_users = True
         return function(Run(context), **values)
 
     return body

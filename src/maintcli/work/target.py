@@ -102,6 +102,8 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         also: sql.Composable = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
         if stale.own:
             also = sql.SQL(stale.also).format(schema=sql.Identifier(table.schema))  # pyright: ignore[reportArgumentType]  a job's own
+        else:
+            context.session.runs_code_of_users = True
         condition.check(context, table, also, mapped.setting(key, "where"))
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
@@ -137,6 +139,7 @@ def _table(
         missing = NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
         raise context.without(str(name), mapped, missing)
     context.has_table = True
+    context.session.admit_code_on(table.oids)
     if table.kind not in {"table", "partitioned table"}:
         raise _not_sweepable(table, key, mapped)
     for part in table.parts:
