@@ -21,7 +21,7 @@ from maintcli.errors import (
     Refused,
 )
 from maintcli.runtime.context import Context
-from maintcli.work import clock, condition, epoch, own
+from maintcli.work import clock, condition, epoch, own, statuses
 from maintcli.work.stale import Stale
 
 
@@ -96,7 +96,13 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     by = columns[stale.by]
     moment, bound = _cutoff(context, key, mapped, table, by, stale.older_than)
     epoch.check(context, table, key, mapped, by)
-    holes = {name: sql.Identifier(column.name) for name, column in columns.items()}
+    named = statuses.named(stale.where)
+    if named:
+        statuses.check_any(context, table, key, mapped, named)
+    holes: dict[str, sql.Composable] = {
+        **{name: sql.Identifier(column.name) for name, column in columns.items()},
+        **statuses.holes(mapped, named),
+    }
     predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)
     if stale.also is not None:
         also: sql.Composable = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
@@ -122,7 +128,8 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
 
 
 def _fields(where: str) -> set[str]:
-    return {field for _, field, _, _ in Formatter().parse(where) if field} - {"cutoff", "table"}
+    fields = {field for _, field, _, _ in Formatter().parse(where) if field}
+    return {field for field in fields if not statuses.is_status(field)} - {"cutoff", "table"}
 
 
 def _table(
