@@ -11,6 +11,7 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.runtime.context import Context
+from maintcli.work import protections
 from maintcli.work.cascade import look
 from maintcli.work.orphans import pair
 from maintcli.work.orphans.pair import Pair
@@ -38,7 +39,9 @@ def _prepare(context: Context, one: Pair, grace: Duration) -> Task:
         _warn(context, target.elsewhere)
     why = f"the parents of its rows are in {target.elsewhere.table}"
     plans = tuple(Plan(part, Way.HEAP, why) for part in target.table.parts)
-    return Task(target, plans, look.links(context, target))
+    found = look.links(context, target)
+    protections.check(context, [target.table], found)
+    return Task(target, plans, found)
 
 
 def _warn(context: Context, parent: Elsewhere) -> None:

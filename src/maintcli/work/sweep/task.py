@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.runtime.context import Context
+from maintcli.work import protections
 from maintcli.work.stale import Stale
 from maintcli.work.sweep import plan
 from maintcli.work.sweep.plan import Plan
@@ -47,8 +48,10 @@ def prepare(context: Context, stale: Stale) -> Task | None:
         return None
     plans = tuple(plan.choose(context, target, part) for part in target.table.parts)
     archived = context.order.value("archive") is not None
-    if not archived and not any(part.referenced for part in target.table.parts):
-        return Task(target, plans)
-    from maintcli.work.cascade import look  # most sweeps meet no foreign key
+    found = None
+    if archived or any(part.referenced for part in target.table.parts):
+        from maintcli.work.cascade import look  # most sweeps meet no foreign key
 
-    return Task(target, plans, look.links(context, target))
+        found = look.links(context, target)
+    protections.check(context, [target.table], found)
+    return Task(target, plans, found)
