@@ -157,10 +157,11 @@ def check_parts(
     for part in table.parts:
         if part.kind != "table":
             raise _not_sweepable(part, key, mapped)
-        if not part.can_select:
-            raise _missing("SELECT", table, part)
-        if deleting and not part.can_delete and not context.dry_run:
-            raise _missing("DELETE", table, part)
+    for one in table.relations:
+        if not one.can_select:
+            raise _missing("SELECT", table, one)
+        if deleting and not one.can_delete and not context.dry_run:
+            raise _missing("DELETE", table, one)
     if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
         raise HiddenRows(table=str(hidden), role=table.role)
 
@@ -169,7 +170,7 @@ def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepa
     return NotSweepable(table=str(found), kind=found.kind, setting=mapped.setting(key, "name"))
 
 
-def _missing(privilege: str, table: Table, part: Part) -> MissingPrivilege:
+def _missing(privilege: str, table: Table, part: Table | Part) -> MissingPrivilege:
     role, name = sql.Identifier(table.role).as_string(), part.quoted.as_string()
     return MissingPrivilege(role=role, privilege=privilege, table=name)
 

@@ -9,7 +9,7 @@ from psycopg import sql
 from maintcli.db.tables import Column
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
-from maintcli.work import count, statuses
+from maintcli.work import count, protections, statuses
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
@@ -68,6 +68,7 @@ def run(
     context: Context, target: Target, changes: Mapping[Column, sql.Composable], *, kind: Column
 ) -> Marking:
     """Change the stale rows, unless a guard of the job objects; tally the values of `kind`."""
+    protections.check(context, [target.table], event="UPDATE")
     cast = {column: _cast(column, value) for column, value in changes.items()}
     marking = Marking(context, target, cast, kind)
     if context.dry_run:
