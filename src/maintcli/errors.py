@@ -407,6 +407,13 @@ class StillLocked(TryAgain):
     """
 
 
+class SchemaChangedInRun(TryAgain):
+    """The schema changed during the run: {table}, or what refers to it, has got another column,
+    partition, trigger or foreign key. The batch was rolled back, what was done before is kept
+    ({deleted} rows), and the next run plans anew.
+    """
+
+
 class ThrottledOut(TryAgain):
     """Throttled out: pauses took {waited}, half of the timeout, the last because {reason}. What was
     done before that is kept ({deleted} rows), and the next run goes on.

@@ -45,7 +45,8 @@ class Step(NamedTuple):
     knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
     batch is counted. `seconds` is how long it may take, where that is not the usual.
     `after` follows the ledger's own entry. A `sender` has a way of its own to send it. `failed` is
-    told what became of it, and says whether the next one is another already.
+    told what became of it, and says whether the next one is another already. `unchanged` raises
+    SCHEMA_CHANGED where the tables are not as they were planned with.
     """
 
     bite: sql.Composable
@@ -58,6 +59,7 @@ class Step(NamedTuple):
     after: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
+    unchanged: sql.Composable | None = None
 
 
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
@@ -81,6 +83,7 @@ LOOP
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
 END LOOP;
+{unchanged}
 {fence}
 {ledger}
 PERFORM set_config('maint.result', json_build_array(
@@ -133,6 +136,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
         "budget": sql.Literal(budget_ms / 1000),
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),
+        "unchanged": step.unchanged or nothing,
         "fence": lease.fence() if lease else nothing,
     }
     total = ledger.total(lease, step.counter) if lease else sql.SQL("0::bigint")

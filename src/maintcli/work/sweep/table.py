@@ -10,7 +10,7 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Part
-from maintcli.errors import Fail
+from maintcli.errors import Fail, SchemaChangedInRun
 from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.attempt import Patience, Trial, send_safely
@@ -131,6 +131,9 @@ class TableSweep:
         try:
             return send_safely(self.means.patience, pace, partial(self._step, walk, pace))
         except psycopg.Error as error:
+            if error.sqlstate == sqlstate.SCHEMA_CHANGED:
+                deleted = self.means.account.deleted
+                raise SchemaChangedInRun(table=self.task.target.table, deleted=deleted) from None
             if error.sqlstate != sqlstate.NOT_AS_GATHERED:
                 raise
         if not walk.take_whole():
@@ -154,7 +157,8 @@ class TableSweep:
             limited=budget.limit is not None,
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
-        return walk.step(bite)._replace(most=most, watched=throttle.is_due)
+        step = walk.step(bite)
+        return step._replace(most=most, watched=throttle.is_due, unchanged=walk.unchanged)
 
     def _note(self, done: Done, window: "Again") -> None:
         account = self.means.account
