@@ -35,7 +35,7 @@ END IF;""")
 
 def same(target: Target, part: Part) -> sql.Composable:
     """SQL: whether `part` is still what it was as a part of the target's table."""
-    table, whole = target.table, sql.SQL("")
+    table, whole = target.table, sql.Composed([])
     root = sql.SQL("{}::oid").format(table.oid)
     if part.oid != table.oid:
         attached = _PARTITION if table.kind == "partitioned table" else _INHERITS
@@ -89,7 +89,9 @@ def changed(context: Context, known: Table, part: Part) -> MaintError | None:
 
 
 def error(
-    context: Context, table: Table | Part, change: str = "its definition was changed"
+    context: Context,
+    table: Table | Part,
+    change: str = "it, or what refers to it, got another column, partition, trigger or foreign key",
 ) -> MaintError:
     """The error that ends a run whose table was changed by others."""
     deleted = f"{context.counts.get('deleted_count', 0):,}"

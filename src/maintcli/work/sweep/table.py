@@ -128,6 +128,8 @@ class TableSweep:
         try:
             return send_safely(self.means.patience, pace, partial(self._step, walk, pace, part))
         except psycopg.Error as error:
+            if error.sqlstate == sqlstate.SCHEMA_CHANGED:
+                raise identity.error(self.means.context, self.task.target.table) from None
             if error.sqlstate != sqlstate.NOT_AS_GATHERED:
                 raise
         if not walk.take_whole():
@@ -151,8 +153,9 @@ class TableSweep:
             limited=budget.limit is not None,
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
-        check = identity.check(self.task.target, part)
-        return walk.step(bite)._replace(most=most, watched=throttle.is_due, check=check)
+        step = walk.step(bite)
+        check = walk.unchanged + identity.check(self.task.target, part)
+        return step._replace(most=most, watched=throttle.is_due, check=check)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.means.account
