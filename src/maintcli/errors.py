@@ -417,6 +417,12 @@ class StillLocked(TryAgain):
     """
 
 
+class TableChanged(TryAgain):
+    """{table} is not what it was when the run began: {change}. The run stopped there. What was done
+    before is kept ({deleted} rows); the next run looks at the table anew.
+    """
+
+
 class ThrottledOut(TryAgain):
     """Throttled out: pauses took {waited}, half of the timeout, the last because {reason}. What was
     done before that is kept ({deleted} rows), and the next run goes on.

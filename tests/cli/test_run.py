@@ -7,7 +7,7 @@ import pytest
 
 from maintcli import catalog
 from maintcli.errors import Code, gravest
-from tests.parts.cli import Maint
+from tests.parts.cli import Maint, Result
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 from tests.parts.waiting import PATIENCE, until
@@ -207,3 +207,24 @@ def test_every_code_has_its_gravity() -> None:
     assert gravest([Code.UNREACHABLE, Code.CONFIG]) == Code.CONFIG
     assert gravest([Code.TRY_AGAIN, Code.PARTIAL, Code.REFUSED]) == Code.REFUSED
     assert gravest([Code.BUG, Code.SIGTERM]) == Code.SIGTERM
+
+
+def test_an_entry_runs_with_its_own_options(inside: Inside, conn: Conn) -> None:
+    """As its scheduler would run it, whatever the command line of that."""
+    conn.execute(
+        "INSERT INTO active_sessions (session_id, access_key, last_heartbeat) VALUES"
+        " ('old', 'k', now() - interval '3 h'), ('newer', 'k', now() - interval '1 h')"
+    )
+    (inside.folder / "maint.toml").write_text(
+        '[[schedules]]\nname = "slow"\njob = "cleanup-sessions"\nevery = "1h"\n'
+        'options = ["--stale-after", "2h", "--quiet"]\n'
+    )
+    shown = inside("run-entry", "slow", "--dry-run", "--json").json
+    assert (shown["job"], shown["dry_run"]) == ("cleanup-sessions", True)
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+    assert inside("run-entry", "slow") == Result(0, "", "")
+    assert conn.execute("SELECT session_id FROM active_sessions").fetchall() == [("newer",)]
+    assert inside("run-entry", "cleanup-sessions", "--quiet").code == 0
+    assert conn.execute("SELECT session_id FROM active_sessions").fetchall() == []
+    unknown = inside("run-entry", "slwo")
+    assert (unknown.code, "did you mean slow" in unknown.err) == (2, True)

@@ -144,6 +144,14 @@ def _table(
         missing = NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
         raise context.without(str(name), mapped, missing)
     context.has_table = True
+    check_parts(context, table, key, mapped, deleting=deleting)
+    return table
+
+
+def check_parts(
+    context: Context, table: Table, key: str, mapped: TableMap, *, deleting: bool = True
+) -> None:
+    """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
     if table.kind not in {"table", "partitioned table"}:
         raise _not_sweepable(table, key, mapped)
     for part in table.parts:
@@ -155,7 +163,6 @@ def _table(
             raise _missing("DELETE", table, part)
     if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
         raise HiddenRows(table=str(hidden), role=table.role)
-    return table
 
 
 def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
