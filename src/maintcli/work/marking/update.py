@@ -16,6 +16,7 @@ from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import Expected
 from maintcli.work.marking.marking import Marking
 from maintcli.work.marking.result import Marked
+from maintcli.work.naming import UPDATE, naming, stale
 from maintcli.work.outlook import say as outlook
 from maintcli.work.stale import Stale
 from maintcli.work.sweep.result import moment
@@ -24,15 +25,15 @@ from maintcli.work.target import Target, find
 from maintcli.work.throttle import Throttle
 
 
-def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
-    """Set columns of the rows that `stale` describes; `values` are SQL without columns,
+def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString]) -> Marked:
+    """Set columns of the rows that `wanted` describes; `values` are SQL without columns,
     with statuses in braces.
 
     Raises Refused, and what else a sweep raises. An optional table may be missing.
     """
     approval.look_ahead(context)
     _refuse_what_is_for_deleting(context)
-    target = patiently(Patience(context), partial(find, context, stale, deleting=False))
+    target = patiently(Patience(context), partial(find, context, wanted, deleting=False))
     if target is None:
         return Marked(0, 0, 0, 0, "")
     named = {status for value in values.values() for status in statuses.named(value)}
@@ -69,6 +70,7 @@ def run(
 ) -> Marking:
     """Change the stale rows, unless a guard of the job objects; tally the values of `kind`."""
     protections.check(context, [target.table], event="UPDATE")
+    table = str(target.table)
     cast = {column: _cast(column, value) for column, value in changes.items()}
     marking = Marking(context, target, cast, kind)
     if context.dry_run:
@@ -80,7 +82,8 @@ def run(
         marking.budget = Budget(context)
         marking.throttle = Throttle(context, target.table.oids, marking.budget)
     if not context.dry_run:
-        marking.run()
+        with naming(context.log, [stale(target)], lambda: {table: marking.updated}, UPDATE):
+            marking.run()
         _end(context, marking)
     return marking
 
@@ -97,11 +100,9 @@ def _counted(context: Context, marking: Marking) -> Expected | None:
 
 
 def _foretell(context: Context, marking: Marking) -> None:
-    target = marking.target
     context.backlog = marking.updated
     context.counts["updated_count"] = marking.updated  # known, should a guard refuse it
-    rows, cutoff = f"{marking.updated:,} rows of {target.table}", moment(target.cutoff)
-    context.log.info(f"would update {rows} older than {cutoff}")
+    context.log.info(f"would update {marking.updated:,} {stale(marking.target)}")
 
 
 def _end(context: Context, marking: Marking) -> None:

@@ -5,7 +5,7 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import shown
+from maintcli.work.naming import naming, stale
 from maintcli.work.outlook import say as outlook
 from maintcli.work.outlook import space
 from maintcli.work.partitions import expired as partitions
@@ -51,8 +52,26 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
         budget = Budget(context)
         oids = reached(tasks) | {oid for task in tasks for oid in task.oids}
         throttle = Throttle(context, sorted(oids), budget)
-        means = Means(context, patience, budget, throttle, archive, Account(context))
-        return Sweep(means, tasks).run()
+        account = Account(context)
+        means = Means(context, patience, budget, throttle, archive, account)
+        with naming(context.log, _rows(tasks), partial(_counts, tasks, account)):
+            return Sweep(means, tasks).run()
+
+
+def _rows(tasks: Sequence[Task]) -> Iterator[str]:
+    """What is deleted: the stale rows, and those that go with them."""
+    for task in tasks:
+        yield stale(task.target)
+        if task.links is None:
+            continue
+        for link in task.links.links:
+            if link.key.action == "CASCADE":
+                yield f"rows of {task.links.relations[link.child].top} that refer to them"
+
+
+def _counts(tasks: Sequence[Task], account: Account) -> dict[str, int]:
+    named = {str(task.target.table): 0 for task in tasks}
+    return named | dict(account.tables + account.tally.cascaded)
 
 
 def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> list[Task]:
