@@ -185,24 +185,23 @@ class Run:
         self._context.stop.check()
 
 
-def job(  # noqa: PLR0913  a declaration
+def job(
     *,
     schedule: str | None,
     group: str,
     timeout: str = str(DEFAULT_TIMEOUT),
     max_percent: float | None = None,
-    enabled: bool = True,
     dry_run: bool = True,
     partitions: bool = True,
     name: str | None = None,
 ) -> Callable[[Callable[..., object]], Job]:
     """Declare a function as a job.
 
-    `schedule` is a cron expression (None: never by itself), `timeout` a duration, `max_percent`
-    the guard of a job that returns Swept or Erased, `enabled` whether it is scheduled unless the
-    configuration says otherwise, `dry_run` whether it can show without doing, `partitions` whether
-    a sweep may detach whole ones. Raises TypeError for a signature that cannot be a command line,
-    and for a guard that nothing would ask.
+    `schedule` is a cron expression (None: never by itself) for those who enable the job in
+    maint.toml, `timeout` a duration, `max_percent` the guard of a job that returns Swept or Erased,
+    `dry_run` whether it can show without doing, `partitions` whether a sweep may detach whole ones.
+    Raises TypeError for a signature that cannot be a command line, and for a guard that nothing
+    would ask.
     """
 
     def declare(function: Callable[..., object]) -> Job:
@@ -225,7 +224,6 @@ def job(  # noqa: PLR0913  a declaration
             group=group,
             schedule=schedule,
             timeout=limit,
-            enabled=enabled,
             can_dry_run=dry_run,
             options=own,
             common=(*extra, *common(limit)),

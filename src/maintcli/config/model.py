@@ -32,10 +32,10 @@ class Config:
     """Everything that maint.toml, .env and the environment say.
 
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
-    [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
-    are the jobs that the file makes, `retention` the rules of retention-cleanup, `schedules` the
-    entries beside those of [jobs.NAME], `scheduler` the section [schedule]. `triggers` are by the
-    names of their jobs. `text` is the file's.
+    [jobs.NAME] as they stand, `${NAME}` not filled in; a job in it is enabled. `warnings` are for
+    the log, once. `sweeps` are the jobs that the file makes, `retention` the rules of
+    retention-cleanup, `schedules` the entries beside those of [jobs.NAME], `scheduler` the section
+    [schedule]. `triggers` are by the names of their jobs. `text` is the file's.
     """
 
     path: Path | None
@@ -89,6 +89,13 @@ class Config:
     def has(self, part: str) -> bool:
         """Whether the part of maint.toml that a job needs says anything: retention, so far."""
         return bool({"retention": self.retention}[part])
+
+    def enables(self, job: str) -> bool:
+        """Whether the file names `job` in a section of its own, or in `jobs`, and not to disable
+        it.
+        """
+        named = job in self.jobs or job in self.sweeps or job in self.triggers
+        return named and self.section(job).boolean("enabled") is not False
 
     def database(self, name: str | None = None) -> DatabaseConfig:
         """The database called `name`, or the main one, with its URL read.
@@ -156,7 +163,9 @@ class Config:
         for name in self.jobs:
             if name in self.sweeps or name in self.triggers:
                 place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
-                raise ConfigError(reason=f"{place}: write its settings under {own} instead.")
+                raise ConfigError(
+                    reason=f"{place}: take it out; {own} enables the job and holds its settings."
+                )
         self._check("jobs", "job", self.jobs, known)
 
     def check_tables(self, known: Collection[str]) -> None:

@@ -143,9 +143,7 @@ def _table(
         context.log.debug(f"there is no table {key}; passed over")
         return None
     if table is None:
-        missing = NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
-        raise context.without(str(name), mapped, missing)
-    context.has_table = True
+        raise NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
     check_parts(context, table, key, mapped, deleting=deleting)
     return table
 
