@@ -28,7 +28,7 @@ TABLES = (
     "job_archives",
     "job_erasures",
 )
-_MARK = "maint toolkit, version "
+MARK = "maint toolkit, version "
 
 _LOOK = """
 SELECT coalesce(%(schema)s, current_schema()),
@@ -61,7 +61,7 @@ def look(connection: Connection, schema: str | None) -> Found:
     """Look for the toolkit's tables; `schema` None means the first of the search path."""
     (found,) = connection.execute(
         _LOOK,
-        {"schema": schema, "tables": list(TABLES), "mark": _MARK, "skip": len(_MARK) + 1},
+        {"schema": schema, "tables": list(TABLES), "mark": MARK, "skip": len(MARK) + 1},
     )
     where, foreign, version = found
     if where is None:
@@ -74,7 +74,7 @@ def look(connection: Connection, schema: str | None) -> Found:
 
 def owned(reader: Reader, schema: str | None, table: str) -> tuple[str, bool] | None:
     """The schema of the toolkit's own `table`, and whether it is ours; None where it is not."""
-    found = reader.read(_OWNED, {"schema": schema, "table": table, "mark": _MARK})
+    found = reader.read(_OWNED, {"schema": schema, "table": table, "mark": MARK})
     return (found[0][0], bool(found[0][1])) if found else None
 
 
@@ -104,8 +104,7 @@ def migrate(
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db migrate'))")
             if schema:
-                create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
-                _only_if_missing(connection, schema, create)
+                make_schema(connection, schema, f"{MARK}{VERSION}")
             found = look(connection, schema)
             if found.foreign:
                 raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
@@ -116,11 +115,15 @@ def migrate(
     return applied
 
 
-def _only_if_missing(connection: Connection, schema: str, create: sql.Composable) -> None:
+def make_schema(connection: Connection, schema: str, comment: str) -> None:
+    """Make `schema`, with a comment that says it was us, unless it is there."""
     # IF NOT EXISTS alone would still ask for CREATE on the database.
     there = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema]).fetchone()
     if there == (None,):
-        connection.execute(sql.Composed([create]))
+        create = sql.SQL(
+            "CREATE SCHEMA IF NOT EXISTS {name}; COMMENT ON SCHEMA {name} IS {comment}"
+        )
+        connection.execute(create.format(name=sql.Identifier(schema), comment=comment))
 
 
 def _apply(connection: Connection, schema: str, number: int, name: str, text: str) -> None:
@@ -142,7 +145,7 @@ def _apply(connection: Connection, schema: str, number: int, name: str, text: st
     )
     for (table,) in there.fetchall():
         mark = sql.SQL("COMMENT ON TABLE {} IS {}").format(
-            sql.Identifier(schema, table), sql.Literal(f"{_MARK}{number}")
+            sql.Identifier(schema, table), sql.Literal(f"{MARK}{number}")
         )
         connection.execute(mark)
 
