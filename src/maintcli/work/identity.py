@@ -35,7 +35,8 @@ END IF;""")
 
 def same(target: Target, part: Part) -> sql.Composable:
     """SQL: whether `part` is still what it was as a part of the target's table."""
-    table, whole = target.table, sql.SQL("")
+    table = target.table
+    whole: sql.Composable = sql.SQL("")
     root = sql.SQL("{}::oid").format(table.oid)
     if part.oid != table.oid:
         attached = _PARTITION if table.kind == "partitioned table" else _INHERITS
