@@ -44,9 +44,9 @@ class Step(NamedTuple):
     when there is no more to do. `most` is how many rows the run may still delete, as the server
     knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
     batch is counted. `seconds` is how long it may take, where that is not the usual.
-    `check` raises where the table is another by now, `after` follows the ledger's own entry. A
-    `sender` has a way of its own to send it. `failed` is
-    told what became of it, and says whether the next one is another already.
+    `check` raises where the tables are not what they were when the run began, `after` follows the
+    ledger's own entry. A `sender` has a way of its own to send it. `failed` is told what became of
+    it, and says whether the next one is another already.
     """
 
     bite: sql.Composable

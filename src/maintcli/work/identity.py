@@ -12,6 +12,7 @@ from maintcli.db.names import Name
 from maintcli.db.tables import Part, Table
 from maintcli.errors import MaintError, TableChanged
 from maintcli.runtime.context import Context
+from maintcli.work import count
 from maintcli.work.target import Target, check_parts
 
 _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
@@ -73,12 +74,14 @@ def again(context: Context, target: Target) -> Target:
     return target._replace(table=table)
 
 
-def is_gone(context: Context, known: Table, part: Part) -> bool:
-    """Whether a partition was dropped or detached, and the table is what it was apart from that."""
+def gone(context: Context, known: Table, part: Part) -> str | None:
+    """How a partition left its table, which is what it was apart from that; None: it did not."""
     table = _describe(context, known)
     if part.oid == known.oid or table is None or _difference(known, table) is not None:
-        return False
-    return part.oid not in {other.oid for other in table.parts}
+        return None
+    if part.oid in {other.oid for other in table.parts}:
+        return None
+    return "dropped" if count.some_gone(context, [part.oid]) else "detached"
 
 
 def changed(context: Context, known: Table, part: Part) -> MaintError | None:

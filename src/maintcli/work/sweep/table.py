@@ -78,12 +78,13 @@ class TableSweep:
         except psycopg.Error as error:
             if error.sqlstate not in (sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE):
                 raise
-            if not identity.is_gone(context, table, part):
+            how = identity.gone(context, table, part)
+            if how is None:
                 found = identity.changed(context, table, part)
                 if found is None and error.sqlstate == sqlstate.UNDEFINED_TABLE:
                     raise  # another table is missing: a trigger of the user's wants it
                 raise (found or identity.error(context, part)) from None
-            context.log.info(f"{part}: dropped or detached by others meanwhile; passed over")
+            context.log.info(f"{part}: {how} by others meanwhile; passed over")
 
     def _walk(self, walk: "Walk", chosen: Plan) -> None:
         context, _, budget, throttle, _, account = self.means
@@ -128,6 +129,8 @@ class TableSweep:
         try:
             return send_safely(self.means.patience, pace, partial(self._step, walk, pace, part))
         except psycopg.Error as error:
+            if error.sqlstate == sqlstate.SCHEMA_CHANGED:
+                raise identity.error(self.means.context, self.task.target.table) from None
             if error.sqlstate != sqlstate.NOT_AS_GATHERED:
                 raise
         if not walk.take_whole():
@@ -151,8 +154,9 @@ class TableSweep:
             limited=budget.limit is not None,
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
-        check = identity.check(self.task.target, part)
-        return walk.step(bite)._replace(most=most, watched=throttle.is_due, check=check)
+        step = walk.step(bite)
+        check = walk.unchanged + identity.check(self.task.target, part)
+        return step._replace(most=most, watched=throttle.is_due, check=check)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.means.account

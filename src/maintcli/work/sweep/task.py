@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.runtime.context import Context
+from maintcli.work import protections
 from maintcli.work.stale import Stale
 from maintcli.work.sweep import plan
 from maintcli.work.sweep.plan import Plan
@@ -76,9 +77,11 @@ def planned(context: Context, target: Target) -> Task:
     """Choose a plan for each part, and look up what refers to the table."""
     plans = tuple(plan.choose(context, target, part) for part in target.table.parts)
     archived = context.order.value("archive") is not None
-    alone = not archived and target.elsewhere is None
-    if alone and not any(part.referenced for part in target.table.parts):
-        return Task(target, plans)
-    from maintcli.work.cascade import look  # most sweeps meet no foreign key
+    found = None
+    referenced = any(part.referenced for part in target.table.parts)
+    if archived or referenced or target.elsewhere is not None:
+        from maintcli.work.cascade import look  # most sweeps meet no foreign key
 
-    return Task(target, plans, look.links(context, target))
+        found = look.links(context, target)
+    protections.check(context, [target.table], found)
+    return Task(target, plans, found)

@@ -5,14 +5,31 @@ from typing import Any
 
 from psycopg import sql
 
+from maintcli.db.sqlstate import SCHEMA_CHANGED
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
 from maintcli.work.delete import delete
 from maintcli.work.sweep.tally import Rule, Tally
 
+# What refers to the part from now on would lose rows that nobody counts. Foreign keys cannot be
+# added behind the DELETE before COMMIT; those added before have their triggers on the part.
+_UNREFERENCED = sql.SQL("""IF EXISTS (
+    SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint
+    WHERE t.tgrelid = {part}::pg_catalog.regclass AND k.contype = 'f' AND k.confrelid = t.tgrelid
+) THEN
+    RAISE EXCEPTION 'a foreign key was added' USING ERRCODE = {state};
+END IF;""")
+
 
 class Plain:
     """Something that walks rows to which no foreign key refers; see cascade/walk.py for others."""
+
+    part: sql.Composable
+
+    @property
+    def unchanged(self) -> sql.Composable:
+        """PL/pgSQL that raises where a foreign key refers to the rows after all."""
+        return _UNREFERENCED.format(part=self.part.as_string(), state=SCHEMA_CHANGED)
 
     def take_whole(self) -> bool:
         """There is nothing below a row that could go before it."""
