@@ -14,7 +14,7 @@ from maintcli.config.secret import Read, read_secret
 from maintcli.config.section import Section
 from maintcli.config.sourced import Sourced
 from maintcli.config.suggest import closest, hint
-from maintcli.config.tables import TableMap
+from maintcli.config.tables import STATUSES, TableMap
 from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
 
@@ -162,7 +162,8 @@ class Config:
     def check_tables(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
 
-        Any other KEY is a table of the user's own, which a job's list may name.
+        Any other KEY is a table of the user's own, which a job's list may name. A section may map
+        only statuses that jobs know.
         """
         for name in self.tables:
             meant = None if name in known else closest(name, known, cutoff=_SLIP)
@@ -173,6 +174,8 @@ class Config:
                     reason=f"{place}: did you mean {bare(meant)}? A table of your own called"
                     f" so needs its schema, here and in the job's list: {own}."
                 )
+        for key, table in self.tables.items():
+            Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
     def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
         for name in given:

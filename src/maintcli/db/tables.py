@@ -20,7 +20,12 @@ KINDS = {
 
 
 class Reader(Protocol):
-    """Something that runs a bounded, read-only query."""
+    """Something that runs a bounded, read-only query, with names of the catalog alone."""
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas of the user's own search path."""
+        ...
 
     def read(self, query: LiteralString, params: Any = None) -> list[tuple[Any, ...]]:
         """Return the rows."""
@@ -104,8 +109,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, current_user::text,
        row_security_active(c.oid),
        has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = to_regclass(CASE WHEN %(schema)s::text IS NULL THEN quote_ident(%(table)s)
-                               ELSE quote_ident(%(schema)s) || '.' || quote_ident(%(table)s) END)
+WHERE c.oid = to_regclass(quote_ident(coalesce(%(schema)s, (
+    SELECT sn.nspname::text FROM unnest(%(path)s::text[]) WITH ORDINALITY AS s(name, place)
+    JOIN pg_catalog.pg_namespace sn ON sn.nspname = s.name
+    JOIN pg_catalog.pg_class sc ON sc.relnamespace = sn.oid AND sc.relname = %(table)s
+    ORDER BY s.place LIMIT 1))) || '.' || quote_ident(%(table)s))
 """
 
 _COLUMNS = """
@@ -162,7 +170,8 @@ WHERE c.relkind <> 'p' ORDER BY n.nspname, c.relname
 
 def describe(reader: Reader, name: Name) -> Table | None:
     """Describe the relation called `name`, of whatever kind; None where there is none."""
-    found = reader.read(_TABLE, name._asdict())
+    path = [] if name.schema else list(reader.schemas)
+    found = reader.read(_TABLE, {**name._asdict(), "path": path})
     if not found:
         return None
     oid, schema, table, kind, role, hides, selects, deletes = found[0]

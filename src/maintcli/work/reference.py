@@ -76,6 +76,7 @@ def find(context: Context, reference: Reference) -> Found:
         missing = NoTableListed(origin=origin, text=reference.text, table=str(name))
         raise context.without(str(name), mapped, missing)
     context.has_table = True
+    context.session.admit_code_on(table.oids)
     if table.kind not in {"table", "partitioned table"}:
         raise NotListable(origin=origin, table=str(table), kind=table.kind)
     if odd := next((part for part in table.parts if part.kind != "table"), None):
