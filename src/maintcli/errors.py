@@ -232,6 +232,10 @@ class ExampleExists(ConfigError):
     """
 
 
+class NothingNamed(ConfigError):
+    """{job} works only on what you name. Give {flag}, or {key} under [jobs.{job}] in maint.toml."""
+
+
 class NoRetention(ConfigError):
     """There is no rule for retention-cleanup. Write one in maint.toml, for example:
     [[retention]] table = "public.audit_events", column = "created_at", keep = "13mo" (each on a
@@ -250,6 +254,12 @@ class NoSuchTable(ConfigError):
 class NoSuchColumn(ConfigError):
     """{table} has no column {column}. Name yours in maint.toml: {setting} = "…" (it has:
     {columns}).
+    """
+
+
+class StatusNotAllowed(ConfigError):
+    """{table}.{column} cannot be {status!r} ({why}). Name the status of yours that means it:
+    {setting} = "…" in maint.toml.
     """
 
 
@@ -411,6 +421,12 @@ class SchemaChangedInRun(TryAgain):
     """The schema changed during the run: {table}, or what refers to it, has got another column,
     partition, trigger or foreign key. The batch was rolled back, what was done before is kept
     ({deleted} rows), and the next run plans anew.
+    """
+
+
+class TableChanged(TryAgain):
+    """{table} is not what it was when the run began: {change}. The run stopped there. What was done
+    before is kept ({deleted} rows); the next run looks at the table anew.
     """
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from maintcli import catalog
 from maintcli.errors import Code, gravest
-from tests.parts.cli import Maint
+from tests.parts.cli import Maint, Result
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 from tests.parts.waiting import PATIENCE, until
@@ -34,10 +34,13 @@ def test_jobs_run_one_after_the_other(inside: Inside, conn: Conn) -> None:
     assert "run=" in result.err
 
 
+UNNAMED = ("retention-cleanup", "cleanup-queues")  # until something is named for them to do
+
+
 def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
     """What is not scheduled, or has nothing configured to do, is not run; called by name it is."""
     conn.execute("INSERT INTO users (email) VALUES ('user@example.com')")  # no user: no orphans
-    expected = [name for name in catalog.JOBS if name != "retention-cleanup"]
+    expected = [name for name in catalog.JOBS if name not in UNNAMED]
 
     def jobs() -> list[str]:
         result = inside("run", "--all", "--json")
@@ -70,10 +73,10 @@ def test_all_names_the_one_table_that_is_missing(inside: Inside, bare_db: str) -
     inside.env["DATABASE_URL"] = bare_db
     assert inside("db", "migrate").code == 0
     with psycopg.connect(bare_db) as other:
-        other.execute("CREATE TABLE peptide_info_sessions (updated_at timestamptz)")
+        other.execute("CREATE TABLE daily_analytics (day date)")
     result = inside("run", "--all", "--dry-run")
     assert result.code == 78
-    assert "ERROR cleanup-old-sessions There is no table chat_sessions" in result.err
+    assert "ERROR cleanup-old-analytics There is no table analytics_events" in result.err
 
 
 @pytest.mark.parametrize(
@@ -99,11 +102,11 @@ def test_all_does_not_pass_over_what_somebody_asked_for(
 
 def test_one_table_of_several_that_is_missing_is_an_error(inside: Inside, conn: Conn) -> None:
     """Somebody who has the others wants the job."""
-    conn.execute("DROP TABLE peptide_info_sessions CASCADE")
+    conn.execute("DROP TABLE daily_analytics")
     result = inside("run", "--all", "--json")
-    (run,) = [one for one in result.json["runs"] if one["job"] == "cleanup-old-sessions"]
+    (run,) = [one for one in result.json["runs"] if one["job"] == "cleanup-old-analytics"]
     assert run["exit_code"] == 78
-    assert "peptide_info_sessions" in run["message"]
+    assert "daily_analytics" in run["message"]
 
 
 def test_a_dry_run_of_all_changes_nothing(inside: Inside, conn: Conn) -> None:
@@ -204,3 +207,24 @@ def test_every_code_has_its_gravity() -> None:
     assert gravest([Code.UNREACHABLE, Code.CONFIG]) == Code.CONFIG
     assert gravest([Code.TRY_AGAIN, Code.PARTIAL, Code.REFUSED]) == Code.REFUSED
     assert gravest([Code.BUG, Code.SIGTERM]) == Code.SIGTERM
+
+
+def test_an_entry_runs_with_its_own_options(inside: Inside, conn: Conn) -> None:
+    """As its scheduler would run it, whatever the command line of that."""
+    conn.execute(
+        "INSERT INTO active_sessions (session_id, access_key, last_heartbeat) VALUES"
+        " ('old', 'k', now() - interval '3 h'), ('newer', 'k', now() - interval '1 h')"
+    )
+    (inside.folder / "maint.toml").write_text(
+        '[[schedules]]\nname = "slow"\njob = "cleanup-sessions"\nevery = "1h"\n'
+        'options = ["--stale-after", "2h", "--quiet"]\n'
+    )
+    shown = inside("run-entry", "slow", "--dry-run", "--json").json
+    assert (shown["job"], shown["dry_run"]) == ("cleanup-sessions", True)
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+    assert inside("run-entry", "slow") == Result(0, "", "")
+    assert conn.execute("SELECT session_id FROM active_sessions").fetchall() == [("newer",)]
+    assert inside("run-entry", "cleanup-sessions", "--quiet").code == 0
+    assert conn.execute("SELECT session_id FROM active_sessions").fetchall() == []
+    unknown = inside("run-entry", "slwo")
+    assert (unknown.code, "did you mean slow" in unknown.err) == (2, True)

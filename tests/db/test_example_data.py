@@ -35,11 +35,11 @@ _DUE = {
         "jobs WHERE status = 'running' AND locked_until IS NULL"
         " AND started_at < now() - interval '1 h'"
     ),
-    "cleanup-run-history, fires": "cron_fires WHERE fired_at < now() - interval '90 d'",
-    "cleanup-run-history, outbox": "outbox WHERE delivered_at < now() - interval '90 d'",
-    "cleanup-run-history, jobs": "jobs WHERE finished_at < now() - interval '90 d'",
-    "cleanup-run-history, inbox": "inbound_emails WHERE seen_at < now() - interval '90 d'",
-    "cleanup-run-history, mail": "email_given_up WHERE given_up_at < now() - interval '90 d'",
+    "cleanup-queues, fires": "cron_fires WHERE fired_at < now() - interval '90 d'",
+    "cleanup-queues, outbox": "outbox WHERE delivered_at < now() - interval '90 d'",
+    "cleanup-queues, jobs": "jobs WHERE finished_at < now() - interval '90 d'",
+    "cleanup-queues, inbox": "inbound_emails WHERE seen_at < now() - interval '90 d'",
+    "cleanup-queues, mail": "email_given_up WHERE given_up_at < now() - interval '90 d'",
     "retry-emails, to send": (
         "email_retry_queue WHERE attempts < 5 AND created > now() - interval '24 h'"
     ),

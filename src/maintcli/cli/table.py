@@ -25,6 +25,11 @@ COMMANDS: dict[str, Entry] = {
     "show": _command("show", "Show all that the ledger holds of one run.", "Watching"),
     "readyz": _command("readyz", "Check that jobs are being run; else exit with 1.", "Watching"),
     "run": _command("run", "Run several jobs, and go on after a failure.", "Operating"),
+    "run-entry": _command(
+        "run_entry",
+        "Run an entry of the schedule, with its own options.",
+        "Operating",
+    ),
     "trigger": _command("trigger", "Ask a backend to do its work, by one POST.", "Operating"),
     "pause": _command("pause", "Keep a job from running until it is resumed.", "Operating"),
     "resume": _command("resume", "Let a paused job run again.", "Operating"),

@@ -14,7 +14,7 @@ from maintcli.config.secret import Read, read_secret
 from maintcli.config.section import Section
 from maintcli.config.sourced import Sourced
 from maintcli.config.suggest import closest, hint
-from maintcli.config.tables import TableMap
+from maintcli.config.tables import STATUSES, TableMap
 from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
 
@@ -162,10 +162,13 @@ class Config:
     def check_tables(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [tables.KEY] that no job asks for.
 
-        A list of tables may name one of the user's own, whose section says its `name`.
+        A list of tables may name one of the user's own, whose section says its `name`. Nor may a
+        section map a status that no job knows.
         """
         own = {key for key, table in self.tables.items() if table.name and not _is_like(key, known)}
         self._check("tables", "table to map", [key for key in self.tables if key not in own], known)
+        for key, table in self.tables.items():
+            Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
     def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
         for name in given:

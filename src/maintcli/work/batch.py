@@ -44,9 +44,9 @@ class Step(NamedTuple):
     when there is no more to do. `most` is how many rows the run may still delete, as the server
     knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
     batch is counted. `seconds` is how long it may take, where that is not the usual.
-    `after` follows the ledger's own entry. A `sender` has a way of its own to send it. `failed` is
-    told what became of it, and says whether the next one is another already. `unchanged` raises
-    SCHEMA_CHANGED where the tables are not as they were planned with.
+    `check` raises where the tables are others by now, `after` follows the ledger's own entry. A
+    `sender` has a way of its own to send it. `failed` is told what became of it, and says whether
+    the next one is another already.
     """
 
     bite: sql.Composable
@@ -57,9 +57,9 @@ class Step(NamedTuple):
     watched: bool = False
     seconds: float | None = None
     after: sql.Composable | None = None
+    check: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
-    unchanged: sql.Composable | None = None
 
 
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
@@ -83,7 +83,7 @@ LOOP
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
 END LOOP;
-{unchanged}
+{check}
 {fence}
 {ledger}
 PERFORM set_config('maint.result', json_build_array(
@@ -134,9 +134,9 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
         "most": step.most or sql.SQL("NULL"),
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
+        "check": step.check or nothing,
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),
-        "unchanged": step.unchanged or nothing,
         "fence": lease.fence() if lease else nothing,
     }
     total = ledger.total(lease, step.counter) if lease else sql.SQL("0::bigint")

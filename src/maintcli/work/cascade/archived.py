@@ -121,7 +121,7 @@ class ArchivedWalk(ClosureWalk):
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
         began, queries = time.perf_counter(), wanted(self.script.cascade, self.shapes)
-        looking = step._replace(unchanged=None)  # the second message looks
+        looking = step._replace(check=None)  # the second message looks
         first = batch.message(context, looking, budget_ms, counted=False)
         looked: dict[str, Any] = {}
 

@@ -75,7 +75,7 @@ def _as_planned(
         before = looked_at.read(context.session)
         links = catalog.find(context.session, [planned.part])
         if links is None or not _ends(links) <= known:
-            deleted = context.counts.get("deleted_count", 0)
+            deleted = f"{context.counts.get('deleted_count', 0):,}"
             raise SchemaChangedInRun(table=task.target.table, deleted=deleted)
         cascade = Cascade(planned.part, links)
         if facts(cascade, columns=columns) == looked_at:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
+from maintcli.db.links import Link
 from maintcli.work.cascade import drop, gather, remove, settle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
@@ -75,6 +76,11 @@ END IF;
 _COUNT_LOCKED = sql.SQL("""SELECT count(*) - cardinality(maint_r) INTO maint_locked
 FROM ONLY {part} WHERE ctid = ANY (maint_c) AND ({predicate});""")
 
+_GOING = sql.SQL("""IF {rows} <> '{{}}' THEN
+    {going} := {going} + (SELECT count(*) FROM ONLY {child}
+        WHERE ctid = ANY ({rows}) AND ({predicate}));
+END IF;""")
+
 _NAME = sql.SQL("""IF NOT maint_more AND jsonb_array_length(maint_named) < {most} THEN
     maint_named := maint_named || coalesce((SELECT jsonb_agg(few.named) FROM (
         SELECT jsonb_build_array({columns}) AS named FROM ONLY {part}
@@ -137,11 +143,25 @@ class Script(NamedTuple):
         counted = sql.SQL(" + ").join(
             remove.counter(self.cascade, oid) for oid in self.cascade.members if oid in self.own
         )
+        going = v.joined(self._going(link) for link in self._own_links)
         body = _REMOVE.format(
             some=remove.some(self.cascade, self.predicate),
             whole=remove.whole(self.cascade, self.predicate),
         )
-        return v.joined([body, sql.SQL("maint_n := {};").format(counted)])
+        return v.joined([going, body, sql.SQL("maint_n := {};").format(counted)])
+
+    @property
+    def _own_links(self) -> list[Link]:
+        return [link for link in self.cascade.unlinks if link.child in self.own]
+
+    def _going(self, link: Link) -> sql.Composable:
+        """A stale row of the table loses its reference, and is deleted a little later."""
+        return _GOING.format(
+            going=_going(self.cascade, link),
+            child=self.cascade.relations[link.child].quoted,
+            rows=v.unlinked(self.cascade, link),
+            predicate=self.predicate,
+        )
 
     def blocked_before(self, rows: Sequence[int]) -> sql.Composable:
         """Set what each blocker has kept so far."""
@@ -163,6 +183,7 @@ class Script(NamedTuple):
         counters = [remove.counter(cascade, oid) for oid in cascade.members]
         counters += [remove.link_counter(cascade, link) for link in cascade.unlinks]
         counters += [_blocker_total(number) for number in range(len(cascade.blockers))]
+        counters += [_going(cascade, link) for link in self._own_links]
         lines = [sql.SQL("{} bigint := 0;").format(name) for name in counters]
         return _DECLARE.format(
             group=max(1, group),
@@ -170,14 +191,24 @@ class Script(NamedTuple):
             variables=v.joined([v.declare(cascade), *lines]),
         )
 
+    def _unlinked(self, link: Link) -> sql.Composable:
+        counted = remove.link_counter(self.cascade, link)
+        if link.child not in self.own:
+            return counted
+        return sql.SQL("{} - {}").format(counted, _going(self.cascade, link))
+
     def extra(self) -> sql.Composable:
         cascade = self.cascade
         comma = sql.SQL(", ")
         return _EXTRA.format(
             members=comma.join(remove.counter(cascade, oid) for oid in cascade.members),
-            unlinked=comma.join(remove.link_counter(cascade, k) for k in cascade.unlinks),
+            unlinked=comma.join(map(self._unlinked, cascade.unlinks)),
             blockers=comma.join(_blocker_total(n) for n in range(len(cascade.blockers))),
         )
+
+
+def _going(cascade: Cascade, link: Link) -> sql.Composable:
+    return sql.Identifier(f"maint_v{cascade.unlinks.index(link)}")
 
 
 def _blocker_total(number: int) -> sql.Composable:

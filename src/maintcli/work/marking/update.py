@@ -9,7 +9,7 @@ from psycopg import sql
 from maintcli.db.tables import Column
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
-from maintcli.work import count
+from maintcli.work import count, protections, statuses
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
@@ -25,7 +25,8 @@ from maintcli.work.throttle import Throttle
 
 
 def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
-    """Set columns of the rows that `stale` describes; `values` are SQL without columns.
+    """Set columns of the rows that `stale` describes; `values` are SQL without columns,
+    with statuses in braces.
 
     Raises Refused, and what else a sweep raises. An optional table may be missing.
     """
@@ -34,7 +35,12 @@ def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) 
     target = patiently(Patience(context), partial(find, context, stale, deleting=False))
     if target is None:
         return Marked(0, 0, 0, 0, "")
-    changes = {target.column(name): sql.SQL(value) for name, value in values.items()}
+    named = {status for value in values.values() for status in statuses.named(value)}
+    statuses.check(context, target.table, target.key, target.map, named)
+    holes = statuses.holes(target.map, named)
+    changes = {
+        target.column(name): sql.SQL(value).format(**holes) for name, value in values.items()
+    }
     marking = run(context, target, changes, kind=target.column(next(iter(values))))
     return Marked(
         updated_count=marking.updated,
@@ -62,6 +68,7 @@ def run(
     context: Context, target: Target, changes: Mapping[Column, sql.Composable], *, kind: Column
 ) -> Marking:
     """Change the stale rows, unless a guard of the job objects; tally the values of `kind`."""
+    protections.check(context, [target.table], event="UPDATE")
     cast = {column: _cast(column, value) for column, value in changes.items()}
     marking = Marking(context, target, cast, kind)
     if context.dry_run:

@@ -1,4 +1,4 @@
-"""The sweep of one table: each of its parts, then once more what was locked."""
+"""One pass over a table: each of its parts, then once more what was locked."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from maintcli.db import sqlstate
 from maintcli.db.tables import Part
 from maintcli.errors import Fail, SchemaChangedInRun
 from maintcli.runtime.context import Context
-from maintcli.work import count
+from maintcli.work import identity
 from maintcli.work.attempt import Patience, Trial, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
@@ -23,7 +23,6 @@ from maintcli.work.sweep.account import Account
 from maintcli.work.sweep.heap import HeapWalk
 from maintcli.work.sweep.index import IndexWalk
 from maintcli.work.sweep.plan import Plan
-from maintcli.work.sweep.result import Swept, moment
 from maintcli.work.sweep.tally import Rule
 from maintcli.work.sweep.task import Task
 from maintcli.work.throttle import Throttle
@@ -52,10 +51,10 @@ class TableSweep:
     def __init__(self, means: Means, task: Task, rule: Rule) -> None:
         self.means, self.task, self.rule = means, task, rule
         self.left_rows = 0
-        self.again: list[tuple[Again, int]] = []  # windows with locked rows, and how many
+        self.again: list[tuple[Again, Part, int]] = []  # windows with locked rows, and how many
 
-    def run(self) -> Swept:
-        """Sweep every part, then try once more what was locked."""
+    def run(self) -> int:
+        """Sweep every part, then try once more what was locked; return the rows that still are."""
         context, _, budget, _, archive, account = self.means
         account.tally.begin(self.rule)
         for chosen in self.task.plans:
@@ -65,28 +64,26 @@ class TableSweep:
                     self._walk(walks.choose(context, self.task, chosen, archive), chosen)
         if not budget.spent_on:
             self._try_again()
-        target = self.task.target
-        return Swept(
-            deleted_count=0,  # known for all tables together
-            locked_count=self.left_rows,
-            null_count=count.nulls(context, target),
-            remaining_count=count.remaining(context, target),
-            batches=0,
-            cutoff=moment(target.cutoff),
-            plan=self.task.ways,
-            tables={},
-        )
+        return self.left_rows
 
     @contextmanager
-    def _unless_gone(self, *parts: Part) -> Generator[None]:
-        """Pass over what is left to do in a partition that others have dropped meanwhile."""
-        context = self.means.context
+    def _unless_gone(self, part: Part) -> Generator[None]:
+        """Pass over a partition that others have dropped or detached: it is not ours any more.
+
+        Raises TableChanged for whatever else is not as it was when the run began.
+        """
+        context, table = self.means.context, self.task.target.table
         try:
             yield
-        except psycopg.errors.UndefinedTable:
-            if not count.some_gone(context, [part.oid for part in parts]):
+        except psycopg.Error as error:
+            if error.sqlstate not in (sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE):
                 raise
-            context.log.info(f"{', '.join(map(str, parts))}: dropped by others meanwhile")
+            if not identity.is_gone(context, table, part):
+                found = identity.changed(context, table, part)
+                if found is None and error.sqlstate == sqlstate.UNDEFINED_TABLE:
+                    raise  # another table is missing: a trigger of the user's wants it
+                raise (found or identity.error(context, part)) from None
+            context.log.info(f"{part}: dropped or detached by others meanwhile; passed over")
 
     def _walk(self, walk: "Walk", chosen: Plan) -> None:
         context, _, budget, throttle, _, account = self.means
@@ -94,8 +91,8 @@ class TableSweep:
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_bite)
         while not walk.finished:
-            done = self._send(walk, pace)
-            self._note(done, walk.window(done))
+            done = self._send(walk, pace, chosen.part)
+            self._note(done, walk.window(done), chosen.part)
             rest = pace.learn(walk.advance(done), done.server_ms, done.wall_ms)
             if done.tied and isinstance(walk, IndexWalk):
                 self._walk_tie(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
@@ -116,23 +113,23 @@ class TableSweep:
 
     def _try_again(self) -> None:
         again, self.again = self.again, []
-        for window, rows in again:
+        for window, part, rows in again:
             if self.means.budget.spent(self.means.account.deleted):
                 return
             pace = Pace(1, 100, 1)
             self.left_rows -= rows
-            with self._unless_gone(*self.task.target.table.parts):
+            with self._unless_gone(part):
                 while not window.finished:
-                    done = self._send(window, pace)
-                    self._note(done, window)
+                    done = self._send(window, pace, part)
+                    self._note(done, window, part)
                     window.advance(done)
 
-    def _send(self, walk: "Walk | Again", pace: Pace) -> Done:
+    def _send(self, walk: "Walk | Again", pace: Pace, part: Part) -> Done:
         try:
-            return send_safely(self.means.patience, pace, partial(self._step, walk, pace))
+            return send_safely(self.means.patience, pace, partial(self._step, walk, pace, part))
         except psycopg.Error as error:
             if error.sqlstate == sqlstate.SCHEMA_CHANGED:
-                deleted = self.means.account.deleted
+                deleted = f"{self.means.account.deleted:,}"
                 raise SchemaChangedInRun(table=self.task.target.table, deleted=deleted) from None
             if error.sqlstate != sqlstate.NOT_AS_GATHERED:
                 raise
@@ -145,9 +142,9 @@ class TableSweep:
         self.means.context.log.debug(
             "a trigger looks after what refers: each row goes with all below it"
         )
-        return self._send(walk, pace)
+        return self._send(walk, pace, part)
 
-    def _step(self, walk: "Walk | Again", pace: Pace, trial: Trial) -> Step:
+    def _step(self, walk: "Walk | Again", pace: Pace, part: Part, trial: Trial) -> Step:
         _, _, budget, throttle, _, account = self.means
         bite = Bite(
             pace.bite,
@@ -158,12 +155,13 @@ class TableSweep:
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
         step = walk.step(bite)
-        return step._replace(most=most, watched=throttle.is_due, unchanged=walk.unchanged)
+        check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
+        return step._replace(most=most, watched=throttle.is_due, check=check)
 
-    def _note(self, done: Done, window: "Again") -> None:
+    def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.means.account
         account.enter(str(self.task.target.table), done)
         account.enter_below(self.rule, done, window)
         self.left_rows += done.left
         if done.left and len(self.again) < MOST_LEFT:
-            self.again.append((window, done.left))
+            self.again.append((window, part, done.left))

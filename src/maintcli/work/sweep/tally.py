@@ -1,9 +1,9 @@
 """What a sweep did beyond its own rows: cascaded, unlinked, and blocked, in figures and words."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from maintcli.db.links import Link
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 Rule = tuple[int, str]
 """A table of a sweep: which of them, as one table can be swept by several rules, and its name."""
+
+
+class Kept(NamedTuple):
+    """Rows that a DELETE did not remove, and the triggers and rules that saw it."""
+
+    rows: int
+    names: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -27,7 +34,7 @@ class Tally:
     late: Counter[Rule] = field(default_factory=Counter[Rule])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
-    moved: set[Rule] = field(default_factory=set[Rule])
+    kept: dict[Rule, Kept] = field(default_factory=dict[Rule, Kept])
 
     def begin(self, rule: Rule) -> None:
         """Forget what was blocked in an earlier pass by `rule`."""
@@ -35,7 +42,6 @@ class Tally:
         self.late.pop(rule, None)
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
-        self.moved.discard(rule)
 
     def add(
         self, rule: Rule, cascade: "Cascade", own: frozenset[int], extra: Mapping[str, Any]
@@ -47,8 +53,6 @@ class Tally:
         for link, rows in zip(cascade.unlinks, extra["unlinked"], strict=True):
             if rows:
                 self.unlinked[link.key.child] += rows
-            if rows and link.child in own:
-                self.moved.add(rule)  # to somewhere that may be behind us
         self.blocked[rule] += extra["blocked"]
         self.late[rule] += extra["late"]
         names = self.blockers.setdefault(rule, Counter())
@@ -66,13 +70,18 @@ class Tally:
             self.blockers[rule][_name(link)] -= rows
 
     def wants_another(self, rule: Rule, swept: Iterable[int]) -> bool:
-        """Whether another pass by `rule` may find more, as rows of `swept` are gone or moved."""
-        return rule in self.moved or not self.refers.get(rule, set()).isdisjoint(swept)
+        """Whether another pass by `rule` may find more, as rows of `swept` are gone."""
+        return not self.refers.get(rule, set()).isdisjoint(swept)
 
     @property
     def removed(self) -> int:
         """Rows that went with those of the swept tables."""
         return self.cascaded.total()
+
+    def staying_of(self, rule: Rule) -> int:
+        """Stale rows of a table that the last pass by `rule` left for a reason that it knows."""
+        kept = self.kept[rule].rows if rule in self.kept else 0
+        return self.blocked[rule] + self.late[rule] + kept
 
     @property
     def staying(self) -> int:
@@ -86,6 +95,7 @@ class Tally:
             "cascaded_count": self.removed,
             "unlinked_count": self.unlinked.total(),
             "blocked_count": self.staying,
+            "kept_count": sum(kept.rows for kept in self.kept.values()),
         }
 
     def why_blocked(self) -> str | None:
@@ -102,6 +112,12 @@ class Tally:
             " with it; delete what refers to them first, or see whether an index is missing"
             for rule, rows in self.late.items()
             if rows
+        ]
+        sentences += [
+            f"{kept.rows:,} stale rows of {rule[1]} are still there after a DELETE, because of its"
+            f" {' and '.join(kept.names)}; what is kept on purpose should not count as stale"
+            " (where = …)"
+            for rule, kept in self.kept.items()
         ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
 
