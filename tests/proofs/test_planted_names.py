@@ -98,9 +98,7 @@ def test_no_command_runs_planted_code(inside: Inside, conn: Conn, ran: Path) -> 
         assert one(conn, SWEEP.stale) == rows
 
 
-def test_tables_are_made_without_planted_code(
-    inside: Inside, bare_db: str, ran: Path
-) -> None:
+def test_tables_are_made_without_planted_code(inside: Inside, bare_db: str, ran: Path) -> None:
     """The toolkit's own, and the example with its rows."""
     with psycopg.connect(bare_db, autocommit=True) as conn:
         plant(conn, ran)

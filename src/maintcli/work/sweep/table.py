@@ -155,7 +155,7 @@ class TableSweep:
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
         step = walk.step(bite)
-        check = walk.unchanged + identity.check(self.task.target, part)
+        check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
         return step._replace(most=most, watched=throttle.is_due, check=check)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
