@@ -9,10 +9,11 @@ from maintcli.work.sweep import stripes
 # A predicate that looks into another table is a join, which may find the rows in any order.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := least(
-        format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid, {until}::tid);
+        pg_catalog.format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid,
+        {until}::tid);
     PERFORM set_config('enable_indexscan', 'off', true),
             set_config('enable_bitmapscan', 'off', true);
-    SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
+    SELECT coalesce(pg_catalog.array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
         WHERE ctid > maint_at AND ctid <= maint_to AND ({predicate}) ORDER BY ctid LIMIT {most}
     ) AS few;

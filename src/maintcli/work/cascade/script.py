@@ -24,7 +24,7 @@ _STEP = sql.SQL("""{list}
 maint_began := clock_timestamp();
 maint_c := maint_w[maint_i : maint_i
     + coalesce(least(maint_group, maint_most - maint_n), maint_group)::int - 1];
-maint_r := coalesce((SELECT array_agg(t) FROM (
+maint_r := coalesce((SELECT pg_catalog.array_agg(t) FROM (
     SELECT ctid AS t FROM ONLY {part}
     WHERE ctid = ANY (maint_c) AND ({predicate}) FOR UPDATE{skip}
 ) AS few), '{{}}');
@@ -46,7 +46,7 @@ END IF;""")
 _REMOVE = sql.SQL("""IF maint_more THEN
 {some}
     maint_group := greatest(1, maint_group / 2);
-ELSIF maint_r <> '{{}}' THEN
+ELSIF pg_catalog.cardinality(maint_r) > 0 THEN
 {whole}
 END IF;""")
 
@@ -54,42 +54,44 @@ _ADVANCE = sql.SQL("""IF NOT maint_more THEN
     maint_left := maint_left + maint_locked;
     maint_stay := maint_stay + maint_blocked;
 {blocked}
-    maint_i := maint_i + cardinality(maint_c);
-    IF maint_c <> '{{}}' THEN
-        maint_at := maint_c[cardinality(maint_c)];
+    maint_i := maint_i + pg_catalog.cardinality(maint_c);
+    IF pg_catalog.cardinality(maint_c) > 0 THEN
+        maint_at := maint_c[pg_catalog.cardinality(maint_c)];
     END IF;
-    IF maint_i > cardinality(maint_w) THEN
-        IF cardinality(maint_w) < {most} THEN
+    IF maint_i > pg_catalog.cardinality(maint_w) THEN
+        IF pg_catalog.cardinality(maint_w) < {most} THEN
             {done}
         END IF;
         maint_w := NULL;
     END IF;
     maint_group := CASE
-        WHEN clock_timestamp() - maint_began < make_interval(secs => maint_seconds / 8)
+        WHEN clock_timestamp() - maint_began < make_interval(secs => maint_seconds / 8.0::float8)
             THEN least({most_roots}, maint_group * 2)
-        WHEN clock_timestamp() - maint_began > make_interval(secs => maint_seconds / 4)
+        WHEN clock_timestamp() - maint_began > make_interval(secs => maint_seconds / 4.0::float8)
             THEN greatest(1, maint_group / 2)
         ELSE maint_group END;
 END IF;
 {end}""")
 
-_COUNT_LOCKED = sql.SQL("""SELECT count(*) - cardinality(maint_r) INTO maint_locked
+_COUNT_LOCKED = sql.SQL("""SELECT count(*) - pg_catalog.cardinality(maint_r) INTO maint_locked
 FROM ONLY {part} WHERE ctid = ANY (maint_c) AND ({predicate});""")
 
-_GOING = sql.SQL("""IF {rows} <> '{{}}' THEN
+_GOING = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
     {going} := {going} + (SELECT count(*) FROM ONLY {child}
         WHERE ctid = ANY ({rows}) AND ({predicate}));
 END IF;""")
 
 _NAME = sql.SQL("""IF NOT maint_more AND jsonb_array_length(maint_named) < {most} THEN
-    maint_named := maint_named || coalesce((SELECT jsonb_agg(few.named) FROM (
-        SELECT jsonb_build_array({columns}) AS named FROM ONLY {part}
+    maint_named := maint_named || coalesce((SELECT pg_catalog.jsonb_agg(few.named) FROM (
+        SELECT pg_catalog.jsonb_build_array({columns}) AS named FROM ONLY {part}
         WHERE ctid = ANY (maint_r) LIMIT {most} - jsonb_array_length(maint_named)
     ) AS few), '[]');
 END IF;""")
 
-_EXTRA = sql.SQL("""maint_extra := json_build_object('members', json_build_array({members}),
-    'unlinked', json_build_array({unlinked}), 'blockers', json_build_array({blockers}),
+_EXTRA = sql.SQL("""maint_extra := pg_catalog.json_build_object(
+    'members', pg_catalog.json_build_array({members}),
+    'unlinked', pg_catalog.json_build_array({unlinked}),
+    'blockers', pg_catalog.json_build_array({blockers}),
     'blocked', maint_stay, 'named', maint_named, 'group', maint_group);""")
 
 
