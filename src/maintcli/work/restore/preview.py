@@ -23,7 +23,7 @@ from maintcli.work.restore.transaction import FORMATS
 _ROWS_A_QUERY = 10_000
 
 _KNOWN = sql.SQL("""SELECT count(*) FROM (
-    SELECT {values} FROM pg_catalog.unnest({arrays}) AS maint_u({columns})
+    SELECT {values} FROM ROWS FROM ({arrays}) AS maint_u({columns})
 ) AS maint_r WHERE {there}""")
 
 
@@ -134,7 +134,9 @@ def _count(
     ]
     query = _KNOWN.format(
         values=comma.join(values),
-        arrays=comma.join(sql.SQL("{}::text[]").format(array) for array in arrays),
+        arrays=comma.join(
+            sql.SQL("pg_catalog.unnest({}::text[])").format(array) for array in arrays
+        ),
         columns=load.names(columns),
         there=there,
     )
