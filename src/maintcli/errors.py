@@ -226,6 +226,13 @@ class ForeignTable(ConfigError):
     """
 
 
+class UntrustedTable(ConfigError):
+    """{table} in schema {schema} {what}: others could run code there with your rights. If it is
+    maint's table all the same, run: {cure}; if not, choose another place for maint's tables:
+    schema = "maint" under [{section}] in maint.toml, then maint db migrate.
+    """
+
+
 class ExampleExists(ConfigError):
     """The example is already in schema {schema}, so nothing changed. To remove it, run:
     maint db example --drop

@@ -1,7 +1,8 @@
 """The toolkit's own tables: where they are, whether they are ours, and making them.
 
-A table is ours when it carries our comment; the version stands in the comment of
-`maint_migrations`, so that one catalog query answers every question before a run.
+A table is ours when it carries our comment, and trust.py finds nothing against it. The version
+stands in the comment of `maint_migrations`, so that one catalog query answers every question before
+a run.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,14 @@ from psycopg import sql
 from maintcli.db import search_path
 from maintcli.db.connect import Connection
 from maintcli.db.tables import Reader
+from maintcli.db.trust import FINDINGS
 from maintcli.errors import (
     ConfigError,
     ForeignTable,
     NewerToolkitTables,
     NoToolkitTables,
     OldToolkitTables,
+    UntrustedTable,
 )
 
 VERSION = 2
@@ -32,9 +35,11 @@ TABLES = (
 )
 MARK = "maint toolkit, version "
 
-_LOOK = """
+_LOOK = f"""
 SELECT array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
-       max(substr(d.description, %(skip)s)) FILTER (WHERE t.name = 'maint_migrations')
+       max(substr(d.description, %(skip)s)) FILTER (WHERE t.name = 'maint_migrations'),
+       (SELECT array_agg(ARRAY[f.name, f.what, f.cure] ORDER BY f.name, f.what)
+        FROM ({FINDINGS}) AS f)
 FROM unnest(%(tables)s::text[]) AS t(name)
 LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = %(schema)s
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
@@ -43,34 +48,52 @@ LEFT JOIN pg_catalog.pg_description d
       AND starts_with(d.description, %(mark)s)
 """
 
-_OWNED = """
-SELECT n.nspname::text, starts_with(obj_description(c.oid, 'pg_class'), %(mark)s)
+_PLACE = """
+SELECT n.nspname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 """
 
 
 class Found(NamedTuple):
-    """The toolkit's schema, the version found there (None: no tables), and strangers' tables."""
+    """The toolkit's schema and the version found there; None: no tables.
+
+    `foreign` are strangers' tables of the same names. `faults` are reasons not to trust a table:
+    its name, what is wrong with it, and the statement that mends that.
+    """
 
     schema: str
     version: int | None
     foreign: tuple[str, ...]
+    faults: tuple[tuple[str, str, str], ...]
+
+    def refuse_strangers(self, section: str) -> None:
+        """Raise ForeignTable or UntrustedTable where a table is not ours alone."""
+        if self.foreign:
+            raise ForeignTable(table=self.foreign[0], schema=self.schema, section=section)
+        for table, what, cure in self.faults:
+            raise UntrustedTable(
+                table=table, schema=self.schema, what=what, cure=cure, section=section
+            )
 
 
 def look(connection: Connection, schema: str | None) -> Found:
     """Look for the toolkit's tables; `schema` None means the first of the search path."""
     where = schema or home(connection)
     values = {"schema": where, "tables": list(TABLES), "mark": MARK, "skip": len(MARK) + 1}
-    ((foreign, version),) = search_path.run(connection, sql.SQL(_LOOK), values)
-    return Found(where, int(version) if version else None, tuple(foreign or ()))
+    ((foreign, version, faults),) = search_path.run(connection, sql.SQL(_LOOK), values)
+    return Found(
+        where,
+        int(version) if version else None,
+        tuple(foreign or ()),
+        tuple((table, what, cure) for table, what, cure in faults or ()),
+    )
 
 
-def owned(reader: Reader, schema: str | None, table: str) -> tuple[str, bool] | None:
-    """The schema of the toolkit's own `table`, and whether it is ours; None where it is not."""
-    where = schema or _first(reader.schemas)
-    found = reader.read(_OWNED, {"schema": where, "table": table, "mark": MARK})
-    return (found[0][0], bool(found[0][1])) if found else None
+def place(reader: Reader, schema: str | None, table: str) -> str | None:
+    """The schema of the toolkit's own `table`; None where it is not."""
+    found = reader.read(_PLACE, {"schema": schema or _first(reader.schemas), "table": table})
+    return str(found[0][0]) if found else None
 
 
 def home(connection: Connection) -> str:
@@ -90,8 +113,7 @@ def _first(schemas: Sequence[str]) -> str:
 def require(connection: Connection, schema: str | None, *, section: str) -> str:
     """Return the toolkit's schema once its tables are there, ours, and of this version."""
     found = look(connection, schema)
-    if found.foreign:
-        raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
+    found.refuse_strangers(section)
     if found.version is None:
         raise NoToolkitTables(schema=found.schema)
     if found.version < VERSION:
@@ -116,8 +138,7 @@ def migrate(
             if schema:
                 make_schema(connection, schema, f"{MARK}{VERSION}")
             found = look(connection, where)
-            if found.foreign:
-                raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
+            found.refuse_strangers(section)
             if (found.version or 0) >= number:
                 continue
             _apply(connection, found.schema, number, name, text)

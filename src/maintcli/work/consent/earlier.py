@@ -75,7 +75,7 @@ def _readable(context: Context) -> sql.Composable | None:
         found = toolkit.look(context.session.connection, context.order.database.schema)
     except ConfigError:
         return None
-    if found.version != toolkit.VERSION or found.foreign:
+    if found.version != toolkit.VERSION or found.foreign or found.faults:
         return None
     runs = sql.Identifier(found.schema, "job_runs")
     try:
