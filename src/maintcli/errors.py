@@ -407,6 +407,12 @@ class StillLocked(TryAgain):
     """
 
 
+class RowsStayLocked(TryAgain):
+    """A trigger or a foreign key waited for rows that other sessions hold locked; gave up after
+    {waited}. What was done before that is kept ({deleted} rows), and the next run continues.
+    """
+
+
 class ThrottledOut(TryAgain):
     """Throttled out: pauses took {waited}, half of the timeout, the last because {reason}. What was
     done before that is kept ({deleted} rows), and the next run goes on.

@@ -45,7 +45,8 @@ class Step(NamedTuple):
     knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
     batch is counted. `seconds` is how long it may take, where that is not the usual.
     `after` follows the ledger's own entry. A `sender` has a way of its own to send it. `failed` is
-    told what became of it, and says whether the next one is another already.
+    told what became of it, and says whether the next one is another already. `walk_closer`: after
+    an error of single rows another walk can take its place.
     """
 
     bite: sql.Composable
@@ -58,6 +59,7 @@ class Step(NamedTuple):
     after: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
+    walk_closer: bool = False
 
 
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.

@@ -1,5 +1,7 @@
 """The dangerous statement, as a part of a batch."""
 
+from collections.abc import Iterable
+
 from psycopg import sql
 
 from maintcli.work.bite import Bite
@@ -57,6 +59,12 @@ def delete(
     else:
         body = _PLAIN.format(delete=statement)
     return _LEFT.format(body=body, **holes) if bite.skip_locked else body
+
+
+def lock_tables(tables: Iterable[sql.Composable]) -> sql.Composable:
+    """Lock tables as a DELETE does: whoever waits for a lock afterwards waits for a row."""
+    names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables)
+    return sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(names)
 
 
 def first_eight(column: str) -> sql.Composable:

@@ -39,11 +39,12 @@ class Blocks(Listing):
         predicate: sql.Composable,
         blocks: int,
         shard: Shard | None = None,
+        first: int = 0,
     ) -> None:
         self.part, self.predicate, self.blocks, self.shard = part, predicate, blocks, shard
         self.at = self.until = "(0,0)"
         self.finished = False
-        self._go_to(0)
+        self._go_to(first)
 
     @property
     def progress(self) -> float | None:

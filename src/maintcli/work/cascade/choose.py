@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from maintcli.db.links import Links
 from maintcli.runtime.context import Context
 from maintcli.work.cascade import graph
 from maintcli.work.cascade.blocks import Blocks
@@ -12,6 +13,7 @@ from maintcli.work.cascade.walk import ClosureWalk
 from maintcli.work.sweep import stripes
 from maintcli.work.sweep.plan import Plan, Way
 from maintcli.work.sweep.task import Task
+from maintcli.work.target import Target
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
@@ -48,3 +50,12 @@ def through(
 
     walk = ArchivedWalk(cascade, predicate, windows, final=target.final, own=own)
     return walk.keep_in(archive, context)
+
+
+def alone(
+    target: Target, links: Links, part: int, windows: "Windows", predicate: sql.Composable
+) -> ClosureWalk:
+    """A walk over rows to which nothing refers, which takes them by groups of any size."""
+    cascade = graph.Cascade(part, links)
+    own = frozenset(part.oid for part in target.table.parts)
+    return ClosureWalk(cascade, predicate, windows, final=False, own=own)

@@ -54,11 +54,12 @@ class Values(Listing):
         column: str,
         kind: sql.Composable,
         bound: sql.Composable,
+        low: str | None = None,
     ) -> None:
         self.part, self.predicate = part, predicate
         self.column, self.kind, self.bound = sql.Identifier(column), kind, bound
         self.name = column
-        self.at: tuple[str | None, str | None, str] = (None, None, "(0,0)")
+        self.at: tuple[str | None, str | None, str] = (low, None, "(0,0)")
         self.finished = False
 
     def pieces(self, bite: float) -> Pieces:

@@ -145,7 +145,9 @@ class Sweep:
         return TableSweep(self.means, self.tasks[number], self._rule(number)).run()
 
     def _rule(self, number: int) -> Rule:
-        return number, str(self.tasks[number].target.table)
+        target = self.tasks[number].target
+        rule = f" ({target.map.rule})" if target.map.rule and len(self.tasks) > 1 else ""
+        return number, f"{target.table}{rule}"
 
     def _result(self, swept: Sequence[Swept]) -> Swept:
         context, _, budget, throttle, _, account = self.means

@@ -1,14 +1,17 @@
 """What a sweep did beyond its own rows: cascaded, unlinked, and blocked, in figures and words."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from maintcli.db.sqlstate import one_line
 
 if TYPE_CHECKING:
     from maintcli.db.links import Link
     from maintcli.work.cascade.graph import Cascade
 
+_MOST_SAID = 3  # rows that are named in a sentence
 
 Rule = tuple[int, str]
 """A table of a sweep: which of them, as one table can be swept by several rules, and its name."""
@@ -18,13 +21,16 @@ Rule = tuple[int, str]
 class Tally:
     """The figures of a run so far. `blocked` are the roots that stay, by rule.
 
-    `late` are roots that stay as well, for they take too long with what goes with them.
+    `late` are roots that stay as well, for they take too long with what goes with them; `failed`
+    those whose removal a trigger or a constraint forbids, `objections` what it said of some.
     """
 
     cascaded: Counter[str] = field(default_factory=Counter[str])
     unlinked: Counter[str] = field(default_factory=Counter[str])
     blocked: Counter[Rule] = field(default_factory=Counter[Rule])
     late: Counter[Rule] = field(default_factory=Counter[Rule])
+    failed: Counter[Rule] = field(default_factory=Counter[Rule])
+    objections: dict[Rule, dict[str, None]] = field(default_factory=dict[Rule, dict[str, None]])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
     moved: set[Rule] = field(default_factory=set[Rule])
@@ -33,6 +39,8 @@ class Tally:
         """Forget what was blocked in an earlier pass by `rule`."""
         self.blocked.pop(rule, None)
         self.late.pop(rule, None)
+        self.failed.pop(rule, None)
+        self.objections.pop(rule, None)
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
         self.moved.discard(rule)
@@ -51,6 +59,10 @@ class Tally:
                 self.moved.add(rule)  # to somewhere that may be behind us
         self.blocked[rule] += extra["blocked"]
         self.late[rule] += extra["late"]
+        self.failed[rule] += extra["failed"]
+        objections = self.objections.setdefault(rule, {})
+        for key, state, message in extra["failures"]:
+            objections[f"{key}: {one_line(message)} ({state})"] = None
         names = self.blockers.setdefault(rule, Counter())
         refers = self.refers.setdefault(rule, set())
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
@@ -62,6 +74,7 @@ class Tally:
         """Take back what stayed in a batch whose rows are looked at again."""
         self.blocked[rule] -= extra["blocked"]
         self.late[rule] -= extra["late"]
+        self.failed[rule] -= extra["failed"]
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
             self.blockers[rule][_name(link)] -= rows
 
@@ -77,7 +90,7 @@ class Tally:
     @property
     def staying(self) -> int:
         """Stale rows that no further run removes by itself."""
-        return self.blocked.total() + self.late.total()
+        return self.blocked.total() + self.late.total() + self.failed.total()
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -85,7 +98,8 @@ class Tally:
         return {
             "cascaded_count": self.removed,
             "unlinked_count": self.unlinked.total(),
-            "blocked_count": self.staying,
+            "blocked_count": self.blocked.total() + self.late.total(),
+            "failed_count": self.failed.total(),
         }
 
     def why_blocked(self) -> str | None:
@@ -103,7 +117,18 @@ class Tally:
             for rule, rows in self.late.items()
             if rows
         ]
+        sentences += [
+            f"{rows:,} stale rows of {rule[1]} stay, because a trigger or a constraint objects:"
+            f" {_some(list(self.objections[rule]))}"
+            for rule, rows in self.failed.items()
+            if rows
+        ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
+
+
+def _some(objections: Sequence[str]) -> str:
+    more = len(objections) - _MOST_SAID
+    return ", ".join(objections[:_MOST_SAID]) + (" and others" if more > 0 else "")
 
 
 def _name(link: "Link") -> str:
