@@ -103,7 +103,7 @@ def test_all_rows_that_raise(family: Family) -> None:
 def test_rows_too_slow_for_a_batch_go_one_by_one(family: Family) -> None:
     """A batch can be smaller than a block: here one that deletes a second row is cancelled."""
     family.make()
-    family.roots(old=100)
+    family.roots(old=20)
     family.do(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF current_setting('test.row', true) = txid_current()::text THEN"
@@ -113,7 +113,7 @@ def test_rows_too_slow_for_a_batch_go_one_by_one(family: Family) -> None:
         "CREATE TRIGGER slow BEFORE DELETE ON roots FOR EACH ROW EXECUTE FUNCTION slow()",
     )
     result = family.sweep()
-    assert (result.code, result.json["deleted_count"], family.count("roots")) == (0, 100, 0), result.err
+    assert (result.code, result.json["deleted_count"], family.count("roots")) == (0, 20, 0), result.err
 
 
 def test_a_row_that_a_trigger_waits_for(family: Family, db: str) -> None:

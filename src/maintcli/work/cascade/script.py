@@ -19,7 +19,8 @@ _DECLARE = sql.SQL("""maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r ti
     maint_p int; maint_more boolean; maint_gone bigint; maint_began timestamptz;
     maint_locked bigint; maint_blocked bigint; maint_stay bigint := 0; maint_named jsonb := '[]';
     maint_retry boolean; maint_alone boolean; maint_failed bigint := 0; maint_waits int := 0;
-    maint_failures jsonb := '[]'; maint_before jsonb; maint_first float8; maint_second float8;
+    maint_failures jsonb := '[]'; maint_before jsonb; maint_groups int := 0;
+    maint_first float8; maint_second float8;
     {variables}""")
 
 # Candidates, unlocked, say how far we got. The rows are locked, and looked at again, by a second
@@ -94,12 +95,15 @@ _CHECK_NOW = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE;")
 _REHEARSED = sql.SQL("""SET CONSTRAINTS ALL IMMEDIATE;
 RAISE EXCEPTION 'rehearsed' USING ERRCODE = {state};""")
 
-# The first group of a message pays for planning: what it took says nothing of the rows.
-_ADVANCE = sql.SQL("""IF maint_first IS NULL THEN
+# The first group of a message pays for planning: what it took says nothing of the rows. One that
+# is cut has so many rows that planning is little beside them.
+_ADVANCE = sql.SQL("""maint_groups := maint_groups + 1;
+IF maint_more THEN
+    maint_groups := 2;
+ELSIF maint_groups = 1 THEN
     maint_first := extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000;
-ELSE
-    maint_second := coalesce(maint_second,
-        extract(epoch FROM clock_timestamp() - maint_began) * 1000);
+ELSIF maint_groups = 2 THEN
+    maint_second := extract(epoch FROM clock_timestamp() - maint_began) * 1000;
 END IF;
 IF NOT maint_more AND NOT maint_retry THEN
     maint_left := maint_left + maint_locked;
@@ -115,7 +119,7 @@ IF NOT maint_more AND NOT maint_retry THEN
         END IF;
         maint_w := NULL;
     END IF;
-    maint_group := CASE WHEN maint_alone OR maint_second IS NULL THEN maint_group
+    maint_group := CASE WHEN maint_alone OR maint_groups < 2 THEN maint_group
         WHEN clock_timestamp() - maint_began < make_interval(secs => maint_seconds / 8)
             THEN least({most_roots}, maint_group * 2)
         WHEN clock_timestamp() - maint_began > make_interval(secs => maint_seconds / 4)

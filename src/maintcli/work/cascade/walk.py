@@ -126,10 +126,12 @@ class ClosureWalk:
         """What a batch costs whatever it does: its first group was planned, its second was not."""
         extra = done.extra or {}
         first, second = extra.get("first"), extra.get("second")
-        if first is not None and second is not None:
+        if first is None or self.windows.seconds:  # others wait for such a batch
+            return
+        if second is None:
+            self.fixed_ms = first / 2 if self.fixed_ms is None else self.fixed_ms
+        else:
             self.fixed_ms = max(0.0, first - second)
-        elif first is not None and self.fixed_ms is None:
-            self.fixed_ms = first / 2
 
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Have what a batch did beside its own rows added up."""
