@@ -21,7 +21,7 @@ from typing import (
 
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
-from maintcli.errors import Fail, MaintError, Partial, Refused, Skip
+from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
@@ -93,9 +93,9 @@ class Run:
         """Delete the rows of `table` for which `where` holds, in batches safe to kill.
 
         Names are the reference schema's; the user's own come from the configuration. `where` is
-        SQL with columns and `{cutoff}` in braces, `by` the column that says a row's age, `show`
-        the columns that a removed row is logged by (their first 8 characters). `final` promises
-        that a stale row can never become fresh again.
+        SQL with columns, statuses (`{'pending'}`) and `{cutoff}` in braces, `by` the column that
+        says a row's age, `show` the columns that a removed row is logged by (their first 8
+        characters). `final` promises that a stale row can never become fresh again.
         """
         return self.sweeps([Stale(table, where, by, older_than, tuple(show), final)])
 
@@ -117,7 +117,8 @@ class Run:
     def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
         """Set columns of the rows that `stale` describes, in batches safe to kill.
 
-        `values` are SQL that names no column. In a dry run the rows are counted.
+        `values` are SQL that names no column, with a status as `{'pending'}` and other braces
+        doubled. In a dry run the rows are counted.
         """
         from maintcli.work.marking.update import update
 
@@ -184,24 +185,23 @@ class Run:
         self._context.stop.check()
 
 
-def job(  # noqa: PLR0913  a declaration
+def job(
     *,
     schedule: str | None,
     group: str,
     timeout: str = str(DEFAULT_TIMEOUT),
     max_percent: float | None = None,
-    enabled: bool = True,
     dry_run: bool = True,
     partitions: bool = True,
     name: str | None = None,
 ) -> Callable[[Callable[..., object]], Job]:
     """Declare a function as a job.
 
-    `schedule` is a cron expression (None: never by itself), `timeout` a duration, `max_percent`
-    the guard of a job that returns Swept or Erased, `enabled` whether it is scheduled unless the
-    configuration says otherwise, `dry_run` whether it can show without doing, `partitions` whether
-    a sweep may detach whole ones. Raises TypeError for a signature that cannot be a command line,
-    and for a guard that nothing would ask.
+    `schedule` is a cron expression (None: never by itself) for those who enable the job in
+    maint.toml, `timeout` a duration, `max_percent` the guard of a job that returns Swept or Erased,
+    `dry_run` whether it can show without doing, `partitions` whether a sweep may detach whole ones.
+    Raises TypeError for a signature that cannot be a command line, and for a guard that nothing
+    would ask.
     """
 
     def declare(function: Callable[..., object]) -> Job:
@@ -224,7 +224,6 @@ def job(  # noqa: PLR0913  a declaration
             group=group,
             schedule=schedule,
             timeout=limit,
-            enabled=enabled,
             can_dry_run=dry_run,
             options=own,
             common=(*extra, *common(limit)),
@@ -250,9 +249,18 @@ def needs(part: str) -> Callable[[Job], Job]:
     """
 
     def mark(declared: Job) -> Job:
-        if part not in {"retention", *(option.name for option in declared.options)}:
+        if part == "retention":
+            return declared._replace(needs=part)
+        option = next((option for option in declared.options if option.name == part), None)
+        if option is None:
             raise TypeError(f"{declared.name}: there is no {part} that could be configured")
-        return declared._replace(needs=part)
+
+        def body(context: Context, values: Mapping[str, Any]) -> object:
+            if not values[part]:
+                raise NothingNamed(job=declared.name, flag=option.flag, key=option.key)
+            return declared.body(context, values)
+
+        return declared._replace(needs=part, body=body)
 
     return mark
 
@@ -266,6 +274,8 @@ def _body(
             if value is not None and (clause := option.check_bounds(value)):
                 origin = context.order.values[option.name].origin
                 raise Refused(reason=f"{origin}: {clause}. Nothing was touched.")
+        if not function.__module__.startswith("maintcli."):
+            context.session.runs_code_of_users = True
         return function(Run(context), **values)
 
     return body
@@ -296,8 +306,10 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
         if type(None) in get_args(kind)
         else kind
     )
-    choices = get_args(plain) if get_origin(plain) is Literal else ()
-    found = opt.kind or (Kind.CHOICE if choices else _KINDS.get(plain))
+    of_one = get_args(plain)[0] if get_origin(plain) is tuple else plain
+    choices = get_args(of_one) if get_origin(of_one) is Literal else ()
+    several = tuple[str, ...] if choices and of_one is not plain else plain
+    found = opt.kind or (Kind.CHOICE if choices and of_one is plain else _KINDS.get(several))
     if found is None or parameter.default is inspect.Parameter.empty:
         raise TypeError(
             f"{where}: {parameter.name} needs a default and a type that a flag can have"

@@ -43,6 +43,11 @@ JOBS: dict[str, Entry] = {
         "Put jobs back whose runner has died.",
         "Queues",
     ),
+    "cleanup-queues": Entry(
+        "maintcli.jobs.cleanup_queues:cleanup_queues",
+        "Delete finished rows of the queues that you name.",
+        "Queues",
+    ),
     "cleanup-old-analytics": Entry(
         "maintcli.jobs.cleanup_old_analytics:cleanup_old_analytics",
         "Remove old analytics events and daily totals.",
@@ -50,7 +55,7 @@ JOBS: dict[str, Entry] = {
     ),
     "cleanup-run-history": Entry(
         "maintcli.jobs.cleanup_run_history:cleanup_run_history",
-        "Remove what the toolkit itself has piled up.",
+        "Delete old rows of maint's own run history.",
         "Upkeep",
     ),
     "cleanup-opt-outs": Entry(

@@ -232,6 +232,10 @@ class ExampleExists(ConfigError):
     """
 
 
+class NothingNamed(ConfigError):
+    """{job} works only on what you name. Give {flag}, or {key} under [jobs.{job}] in maint.toml."""
+
+
 class NoRetention(ConfigError):
     """There is no rule for retention-cleanup. Write one in maint.toml, for example:
     [[retention]] table = "public.audit_events", column = "created_at", keep = "13mo" (each on a
@@ -250,6 +254,12 @@ class NoSuchTable(ConfigError):
 class NoSuchColumn(ConfigError):
     """{table} has no column {column}. Name yours in maint.toml: {setting} = "…" (it has:
     {columns}).
+    """
+
+
+class StatusNotAllowed(ConfigError):
+    """{table}.{column} cannot be {status!r} ({why}). Name the status of yours that means it:
+    {setting} = "…" in maint.toml.
     """
 
 
@@ -410,6 +420,12 @@ class StillLocked(TryAgain):
 class RowsStayLocked(TryAgain):
     """A trigger or a foreign key waited for rows that other sessions hold locked; gave up after
     {waited}. What was done before that is kept ({deleted} rows), and the next run continues.
+    """
+
+
+class TableChanged(TryAgain):
+    """{table} is not what it was when the run began: {change}. The run stopped there. What was done
+    before is kept ({deleted} rows); the next run looks at the table anew.
     """
 
 

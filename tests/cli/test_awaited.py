@@ -29,7 +29,8 @@ def threshold(inside: Inside, *arguments: str) -> float | None:
 
 def job(inside: Inside, command: str) -> dict[str, Any]:
     """What `list` or `status` says of it."""
-    (found,) = [one for one in inside(command, "--json").json["jobs"] if one["name"] == JOB]
+    more = ("--all",) if command == "list" else ()
+    (found,) = [one for one in inside(command, "--json", *more).json["jobs"] if one["name"] == JOB]
     return dict(found)
 
 

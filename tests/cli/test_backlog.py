@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from maintcli.present.text import summary
 from maintcli.runtime.report import Report
 from tests.cli.test_status import job
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat, run_was
 from tests.work.test_sweep import fill
@@ -61,6 +62,7 @@ def test_a_backlog_without_forecast_is_a_number(inside: Inside, conn: Conn) -> N
 
 def test_a_job_that_never_ran_has_no_backlog(inside: Inside) -> None:
     """Unknown is not zero."""
+    (inside.folder / "maint.toml").write_text(enable("cleanup-sessions"))
     assert job(inside)["backlog"] is None
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from maintcli.cli import configured
 from tests.parts.cli import Maint
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.package import install_example
 from tests.parts.waiting import until
@@ -154,10 +155,12 @@ def test_it_runs_with_all_where_it_has_a_schedule(mail: Inside) -> None:
     def jobs() -> set[str]:
         return {run["job"] for run in mail("run", "--all", "--json").json["runs"]}
 
+    say(mail, enable("cleanup-sessions") + SWEEP)
     assert "old-mail" not in jobs()
     say(mail, SWEEP + 'schedule = "0 5 * * *"\n')
     assert "old-mail" in jobs()
-    say(mail, SWEEP + 'schedule = "0 5 * * *"\nenabled = false\n')
+    off = SWEEP + 'schedule = "0 5 * * *"\nenabled = false\n'
+    say(mail, enable("cleanup-sessions") + off)
     assert "old-mail" not in jobs()
 
 

@@ -37,9 +37,13 @@ def test_a_job_that_needs_an_option_waits_for_it(tmp_path: Path) -> None:
     """An empty list is nothing to do; the file and the variable are where it is given."""
     bare = one(tmp_path, "")
     assert (bare.is_configured, bare.schedule.is_on, bare.schedule.enabled) == (False, False, False)
+    named = one(tmp_path, "[jobs.tidy-names]\n")
+    assert (named.is_enabled, named.is_configured, named.schedule.is_on) == (True, False, False)
     filed = one(tmp_path, '[jobs.tidy-names]\nnames = ["a"]\n')
     assert (filed.is_configured, filed.schedule.is_on) == (True, True)
-    assert one(tmp_path, "", MAINT_TIDY_NAMES_NAMES="a,b").schedule.is_on
+    variable = one(tmp_path, 'jobs = ["tidy-names"]\n', MAINT_TIDY_NAMES_NAMES="a,b")
+    assert variable.schedule.is_on
+    assert not one(tmp_path, "", MAINT_TIDY_NAMES_NAMES="a,b").schedule.is_on
     off = one(tmp_path, '[jobs.tidy-names]\nnames = ["a"]\nenabled = false\n')
     assert (off.is_configured, off.schedule.is_on) == (True, False)
 

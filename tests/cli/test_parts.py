@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, lease
 
@@ -102,6 +103,7 @@ def test_a_part_that_runs_is_running_and_not_lost(inside: Inside, conn: Conn) ->
 
 def test_readyz_waits_for_the_last_part(inside: Inside) -> None:
     """A success of one part is none of the job."""
+    (inside.folder / "maint.toml").write_text(enable(JOB))
 
     def age() -> Any:
         checks = inside("readyz", "--json").json["checks"]

@@ -2,10 +2,11 @@
 
 import pytest
 
-from maintcli import catalog
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat
 
+JOB = "cleanup-sessions"
 REQUIRED = [{"JOBS_ENABLED": "true"}, {"JOB_HEARTBEAT_REQUIRED": "1"}]
 
 
@@ -22,6 +23,23 @@ def test_the_check_jobs_has_the_promised_shape(inside: Inside, conn: Conn) -> No
     assert jobs["runner_id"] == "runner-7"
 
 
+def made(conn: Conn, ago: str) -> None:
+    """The toolkit's tables were made so long ago."""
+    conn.execute("UPDATE maint_migrations SET applied_at = now() - %s::interval", [ago])
+
+
+def named(inside: Inside, *names: str) -> None:
+    """Enable these jobs; one each five minutes without names."""
+    (inside.folder / "maint.toml").write_text(enable(*names or (JOB,)))
+
+
+def said(inside: Inside, *arguments: str, **env: str) -> tuple[int, str, dict[str, bool]]:
+    """Exit code, status, and whether each check is ok."""
+    result = inside("readyz", "--json", *arguments, env=env)
+    found = {check["name"]: check["ok"] for check in result.json["checks"]}
+    return result.code, result.json["status"], found
+
+
 def test_the_threshold_follows_the_schedules(inside: Inside) -> None:
     """180 s, or the shortest period with its timeout and a minute where that is longer."""
 
@@ -29,60 +47,122 @@ def test_the_threshold_follows_the_schedules(inside: Inside) -> None:
         found = inside("readyz", "--json", env=env).json["checks"][0]["threshold_seconds"]
         return float(found)
 
+    assert threshold() == 180
+    named(inside, JOB, "cleanup-orphans")
     assert threshold() == 300 + 60 + 60
     assert threshold(MAINT_CLEANUP_SESSIONS_TIMEOUT="10m") == 300 + 600 + 60
     assert threshold(JOB_HEARTBEAT_TTL_SECONDS="90") == 90
-    (inside.folder / "maint.toml").write_text("[jobs.cleanup-sessions]\nenabled = false\n")
+    named(inside, "cleanup-orphans")
     assert threshold() == 86400 + 1800 + 60
-    off = [f"[jobs.{name}]\nenabled = false\n" for name in catalog.JOBS]
-    (inside.folder / "maint.toml").write_text("".join(off))
-    assert threshold() == 180
+
+
+def test_without_an_enabled_job_no_run_is_expected(inside: Inside, conn: Conn) -> None:
+    """Not of what was run by hand, failures included, however long ago that is."""
+    made(conn, "1 y")
+    assert said(inside) == (0, "ok", {"jobs": True})
+    beat(conn, "jobs-runner", ago="1 y")
+    beat(conn, ago="1 y", consecutive_failures=3)
+    assert said(inside) == (0, "ok", {"jobs": True})
+    assert "no job is enabled, so no run is expected" in inside("readyz").out
 
 
 @pytest.mark.parametrize("env", REQUIRED)
-def test_a_stale_runner_fails_while_it_is_required(
+def test_a_run_may_be_required_where_no_job_is_enabled(
     inside: Inside, conn: Conn, env: dict[str, str]
 ) -> None:
-    """Exit code 1 and status stale; without the variables the check decides nothing."""
+    """By a variable that is true: never seen, or too long ago, is 1."""
+    assert said(inside, **env) == (1, "stale", {"jobs": False})
+    assert "STALE  jobs: no run was ever seen" in inside("readyz", env=env).out
     beat(conn, "jobs-runner", ago="1 h")
-    result = inside("readyz", "--json", env=env)
-    assert (result.code, result.json["status"]) == (1, "stale")
-    result = inside("readyz", "--json")
-    assert (result.code, result.json["status"]) == (0, "ok")
-    assert result.json["checks"][0]["ok"] is False
+    assert said(inside, **env) == (1, "stale", {"jobs": False})
+    beat(conn, "jobs-runner", ago="1 min")
+    assert said(inside, **env) == (0, "ok", {"jobs": True})
 
 
-@pytest.mark.parametrize("env", REQUIRED)
-def test_a_runner_never_seen_is_stale(inside: Inside, env: dict[str, str]) -> None:
-    """No heartbeat is no readiness."""
-    result = inside("readyz", env=env)
-    assert result.code == 1
-    assert "STALE jobs: no run was ever seen" in result.out
+@pytest.mark.parametrize("variable", ["JOBS_ENABLED", "JOB_HEARTBEAT_REQUIRED"])
+def test_a_place_without_a_runner_says_so(inside: Inside, variable: str) -> None:
+    """False turns the checks off, and no database is asked; where the other is true, that counts."""
+    named(inside)
+    nowhere = {variable: "false", "DATABASE_URL": "postgresql://u@/d?host=/nowhere"}
+    assert said(inside, **nowhere) == (0, "off", {"jobs": True})
+    assert f"{variable} is false" in inside("readyz", env=nowhere).out
+    both = {"JOBS_ENABLED": "true", "JOB_HEARTBEAT_REQUIRED": "true", variable: "false"}
+    assert said(inside, **both)[:2] == (1, "stale")
 
 
-@pytest.mark.parametrize(
-    ("ago", "paused", "code"),
-    [("1 min", None, 0), ("1 d", None, 1), ("1 d", "2026-01-01Z", 0)],
-)
-def test_strict_judges_each_job(
-    inside: Inside, conn: Conn, ago: str, paused: str | None, code: int
-) -> None:
-    """By its last success; a paused job is said to be paused, and not stale."""
-    beat(conn, ago=ago, paused_at=paused)
-    result = inside("readyz", "--strict", "--json")
-    check = result.json["checks"][1]
-    assert result.code == code
-    assert (check["name"], check["ok"]) == ("cleanup-sessions", code == 0)
-    assert (check.get("note") == "paused") == (paused is not None)
-    assert inside("readyz").code == 0
+def test_runs_that_stop_are_seen_without_any_variable(inside: Inside, conn: Conn) -> None:
+    """A job is enabled, and nothing has run for 30 days: 1."""
+    named(inside)
+    for job in (JOB, "jobs-runner"):
+        beat(conn, job, ago="1 min")
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    for job in (JOB, "jobs-runner"):
+        beat(conn, job, ago="30 d")
+    assert said(inside) == (1, "stale", {"jobs": False, JOB: False})
 
 
-def test_a_new_installation_is_given_its_time(inside: Inside, conn: Conn) -> None:
-    """A job that never succeeded is stale once it had time to, since the tables were made."""
-    conn.execute("UPDATE maint_migrations SET applied_at = now()")
-    assert inside("readyz", "--strict").code == 0
-    conn.execute("UPDATE maint_migrations SET applied_at = now() - interval '1 h'")
-    assert inside("readyz", "--strict").code == 1
+def test_each_enabled_job_is_judged_by_its_last_success(inside: Inside, conn: Conn) -> None:
+    """However well the others do; --only jobs leaves them out."""
+    named(inside)
+    beat(conn, "jobs-runner", ago="1 min")
+    beat(conn, ago="1 d")
+    assert said(inside) == (1, "stale", {"jobs": True, JOB: False})
+    assert said(inside, "--only", "jobs") == (0, "ok", {"jobs": True})
+    beat(conn, ago="1 d", paused_at="2026-01-01Z")
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    assert "paused" in inside("readyz").out
+
+
+def test_a_job_whose_last_run_failed_says_failed(inside: Inside, conn: Conn) -> None:
+    """However new its last success is; unless it is paused."""
+    named(inside)
+    beat(conn, "jobs-runner", ago="1 min")
+    beat(conn, ago="1 min", consecutive_failures=2)
+    assert said(inside) == (1, "failed", {"jobs": True, JOB: False})
+    assert f"FAILED {JOB}: " in inside("readyz").out
+    assert "the last 2 runs failed" in inside("readyz").out
+    beat(conn, ago="1 min", consecutive_failures=2, paused_at="2026-01-01Z")
+    assert said(inside)[0] == 0
+
+
+def test_a_real_failure_is_failed_and_a_success_mends_it(inside: Inside) -> None:
+    """Counted by the runs themselves, a refusal of a guard among them."""
+    named(inside)
+    assert inside(JOB, "--stale-after", "0").code == 65
+    assert said(inside) == (1, "failed", {"jobs": True, JOB: False})
+    assert inside(JOB).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+
+
+def test_all_paused_expects_no_run(inside: Inside, conn: Conn) -> None:
+    """Paused is said, and is not stale: neither the job, nor the runner that has nothing to do."""
+    named(inside)
+    beat(conn, "jobs-runner", ago="30 d")
+    beat(conn, ago="30 d", paused_at="2026-01-01Z")
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    assert "all jobs are paused, so no run is expected" in inside("readyz").out
+
+
+def test_a_job_has_its_time_since_it_was_enabled(inside: Inside, conn: Conn) -> None:
+    """Since the tables were made, or the first run with this configuration, whichever is later."""
+    named(inside)
+    assert said(inside)[0] == 0
+    made(conn, "1 h")
+    assert said(inside) == (1, "stale", {"jobs": False, JOB: False})
+    named(inside, JOB, "cleanup-orphans")
+    made(conn, "1 y")
+    assert inside(JOB).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True, "cleanup-orphans": True})
+    assert "cleanup-orphans: no success yet" in inside("readyz").out
+    conn.execute("UPDATE job_runs SET started_at = started_at - interval '2 d'")
+    assert said(inside) == (1, "stale", {"jobs": True, JOB: True, "cleanup-orphans": False})
+
+
+def test_an_unknown_check_is_wrong_usage(inside: Inside) -> None:
+    """With the one that there is."""
+    result = inside("readyz", "--only", "job")
+    assert (result.code, result.out) == (2, "")
+    assert "--only: there is no check 'job'; did you mean jobs?" in result.err
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import signal
 
-import psycopg
 import pytest
 
 from maintcli import catalog
 from maintcli.errors import Code, gravest
-from tests.parts.cli import Maint
+from tests.parts.cli import Maint, Result
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 from tests.parts.waiting import PATIENCE, until
@@ -34,10 +34,15 @@ def test_jobs_run_one_after_the_other(inside: Inside, conn: Conn) -> None:
     assert "run=" in result.err
 
 
+UNNAMED = ("retention-cleanup", "cleanup-queues")  # until something is named for them to do
+
+
 def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
-    """What is not scheduled, or has nothing configured to do, is not run; called by name it is."""
+    """What maint.toml does not name, or has nothing to do, is not run; called by name it is."""
     conn.execute("INSERT INTO users (email) VALUES ('user@example.com')")  # no user: no orphans
-    expected = [name for name in catalog.JOBS if name != "retention-cleanup"]
+    expected = [name for name in catalog.JOBS if name not in UNNAMED]
+    toml = inside.folder / "maint.toml"
+    toml.write_text(enable())
 
     def jobs() -> list[str]:
         result = inside("run", "--all", "--json")
@@ -45,71 +50,39 @@ def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
         return [run["job"] for run in result.json["runs"]]
 
     assert jobs() == expected
-    (inside.folder / "maint.toml").write_text(f"[jobs.{JOB}]\nenabled = false\n")
-    assert jobs() == [name for name in expected if name != JOB]
+    toml.write_text(f"[jobs.{JOB}]\nenabled = false\n[jobs.cleanup-orphans]\n")
+    assert jobs() == ["cleanup-orphans"]
     assert len(inside("run", JOB, "--json").json["runs"]) == 1
 
 
-@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--database", "all")])
-def test_all_passes_over_what_nobody_asked_for(
-    inside: Inside, bare_db: str, more: tuple[str, ...]
-) -> None:
-    """A built-in job whose tables are missing, as most are of most people; one line says so."""
+def test_an_enabled_job_whose_table_is_missing_fails(inside: Inside, bare_db: str) -> None:
+    """It was asked for; the others run, and what nobody asked for is not looked at."""
     inside.env["DATABASE_URL"] = bare_db
     assert inside("db", "migrate").code == 0
-    result = inside("run", "--all", *more)
-    assert (result.code, " ERROR " in result.err) == (0, False)
-    line = f"INFO {JOB} passed over: there is no table active_sessions, and nothing is configured"
-    assert result.err.replace(f"{JOB}[default]", JOB).count(line) == 1
-    assert "INFO cleanup-orphans" in result.err.replace("[default]", "")
-    assert inside("run", JOB).code == 78
-
-
-def test_all_names_the_one_table_that_is_missing(inside: Inside, bare_db: str) -> None:
-    """Where another of the job's is there, in whatever order it asks for them, it is meant."""
-    inside.env["DATABASE_URL"] = bare_db
-    assert inside("db", "migrate").code == 0
-    with psycopg.connect(bare_db) as other:
-        other.execute("CREATE TABLE peptide_info_sessions (updated_at timestamptz)")
-    result = inside("run", "--all", "--dry-run")
+    (inside.folder / "maint.toml").write_text(enable(JOB, "cleanup-run-history"))
+    result = inside("run", "--all", "--json")
     assert result.code == 78
-    assert "ERROR cleanup-old-sessions There is no table chat_sessions" in result.err
-
-
-@pytest.mark.parametrize(
-    ("text", "env"),
-    [
-        (f"[jobs.{JOB}]\n", {}),
-        ('[tables.active_sessions]\nname = "sessions"\n', {}),
-        (f'[[schedules]]\nname = "x"\njob = "{JOB}"\nevery = "1h"\n', {}),
-        ("", {"MAINT_CLEANUP_SESSIONS_STALE_AFTER": "5m"}),
-    ],
-)
-def test_all_does_not_pass_over_what_somebody_asked_for(
-    inside: Inside, bare_db: str, text: str, env: dict[str, str]
-) -> None:
-    """A section, a table, an entry or a variable says that the job is meant."""
-    inside.env["DATABASE_URL"] = bare_db
-    assert inside("db", "migrate").code == 0
-    (inside.folder / "maint.toml").write_text(text)
-    result = inside("run", "--all", "--json", env=env)
-    assert result.code == 78
-    assert [run["exit_code"] for run in result.json["runs"]][:2] == [78, 0]
+    assert {run["job"]: run["exit_code"] for run in result.json["runs"]} == {
+        JOB: 78,
+        "cleanup-run-history": 0,
+    }
 
 
 def test_one_table_of_several_that_is_missing_is_an_error(inside: Inside, conn: Conn) -> None:
     """Somebody who has the others wants the job."""
-    conn.execute("DROP TABLE peptide_info_sessions CASCADE")
+    conn.execute("DROP TABLE daily_analytics")
+    (inside.folder / "maint.toml").write_text(enable("cleanup-old-analytics"))
     result = inside("run", "--all", "--json")
-    (run,) = [one for one in result.json["runs"] if one["job"] == "cleanup-old-sessions"]
+    (run,) = [one for one in result.json["runs"] if one["job"] == "cleanup-old-analytics"]
     assert run["exit_code"] == 78
-    assert "peptide_info_sessions" in run["message"]
+    assert "daily_analytics" in run["message"]
 
 
 def test_a_dry_run_of_all_changes_nothing(inside: Inside, conn: Conn) -> None:
     """And leaves no trace in the ledger."""
     stale(conn)
     conn.execute("INSERT INTO users (email) VALUES ('user@example.com')")
+    (inside.folder / "maint.toml").write_text(enable())
     run, *others = inside("run", "--all", "-n", "--json").json["runs"]
     assert (run["job"], run["dry_run"], run["deleted_count"]) == (JOB, True, 3)
     assert all(other["dry_run"] and other["success"] for other in others)
@@ -204,3 +177,24 @@ def test_every_code_has_its_gravity() -> None:
     assert gravest([Code.UNREACHABLE, Code.CONFIG]) == Code.CONFIG
     assert gravest([Code.TRY_AGAIN, Code.PARTIAL, Code.REFUSED]) == Code.REFUSED
     assert gravest([Code.BUG, Code.SIGTERM]) == Code.SIGTERM
+
+
+def test_an_entry_runs_with_its_own_options(inside: Inside, conn: Conn) -> None:
+    """As its scheduler would run it, whatever the command line of that."""
+    conn.execute(
+        "INSERT INTO active_sessions (session_id, access_key, last_heartbeat) VALUES"
+        " ('old', 'k', now() - interval '3 h'), ('newer', 'k', now() - interval '1 h')"
+    )
+    (inside.folder / "maint.toml").write_text(
+        '[[schedules]]\nname = "slow"\njob = "cleanup-sessions"\nevery = "1h"\n'
+        'options = ["--stale-after", "2h", "--quiet"]\n'
+    )
+    shown = inside("run-entry", "slow", "--dry-run", "--json").json
+    assert (shown["job"], shown["dry_run"]) == ("cleanup-sessions", True)
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+    assert inside("run-entry", "slow") == Result(0, "", "")
+    assert conn.execute("SELECT session_id FROM active_sessions").fetchall() == [("newer",)]
+    assert inside("run-entry", "cleanup-sessions", "--quiet").code == 0
+    assert conn.execute("SELECT session_id FROM active_sessions").fetchall() == []
+    unknown = inside("run-entry", "slwo")
+    assert (unknown.code, "did you mean slow" in unknown.err) == (2, True)

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from maintcli import catalog
 from maintcli.schedules.entry import Found
 from maintcli.schedules.targets import TARGETS
 from tests.parts.inside import Inside
+from tests.parts.ledger import Conn
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "deploy" / "maint.toml"
 BERLIN = '[jobs.cleanup-sessions]\nschedule = "7 9 * * *"\ntimezone = "Europe/Berlin"\n'
+
+
+ON = "[jobs.cleanup-sessions]\n"
+SWEEP = '[sweeps.old-mail]\ntable = "m"\ncolumn = "at"\nkeep = "14d"\nevery = "1d"\n'
+ALL = "".join(f"[jobs.{name}]\n" for name in catalog.JOBS)
 
 
 def write(inside: Inside, text: str) -> None:
@@ -21,11 +28,11 @@ def write(inside: Inside, text: str) -> None:
     (inside.folder / "maint.toml").write_text(text)
 
 
-def only(inside: Inside, text: str) -> None:
-    """Make that the maint.toml, every job disabled that it does not name."""
-    names = (job["name"] for job in inside("list", "--json").json["jobs"])
-    off = "".join(f"[jobs.{n}]\nenabled = false\n" for n in names if f"[jobs.{n}]" not in text)
-    write(inside, text + off)
+@pytest.fixture
+def every(inside: Inside) -> Inside:
+    """Every built-in job is enabled."""
+    write(inside, ALL)
+    return inside
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -56,32 +63,32 @@ def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
     assert files(ROOT / folder).keys() == files(inside.folder / folder).keys()
 
 
-def test_standard_output_is_the_file(inside: Inside) -> None:
+def test_standard_output_is_the_file(every: Inside) -> None:
     """So that `maint schedule render … | crontab -` works; what is said goes elsewhere."""
-    result = inside("schedule", "render", "--target", "crontab", "--mailto", "ops@example.com")
+    result = every("schedule", "render", "--target", "crontab", "--mailto", "ops@example.com")
     assert result.code == 0
     found = TARGETS["crontab"].parse({"-": result.out})
     assert Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",)) in found
     assert "\nMAILTO=ops@example.com\n" in result.out
-    assert inside("schedule", "render", "--target", "crontab", "--output", "-").out != ""
+    assert every("schedule", "render", "--target", "crontab", "--output", "-").out != ""
 
 
-def test_several_files_are_named(inside: Inside) -> None:
+def test_several_files_are_named(every: Inside) -> None:
     """On standard output by a comment; below a folder by themselves, and only once."""
-    text = inside("schedule", "render", "--target", "systemd").out
+    text = every("schedule", "render", "--target", "systemd").out
     assert "# ==> maint-cleanup-sessions.timer <==\n" in text
-    result = inside("schedule", "render", "--target", "systemd", "--output", "a/b")
+    result = every("schedule", "render", "--target", "systemd", "--output", "a/b")
     assert result.code == 0
     assert result.out == ""
     assert "maint: wrote a/b/maint-cleanup-sessions.timer\n" in result.err
-    assert files(inside.folder)["a/b/maint-cleanup-sessions.timer"] in text
-    again = inside("schedule", "render", "--target", "systemd", "--output", "a/b")
+    assert files(every.folder)["a/b/maint-cleanup-sessions.timer"] in text
+    again = every("schedule", "render", "--target", "systemd", "--output", "a/b")
     assert "wrote" not in again.err
 
 
 def test_what_is_left_out_is_said(inside: Inside) -> None:
     """On standard error, with the nearest; --strict refuses with 65 and writes nothing."""
-    only(inside, BERLIN)
+    write(inside, BERLIN)
     result = inside("schedule", "render", "--target", "crontab", "--output", "there")
     assert result.code == 0
     assert result.err.startswith("maint: crontab: cleanup-sessions: its times in Europe/Berlin are")
@@ -99,10 +106,10 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
 
 @pytest.mark.parametrize(("target", "lines"), [("crontab", 1), ("systemd", 1), ("github", 2)])
 def test_the_schedules_that_jobs_bring_make_little_noise(
-    inside: Inside, target: str, lines: int
+    every: Inside, target: str, lines: int
 ) -> None:
     """A line that says how to have minutes of one's own, and for GitHub what to know of it."""
-    result = inside("schedule", "render", "--target", target, "--strict")
+    result = every("schedule", "render", "--target", target, "--strict")
     assert result.code == 0
     found = result.err.splitlines()
     assert len(found) == lines
@@ -113,7 +120,7 @@ def test_the_schedules_that_jobs_bring_make_little_noise(
 
 def test_advice_is_taken(inside: Inside) -> None:
     """Then none is left."""
-    only(inside, '[jobs.cleanup-sessions]\nschedule = "H/5 * * * *"\n')
+    write(inside, '[jobs.cleanup-sessions]\nschedule = "H/5 * * * *"\n')
     result = inside("schedule", "render", "--target", "crontab")
     assert (result.code, result.err) == (0, "")
 
@@ -123,10 +130,10 @@ def test_advice_is_taken(inside: Inside) -> None:
     ("text", "is_said"),
     [
         ("[jobs.cleanup-sessions]\nstale-after = '2m'\n", True),
-        ("[tables.jobs]\nname = 'work.jobs'\n", True),
-        ("max-concurrent-jobs = 2\n", True),
+        (f"{ON}[tables.jobs]\nname = 'work.jobs'\n", True),
+        (f"max-concurrent-jobs = 2\n{ON}", True),
         ("[jobs.cleanup-sessions]\nevery = '10m'\ntimezone = 'Asia/Tokyo'\n", False),
-        ("[schedule]\nuser = 'x'\n", False),
+        (f"{ON}[schedule]\nuser = 'x'\n", False),
     ],
 )
 def test_settings_that_a_run_would_not_find_are_said(
@@ -153,7 +160,8 @@ def test_settings_that_a_run_would_not_find_are_said(
 
 def test_each_may_be_for_one_database(inside: Inside) -> None:
     """--database goes into every command that names none."""
-    text = '[databases.tenant]\nurl = "env:TENANT"\n[jobs.cleanup-sessions]\noptions = "--database=x"\n'
+    text = '[databases.tenant]\nurl = "env:TENANT"\n[jobs.cleanup-orphans]\n'
+    text += f'{ON}options = "--database=x"\n'
     write(inside, text)
     result = inside("schedule", "render", "--target", "crontab", "--database", "tenant")
     found = {one.key: one.options for one in TARGETS["crontab"].parse({"-": result.out})}
@@ -180,7 +188,7 @@ action = "{ACTION}"
 
 def test_the_place_is_said_once(inside: Inside) -> None:
     """[schedule] says it for all targets, and the Job that is made once; a flag is stronger."""
-    write(inside, PLACE)
+    write(inside, ON + PLACE)
     inside.env["WHERE"] = "there"
     crontab = inside("schedule", "render", "--target", "crontab", "--user", "other").out
     line = "other /opt/there/maint cleanup-sessions --quiet --env-file /etc/other\n"
@@ -200,7 +208,8 @@ def test_the_place_is_said_once(inside: Inside) -> None:
 
 def test_one_zone_may_be_that_of_all_schedules(inside: Inside) -> None:
     """Where they name none; so a crontab by a local clock has all of them."""
-    write(inside, f'[schedule]\ntimezone = "Asia/Tokyo"\nzone = "Asia/Tokyo"\n{BERLIN}{ENTRY}')
+    zones = '[schedule]\ntimezone = "Asia/Tokyo"\nzone = "Asia/Tokyo"\n'
+    write(inside, f"{zones}{BERLIN}[jobs.cleanup-old-sessions]\n{ENTRY}")
     found = inside("schedule", "next", "--count", "100", "--json").json["times"]
     zones = {one["entry"]: one["timezone"] for one in found}
     assert zones.pop("cleanup-sessions") == "Europe/Berlin"
@@ -211,10 +220,10 @@ def test_one_zone_may_be_that_of_all_schedules(inside: Inside) -> None:
     assert crontab.out.count("left out: ") == 1
 
 
-def test_a_workflow_may_be_for_hands_alone(inside: Inside) -> None:
+def test_a_workflow_may_be_for_hands_alone(every: Inside) -> None:
     """All is there, and nothing starts by itself: for a repository without a database."""
-    by_hand = inside("schedule", "render", "--target", "github", "--start", "by-hand").out
-    by_itself = inside("schedule", "render", "--target", "github").out
+    by_hand = every("schedule", "render", "--target", "github", "--start", "by-hand").out
+    by_itself = every("schedule", "render", "--target", "github").out
     assert '\n  # schedule:\n  #   - cron: "*/5 * * * *"  # cleanup-sessions\n' in by_hand
     whole, more = (
         {re.sub(r"^  # ", "  ", x) for x in t.splitlines()} for t in (by_itself, by_hand)
@@ -226,7 +235,7 @@ def test_a_workflow_may_be_for_hands_alone(inside: Inside) -> None:
 
 def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
     """It is rendered elsewhere than it runs; rendering says which variable is missing."""
-    write(inside, PLACE)
+    write(inside, ON + PLACE)
     assert inside("cleanup-sessions").code == 0
     result = inside("schedule", "render", "--target", "crontab")
     assert (result.code, result.out) == (78, "")
@@ -307,7 +316,7 @@ def test_the_coming_times_are_in_one_order(inside: Inside) -> None:
 
 def test_a_time_is_told_in_its_zone(inside: Inside) -> None:
     """Beside UTC."""
-    only(inside, BERLIN)
+    write(inside, BERLIN)
     found = inside("schedule", "next", "--count", "3", "--json").json["times"]
     assert [one["entry"] for one in found] == ["cleanup-sessions"] * 3
     for one in found:
@@ -316,11 +325,75 @@ def test_a_time_is_told_in_its_zone(inside: Inside) -> None:
     assert "09:07 Europe/Berlin" in inside("schedule", "next").out
 
 
-def test_without_anything_to_start(inside: Inside) -> None:
-    """The sentence says where to look."""
-    only(inside, "")
-    assert "Nothing is scheduled." in inside("schedule", "next").out
-    assert inside("schedule", "next", "--json").json["times"] == []
+NAMELESS = [
+    ("", "there is no maint.toml here"),
+    ("[tables.jobs]\nname = 'x'\n", "maint.toml enables none"),
+    (f"{ON}enabled = false\n", "maint.toml enables none"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), NAMELESS)
+@pytest.mark.parametrize(
+    "command",
+    ["schedule next", "schedule render --target crontab", "run --all", "schedule render --write"],
+)
+def test_with_no_job_named_nothing_is_scheduled(
+    inside: Inside, conn: Conn, command: str, text: str, why: str
+) -> None:
+    """Wrong usage, with both ways to name one; nothing is written, and nothing runs."""
+    if text:
+        write(inside, text)
+    before = files(inside.folder)
+    result = inside(*command.split())
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"maint: No job has a schedule: {why}. Name jobs on the command")
+    assert 'or enable them in maint.toml: jobs = ["cleanup-sessions"].' in result.err
+    assert files(inside.folder) == before
+    assert conn.execute("SELECT count(*) FROM job_runs").fetchall() == [(0,)]
+
+
+def test_jobs_may_be_named_on_the_command_line(inside: Inside) -> None:
+    """These alone, enabled or not; a check of such files is given the same names."""
+    render = ("schedule", "render", "--target", "systemd", "--output", "there")
+    assert inside(*render, "cleanup-orphans", SESSIONS).code == 0
+    both = {f"maint-{job}" for job in ("cleanup-orphans", SESSIONS)}
+    assert {name.partition(".")[0] for name in files(inside.folder / "there")} == both
+    check = ("schedule", "check", "--target", "systemd", "--output", "there", "--no-ledger")
+    assert inside(*check, "cleanup-orphans", SESSIONS).code == 0
+    assert (inside(*check, SESSIONS).code, inside(*check).code) == (1, 1)
+    assert inside(*render, SESSIONS).code == 0  # and removes no file of another
+    assert {name.partition(".")[0] for name in files(inside.folder / "there")} == both
+    times = inside("schedule", "next", SESSIONS, "--json").json["times"]
+    assert {one["entry"] for one in times} == {SESSIONS}
+    write(inside, f"[jobs.cleanup-orphans]\n{ENTRY}")
+    times = inside("schedule", "next", "often", "--json").json["times"]
+    assert {one["entry"] for one in times} == {"often"}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("cleanup-session", "There is no entry 'cleanup-session'; did you mean cleanup-sessions?"),
+        (
+            "old-mail",
+            'old-mail has no schedule; write one in maint.toml [sweeps.old-mail]: every = "1d".',
+        ),
+        (
+            "retention-cleanup",
+            "retention-cleanup has nothing to do yet; see maint retention-cleanup",
+        ),
+    ],
+)
+def test_a_named_job_that_cannot_be_scheduled(inside: Inside, name: str, sentence: str) -> None:
+    """Wrong usage, and why."""
+    write(inside, SWEEP.replace('every = "1d"\n', ""))
+    result = inside("schedule", "render", "--target", "crontab", name)
+    assert (result.code, result.out) == (2, "")
+    assert sentence in result.err
+
+
+def test_a_count_out_of_range(inside: Inside) -> None:
+    """Wrong usage."""
     result = inside("schedule", "next", "--count", "0")
     assert (result.code, "--count: 0 is out of range" in result.err) == (2, True)
 
@@ -380,12 +453,9 @@ def test_what_is_run_once_must_be_right(
     assert sentence in result.err
 
 
-SWEEP = '[sweeps.old-mail]\ntable = "m"\ncolumn = "at"\nkeep = "14d"\nevery = "1d"\n'
-
-
 def test_the_files_of_an_entry_that_is_gone_go(inside: Inside) -> None:
     """And it is said; what only looks like them stays: a copy, a link, a file of other hands."""
-    write(inside, SWEEP)
+    write(inside, SWEEP + ON)
     assert inside("schedule", "render", "--write").code == 0
     units, services = (inside.folder / "deploy" / name for name in ("systemd", "railway"))
     own = {units / "maint-old-mail.timer", units / "maint-old-mail.service"}
@@ -394,7 +464,7 @@ def test_the_files_of_an_entry_that_is_gone_go(inside: Inside) -> None:
     (units / "maint-copy.timer").write_text((units / "maint-old-mail.timer").read_text())
     (units / "maint-hand.service").write_text("[Service]\n")
     (services / "linked.toml").symlink_to(services / "old-mail.toml")
-    write(inside, "")
+    write(inside, ON)
     result = inside("schedule", "render", "--write")
     assert result.code == 0
     said = {line.split()[2].rstrip(",") for line in result.err.splitlines() if "removed" in line}
@@ -407,22 +477,24 @@ def test_the_files_of_an_entry_that_is_gone_go(inside: Inside) -> None:
     assert all(line.startswith("maint: advice: ") for line in again.splitlines())
 
 
-def test_the_same_below_a_folder(inside: Inside) -> None:
-    """A workflow that starts nothing any more goes, too."""
-    result = inside("schedule", "render", "--target", "github", "--output", "there")
-    assert (result.code, [*files(inside.folder / "there")]) == (0, ["maintenance.yml"])
-    only(inside, "")
-    result = inside("schedule", "render", "--target", "github", "--output", "there")
-    assert result.err == "maint: removed there/maintenance.yml, which is rendered no longer\n"
-    assert files(inside.folder / "there") == {}
+def test_the_same_below_a_folder(every: Inside) -> None:
+    """Where nothing is enabled any more, rendering is refused, and a check finds what is left."""
+    result = every("schedule", "render", "--target", "github", "--output", "there")
+    assert (result.code, [*files(every.folder / "there")]) == (0, ["maintenance.yml"])
+    write(every, "")
+    place = ("--target", "github", "--output", "there")
+    assert every("schedule", "render", *place).code == 2
+    assert [*files(every.folder / "there")] == ["maintenance.yml"]
+    result = every("schedule", "check", *place, "--no-ledger")
+    assert (result.code, "foreign" in result.out) == (1, True)
 
 
-def test_there_is_one_crontab(inside: Inside) -> None:
+def test_there_is_one_crontab(every: Inside) -> None:
     """That of a user goes when it becomes one of the system: both together would start all twice."""
     render = ("schedule", "render", "--target", "crontab", "--output", "there")
-    assert inside(*render).code == 0
+    assert every(*render).code == 0
     check = ("schedule", "check", "--target", "crontab", "--output", "there", "--no-ledger")
-    assert "crontab.example" in inside(*check, "--user", "maint").out
-    assert "removed there/crontab.example" in inside(*render, "--user", "maint").err
-    assert set(files(inside.folder / "there")) == {"maint.cron"}
-    assert inside(*check, "--user", "maint").code == 0
+    assert "crontab.example" in every(*check, "--user", "maint").out
+    assert "removed there/crontab.example" in every(*render, "--user", "maint").err
+    assert set(files(every.folder / "there")) == {"maint.cron"}
+    assert every(*check, "--user", "maint").code == 0

@@ -8,6 +8,7 @@ from maintcli.cli.scheduled import scheduled
 from maintcli.config.load import load
 from maintcli.errors import ConfigError
 from maintcli.schedules.entry import Entry
+from tests.parts.enabled import enable
 
 SWEEP = '[sweeps.old-mail]\ntable = "mail.messages"\ncolumn = "sent_at"\nkeep = "14d"\n'
 EXTRA = '[[schedules]]\njob = "cleanup-sessions"\nname = "sessions-nightly"\n'
@@ -28,9 +29,10 @@ def refusal(cwd: Path, text: str) -> str:
     return str(caught.value)
 
 
-def test_without_a_file_each_job_has_its_own_time(tmp_path: Path) -> None:
-    """Only of those that have something to do."""
-    found = entries(tmp_path, "")
+def test_each_job_that_is_named_has_its_own_time(tmp_path: Path) -> None:
+    """Only of those that have something to do; without a name there is none."""
+    assert entries(tmp_path, "") == {}
+    found = entries(tmp_path, enable())
     sessions = found["cleanup-sessions"]
     assert sessions.expressions == ("*/5 * * * *",)
     assert (sessions.zone, sessions.timeout_seconds, sessions.options) == ("UTC", 60, ())
@@ -39,7 +41,9 @@ def test_without_a_file_each_job_has_its_own_time(tmp_path: Path) -> None:
     assert found["cleanup-old-analytics"].heavy
     assert not sessions.heavy
     assert all(entry.is_default for entry in found.values())
-    named = entries(tmp_path, EXTRA + "every = '1h'\n[jobs.cleanup-orphans]\nevery = '1d'\n")
+    sections = "[jobs.cleanup-sessions]\n[jobs.cleanup-orphans]\nevery = '1d'\n"
+    named = entries(tmp_path, f"{sections}{EXTRA}every = '1h'\n")
+    assert named.keys() == {"cleanup-sessions", "cleanup-orphans", "sessions-nightly"}
     said = {key for key, entry in named.items() if not entry.is_default}
     assert said == {"sessions-nightly", "cleanup-orphans"}
 
@@ -99,7 +103,7 @@ def test_a_job_once_more_with_other_options(tmp_path: Path) -> None:
     assert extra.command == ("cleanup-sessions", "--timeout", "10m", "-n")
     assert not extra.heavy  # it only looks
     assert 1 <= int(extra.expressions[0].split()[1]) <= 3
-    assert "cleanup-sessions" in found
+    assert "cleanup-sessions" not in found  # whose own schedule is not named
     off = entries(tmp_path, f'{EXTRA}every = "1h"\nenabled = false\n')
     assert "sessions-nightly" not in off
 

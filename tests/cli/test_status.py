@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat, lease, run_was
 
@@ -71,9 +72,12 @@ def test_a_run_whose_lease_has_ended_is_lost_and_stays_as_it_is(inside: Inside, 
 
 
 def test_a_job_that_did_not_come_is_late(inside: Inside, conn: Conn) -> None:
-    """Late since the first due time that nothing followed."""
+    """Late since the first due time that nothing followed, once the job is enabled."""
     beat(conn, ago="1 h")
     run_was(conn, "success", ago="1 h")
+    found = job(inside)
+    assert (found["state"], found["late_since"]) == ("success", None)
+    (inside.folder / "maint.toml").write_text(enable("cleanup-sessions"))
     found = job(inside)
     assert found["state"] == "late"
     assert 3000 < found["late_seconds"] <= 3600
@@ -81,7 +85,8 @@ def test_a_job_that_did_not_come_is_late(inside: Inside, conn: Conn) -> None:
 
 
 def test_a_job_that_came_is_not_late(inside: Inside, conn: Conn) -> None:
-    """Nor is one that is disabled, or paused."""
+    """Nor is one that is paused."""
+    (inside.folder / "maint.toml").write_text(enable("cleanup-sessions"))
     beat(conn, ago="1 s")
     run_was(conn, "success", ago="1 s")
     assert job(inside)["late_since"] is None
@@ -98,7 +103,10 @@ def test_a_job_that_came_is_not_late(inside: Inside, conn: Conn) -> None:
 
 
 def test_a_scheduled_job_never_seen_says_so(inside: Inside) -> None:
-    """Nothing in the tables is not nothing to say."""
+    """Nothing in the tables is not nothing to say; of what nobody enabled nothing is said."""
+    assert inside("status", "--json").json["jobs"] == []
+    assert inside("status").out.startswith("No job is enabled.")
+    (inside.folder / "maint.toml").write_text(enable("cleanup-sessions"))
     assert job(inside)["state"] == "never seen"
     assert "cleanup-sessions: scheduled, but never seen to run" in inside("status").out
 

@@ -13,7 +13,8 @@ CHOICES = ("skip", "fail", "wait")
 
 def option(kind: Kind, **more: Any) -> Option:
     """An option of `kind`."""
-    return Option(name="some_thing", kind=kind, choices=CHOICES, **more)
+    choices = CHOICES if kind is Kind.CHOICE else ()
+    return Option(name="some_thing", kind=kind, choices=choices, **more)
 
 
 def test_one_name_gives_flag_key_and_variable() -> None:
@@ -150,3 +151,12 @@ def test_an_empty_default_is_no_example() -> None:
     """A list without parts cannot be written, so a message does not offer it."""
     assert option(Kind.LIST, default=()).example == "one,two"
     assert option(Kind.LIST, default=("a", "b")).example == "a,b"
+
+
+def test_a_list_of_choices() -> None:
+    """Each is one of them; the error names what may stand there."""
+    found = Option(name="tables", kind=Kind.LIST, choices=("jobs", "outbox"))
+    assert found.parse("outbox, jobs") == ("outbox", "jobs")
+    assert found.parse(found.example) == ("jobs", "outbox")
+    with pytest.raises(ValueError, match="outbox"):
+        found.parse(["jobs", "users"])

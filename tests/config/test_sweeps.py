@@ -181,7 +181,8 @@ def test_its_settings_stand_in_one_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, f"{SWEEP}[jobs.old-mail]\nmax-percent = 20\n").check_jobs(["old-mail"])
     assert str(caught.value) == (
-        "maint.toml [jobs.old-mail]: write its settings under [sweeps.old-mail] instead."
+        "maint.toml [jobs.old-mail]: take it out; [sweeps.old-mail] enables the job and"
+        " holds its settings."
     )
 
 

@@ -96,7 +96,7 @@ def test_bad_ones_are_one_sentence(tmp_path: Path, text: str, words: str) -> Non
 def test_its_settings_stand_in_its_own_section(tmp_path: Path) -> None:
     """Not under [jobs], where they would be looked for in vain."""
     found = config(tmp_path, f'{PENDING}auth = "none"\n[jobs.trigger-pending]\ntimeout = "5s"\n')
-    with pytest.raises(ConfigError, match=r"write its settings under \[triggers\.pending\]"):
+    with pytest.raises(ConfigError, match=r"take it out; \[triggers\.pending\] enables"):
         found.check_jobs([])
 
 

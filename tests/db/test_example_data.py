@@ -35,11 +35,11 @@ _DUE = {
         "jobs WHERE status = 'running' AND locked_until IS NULL"
         " AND started_at < now() - interval '1 h'"
     ),
-    "cleanup-run-history, fires": "cron_fires WHERE fired_at < now() - interval '90 d'",
-    "cleanup-run-history, outbox": "outbox WHERE delivered_at < now() - interval '90 d'",
-    "cleanup-run-history, jobs": "jobs WHERE finished_at < now() - interval '90 d'",
-    "cleanup-run-history, inbox": "inbound_emails WHERE seen_at < now() - interval '90 d'",
-    "cleanup-run-history, mail": "email_given_up WHERE given_up_at < now() - interval '90 d'",
+    "cleanup-queues, fires": "cron_fires WHERE fired_at < now() - interval '90 d'",
+    "cleanup-queues, outbox": "outbox WHERE delivered_at < now() - interval '90 d'",
+    "cleanup-queues, jobs": "jobs WHERE finished_at < now() - interval '90 d'",
+    "cleanup-queues, inbox": "inbound_emails WHERE seen_at < now() - interval '90 d'",
+    "cleanup-queues, mail": "email_given_up WHERE given_up_at < now() - interval '90 d'",
     "retry-emails, to send": (
         "email_retry_queue WHERE attempts < 5 AND created > now() - interval '24 h'"
     ),
@@ -109,6 +109,7 @@ def test_sessions_are_as_many_as_asked_and_six_of_ten_are_stale(database: Connec
     fresh = "active_sessions WHERE last_heartbeat BETWEEN now() - interval '45 s' AND now()"
     with database.transaction():  # in which now() stands still
         example.create(database, sessions=3_000)
+        database.execute("SET LOCAL search_path = public")
         assert _count(database, "active_sessions") == 3_000
         stale = _count(database, _DUE["cleanup-sessions"])
         assert 0.55 < stale / 3_000 < 0.65
@@ -142,12 +143,12 @@ def _filled(database: Connection, schema: str, seed: float) -> dict[str, str]:
     database.execute(sql.SQL("CREATE SCHEMA {}").format(place))
     database.execute(sql.SQL("SET LOCAL search_path = {}").format(place))
     example.create(database, sessions=50, seed=seed)
-    return {table: _checksum(database, table) for table in example.TABLES}
+    return {table: _checksum(database, schema, table) for table in example.TABLES}
 
 
-def _checksum(database: Connection, table: str) -> str:
+def _checksum(database: Connection, schema: str, table: str) -> str:
     query = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} AS t"
-    row = database.execute(sql.SQL(query).format(sql.Identifier(table))).fetchone()
+    row = database.execute(sql.SQL(query).format(sql.Identifier(schema, table))).fetchone()
     assert row is not None
     return str(row[0])
 

@@ -73,7 +73,7 @@ SESSIONS = Every(
 
 OLD_SESSIONS = Every(
     job="cleanup-old-sessions",
-    arguments=_ALL,
+    arguments=(*_ALL, "--tables", "chat_sessions,peptide_info_sessions"),
     tables=("chat_sessions", "peptide_info_sessions", "chat_messages", "peptide_info_messages"),
     times=2,
     fill=f"""{_USER}
@@ -165,26 +165,36 @@ ANALYTICS = Every(
 HISTORY = Every(
     job="cleanup-run-history",
     arguments=_ALL,
-    tables=(
-        "job_runs",
-        "job_archives",
-        "cron_fires",
-        "outbox",
-        "jobs",
-        "inbound_emails",
-        "email_given_up",
+    tables=("job_runs", "job_archives"),
+    fill="""
+    INSERT INTO job_runs (run_id, job, outcome, origin, host, runner_id, version, config_hash,
+                          parameters, lease_token, started_at)
+    SELECT lpad(i::text, 32, '0')::uuid, 'old', 'success', 'cron', 'h', 'r', '1', 'c', '{}'::jsonb, 1,
+           now() - CASE WHEN i <= %(stale)s THEN interval '91 days' ELSE interval '1 day' END
+           - i * interval '1 s'
+    FROM generate_series(1, %(stale)s + %(fresh)s) AS i UNION ALL
+    SELECT lpad('f', 32, 'f')::uuid, 'old', 'success', 'cron', 'h', 'r', '1', 'c', '{}'::jsonb, 1, now()""",
+    stale="SELECT count(*) FROM job_runs WHERE started_at < now() - interval '90 days'",
+    fresh="SELECT count(*) FROM job_runs WHERE job = 'old' AND run_id < lpad('f', 32, 'f')::uuid"
+    " AND started_at >= now() - interval '90 days'",
+    save="UPDATE job_runs SET started_at = now() WHERE run_id = lpad('1', 32, '0')::uuid",
+    saved="SELECT count(*) = 1 FROM job_runs WHERE run_id = lpad('1', 32, '0')::uuid",
+)
+
+QUEUES = Every(
+    job="cleanup-queues",
+    arguments=(
+        *_ALL,
+        "--tables",
+        "jobs,outbox,inbound_emails,email_given_up,cron_fires,export_jobs",
     ),
+    tables=("cron_fires", "outbox", "jobs", "inbound_emails", "email_given_up", "export_jobs"),
     times=6,
     fill="""
     CREATE TEMPORARY TABLE times AS
     SELECT i, now() - CASE WHEN i <= %(stale)s THEN interval '91 days'
                            ELSE interval '1 day' END - i * interval '1 s' AS at
     FROM generate_series(1, %(stale)s + %(fresh)s) AS i;
-    INSERT INTO job_runs (run_id, job, outcome, origin, host, runner_id, version, config_hash,
-                          parameters, lease_token, started_at)
-    SELECT lpad(i::text, 32, '0')::uuid, 'old', 'success', 'cron', 'h', 'r', '1', 'c', '{}'::jsonb, 1, at
-    FROM times UNION ALL
-    SELECT lpad('f', 32, 'f')::uuid, 'old', 'success', 'cron', 'h', 'r', '1', 'c', '{}'::jsonb, 1, now();
     INSERT INTO cron_jobs (name, cron_expression, job_type) VALUES ('c', '* * * * *', 'noop');
     INSERT INTO cron_fires SELECT (SELECT id FROM cron_jobs), at, at FROM times;
     INSERT INTO webhook_endpoints (url, secret) VALUES ('https://example.com', 'whsec_x');
@@ -196,17 +206,19 @@ HISTORY = Every(
     INSERT INTO email_given_up (order_id, email_type, attempts, created, recipient, reason,
                                 given_up_at, notified_at)
     SELECT 'o' || i, 'e', 5, at, 'r@example.com', 'attempts', at, at FROM times;
+    INSERT INTO export_jobs (kind, status, created_at) SELECT 'k', 'completed', at FROM times;
     DROP TABLE times""",
     stale="""SELECT count(*) FROM (
-        SELECT started_at AS at FROM job_runs UNION ALL SELECT fired_at FROM cron_fires
+        SELECT fired_at AS at FROM cron_fires
         UNION ALL SELECT delivered_at FROM outbox UNION ALL SELECT finished_at FROM jobs
         UNION ALL SELECT seen_at FROM inbound_emails UNION ALL SELECT given_up_at FROM email_given_up
+        UNION ALL SELECT created_at FROM export_jobs
     ) AS r WHERE at < now() - interval '90 days'""",
     fresh="""SELECT count(*) FROM (
-        SELECT started_at AS at FROM job_runs WHERE job = 'old' AND run_id < lpad('f', 32, 'f')::uuid
-        UNION ALL SELECT fired_at FROM cron_fires
+        SELECT fired_at AS at FROM cron_fires
         UNION ALL SELECT delivered_at FROM outbox UNION ALL SELECT finished_at FROM jobs
         UNION ALL SELECT seen_at FROM inbound_emails UNION ALL SELECT given_up_at FROM email_given_up
+        UNION ALL SELECT created_at FROM export_jobs
     ) AS r WHERE at >= now() - interval '90 days'""",
     save="UPDATE inbound_emails SET seen_at = now() WHERE uid = 1",
     saved="SELECT count(*) = 1 FROM inbound_emails WHERE uid = 1",
@@ -324,6 +336,7 @@ EVERY = (
     MARKED,
     ANALYTICS,
     HISTORY,
+    QUEUES,
     RETENTION,
     SWEEP,
     STRAGGLERS,

@@ -18,11 +18,18 @@ def test_messages_go_with_their_sessions(inside: Inside, conn: Conn) -> None:
         "SELECT count(*) FROM chat_messages JOIN chat_sessions s ON s.id = session_id"
         " WHERE s.updated_at >= now() - interval '90 days'",
     )
-    found = inside(JOB, "--max-percent", "100", "--json").json
+    found = inside(*OLD_SESSIONS.command, "--json").json
     assert (found["deleted_count"], one(conn, OLD_SESSIONS.stale)) == (expected, 0)
     assert found["tables"]["public.chat_sessions"] > 50
     assert found["tables"]["public.peptide_info_sessions"] > 50
     assert one(conn, "SELECT count(*) FROM chat_messages") == kept > 0
+
+
+def test_the_default_is_one_table_with_a_common_name(inside: Inside, conn: Conn) -> None:
+    """Other tables of the same shape are swept only where they are named."""
+    fill(conn, OLD_SESSIONS, stale=3, fresh=1)
+    assert inside(JOB, "--json").json["deleted_count"] == 3
+    assert one(conn, "SELECT count(*) FROM peptide_info_sessions") == 4
 
 
 def test_only_the_tables_that_are_named(inside: Inside, conn: Conn) -> None:
@@ -70,6 +77,9 @@ def test_its_guard_refuses_most_of_a_table(inside: Inside, conn: Conn) -> None:
     conn.execute(
         "INSERT INTO peptide_info_sessions (user_id, updated_at) SELECT (SELECT id FROM users),"
         " now() - interval '1 year' FROM generate_series(1, 600)"
+    )
+    (inside.folder / "maint.toml").write_text(
+        f'[jobs.{JOB}]\ntables = ["chat_sessions", "peptide_info_sessions"]\n'
     )
     result = inside(JOB)
     assert result.code == 65

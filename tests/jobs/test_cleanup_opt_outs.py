@@ -110,7 +110,7 @@ def test_the_example_data(inside: Inside, conn: Conn) -> None:
         assert dry[figure] == real[figure] > 0
     assert dry["tables"] == real["tables"]
     assert 0 not in real["tables"].values()
-    assert {"public.source_files", "public.peptide_info_messages"} <= set(real["tables"])
+    assert {"public.source_files", "public.chat_messages"} <= set(real["tables"])
 
 
 def test_billing_goes_only_where_listed(inside: Inside, conn: Conn) -> None:

@@ -174,3 +174,77 @@ def test_partitions_are_reaped_one_by_one(inside: Inside, conn: Conn) -> None:
     )
     (inside.folder / "maint.toml").write_text('[tables.jobs]\nname = "queue"\n')
     assert inside(JOB, "--json").json["requeued_count"] == 50
+
+
+KINDS = {
+    "an enumerated type": ("CREATE TYPE state AS ENUM ('queued', 'active', 'dead')", "state"),
+    "a CHECK": ("SELECT", "text CHECK (status IN ('queued', 'active', 'dead'))"),
+    "a domain": (
+        "CREATE DOMAIN state AS text CHECK (VALUE IN ('queued', 'active', 'dead'))",
+        "state",
+    ),
+    "a table of statuses": (
+        """CREATE TABLE states (name text PRIMARY KEY);
+        INSERT INTO states VALUES ('queued'), ('active'), ('dead')""",
+        "text REFERENCES states",
+    ),
+}
+MAPPED = 'statuses = { running = "active", pending = "queued", failed = "dead" }\n'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_statuses_of_ones_own(inside: Inside, conn: Conn, kind: str) -> None:
+    """Refused until they are mapped, with nothing changed; then these are read and written."""
+    made, column = KINDS[kind]
+    conn.execute(made)  # type: ignore[arg-type]
+    conn.execute(
+        f"CREATE TABLE tasks (id int, status {column}, retry_count int, error_message text,"  # type: ignore[arg-type]
+        " started_at timestamptz)"
+    )
+    conn.execute(
+        "INSERT INTO tasks VALUES (1, 'active', 0, NULL, now() - interval '2 h'),"
+        " (2, 'active', 2, NULL, now() - interval '2 h'), (3, 'active', 0, NULL, now()),"
+        " (4, 'queued', 0, NULL, NULL)"
+    )
+    before = conn.execute("SELECT * FROM tasks ORDER BY id").fetchall()
+    toml = '[tables.jobs]\nname = "tasks"\n'
+    (inside.folder / "maint.toml").write_text(toml)
+    for how in ("--dry-run", "--json"):
+        result = inside(JOB, how)
+        assert result.code == 78
+        assert "public.tasks.status cannot be 'failed'" in result.err or "'running'" in result.err
+        assert "[tables.jobs.statuses]" in result.err
+    assert conn.execute("SELECT * FROM tasks ORDER BY id").fetchall() == before
+    (inside.folder / "maint.toml").write_text(toml + MAPPED)
+    dry = inside(JOB, "--dry-run", "--json")
+    assert (dry.code, dry.json["requeued_count"], dry.json["failed_count"]) == (0, 1, 1), dry.err
+    real = inside(JOB, "--json")
+    assert (real.json["requeued_count"], real.json["failed_count"]) == (1, 1), real.err
+    assert conn.execute("SELECT id, status::text FROM tasks ORDER BY id").fetchall() == [
+        (1, "queued"),
+        (2, "dead"),
+        (3, "active"),
+        (4, "queued"),
+    ]
+
+
+def test_one_status_that_is_missing_is_named(inside: Inside, conn: Conn) -> None:
+    """The other two are allowed; the sentence names the one to map, and what the column allows."""
+    conn.execute(
+        "CREATE TABLE tasks (status varchar(9) CHECK (status IN ('running', 'queued', 'failed')),"
+        " retry_count int, error_message text, started_at timestamptz)"
+    )
+    (inside.folder / "maint.toml").write_text('[tables.jobs]\nname = "tasks"\n')
+    result = inside(JOB)
+    assert result.code == 78
+    assert "public.tasks.status cannot be 'pending' (constraint tasks_status_check" in result.err
+    assert "queued" in result.err
+    assert '[tables.jobs.statuses] pending = "…"' in result.err
+
+
+def test_a_misspelt_status_in_the_configuration(inside: Inside) -> None:
+    """It would have no effect, so it is refused."""
+    (inside.folder / "maint.toml").write_text('[tables.jobs.statuses]\npendng = "queued"\n')
+    result = inside(JOB)
+    assert result.code == 78
+    assert "[tables.jobs.statuses]: unknown key pendng; did you mean pending?" in result.err

@@ -8,11 +8,13 @@ import pytest
 
 from maintcli.api import Run, job
 from tests.parts.cli import Maint
+from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.package import install, install_example
 
 Conn = psycopg.Connection[tuple[object, ...]]
 LISTED = 'plugins = ["Maint_Example"]\n'
+ENABLED = LISTED + enable("cleanup-drafts")
 
 
 @pytest.fixture
@@ -52,6 +54,8 @@ def test_it_is_a_command_in_a_process_of_its_own(
 
 def test_it_is_listed_and_explains_itself(example: Inside) -> None:
     """`--help`, `list` and `plugins` show it; its option has a variable and a key."""
+    assert example("list", "--json").json["jobs"] == []
+    (example.folder / "maint.toml").write_text(ENABLED)
     root = example("--help").out
     assert "Plugins:" in root
     assert "cleanup-drafts" in root
@@ -99,6 +103,15 @@ def test_one_that_is_not_listed_is_refused(example: Inside, conn: Conn) -> None:
     assert "cleanup-drafts" not in example("--help").out + example("list").out
     assert not [name for name in sys.modules if name.startswith("maint_example")]
     assert len(drafts(conn)) == 4
+
+
+def test_one_that_is_enabled_and_not_listed_is_an_error(example: Inside) -> None:
+    """Else it would be expected by its user, and never run."""
+    (example.folder / "maint.toml").write_text(enable("cleanup-drafts"))
+    result = example("schedule", "next")
+    assert (result.code, result.out) == (78, "")
+    assert "maint.toml [jobs.cleanup-drafts]: it is a job of the package maint-exa" in result.err
+    assert 'write plugins = ["maint-example"], or disable it.' in result.err
 
 
 @pytest.mark.parametrize("given", [("--config", "other.toml"), ("--config=other.toml",)])
@@ -166,7 +179,8 @@ def test_run_goes_on_after_a_broken_one_and_says_so(
 ) -> None:
     """The others run; the exit code is 70, since a trusted job was not run."""
     install(site, "crooked", {"broken": "crooked:broken"}, crooked="import no_such_module")
-    (inside.folder / "maint.toml").write_text('plugins = ["crooked"]')
+    enabled = enable("broken", "cleanup-sessions")
+    (inside.folder / "maint.toml").write_text(f'plugins = ["crooked"]\n{enabled}')
     result = inside("run", *arguments)
     assert (result.code, "cleanup-sessions: success" in result.out) == (70, True), result.err
     assert "no_such_module" in result.err

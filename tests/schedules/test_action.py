@@ -4,9 +4,11 @@ import os
 import stat
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -108,21 +110,54 @@ def test_the_words_arrive_as_they_were_quoted(echoing: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "words"),
-    [("true", "<a><-n><--dry-run>"), ("false", "<a><-n>"), ("", "<a><-n>")],
+    [("true", "<a><--dry-run><-q>"), ("false", "<a><-q>"), ("", "<a><-q>")],
 )
 def test_a_dry_run_is_asked_for_by_true(echoing: Path, given: str, words: str) -> None:
     """It is empty where the workflow was started by its schedule."""
-    inputs = {"job": "a", "options": "-n", "dry-run": given}
+    inputs = {"job": "a", "options": "-q", "dry-run": given}
     assert run("Run the job", echoing, inputs).stdout == words
 
 
+@pytest.mark.parametrize("options", ["--archive ", "--archive", "--log-file"])
+def test_an_option_without_its_value_cannot_undo_a_dry_run(
+    installed: Path, db: str, conn: psycopg.Connection, options: str
+) -> None:
+    """As where options is `--archive ${{ vars.ARCHIVE }}` and the variable is not set."""
+    conn.execute(
+        "INSERT INTO active_sessions (session_id, access_key, last_heartbeat)"
+        " VALUES ('a', 'k', now() - interval '1 h')"
+    )
+    inputs = {"job": "cleanup-sessions", "options": options, "dry-run": "true"}
+    assert run("Run the job", installed, inputs, DATABASE_URL=db).returncode == 2
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (1,)
+
+
 @pytest.mark.parametrize(
-    "inputs", [{"dry-run": "yes"}, {"options": "--where 'open"}], ids=["dry-run", "quote"]
+    ("inputs", "said"),
+    [
+        ({"dry-run": "yes"}, "dry-run must be true or false"),
+        ({"options": "--where 'open"}, "options ends in an open quotation mark or backslash"),
+        ({"options": "a\\"}, "options ends in an open quotation mark or backslash"),
+    ],
 )
-def test_what_is_not_understood_runs_nothing(echoing: Path, inputs: dict[str, str]) -> None:
+def test_what_is_not_understood_runs_nothing(
+    echoing: Path, inputs: dict[str, str], said: str
+) -> None:
     """A dry run that was misspelt must not become a real one, nor lose its last words."""
     done = run("Run the job", echoing, {"job": "a", **inputs})
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"::error title=maint::{said}; nothing was run\n"
+
+
+def test_the_cache_is_known_by_the_packages(tmp_path: Path) -> None:
+    """Its key has the hash of their list, and pip keeps there what it fetches."""
+    output = tmp_path / "output"
+    done = run("Name the packages", tmp_path, {}, PYTHON=sys.executable, GITHUB_OUTPUT=str(output))
+    digest = sha256((ROOT / "requirements/run.txt").read_bytes()).hexdigest()
+    assert (done.returncode, output.read_text()) == (0, f"hash={digest}\n")
+    cache = step("Fetch the packages of an earlier run")["with"]
+    assert cache["key"].endswith("${{ steps.packages.outputs.hash }}")
+    assert cache["path"] == step("Install maint")["env"]["PIP_CACHE_DIR"]
 
 
 def test_it_installs_what_was_checked_out_with_pinned_packages(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_a_trigger_cannot_be_divided(tmp_path: Path) -> None:
         ('[sweeps.trigger]\ntable = "t"\ncolumn = "c"\nkeep = "1d"\n', "is a command of maint"),
         ('[[schedules]]\nname = "trigger-off"\njob = "trigger-pending"\nevery = "1h"\n', "name"),
         ('[[schedules]]\nname = "x"\njob = "pending"\nevery = "1h"\n', "there is no job 'pending'"),
-        ('[jobs.trigger-off]\ntimeout = "5s"\n', "write its settings under [triggers.off]"),
+        ('[jobs.trigger-off]\ntimeout = "5s"\n', "take it out; [triggers.off] enables"),
     ],
 )
 def test_names_that_are_taken(tmp_path: Path, text: str, words: str) -> None:

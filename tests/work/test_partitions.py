@@ -223,7 +223,39 @@ BY_ROWS = {
             "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END';"
             f" CREATE TRIGGER t BEFORE DELETE ON {EVENTS} FOR EACH ROW EXECUTE FUNCTION f()"
         ),
-        "its triggers want to see each row that is deleted",
+        "triggers or rules act on rows that are deleted",
+        ["p1", "p2", "p3"],
+    ),
+    "a TRUNCATE trigger of the table": (
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END';"
+            f" CREATE TRIGGER t BEFORE TRUNCATE ON {EVENTS} EXECUTE FUNCTION f()"
+        ),
+        "triggers or rules act on rows that are deleted",
+        ["p1", "p2", "p3"],
+    ),
+    "a statement trigger of a partition": (
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END';"
+            " CREATE TRIGGER t AFTER DELETE ON p1 EXECUTE FUNCTION f()"
+        ),
+        "public.p1 is expired as a whole, but swept row by row: triggers or rules act on",
+        ["p1", "p3"],
+    ),
+    "a rule of a partition": (
+        (
+            "CREATE TABLE audit (id bigint);"
+            " CREATE RULE r AS ON DELETE TO p1 DO ALSO INSERT INTO audit VALUES (old.id)"
+        ),
+        "public.p1 is expired as a whole, but swept row by row: triggers or rules act on",
+        ["p1", "p3"],
+    ),
+    "a publication": (
+        (
+            "".join(f"ALTER TABLE {p} REPLICA IDENTITY FULL;" for p in ("p1", "p2", "p3"))
+            + f"CREATE PUBLICATION sent FOR TABLE {EVENTS}"
+        ),
+        "public.p2 is expired as a whole, but swept row by row: a publication sends the rows",
         ["p1", "p2", "p3"],
     ),
 }
@@ -261,7 +293,7 @@ def test_who_is_not_the_owner_sweeps_by_rows(
         " CREATE ROLE sweeper LOGIN; END IF; END $$"
     )
     months.execute("GRANT SELECT, DELETE ON p1, p2, p3 TO sweeper")
-    months.execute(f"GRANT SELECT ON {EVENTS} TO sweeper")  # type: ignore[arg-type]
+    months.execute(f"GRANT SELECT, DELETE ON {EVENTS} TO sweeper")  # type: ignore[arg-type]
     months.execute("GRANT ALL ON job_heartbeats, job_runs, job_slots TO sweeper")
     result = inside(
         sweep_events, *YES, "--json", env={"DATABASE_URL": db.replace("postgres@", "sweeper@")}

@@ -11,6 +11,7 @@ from manual.page import ROOT, Page, code, table
 from maintcli import catalog
 from maintcli.api import Job, Reaped, Stale, Swept
 from maintcli.config.option import Option
+from maintcli.work.statuses import is_status
 
 _INTRODUCTION = """
 # Jobs
@@ -70,6 +71,11 @@ def _options(options: Sequence[Option]) -> str:
     return table(("option", "meaning", "default", "at least", "at most"), rows)
 
 
+def _any(job: Job, option: Option) -> Any:
+    """The option's default, or all that it can name where it has none and needs one."""
+    return option.choices if option.name == job.needs else option.default
+
+
 def _tables(job: Job) -> Iterator[str]:
     """What the job sweeps, seen by letting it ask for a sweep that is not done."""
     asked: list[tuple[str, list[str]]] = []
@@ -78,7 +84,8 @@ def _tables(job: Job) -> Iterator[str]:
         for stale in stales:
             named = [field for _, field, _, _ in Formatter().parse(stale.where) if field]
             columns = dict.fromkeys([stale.by, *named, *stale.show])
-            asked.append((stale.table, [c for c in columns if c not in {"cutoff", "table"}]))
+            none = {"cutoff", "table", *filter(is_status, columns)}
+            asked.append((stale.table, [c for c in columns if c not in none]))
         return Swept(0, 0, 0, 0, 0, "", "", {})
 
     def reap(_context: Any, **_: Any) -> Reaped:
@@ -100,6 +107,6 @@ def _tables(job: Job) -> Iterator[str]:
         no_erasure,
         reaping,
     ):
-        job.body(context, {option.name: option.default for option in job.options})
+        job.body(context, {option.name: _any(job, option) for option in job.options})
     for name, columns in asked:
         yield f"{code(name)} ({', '.join(map(code, columns))})"

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from maintcli.cli.given import is_option, lacks_value
+from maintcli.errors import Usage
+
 if TYPE_CHECKING:
     from maintcli.config.model import Config
 
@@ -18,11 +21,13 @@ def read(arguments: Sequence[str] = ()) -> "Config":
 
 
 def given(arguments: Sequence[str], place: str) -> str | None:
-    """What an option of the command will be."""
+    """What an option of the command will be. Raises Usage where another stands for its value."""
     flag = f"--{place.replace('_', '-')}"
     found = None
     for word, following in pairwise([*arguments, ""]):
         name, equals, value = word.partition("=")
         if name == flag:
+            if not equals and is_option(following):
+                raise Usage(reason=f"{lacks_value(flag, following)}.")
             found = value if equals else following
     return found

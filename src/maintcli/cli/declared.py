@@ -12,7 +12,7 @@ from maintcli.config import timing
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
 from maintcli.config.suggest import hint
-from maintcli.errors import BrokenPlugin, Usage
+from maintcli.errors import BrokenPlugin, ConfigError, Usage
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable
 from maintcli.schedules.schedule import Schedule
@@ -25,15 +25,16 @@ _CONFIGURED = "configuration"
 class Declared:
     """A job, where it comes from, and when it is due.
 
-    `is_configured` is False where it has nothing to do until something is configured. `options` are
-    the words that a scheduler gives it, `every` is what the configuration says instead of a cron
-    expression.
+    `is_enabled` says that maint.toml names it; `is_configured` is False where it has nothing to do
+    until something is configured. `options` are the words that a scheduler gives it, `every` is
+    what the configuration says instead of a cron expression.
     """
 
     job: Job
     group: str
     origin: str
     schedule: Schedule
+    is_enabled: bool
     is_configured: bool = True
     every: str | None = None
     options: tuple[str, ...] = ()
@@ -52,23 +53,47 @@ def declared(config: Config) -> dict[str, Declared]:
         job = _load(config, name, entry)
         if job is not None:
             found[name] = _declared(config, job, origin)
+    _check_listed(config)
     return found
+
+
+def _check_listed(config: Config) -> None:
+    """Raise ConfigError for a job that is enabled, and may not run."""
+    for distribution, name, _ in catalog.plugins():
+        if config.enables(name) and not catalog.is_listed(distribution, config.plugins):
+            raise ConfigError(
+                reason=f"{config.section(name).place()}: it is a job of the package {distribution},"
+                f' which plugins does not list; write plugins = ["{distribution}"], or disable it.'
+            )
 
 
 def _declared(config: Config, job: Job, origin: str) -> Declared:
     section = config.section(job.name)
     words = timing.words(section)
     given = wording.read(job, words, section)
-    ready = is_configured(config, job, given)
+    ready, enabled = is_configured(config, job, given), _is_enabled(config, job)
     return Declared(
         job=job,
         group=job.group,
         origin=origin,
-        schedule=_schedule(config, job, given, is_ready=ready),
+        schedule=_schedule(config, job, given, enabled=ready and enabled),
+        is_enabled=enabled,
         is_configured=ready,
         every=timing.every(section),
         options=words,
     )
+
+
+def _is_enabled(config: Config, job: Job) -> bool:
+    """Whether maint.toml names it; the rules of [[retention]] name the job that applies them."""
+    if job.name not in config.jobs and _is_part(job):
+        return config.has(job.needs or "")
+    return config.enables(job.name)
+
+
+def _is_part(job: Job) -> bool:
+    """Whether what it needs is a part of maint.toml, and no option of its own."""
+    return job.needs is not None and all(option.name != job.needs for option in job.options)
 
 
 def is_configured(config: Config, job: Job, given: Mapping[str, object]) -> bool:
@@ -78,9 +103,9 @@ def is_configured(config: Config, job: Job, given: Mapping[str, object]) -> bool
     """
     if job.needs is None:
         return True
-    option = next((option for option in job.options if option.name == job.needs), None)
-    if option is None:
+    if _is_part(job):
         return config.has(job.needs)
+    option = next(option for option in job.options if option.name == job.needs)
     resolver = Resolver(job.name, config.section(job.name), config.cwd)
     return bool(resolver.one(option, given.get(option.name)).value)
 
@@ -118,9 +143,8 @@ def _load(config: Config, name: str, entry: catalog.Entry) -> Job | None:
         return None
 
 
-def _schedule(config: Config, job: Job, given: Mapping[str, object], *, is_ready: bool) -> Schedule:
+def _schedule(config: Config, job: Job, given: Mapping[str, object], *, enabled: bool) -> Schedule:
     section = config.section(job.name)
-    enabled = section.boolean("enabled")
     # In [sweeps.NAME], timezone is that of the column.
     zone_key = "schedule-timezone" if job.name in config.sweeps else "timezone"
     zone = section.text(zone_key) or config.timezone
@@ -128,7 +152,7 @@ def _schedule(config: Config, job: Job, given: Mapping[str, object], *, is_ready
     return Schedule(
         expressions=timed(section, job.name, zone, own),
         zone=zone,
-        enabled=is_ready and (job.enabled if enabled is None else enabled),
+        enabled=enabled,
         timeout_seconds=timeout_seconds(config, job, given),
     )
 

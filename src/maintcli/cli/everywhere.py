@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -39,19 +39,17 @@ def run_everywhere(
     given: Mapping[str, Any],
     *,
     name: str | None = None,
-    optional: Collection[str] = (),
 ) -> Code:
     """Run `jobs` in every database, whatever became of the one before; the gravest code.
 
-    With --shard, a part of the databases. `name` is what all of it is called; `optional` jobs are
-    passed over where their tables are missing.
+    With --shard, a part of the databases. `name` is what all of it is called.
     """
     check_names(config)
     _refuse_repetition(jobs)
     title = name or jobs[0].name
     databases = names(config, None if name else _part(jobs[0], config, given))
     began, started_at = time.monotonic(), datetime.now(UTC)
-    ones = [One(job, database, job.name in optional) for database in databases for job in jobs]
+    ones = [One(job, database) for database in databases for job in jobs]
     told: list[Told] = []
 
     def tell(one: One, report: Report) -> None:

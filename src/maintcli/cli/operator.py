@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, cast, get_type_hints
 
 import typer
-from typer.core import TyperCommand
 from typer.main import get_command
 
 from maintcli import catalog
 from maintcli.cli.facts import Facts, facts
-from maintcli.cli.given import GivenGroup
+from maintcli.cli.given import GivenGroup, StrictCommand
 from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
 from maintcli.config import values
@@ -38,7 +37,7 @@ def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
         types = get_type_hints(function)
         hints = get_type_hints(function, include_extras=True)
 
-        class Command(TyperCommand):
+        class Command(StrictCommand):
             def get_params(self, ctx: Any) -> list[Any]:
                 return [_reading(p, types) for p in super().get_params(ctx)]
 

@@ -40,7 +40,7 @@ def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -
     return [
         entry
         if any(word.partition("=")[0] == "--database" for word in entry.options)
-        else entry._replace(options=("--database", database, *entry.options))
+        else entry._replace(options=("--database", database, *entry.options), added=2)
         for entry in entries
     ]
 

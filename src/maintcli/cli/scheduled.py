@@ -1,6 +1,6 @@
-"""What schedulers are to start: the jobs that are on, and the entries of [[schedules]]."""
+"""What schedulers are to start: the jobs that are enabled, and the entries of [[schedules]]."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maintcli.cli import triggered, wording
@@ -23,13 +23,26 @@ if TYPE_CHECKING:
 _LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
 
 
-def scheduled(config: Config) -> list[Entry]:
-    """Every entry that is enabled and has something to do. Raises ConfigError."""
+def scheduled(config: Config, names: Sequence[str] = ()) -> list[Entry]:
+    """Every entry that is enabled and has something to do; with `names` these alone, enabled or
+    not. Raises ConfigError, and Usage for a name that cannot be scheduled.
+    """
     jobs = declared(config)
     for one in jobs.values():  # a misspelt key may be the one that says when
         config.check_keys(one.job.name, one.job.settings)
+    if names:
+        return [_asked(config, name, jobs) for name in dict.fromkeys(names)]
     first = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
     return first + further(config, jobs)
+
+
+def none_enabled(config: Config, command: str) -> Usage:
+    """The error of a `command` that has no entry to work on: it says both ways to name one."""
+    where = f"{config.file} enables none" if config.path else f"there is no {config.file} here"
+    return Usage(
+        reason=f"No job has a schedule: {where}. Name jobs on the command line: maint {command}"
+        ' cleanup-sessions; or enable them in maint.toml: jobs = ["cleanup-sessions"].'
+    )
 
 
 def further(config: Config, jobs: Mapping[str, Declared]) -> list[Entry]:
@@ -39,8 +52,23 @@ def further(config: Config, jobs: Mapping[str, Declared]) -> list[Entry]:
 
 
 def find(config: Config, key: str) -> Entry:
-    """The entry called `key`, though it be off: somebody asks for it. Raises Usage."""
-    jobs = declared(config)
+    """The entry called `key`, enabled or not. Raises Usage."""
+    return _find(config, key, declared(config))
+
+
+def _asked(config: Config, name: str, jobs: Mapping[str, Declared]) -> Entry:
+    entry = _find(config, name, jobs)
+    if not entry.expressions:
+        header = config.section(entry.job).header
+        raise Usage(
+            reason=f'{name} has no schedule; write one in {config.file} {header}: every = "1d".'
+        )
+    if not jobs[entry.job].is_configured:
+        raise Usage(reason=f"{name} has nothing to do yet; see maint {entry.job} --help.")
+    return entry
+
+
+def _find(config: Config, key: str, jobs: Mapping[str, Declared]) -> Entry:
     if key in jobs:
         return own(config, key, jobs[key])
     known = {planned.name: planned for planned in config.schedules}

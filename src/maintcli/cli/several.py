@@ -17,14 +17,10 @@ from maintcli.runtime.stop import on_signals
 
 
 class One(NamedTuple):
-    """A job to run, and the database, where it is one of several.
-
-    `optional`: it is passed over where its tables are missing.
-    """
+    """A job to run, and the database, where it is one of several."""
 
     job: Job
     database: str | None = None
-    optional: bool = False
 
     def __str__(self) -> str:
         return f"{self.job.name}[{self.database}]" if self.database else self.job.name
@@ -65,7 +61,7 @@ def _run(one: One, config: Config, given: Mapping[str, Any]) -> Report:
         for warning in order.database.warnings:
             log.warn(warning)
         with progress(one.job, given) as hear:
-            return run(one.job, order._replace(progress=hear, optional=one.optional))
+            return run(one.job, order._replace(progress=hear))
     return report
 
 

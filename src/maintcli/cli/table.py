@@ -12,7 +12,7 @@ def _command(name: str, summary: str, group: str, *, attribute: str | None = Non
 COMMANDS: dict[str, Entry] = {
     "list": _command(
         "list",
-        "List every job, when it is due, and how it last ended.",
+        "List your jobs, when each is due, and how it last ended.",
         "Watching",
         attribute="list_",
     ),
@@ -23,8 +23,17 @@ COMMANDS: dict[str, Entry] = {
     ),
     "history": _command("history", "Show past runs, the newest first.", "Watching"),
     "show": _command("show", "Show all that the ledger holds of one run.", "Watching"),
-    "readyz": _command("readyz", "Check that jobs are being run; else exit with 1.", "Watching"),
+    "readyz": _command(
+        "readyz",
+        "Check that enabled jobs run and succeed; else exit with 1.",
+        "Watching",
+    ),
     "run": _command("run", "Run several jobs, and go on after a failure.", "Operating"),
+    "run-entry": _command(
+        "run_entry",
+        "Run an entry of the schedule, with its own options.",
+        "Operating",
+    ),
     "trigger": _command("trigger", "Ask a backend to do its work, by one POST.", "Operating"),
     "pause": _command("pause", "Keep a job from running until it is resumed.", "Operating"),
     "resume": _command("resume", "Let a paused job run again.", "Operating"),

@@ -59,7 +59,6 @@ def job_of(trigger: "Trigger") -> "Job":
         group=catalog.TRIGGER_GROUP,
         schedule=None,
         timeout=TIMEOUT,
-        enabled=True,
         can_dry_run=True,
         options=(),
         common=common(TIMEOUT),

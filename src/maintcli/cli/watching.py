@@ -26,16 +26,20 @@ def statuses(
     schedules: Mapping[str, Schedule],
     seen: Watch | None,
     now: datetime,
+    *,
+    unused: bool = False,
 ) -> list[JobStatus]:
-    """Every declared job, then those that only the database knows; a restore is no job to watch.
+    """Every declared job that is enabled or was seen to run, then those that only the database
+    knows; a restore is no job to watch.
 
-    `schedules` says for each declared one when it is due.
+    `schedules` says for each declared one when it is due. With `unused` the others, too.
     """
     beats = dict(seen.beats) if seen else {}
     beats.pop(JOBS_RUNNER, None)
     rows = [
         _declared(name, job, schedules[name], beats.pop(name, None), seen, now)
         for name, job in jobs.items()
+        if unused or job.is_enabled or schedules[name].enabled or name in beats
     ]
     return rows + [_orphan(beat) for name, beat in beats.items() if name not in COMMANDS]
 

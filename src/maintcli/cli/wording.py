@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from maintcli.cli.given import is_option, lacks_value
 from maintcli.cli.params import shared
 from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
@@ -41,6 +42,8 @@ def read(job: Job, words: Sequence[str], section: Section) -> dict[str, object]:
         found = value if equals else next(rest, None)
         if found is None:
             raise section.wrong("options", f"{name} lacks its value; write it as the next word")
+        if not equals and is_option(found):
+            raise section.wrong("options", lacks_value(name, found))
         given[flag.name] = found
         _check(job, flag.option, found, section)
     return given

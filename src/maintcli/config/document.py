@@ -13,6 +13,10 @@ from maintcli.errors import ConfigError
 
 FILE_NAME: Final = "maint.toml"
 _VARIABLE: Final = "MAINT_CONFIG"
+_TWICE: Final = (
+    "it has both jobs = […] and [jobs.NAME], and TOML allows only one of the two; take the list"
+    " out, and write a section for each of its jobs, which may be empty: [jobs.cleanup-sessions]."
+)
 
 
 class Document(NamedTuple):
@@ -61,9 +65,18 @@ def _parse(text: str, label: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        if _names_jobs_twice(text):
+            raise ConfigError(reason=f"{label}: {_TWICE}") from None
         what = mask(str(error).replace("\n", " "))
         raise ConfigError(reason=f"{label}: is not valid TOML: {what}; mend that line.") from None
     except ValueError:  # of int(); it names no line
         raise ConfigError(reason=f"{label}: holds a number of too many digits; mend it.") from None
     except RecursionError:
         raise ConfigError(reason=f"{label}: is nested too deeply; flatten it.") from None
+
+
+def _names_jobs_twice(text: str) -> bool:
+    import re
+
+    is_list = re.search(r"^\s*jobs\s*=\s*\[", text, re.MULTILINE)
+    return bool(is_list and re.search(r"^\s*(\[\s*jobs\b|jobs\s*\.)", text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""[jobs.NAME]: what may stand there beside the job's own options."""
+"""The jobs that maint.toml names, and what may stand under [jobs.NAME] beside their options."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,8 +15,11 @@ RESERVED: Final = (*SCHEDULERS, "timeout")
 def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:
     """Every [jobs.NAME] as it stands; the reserved keys are checked for their types.
 
-    The others are the job's options, which only the job knows. Raises ConfigError.
+    The others are the job's options, which only the job knows. `jobs = ["NAME"]` is short for
+    sections that are empty. Raises ConfigError.
     """
+    if isinstance(top.values.get("jobs"), list):
+        return {name: {} for name in top.texts("jobs")}
     sections = top.sections("jobs")
     for section in sections.values():
         timing.check_timing(section)

@@ -14,7 +14,7 @@ from maintcli.config.secret import Read, read_secret
 from maintcli.config.section import Section
 from maintcli.config.sourced import Sourced
 from maintcli.config.suggest import closest, hint
-from maintcli.config.tables import TableMap
+from maintcli.config.tables import STATUSES, TableMap
 from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
 
@@ -32,10 +32,10 @@ class Config:
     """Everything that maint.toml, .env and the environment say.
 
     `path` is the file read, or None; `file` is how messages call it. `jobs` holds the sections
-    [jobs.NAME] as they stand, `${NAME}` not filled in. `warnings` are for the log, once. `sweeps`
-    are the jobs that the file makes, `retention` the rules of retention-cleanup, `schedules` the
-    entries beside those of [jobs.NAME], `scheduler` the section [schedule]. `triggers` are by the
-    names of their jobs. `text` is the file's.
+    [jobs.NAME] as they stand, `${NAME}` not filled in; a job in it is enabled. `warnings` are for
+    the log, once. `sweeps` are the jobs that the file makes, `retention` the rules of
+    retention-cleanup, `schedules` the entries beside those of [jobs.NAME], `scheduler` the section
+    [schedule]. `triggers` are by the names of their jobs. `text` is the file's.
     """
 
     path: Path | None
@@ -89,6 +89,13 @@ class Config:
     def has(self, part: str) -> bool:
         """Whether the part of maint.toml that a job needs says anything: retention, so far."""
         return bool({"retention": self.retention}[part])
+
+    def enables(self, job: str) -> bool:
+        """Whether the file names `job` in a section of its own, or in `jobs`, and not to disable
+        it.
+        """
+        named = job in self.jobs or job in self.sweeps or job in self.triggers
+        return named and self.section(job).boolean("enabled") is not False
 
     def database(self, name: str | None = None) -> DatabaseConfig:
         """The database called `name`, or the main one, with its URL read.
@@ -156,16 +163,21 @@ class Config:
         for name in self.jobs:
             if name in self.sweeps or name in self.triggers:
                 place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
-                raise ConfigError(reason=f"{place}: write its settings under {own} instead.")
+                raise ConfigError(
+                    reason=f"{place}: take it out; {own} enables the job and holds its settings."
+                )
         self._check("jobs", "job", self.jobs, known)
 
     def check_tables(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [tables.KEY] that no job asks for.
 
-        A list of tables may name one of the user's own, whose section says its `name`.
+        A list of tables may name one of the user's own, whose section says its `name`. Nor may a
+        section map a status that no job knows.
         """
         own = {key for key, table in self.tables.items() if table.name and not _is_like(key, known)}
         self._check("tables", "table to map", [key for key in self.tables if key not in own], known)
+        for key, table in self.tables.items():
+            Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
     def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
         for name in given:

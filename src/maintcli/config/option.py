@@ -99,6 +99,8 @@ class Option:
             return self.show(self.default)
         if self.kind is Kind.CHOICE:
             return self.choices[0]
+        if self.kind is Kind.LIST and self.choices:
+            return ",".join(self.choices)
         return self.min or _EXAMPLES[self.kind]
 
     def parse(self, value: object) -> Any:
@@ -108,6 +110,8 @@ class Option:
         """
         if self.kind is Kind.CHOICE:
             return values.one_of(value, self.choices)
+        if self.kind is Kind.LIST and self.choices:
+            return tuple(values.one_of(one, self.choices) for one in values.texts(value))
         return _PARSERS[self.kind](value)
 
     def check_bounds(self, value: Any) -> str | None:

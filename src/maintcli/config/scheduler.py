@@ -22,6 +22,7 @@ KEYS: Final = (
 )
 BY_HAND: Final = "by-hand"
 STARTS: Final = ("by-itself", BY_HAND)
+_LONGEST: Final = 500
 _PATHS: Final = ("command", "variables")
 
 
@@ -58,6 +59,8 @@ def fault(key: str, value: str) -> str | None:
     """What is wrong with `value`, as a clause; None where it will do."""
     if not value.strip() or not value.isprintable():
         return f"{quote(value)} will not do; leave it out or give it a value"
+    if len(value) > _LONGEST:
+        return f"{quote(value)} is longer than {_LONGEST} characters"
     if key in _PATHS and not value.startswith("/"):
         return f"{quote(value)} is relative; a scheduler needs the whole path: /…"
     if key not in _PATHS and " " in value:

@@ -7,7 +7,17 @@ from typing import Final, Literal, NamedTuple, cast
 from maintcli.config.section import Section
 from maintcli.config.zone import check_zone
 
-_KEYS: Final = ("name", "columns", "timezone", "epoch")
+_KEYS: Final = ("name", "columns", "statuses", "timezone", "epoch")
+STATUSES: Final = (
+    "abandoned",
+    "completed",
+    "delivered",
+    "failed",
+    "pending",
+    "received",
+    "running",
+)
+"""The statuses of the reference schema that built-in jobs look for, or set."""
 _AS_THERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -22,10 +32,15 @@ class TableMap(NamedTuple):
     timezone: str | None = None
     epoch: Literal["s", "ms"] | None = None
     rule: str | None = None
+    statuses: Mapping[str, str] = _AS_THERE
 
     def column(self, key: str) -> str:
         """The user's name of the reference schema's column `key`."""
         return self.columns.get(key, key)
+
+    def status(self, key: str) -> str:
+        """The user's name of the reference schema's status `key`."""
+        return self.statuses.get(key, key)
 
     def setting(self, table: str, key: str) -> str:
         """Where `key` of the table is set, for a message: `[tables.users] timezone`."""
@@ -47,10 +62,17 @@ def read_tables(top: Section) -> dict[str, TableMap]:
 
 def _table(section: Section) -> TableMap:
     section.only(_KEYS)
-    columns = section.section("columns")
+    columns, statuses = section.section("columns"), section.section("statuses")
     return TableMap(
         name=section.text("name"),
         columns={key: columns.text(key) or key for key in columns.values},
+        statuses={key: _status(statuses, key) for key in statuses.values},
         timezone=check_zone(section, "timezone"),
         epoch=cast('Literal["s", "ms"] | None', section.one_of("epoch", ("s", "ms"))),
     )
+
+
+def _status(section: Section, key: str) -> str:
+    """Text, or a whole number where the column holds numbers."""
+    value = section.values[key]
+    return str(value) if type(value) is int else section.text(key) or key

@@ -42,6 +42,8 @@ _SECTIONS: Final = """
 # epoch = "s"  # of an integer column: "s" or "ms"
 # [tables.active_sessions.columns]
 # last_heartbeat = "seen_at"
+# [tables.jobs.statuses]
+# pending = "queued"
 
 # The machine or the cluster that will start the jobs, for "maint schedule render".
 #[schedule]

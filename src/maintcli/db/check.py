@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from psycopg import sql
+
+from maintcli.db import search_path
 from maintcli.db.connect import Connection
 from maintcli.errors import MissingPrivilege
 
@@ -54,7 +57,8 @@ def missing(schema: str, tables: list[TableCheck]) -> MissingPrivilege | None:
 
 def _table(connection: Connection, schema: str, table: str, needed: tuple[str, ...]) -> TableCheck:
     values = {"privileges": list(needed), "schema": schema, "table": table}
-    ((role, may_enter, lacking),) = connection.execute(_PRIVILEGES, values).fetchall()
+    query = sql.SQL(_PRIVILEGES)
+    ((role, may_enter, lacking),) = search_path.run(connection, query, values)
     return TableCheck(
         table=table,
         role=role,

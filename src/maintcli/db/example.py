@@ -9,7 +9,7 @@ from itertools import chain
 
 from psycopg import sql
 
-from maintcli.db import toolkit
+from maintcli.db import search_path, toolkit
 from maintcli.db.connect import Connection
 from maintcli.errors import ExampleExists
 
@@ -49,55 +49,51 @@ def create(connection: Connection, *, sessions: int = 2_000, seed: float = 0.42)
 
     Raises ExampleExists where a table, view or index of such a name exists already.
     """
-    with connection.transaction():
+    place = toolkit.home(connection)
+    with search_path.pinned(connection):
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db example'))")
-        if taken := existing(connection):
-            raise ExampleExists(schema=_place(connection), tables=_some(taken))
-        create_schema(connection)
-        fill(connection, sessions=sessions, seed=seed)
+        if taken := existing(connection, place):
+            raise ExampleExists(schema=place, tables=_some(taken))
+        create_schema(connection, place)
+        fill(connection, place, sessions=sessions, seed=seed)
 
 
-def existing(connection: Connection) -> list[str]:
-    """Return the reference tables' names that are taken in the first schema of the search path."""
-    rows = connection.execute(_TAKEN, [list(TABLES), _place(connection)])
+def existing(connection: Connection, place: str | None = None) -> list[str]:
+    """Return the reference tables' names that are taken in the schema `place`."""
+    place = place or toolkit.home(connection)
+    rows = search_path.run(connection, sql.SQL(_TAKEN), [list(TABLES), place])
     return [name for (name,) in rows]
 
 
-def create_schema(connection: Connection) -> None:
+def create_schema(connection: Connection, place: str | None = None) -> None:
     """Create the reference tables, empty, in one transaction."""
-    with connection.transaction():
-        _only_here(connection)
+    place = place or toolkit.home(connection)
+    with search_path.pinned(connection):
         for part in _PARTS:
-            connection.execute(_statements("schema", part))
+            connection.execute(_statements("schema", part, place))
 
 
-def fill(connection: Connection, *, sessions: int = 2_000, seed: float = 0.42) -> None:
+def fill(
+    connection: Connection, place: str | None = None, *, sessions: int = 2_000, seed: float = 0.42
+) -> None:
     """Put sample rows into the empty reference tables and ANALYZE them, in one transaction.
 
     Times are relative to now; all else follows from `seed` (-1 to 1), on one PostgreSQL version.
     """
-    with connection.transaction():
-        _only_here(connection)
+    place = place or toolkit.home(connection)
+    with search_path.pinned(connection):
         connection.execute(
             "SELECT setseed(%s), set_config('example.sessions', %s, true)", [seed, str(sessions)]
         )
         for part in _PARTS:
-            connection.execute(_statements("data", part))
-        tables = sql.SQL(", ").join(sql.Identifier(table) for table in TABLES)
+            connection.execute(_statements("data", part, place))
+        tables = sql.SQL(", ").join(sql.Identifier(place, table) for table in TABLES)
         connection.execute(sql.SQL("ANALYZE {}").format(tables))
 
 
-def _place(connection: Connection) -> str:
-    return toolkit.look(connection, None).schema
-
-
-def _only_here(connection: Connection) -> None:
-    place = sql.Identifier(_place(connection))
-    connection.execute(sql.SQL("SET LOCAL search_path = {}").format(place))
-
-
-def _statements(kind: str, part: str) -> bytes:
-    return (resources.files("maintcli.db") / "sql" / "example" / kind / f"{part}.sql").read_bytes()
+def _statements(kind: str, part: str, place: str) -> sql.SQL:
+    file = resources.files("maintcli.db") / "sql" / "example" / kind / f"{part}.sql"
+    return search_path.qualified(file.read_text("utf-8"), place, TABLES)
 
 
 def _some(names: list[str]) -> str:

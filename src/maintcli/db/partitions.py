@@ -36,8 +36,9 @@ class Scheme(NamedTuple):
 class Partition(NamedTuple):
     """A partition of the first level; `tree` are the relations in it, itself among them.
 
-    `expired`: its upper bound lies at or below the cutoff. The last four are reasons not to drop
-    it: others' foreign keys, views, triggers that want to see each row, and another owner.
+    `expired`: its upper bound lies at or below the cutoff. The last five are reasons not to drop
+    it: others' foreign keys, views, triggers and rules for rows that are deleted, a publication
+    that sends them, and another owner.
     """
 
     oid: int
@@ -52,6 +53,7 @@ class Partition(NamedTuple):
     referenced: bool
     viewed: bool
     triggered: bool
+    published: bool
     owned: bool
 
     @property
@@ -79,7 +81,15 @@ JOIN pg_catalog.pg_opclass o ON o.oid = p.partclass[0]
 WHERE p.partrelid = %(oid)s
 """
 
+# A trigger for DELETE is 8, one for TRUNCATE 32.
 _PARTITIONS = sql.SQL("""
+WITH published AS MATERIALIZED (
+    SELECT t.schemaname, t.tablename
+    FROM pg_catalog.pg_publication p
+    JOIN pg_catalog.pg_publication_tables t ON t.pubname = p.pubname WHERE p.pubdelete
+), above AS (
+    SELECT array_agg(relid::oid) AS oids FROM pg_partition_ancestors({root})
+)
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, bound.text = 'DEFAULT',
        CASE WHEN edge.upper IN ('MINVALUE', 'MAXVALUE') OR edge.upper IS NULL THEN false
             ELSE btrim(edge.upper, '''')::{type} <= {cutoff} END,
@@ -87,14 +97,20 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, bound.text = 'D
        (SELECT sum(pg_total_relation_size(r)) FROM unnest(tree.oids) AS r)::bigint,
        obj_description(c.oid, 'pg_class'),
        EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f'
-               AND (k.confrelid = ANY (tree.oids) OR k.confrelid = {root})),
+               AND k.confrelid = ANY (above.oids || tree.oids)),
        EXISTS (SELECT FROM pg_catalog.pg_depend d
                JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid AND w.ev_class <> ALL (tree.oids)
                WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
                AND d.refclassid = 'pg_catalog.pg_class'::regclass
                AND d.refobjid = ANY (tree.oids)),
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY (tree.oids)
-               AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 9 = 9),
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY (above.oids || tree.oids)
+               AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 40 <> 0)
+       OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = ANY (tree.oids)
+                  AND w.ev_type = '4' AND w.ev_enabled <> 'D'),
+       EXISTS (SELECT FROM published p
+               JOIN pg_catalog.pg_namespace pn ON pn.nspname = p.schemaname
+               JOIN pg_catalog.pg_class pc ON pc.relnamespace = pn.oid AND pc.relname = p.tablename
+               WHERE pc.oid = ANY (above.oids || tree.oids)),
        pg_has_role(c.relowner, 'USAGE')
 FROM pg_catalog.pg_inherits i
 JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
@@ -103,6 +119,7 @@ CROSS JOIN LATERAL (SELECT pg_get_expr(c.relpartbound, c.oid) AS text) AS bound
 CROSS JOIN LATERAL (SELECT substring(bound.text FROM ' TO \\(([^()]*)\\)$') AS upper) AS edge
 CROSS JOIN LATERAL (SELECT array_agg(t.relid::oid) AS oids
                     FROM pg_partition_tree(c.oid) AS t) AS tree
+CROSS JOIN above
 WHERE i.inhparent = {root} AND NOT i.inhdetachpending
 ORDER BY CASE WHEN edge.upper IN ('MINVALUE', 'MAXVALUE') OR edge.upper IS NULL THEN NULL
               ELSE btrim(edge.upper, '''')::{type} END NULLS LAST

@@ -20,9 +20,12 @@ from maintcli.errors import (
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
+UNDEFINED_TABLE = "42P01"
 LEASE_LOST = "MT001"  # raised by our own fence, see runtime/lease.py
 NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
-REHEARSED = "MT004"  # raised by work/cascade/script.py, to undo what was only tried
+TABLE_CHANGED = "MT004"  # raised by work/identity.py
+SCHEMA_CHANGED = "MT005"  # raised by a batch whose tables are not as they were planned with
+REHEARSED = "MT006"  # raised by work/cascade/script.py, to undo what was only tried
 COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {

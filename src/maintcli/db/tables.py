@@ -20,7 +20,12 @@ KINDS = {
 
 
 class Reader(Protocol):
-    """Something that runs a bounded, read-only query."""
+    """Something that runs a bounded, read-only query, with names of the catalog alone."""
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas of the user's own search path."""
+        ...
 
     def read(self, query: LiteralString, params: Any = None) -> list[tuple[Any, ...]]:
         """Return the rows."""
@@ -74,6 +79,8 @@ class Table(NamedTuple):
     kind: str
     role: str
     hides_rows: bool
+    can_select: bool
+    can_delete: bool
     columns: dict[str, Column]
     parts: tuple[Part, ...]
 
@@ -81,6 +88,12 @@ class Table(NamedTuple):
     def oids(self) -> tuple[int, ...]:
         """The table and the parts that hold its rows."""
         return (self.oid, *(part.oid for part in self.parts))
+
+    @property
+    def relations(self) -> "list[Table | Part]":
+        """The table, and the parts that hold its rows, of which it may be one."""
+        found: list[Table | Part] = [self]
+        return [*found, *self.parts]
 
     @property
     def quoted(self) -> sql.Composable:
@@ -93,10 +106,14 @@ class Table(NamedTuple):
 
 _TABLE = """
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, current_user::text,
-       row_security_active(c.oid)
+       row_security_active(c.oid),
+       has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = to_regclass(CASE WHEN %(schema)s::text IS NULL THEN quote_ident(%(table)s)
-                               ELSE quote_ident(%(schema)s) || '.' || quote_ident(%(table)s) END)
+WHERE c.oid = to_regclass(quote_ident(coalesce(%(schema)s, (
+    SELECT sn.nspname::text FROM unnest(%(path)s::text[]) WITH ORDINALITY AS s(name, place)
+    JOIN pg_catalog.pg_namespace sn ON sn.nspname = s.name
+    JOIN pg_catalog.pg_class sc ON sc.relnamespace = sn.oid AND sc.relname = %(table)s
+    ORDER BY s.place LIMIT 1))) || '.' || quote_ident(%(table)s))
 """
 
 _COLUMNS = """
@@ -141,14 +158,16 @@ WHERE c.relkind <> 'p' ORDER BY n.nspname, c.relname
 
 def describe(reader: Reader, name: Name) -> Table | None:
     """Describe the relation called `name`, of whatever kind; None where there is none."""
-    found = reader.read(_TABLE, name._asdict())
+    path = [] if name.schema else list(reader.schemas)
+    found = reader.read(_TABLE, {**name._asdict(), "path": path})
     if not found:
         return None
-    oid, schema, table, kind, role, hides = found[0]
+    oid, schema, table, kind, role, hides, selects, deletes = found[0]
     columns = {n: Column(n, t, nullable) for n, t, nullable in reader.read(_COLUMNS, [oid])}
     # What was dropped as we looked has no size any more.
     parts = tuple(_part(row) for row in reader.read(_PARTS, [oid]) if None not in row)
-    return Table(oid, schema, table, KINDS.get(kind, "relation"), role, hides, columns, parts)
+    kind = KINDS.get(kind, "relation")
+    return Table(oid, schema, table, kind, role, hides, selects, deletes, columns, parts)
 
 
 def _part(row: tuple[Any, ...]) -> Part:

@@ -4,11 +4,13 @@ A table is ours when it carries our comment; the version stands in the comment o
 `maint_migrations`, so that one catalog query answers every question before a run.
 """
 
+from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
 from psycopg import sql
 
+from maintcli.db import search_path
 from maintcli.db.connect import Connection
 from maintcli.db.tables import Reader
 from maintcli.errors import (
@@ -31,11 +33,10 @@ TABLES = (
 _MARK = "maint toolkit, version "
 
 _LOOK = """
-SELECT coalesce(%(schema)s, current_schema()),
-       array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
+SELECT array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
        max(substr(d.description, %(skip)s)) FILTER (WHERE t.name = 'maint_migrations')
 FROM unnest(%(tables)s::text[]) AS t(name)
-LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = coalesce(%(schema)s, current_schema())
+LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = %(schema)s
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
 LEFT JOIN pg_catalog.pg_description d
        ON d.objoid = c.oid AND d.objsubid = 0 AND d.classoid = 'pg_catalog.pg_class'::regclass
@@ -45,7 +46,7 @@ LEFT JOIN pg_catalog.pg_description d
 _OWNED = """
 SELECT n.nspname::text, starts_with(obj_description(c.oid, 'pg_class'), %(mark)s)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = coalesce(%(schema)s, current_schema()) AND c.relname = %(table)s
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 """
 
 
@@ -59,23 +60,31 @@ class Found(NamedTuple):
 
 def look(connection: Connection, schema: str | None) -> Found:
     """Look for the toolkit's tables; `schema` None means the first of the search path."""
-    (found,) = connection.execute(
-        _LOOK,
-        {"schema": schema, "tables": list(TABLES), "mark": _MARK, "skip": len(_MARK) + 1},
-    )
-    where, foreign, version = found
-    if where is None:
-        raise ConfigError(
-            reason='The search path names no schema that exists. Set schema = "…" under [database] '
-            "in maint.toml."
-        )
+    where = schema or home(connection)
+    values = {"schema": where, "tables": list(TABLES), "mark": _MARK, "skip": len(_MARK) + 1}
+    ((foreign, version),) = search_path.run(connection, sql.SQL(_LOOK), values)
     return Found(where, int(version) if version else None, tuple(foreign or ()))
 
 
 def owned(reader: Reader, schema: str | None, table: str) -> tuple[str, bool] | None:
     """The schema of the toolkit's own `table`, and whether it is ours; None where it is not."""
-    found = reader.read(_OWNED, {"schema": schema, "table": table, "mark": _MARK})
+    where = schema or _first(reader.schemas)
+    found = reader.read(_OWNED, {"schema": where, "table": table, "mark": _MARK})
     return (found[0][0], bool(found[0][1])) if found else None
+
+
+def home(connection: Connection) -> str:
+    """The schema where the toolkit's tables are unless the configuration says: the path's first."""
+    return _first(search_path.schemas(connection))
+
+
+def _first(schemas: Sequence[str]) -> str:
+    if not schemas:
+        raise ConfigError(
+            reason='The search path names no schema that exists. Set schema = "…" under [database] '
+            "in maint.toml."
+        )
+    return schemas[0]
 
 
 def require(connection: Connection, schema: str | None, *, section: str) -> str:
@@ -100,13 +109,14 @@ def migrate(
     Safe to run at the same time from several places and to kill at any instant.
     """
     applied: list[str] = []
+    where = schema or home(connection)
     for number, name, text in _migrations():
-        with connection.transaction():
+        with search_path.pinned(connection):
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db migrate'))")
             if schema:
                 create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
                 _only_if_missing(connection, schema, create)
-            found = look(connection, schema)
+            found = look(connection, where)
             if found.foreign:
                 raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
             if (found.version or 0) >= number:
@@ -124,17 +134,14 @@ def _only_if_missing(connection: Connection, schema: str, create: sql.Composable
 
 
 def _apply(connection: Connection, schema: str, number: int, name: str, text: str) -> None:
-    place = sql.Identifier(schema)
-    connection.execute(sql.SQL("SET LOCAL search_path = {}").format(place))
     if number == 1:
-        connection.execute(
+        text = (
             "CREATE TABLE maint_migrations (version integer PRIMARY KEY, name text NOT NULL,"
-            " applied_at timestamptz NOT NULL DEFAULT now())"
+            f" applied_at timestamptz NOT NULL DEFAULT now());\n{text}"
         )
-    connection.execute(sql.SQL(text))  # pyright: ignore[reportArgumentType]  our own file
-    connection.execute(
-        "INSERT INTO maint_migrations (version, name) VALUES (%s, %s)", [number, name]
-    )
+    connection.execute(search_path.qualified(text, schema, TABLES))
+    enter = "INSERT INTO maint_migrations (version, name) VALUES (%s, %s)"
+    connection.execute(search_path.qualified(enter, schema, TABLES), [number, name])
     there = connection.execute(
         "SELECT relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
         " ON n.oid = c.relnamespace WHERE n.nspname = %s AND relname = ANY (%s)",

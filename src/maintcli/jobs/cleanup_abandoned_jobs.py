@@ -24,12 +24,12 @@ def cleanup_abandoned_jobs(
     stays. With --action mark nothing is deleted; what was marked before is left as it is.
     """
     if action == "mark":
-        pending = _NEVER_STARTED + " = 'pending'"
+        pending = _NEVER_STARTED + " = {'pending'}"
         stale = Stale("processing_jobs", pending, by="created_at", older_than=older_than)
-        return run.mark(stale, {"status": "'abandoned'"})
+        return run.mark(stale, {"status": "{'abandoned'}"})
     return run.sweep(
         "processing_jobs",
-        where=_NEVER_STARTED + " IN ('pending', 'abandoned')",
+        where=_NEVER_STARTED + " IN ({'pending'}, {'abandoned'})",
         by="created_at",
         older_than=older_than,
     )

@@ -12,7 +12,6 @@ def cleanup_old_sessions(
     ] = duration("90d"),
     tables: Annotated[tuple[str, ...], Opt("The tables to clean.", metavar="TABLE,…")] = (
         "chat_sessions",
-        "peptide_info_sessions",
     ),
 ) -> Swept:
     """Remove conversations that nobody has touched lately.

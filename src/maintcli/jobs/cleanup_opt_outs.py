@@ -12,7 +12,6 @@ def cleanup_opt_outs(
         Opt('What is held of a user: each a "table.column" with the user\'s key.'),
     ] = (
         "chat_sessions.user_id",
-        "peptide_info_sessions.user_id",
         "processing_jobs.user_id",
         "usage_counters.user_id",
         "analytics_events.user_id",

@@ -1,4 +1,4 @@
-"""`maint list`: every job with its schedule."""
+"""`maint list`: jobs with their schedules."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -40,9 +40,14 @@ def _job(job: JobStatus, *, known: bool) -> dict[str, Any]:
 
 
 def view(
-    jobs: Sequence[JobStatus], more: Sequence[Start], problem: str | None, now: datetime
+    jobs: Sequence[JobStatus],
+    more: Sequence[Start],
+    problem: str | None,
+    now: datetime,
+    *,
+    unused: int,
 ) -> Iterator[str | Table]:
-    """As text; `more` are the entries of [[schedules]]."""
+    """As text; `more` are the entries of [[schedules]], `unused` how many jobs are not shown."""
     columns = ("job", "schedule", "next (utc)", "state", "last outcome")
     known = problem is None
     rows = [
@@ -55,10 +60,12 @@ def view(
         )
         for job in jobs
     ]
-    yield Table(columns, rows, "There are no jobs.")
+    yield Table(columns, rows, "No job is enabled, and none was seen to run.")
     if more:
         yield ""
         yield _more(more, now)
+    if unused:
+        yield f"{unused} more are not used: maint list --all"
     if problem:
         yield f"Pauses and last outcomes are unknown: {problem}"
 
@@ -73,7 +80,7 @@ def _state(job: JobStatus, *, known: bool) -> str:
         return "paused"
     if not job.is_configured:
         return "not configured"
-    return ("enabled" if job.enabled else "disabled") + ("" if known else ", unless paused")
+    return ("enabled" if job.enabled else "not enabled") + ("" if known else ", unless paused")
 
 
 def _last(job: JobStatus, now: datetime) -> str:

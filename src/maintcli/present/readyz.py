@@ -1,33 +1,40 @@
 """`maint readyz`: the checks behind its exit code."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from maintcli.present.words import span
 from maintcli.runtime.readyz import Check
 
-_UNHEEDED = "what is stale decides only with JOBS_ENABLED, JOB_HEARTBEAT_REQUIRED or --strict"
-
 
 def data(status: str, checks: Sequence[Check], problem: str | None) -> dict[str, Any]:
     """For --json."""
-    shown = [{k: v for k, v in asdict(check).items() if v != "" or k != "note"} for check in checks]
-    return {"status": status, "checks": shown} | ({"message": problem} if problem else {})
+    return {"status": status, "checks": [_check(check) for check in checks]} | (
+        {"message": problem} if problem else {}
+    )
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "ok": check.ok,
+        "age_seconds": check.age_seconds,
+        "threshold_seconds": check.threshold_seconds,
+        "runner_id": check.runner_id,
+    } | ({"note": check.note} if check.note else {})
 
 
 def view(status: str, checks: Sequence[Check]) -> Iterator[str]:
     """As text: the status, then a line a check."""
-    unheeded = status == "ok" and not all(check.ok for check in checks)
-    yield f"{status}: {_UNHEEDED}" if unheeded else status
+    yield status
     for check in checks:
         yield f"{_mark(check)} {check.name}: {_age(check)}"
 
 
 def _mark(check: Check) -> str:
     if check.ok:
-        return "ok   "
-    return "STALE" if check.required else "stale"
+        return "ok    "
+    return "FAILED" if check.failed else "STALE "
 
 
 def _age(check: Check) -> str:

@@ -78,7 +78,7 @@ def view(
 ) -> Iterator[str | Table]:
     """As text."""
     columns = ("job", "state", "heartbeat", "runner", "success", "failures", "next (utc)")
-    yield Table(columns, [_row(job, now) for job in jobs], "There are no jobs.")
+    yield Table(columns, [_row(job, now) for job in jobs], "No job is enabled.")
     yield from (f"{job.name}: {note}" for job in jobs for note in _notes(job, now))
     found = [(job.name, backlogs[job.name]) for job in jobs if job.name in backlogs]
     yield from (f"{name}: {_left(backlog)}" for name, backlog in found if backlog.backlog)

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maintcli.config.model import Config
-from maintcli.config.tables import TableMap
-from maintcli.errors import MaintError, Skip
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.job import Order
 from maintcli.runtime.lease import Lease
@@ -20,7 +18,7 @@ class Context:
     """A run in progress. `lease` is None in a dry run and with --no-ledger.
 
     `counts` are figures known so far: they reach the report however the run ends. `retention` are
-    the ages that the run was let through with, for the ledger. `has_table`: one was found.
+    the ages that the run was let through with, for the ledger.
     """
 
     job: str
@@ -33,20 +31,11 @@ class Context:
     backlog: int | None = None
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
-    has_table: bool = False
 
     @property
     def dry_run(self) -> bool:
         """Whether to show only: a dry run sends no statement that writes."""
         return self.order.dry_run
-
-    def without(self, table: str, mapped: TableMap, error: MaintError) -> MaintError:
-        """What to raise where `table` does not exist: `error`, unless nobody has asked for it."""
-        if not self.order.optional or self.has_table or mapped.name:
-            return error
-        return Skip(
-            reason=f"passed over: there is no table {table}, and nothing is configured for this job"
-        )
 
     @property
     def shard(self) -> Shard | None:

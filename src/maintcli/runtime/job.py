@@ -31,7 +31,6 @@ class Job(NamedTuple):
     group: str
     schedule: str | None
     timeout: Duration
-    enabled: bool
     can_dry_run: bool
     options: tuple[Option, ...]
     common: tuple[Option, ...]
@@ -49,7 +48,6 @@ class Order(NamedTuple):
     """One order to run a job: where, with which values, and who is told.
 
     `progress` hears, after each batch, of the rows done and the share of the way (None: unknown).
-    `optional`: nobody has asked for this job in particular; without its tables it is passed over.
     """
 
     config: Config
@@ -59,7 +57,6 @@ class Order(NamedTuple):
     environ: Mapping[str, str]
     observers: Sequence[Callable[["Report"], None]] = ()
     progress: Hear = lambda _done, _share: None
-    optional: bool = False
 
     def value(self, name: str) -> Any:
         """The value of one option."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
+from maintcli.db import search_path
 from maintcli.db.connect import Connection
 from maintcli.errors import LeaseLost, MaintError
 from maintcli.runtime.shard import Shard
@@ -122,8 +123,8 @@ def _keep(
         try:
             if connection is None or connection.broken or connection.closed:
                 connection = opener()
-            row = connection.execute(lease.renewal()).fetchone()
-            held = row is not None and row[0] == 1
+            ((kept_rows,),) = search_path.run(connection, lease.renewal())
+            held = kept_rows == 1
             renewed = time.monotonic() if held else float("-inf")
             pause = float(RENEW_SECONDS)
         except (psycopg.Error, MaintError):

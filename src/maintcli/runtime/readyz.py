@@ -27,92 +27,139 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check; `required`: it decides. `age_seconds` is None where nothing was ever seen."""
+    """One check. `age_seconds` is None where nothing was ever seen; `failed`: it is not ok because
+    the last run failed, however new that is.
+    """
 
     name: str
     ok: bool
     age_seconds: float | None
     threshold_seconds: float
     runner_id: str | None
-    required: bool
     note: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What the variables ask for; `ttl_seconds` is None where the schedules shall say."""
+    """What the variables ask for.
 
-    jobs: bool
+    `required`: some run must have been seen, whatever is enabled. `off` says which variable turns
+    the checks off; empty where none does. `ttl_seconds` is None where the schedules shall say.
+    """
+
+    required: bool
+    off: str
     ttl_seconds: float | None
-    strict: bool
 
 
-def demand(variables: Mapping[str, Sourced[str]], *, strict: bool) -> Demand:
-    """Read JOBS_ENABLED, JOB_HEARTBEAT_REQUIRED and JOB_HEARTBEAT_TTL_SECONDS."""
-    gates = [_flag(variables[name]) for name in _GATES if name in variables]
+def demand(variables: Mapping[str, Sourced[str]]) -> Demand:
+    """Read JOBS_ENABLED, JOB_HEARTBEAT_REQUIRED and JOB_HEARTBEAT_TTL_SECONDS.
+
+    Where one of the first two is true and the other false, true counts.
+    """
+    gates = {name: _flag(variables[name]) for name in _GATES if name in variables}
+    required = any(gates.values())
+    off = "" if required else next((f"{name} is false" for name in gates), "")
     ttl = _seconds(variables[_TTL]) if _TTL in variables else None
-    return Demand(jobs=any(gates), ttl_seconds=ttl, strict=strict)
+    return Demand(required=required, off=off, ttl_seconds=ttl)
 
 
-def checks(watch: Watch, asked: Demand, expected: Sequence[Expected]) -> list[Check]:
-    """The check `jobs` of the runner itself, then one check per scheduled job."""
+def checks(
+    watch: Watch, asked: Demand, expected: Sequence[Expected], since: datetime | None
+) -> list[Check]:
+    """The check `jobs` of the runner itself, then one check per job that is expected to run.
+
+    `since` is from when on this configuration is known to be in force.
+    """
+    given = _given(watch, since)
     return [
-        _runner(watch, asked, expected),
-        *(_job(watch, asked, job) for job in expected),
+        _runner(watch, asked, expected, given),
+        *(_job(watch, job, given) for job in expected),
     ]
 
 
-def unknown(asked: Demand, note: str) -> Check:
-    """The check `jobs` where the database could not be asked."""
+def unasked(asked: Demand, note: str, *, ok: bool) -> Check:
+    """The check `jobs` where the database was not asked."""
     return Check(
         name="jobs",
-        ok=False,
+        ok=ok,
         age_seconds=None,
         threshold_seconds=asked.ttl_seconds or TTL_SECONDS,
         runner_id=None,
-        required=asked.jobs,
         note=note,
     )
 
 
-def _runner(watch: Watch, asked: Demand, expected: Sequence[Expected]) -> Check:
+def status(found: Sequence[Check]) -> str:
+    """What all of them come to."""
+    bad = [check for check in found if not check.ok]
+    if not bad:
+        return "ok"
+    return "failed" if all(check.failed for check in bad) else "stale"
+
+
+def _runner(watch: Watch, asked: Demand, expected: Sequence[Expected], given: float) -> Check:
     beat = watch.beats.get(JOBS_RUNNER)
-    threshold = asked.ttl_seconds or _threshold(watch, expected)
+    active = [job for job in expected if not _is_paused(watch.beats.get(job.job))]
+    threshold = asked.ttl_seconds or _threshold(active)
     age = _age(watch, beat.last_heartbeat if beat else None)
+    is_fresh = age is not None and age <= threshold
+    if asked.required:
+        note, ok = "" if age is not None else "no run was ever seen", is_fresh
+    elif not active:
+        note = "all jobs are paused" if expected else "no job is enabled"
+        note, ok = f"{note}, so no run is expected", True
+    else:
+        note = "" if age is not None else "no run was seen yet"
+        ok = is_fresh or (age is None and given <= threshold)
     return Check(
         name="jobs",
-        ok=age is not None and age <= threshold,
+        ok=ok,
         age_seconds=age,
         threshold_seconds=threshold,
         runner_id=beat.runner_id if beat else None,
-        required=asked.jobs,
-        note="" if age is not None else "no run was ever seen",
+        note=note,
     )
 
 
-def _threshold(watch: Watch, expected: Sequence[Expected]) -> float:
-    """The default, or what the most frequent job allows; a paused one beats no heart."""
-    active = [job for job in expected if not _is_paused(watch.beats.get(job.job))]
+def _threshold(active: Sequence[Expected]) -> float:
+    """The default, or what the most frequent of the jobs that are not paused allows."""
     shortest = min(active, key=lambda job: job.period_seconds, default=None)
     return max(TTL_SECONDS, shortest.patience_seconds if shortest else 0.0)
 
 
-def _job(watch: Watch, asked: Demand, job: Expected) -> Check:
+def _job(watch: Watch, job: Expected, given: float) -> Check:
     beat = watch.beats.get(job.job)
     age = _age(watch, beat.last_success_at if beat else None)
-    # A job that never succeeded has had since the tables were made to do so.
-    waited = age if age is not None else _age(watch, watch.made_at) or 0.0
+    failures = beat.consecutive_failures if beat else 0
     paused = _is_paused(beat)
-    note = "paused" if paused else "" if age is not None else "never succeeded yet"
+    if paused:
+        note = "paused"
+    elif failures:
+        note = "the last run failed" if failures == 1 else f"the last {failures} runs failed"
+    else:
+        note = "" if age is not None else "no success yet"
+    waited = age if age is not None else given
     return Check(
         name=job.job,
-        ok=paused or waited <= job.patience_seconds,
+        ok=paused or (not failures and waited <= job.patience_seconds),
         age_seconds=age,
         threshold_seconds=job.patience_seconds,
         runner_id=beat.runner_id if beat else None,
-        required=asked.strict,
         note=note,
+        failed=failures > 0 and not paused,
     )
+
+
+def _given(watch: Watch, since: datetime | None) -> float:
+    """Seconds that a job which never succeeded has had for it, since it was enabled.
+
+    With a configuration that no run had yet, it was enabled after the newest run of any job.
+    """
+    beat = watch.beats.get(JOBS_RUNNER)
+    known = since or (beat.last_heartbeat if beat else None)
+    return _age(watch, max(known, watch.made_at) if known else watch.made_at) or 0.0
 
 
 def _is_paused(beat: Heartbeat | None) -> bool:

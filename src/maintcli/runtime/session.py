@@ -4,12 +4,13 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
+from maintcli.db import code, search_path
 from maintcli.db.connect import Connection
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
@@ -30,14 +31,17 @@ class Session:
 
     A client that freezes or dies in the middle leaves no transaction open: the server has the
     whole of it or nothing. `converse` alone leaves one open, which the server ends when it idles.
-    Limits are SET LOCAL, since a pooler hands the session to others.
+    Limits are SET LOCAL, since a pooler hands the session to others. Names mean the catalog's, see
+    db/search_path.py, until `runs_code_of_users` says that SQL of the user's is to follow.
     """
 
     def __init__(self, opener: Callable[[], Connection], stop: Stop, deadline: Deadline) -> None:
         self.stop = stop
         self.deadline = deadline
         self.opener = opener
+        self.runs_code_of_users = False
         self._connection: Connection | None = None
+        self._schemas: tuple[str, ...] | None = None
 
     @property
     def connection(self) -> Connection:
@@ -50,6 +54,29 @@ class Session:
     def connection_or_none(self) -> Connection | None:
         """The connection as it is, open or broken."""
         return self._connection
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """The schemas of the user's own search path; read once, so that a run keeps to them."""
+        if self._schemas is None:
+            try:
+                self._schemas = search_path.schemas(self.connection)
+            except psycopg.Error:
+                self.stop.check()
+                raise
+        return self._schemas
+
+    @property
+    def path(self) -> sql.Composable:
+        """The statement that says whose names are meant; the first of every transaction."""
+        if self.runs_code_of_users:
+            return search_path.behind_catalog(self.schemas)
+        return search_path.PINNED
+
+    def admit_code_on(self, oids: Iterable[int]) -> None:
+        """Let code of the user's that stands on these relations find what it was written for."""
+        if not self.runs_code_of_users:
+            self.runs_code_of_users = code.stands_on(self, oids)
 
     def read(
         self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
@@ -66,7 +93,7 @@ class Session:
         settings: sql.Composable | None = None,
     ) -> list[Row]:
         """The same for a query with identifiers put in."""
-        text = _bound(self.connection, query, params)
+        text = search_path.bound(self.connection, query, params)
         begin = sql.SQL("BEGIN READ ONLY")
         return self._send(
             [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
@@ -82,7 +109,7 @@ class Session:
         statement_seconds: float | None = None,
     ) -> list[Row]:
         """Run `query`, then `then`, in one transaction; return the last rows that came back."""
-        text = _bound(self.connection, query, params)
+        text = search_path.bound(self.connection, query, params)
         # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
         begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         parts = [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
@@ -108,7 +135,7 @@ class Session:
         self.stop.check()
         connection = self.connection
         try:
-            found = _last_rows(connection.execute(sql.SQL("; ").join(opening)))
+            found = search_path.last_rows(connection.execute(sql.SQL("; ").join(opening)))
             with contextlib.closing(Cursors(connection, self.stop.check)) as cursors:
                 closing = answer(found, cursors)
         except psycopg.Error:
@@ -145,6 +172,7 @@ class Session:
         """A session on the same connection that a stop or a passed deadline no longer bounds."""
         last = Session(self.opener, Never(), Deadline(LAST_WORDS_SECONDS, "last words"))
         last._connection = self._connection
+        last._schemas, last.runs_code_of_users = self._schemas, self.runs_code_of_users
         return last
 
     def cancel(self) -> None:
@@ -202,6 +230,7 @@ class Session:
     def _limits(self, statement_seconds: float | None) -> list[sql.Composable]:
         seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
         return [
+            self.path,
             sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
             sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
             sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
@@ -216,7 +245,7 @@ class Session:
         connection = self.connection
         message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
         try:
-            return _last_rows(connection.execute(message))
+            return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
             self._clean_up(connection)
             self.stop.check()  # a cancelled query is how a stop arrives here
@@ -226,7 +255,7 @@ class Session:
         try:
             self.stop.check()
             message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
-            return _last_rows(connection.execute(message))
+            return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
             self._clean_up(connection)
             self.stop.check()
@@ -238,22 +267,3 @@ class Session:
     def _clean_up(self, connection: Connection) -> None:
         with contextlib.suppress(psycopg.Error):
             connection.rollback()
-
-
-def _last_rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    rows: list[Row] = []
-    while True:
-        if cursor.description is not None:
-            rows = cursor.fetchall()
-        if not cursor.nextset():
-            return rows
-
-
-def _bound(
-    connection: Connection, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None
-) -> sql.Composable:
-    """`query` with its parameters put in by the client: many statements make no place for them."""
-    if params is None:
-        return query
-    text = psycopg.ClientCursor(connection).mogrify(sql.Composed([query]), params)
-    return sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg

@@ -1,8 +1,8 @@
 """Reading what the ledger has seen of jobs that schedulers start. Looking writes nothing."""
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 from psycopg import sql
 
@@ -74,6 +74,13 @@ def look(
             for job in asked
         },
     )
+
+
+def first_with(session: Session, schema: str, config_hash: str) -> datetime | None:
+    """When the first run with that configuration started; None where none had it yet."""
+    query = sql.SQL("SELECT min(started_at) FROM {runs} r WHERE r.config_hash = %(hash)s")
+    ((found,),) = _read(session, schema, query, {"hash": config_hash})
+    return cast("datetime | None", found)
 
 
 def _read(

@@ -132,7 +132,7 @@ def _github(entries: Sequence[Entry]) -> Iterator[Advice]:
         "github-60-days",
         (),
         "GitHub ends the schedules of a public repository that had no commit for 60 days",
-        "let something else ask maint readyz --strict whether they still come",
+        "let something else ask maint readyz whether they still come",
     )
     late = [entry.key for entry in entries if _is_crowded(entry) or _is_often(entry)]
     if late:

@@ -1,7 +1,14 @@
 """A cron expression as systemd's calendar events: the values of OnCalendar=."""
 
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, takewhile
+from operator import gt
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from maintcli.schedules import shift
+from maintcli.schedules.cron import each_time
 from maintcli.schedules.fields import (
     DAY_NAMES,
     DAYS,
@@ -18,8 +25,49 @@ from maintcli.schedules.fields import (
 def events(expression: str, zone: str) -> tuple[str, ...] | None:
     """One event, or two where either of two days is enough; None for a last or an nth day.
 
-    systemd wants weekday and date to match both.
+    systemd wants weekday and date to match both. Where the clocks of `zone` change, they are in UTC
+    if that is exact: of an hour that comes twice systemd takes the first alone.
     """
+    if shift.difference(zone, "UTC") is None:
+        in_utc = shift.shifted(expression, zone, "UTC")
+        if in_utc is not None:
+            return tuple(chain.from_iterable(_events(one, "UTC") or () for one in in_utc))
+    return _events(expression, zone)
+
+
+def lost(expression: str, zone: str) -> str | None:
+    """What systemd does not start when the clocks change, as a clause; None where it does all.
+
+    It starts what is due at a time of the day once, and not at all if that time does not come.
+    """
+    found = fields(expression)
+    is_exact = shift.difference(zone, "UTC") is not None or shift.shifted(expression, zone, "UTC")
+    if found is None or is_exact:
+        return None
+    there = ZoneInfo(zone)
+    for moment, before, after in shift.changes(zone):
+        near = abs(after - before)
+        dues = takewhile(
+            partial(gt, moment + near),
+            each_time(expression, zone, moment - timedelta(minutes=1)),
+        )
+        for due in dues:
+            local = due.astimezone(there)
+            if local.fold or local.minute not in found.minutes or local.hour not in found.hours:
+                return _hour(moment, before, after)
+    return None
+
+
+def _hour(moment: datetime, before: timedelta, after: timedelta) -> str:
+    first, last = (f"{moment + offset:%H:%M}" for offset in sorted((before, after)))
+    if after > before:
+        return f"when the clocks go forward, {first} to {last} does not come, nor does its run"
+    return (
+        f"when the clocks go back, {first} to {last} comes twice, and its run the first time only"
+    )
+
+
+def _events(expression: str, zone: str) -> tuple[str, ...] | None:
     found = fields(expression)
     if found is None:
         return None

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 DATABASE_URL: Final = "DATABASE_URL"
+RUN_ENTRY: Final = "run-entry"
+"""The command that runs an entry by its key."""
 
 
 class Entry(NamedTuple):
@@ -16,6 +18,7 @@ class Entry(NamedTuple):
     zone: str = "UTC"
     timeout_seconds: float = 1800.0
     options: tuple[str, ...] = ()  # further words of the command line: ("--stale-after", "2m")
+    added: int = 0  # how many of the options, the first, come from what rendered it
     every: str | None = None  # as written: "15m"; the expressions say the same
     heavy: bool = False  # a sweep: one that may be divided among several processes
     parallelism: int = 1  # how many processes share it, where the target can (Indexed Job)
@@ -29,6 +32,11 @@ class Entry(NamedTuple):
     def command(self) -> tuple[str, ...]:
         """The words after `maint`."""
         return (*(self.words or (self.job,)), *self.options)
+
+    @property
+    def short_command(self) -> tuple[str, ...]:
+        """The same where the configuration is at hand, which has the options."""
+        return (RUN_ENTRY, self.key, *self.options[: self.added])
 
     @property
     def needs(self) -> tuple[str, ...]:

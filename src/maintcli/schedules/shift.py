@@ -1,8 +1,10 @@
 """A cron expression of one zone in the clock of another, where that is exact."""
 
+from bisect import bisect
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -43,6 +45,24 @@ def difference(zone: str, clock: str) -> int | None:
     """Minutes that `clock` is ahead of `zone`; None where that changes with the seasons."""
     apart = _apart(zone, clock)
     return next(iter(apart)) if len(apart) == 1 else None
+
+
+@lru_cache
+def changes(zone: str) -> tuple[tuple[datetime, timedelta, timedelta], ...]:
+    """Each moment at which the clocks of `zone` are changed, with the offsets before and after."""
+    there = ZoneInfo(zone)
+    found: list[tuple[datetime, timedelta, timedelta]] = []
+    days = [_FROM + timedelta(days=day) for day in range(_DAYS_AHEAD)]
+    for low, high in pairwise(days):
+        before, after = _offset(there, low), _offset(there, high)
+        if before == after:
+            continue
+        minutes = range(_DAY_MINUTES + 1)
+        first = bisect(
+            minutes, 0, key=lambda minute: _offset(there, low + timedelta(minutes=minute)) != before
+        )
+        found.append((low + timedelta(minutes=first), before, after))
+    return tuple(found)
 
 
 @lru_cache

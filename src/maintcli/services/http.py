@@ -5,7 +5,8 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPException, RemoteDisconnected
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
 from threading import Timer
 from typing import Final, NamedTuple
 
@@ -44,6 +45,7 @@ def post(
     """
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
     connection = kind(address.host, address.port, timeout=min(_CONNECT_SECONDS, seconds))
+    connection.response_class = _Final
     sent = {"User-Agent": f"maint/{__version__}", "Accept": "application/json", **headers}
     limit = _Limit(connection, seconds)
     try:
@@ -52,6 +54,17 @@ def post(
     finally:
         limit.close()
         connection.close()
+
+
+class _Final(HTTPResponse):
+    """Passes over 102, 103 and the like, which come before the answer; the library knows 100."""
+
+    def begin(self) -> None:
+        """Read up to the headers of the answer."""
+        super().begin()
+        while self.status < 200 and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            vars(self)["headers"] = None  # or it would take what it has for the answer
+            super().begin()
 
 
 class _Limit:

@@ -44,9 +44,10 @@ class Step(NamedTuple):
     when there is no more to do. `most` is how many rows the run may still delete, as the server
     knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
     batch is counted. `seconds` is how long it may take, where that is not the usual.
-    `after` follows the ledger's own entry. A `sender` has a way of its own to send it. `failed` is
-    told what became of it, and says whether the next one is another already. `walk_closer`: after
-    an error of single rows another walk can take its place.
+    `check` raises where the tables are not what they were when the run began, `after` follows the
+    ledger's own entry. A `sender` has a way of its own to send it. `failed` is told what became of
+    it, and says whether the next one is another already. `walk_closer`: after an error of single
+    rows another walk can take its place.
     """
 
     bite: sql.Composable
@@ -57,6 +58,7 @@ class Step(NamedTuple):
     watched: bool = False
     seconds: float | None = None
     after: sql.Composable | None = None
+    check: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
     walk_closer: bool = False
@@ -83,6 +85,7 @@ LOOP
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
 END LOOP;
+{check}
 {fence}
 {ledger}
 PERFORM set_config('maint.result', json_build_array(
@@ -133,6 +136,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
         "most": step.most or sql.SQL("NULL"),
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
+        "check": step.check or nothing,
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),
         "fence": lease.fence() if lease else nothing,

@@ -22,6 +22,7 @@ def find(context: Context, *tables: Table) -> Links:
             " their rows, which is more than one run can follow. Name fewer tables, or leaves."
         )
         raise ConfigError(reason=reason)
+    context.session.admit_code_on(found.relations)
     return found
 
 

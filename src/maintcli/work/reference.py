@@ -73,9 +73,8 @@ def find(context: Context, reference: Reference) -> Found:
     name = names.split(mapped.name or key, f"[tables.{key}] name" if mapped.name else origin)
     table = tables.describe(context.session, name)
     if table is None:
-        missing = NoTableListed(origin=origin, text=reference.text, table=str(name))
-        raise context.without(str(name), mapped, missing)
-    context.has_table = True
+        raise NoTableListed(origin=origin, text=reference.text, table=str(name))
+    context.session.admit_code_on(table.oids)
     if table.kind not in {"table", "partitioned table"}:
         raise NotListable(origin=origin, table=str(table), kind=table.kind)
     if odd := next((part for part in table.parts if part.kind != "table"), None):

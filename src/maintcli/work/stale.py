@@ -10,8 +10,9 @@ class Stale(NamedTuple):
     """The stale rows of `table`: those for which `where` holds.
 
     Names are the reference schema's; the user's own come from the configuration, or from `map`
-    where the job has its own. `where` is SQL with columns, `{table}` and `{cutoff}` in braces; `by`
-    is the column that says a row's age, `show` the columns that a removed row is logged by.
+    where the job has its own. `where` is SQL with columns, statuses (`{'pending'}`), `{table}` and
+    `{cutoff}` in braces; `by` is the column that says a row's age, `show` the
+    columns that a removed row is logged by.
 
     `final` promises that a stale row can never become fresh again, so that its children may go
     before it, in transactions of their own. `also` is a further condition of the user's, as it

@@ -21,7 +21,7 @@ from maintcli.errors import (
     Refused,
 )
 from maintcli.runtime.context import Context
-from maintcli.work import clock, condition, epoch, own
+from maintcli.work import clock, condition, epoch, own, statuses
 from maintcli.work.stale import Stale
 
 
@@ -96,12 +96,20 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     by = columns[stale.by]
     moment, bound = _cutoff(context, key, mapped, table, by, stale.older_than)
     epoch.check(context, table, key, mapped, by)
-    holes = {name: sql.Identifier(column.name) for name, column in columns.items()}
+    named = statuses.named(stale.where)
+    if named:
+        statuses.check_any(context, table, key, mapped, named)
+    holes: dict[str, sql.Composable] = {
+        **{name: sql.Identifier(column.name) for name, column in columns.items()},
+        **statuses.holes(mapped, named),
+    }
     predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)
     if stale.also is not None:
         also: sql.Composable = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
         if stale.own:
             also = sql.SQL(stale.also).format(schema=sql.Identifier(table.schema))  # pyright: ignore[reportArgumentType]  a job's own
+        else:
+            context.session.runs_code_of_users = True
         condition.check(context, table, also, mapped.setting(key, "where"))
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
@@ -122,7 +130,8 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
 
 
 def _fields(where: str) -> set[str]:
-    return {field for _, field, _, _ in Formatter().parse(where) if field} - {"cutoff", "table"}
+    fields = {field for _, field, _, _ in Formatter().parse(where) if field}
+    return {field for field in fields if not statuses.is_status(field)} - {"cutoff", "table"}
 
 
 def _table(
@@ -134,28 +143,35 @@ def _table(
         context.log.debug(f"there is no table {key}; passed over")
         return None
     if table is None:
-        missing = NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
-        raise context.without(str(name), mapped, missing)
-    context.has_table = True
+        raise NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
+    check_parts(context, table, key, mapped, deleting=deleting)
+    return table
+
+
+def check_parts(
+    context: Context, table: Table, key: str, mapped: TableMap, *, deleting: bool = True
+) -> None:
+    """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
+    context.session.admit_code_on(table.oids)
     if table.kind not in {"table", "partitioned table"}:
         raise _not_sweepable(table, key, mapped)
     for part in table.parts:
         if part.kind != "table":
             raise _not_sweepable(part, key, mapped)
-        if not part.can_select:
-            raise _missing("SELECT", table, part)
-        if deleting and not part.can_delete and not context.dry_run:
-            raise _missing("DELETE", table, part)
+    for one in table.relations:
+        if not one.can_select:
+            raise _missing("SELECT", table, one)
+        if deleting and not one.can_delete and not context.dry_run:
+            raise _missing("DELETE", table, one)
     if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
         raise HiddenRows(table=str(hidden), role=table.role)
-    return table
 
 
 def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
     return NotSweepable(table=str(found), kind=found.kind, setting=mapped.setting(key, "name"))
 
 
-def _missing(privilege: str, table: Table, part: Part) -> MissingPrivilege:
+def _missing(privilege: str, table: Table, part: Table | Part) -> MissingPrivilege:
     role, name = sql.Identifier(table.role).as_string(), part.quoted.as_string()
     return MissingPrivilege(role=role, privilege=privilege, table=name)
 

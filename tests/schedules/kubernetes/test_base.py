@@ -217,21 +217,79 @@ def test_settings_say_where_the_jobs_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://a:b@c/d", "redis://:pw@cache", "postgres+asyncpg://u:p%40@h"]
+    "written",
+    [
+        'url = "postgresql://a:hunter2@c/d"',
+        'url = "redis://:hunter2@cache"',
+        'url = "postgres+asyncpg://u:hunter2%40@h"',
+        'url = "postgresql://a@c/d?password=hunter2"',
+        'url = "postgresql://a@c/d?sslmode=require&pass%77ord=hunter2"',
+        'url = "postgresql://a@c/d?sslkey=k&sslpassword=hunter2"',
+        'url = "host=db user=u password=hunter2 dbname=x"',
+        "url = \"host=db password = 'hunter2'\"",
+        "url = 'host=db password=hunter2'",
+        'url = """\\\n  postgresql://a:\\\n  hunter2@c/d"""',
+        "url = '''\nhost=db\npassword=hunter2\n'''",
+        'url = "postgresql://a:hunter2 x@c/d"',
+        'url = "postgresql://a@c/d?pasword=1&password=hunter2"',
+        'url = "postgresql://a:${DB_PASSWORD:-hunter2}@c/d"',
+        'url = "postgresql://a:${DB_PASSWORD}hunter2@c/d"',
+        'url = "${DATABASE_URL:-postgresql://a:hunter2@c/d}"',
+        'url = "postgresql://a:$${hunter2}@c/d"',
+        'url = "host=db password=${DB_PASSWORD:-hunter2}"',
+        '"url" = "\\u0070ostgresql://a:hunter2@c/d"',
+        '[databases.reporting]\nurl = "postgresql://a:hunter2@c/d"',
+        '[triggers.x]\nauth = "none"\nurl = "https://u:hunter2@h/p"',
+        '[triggers.x]\nauth = "none"\nurl = "https://hunter2@h/p"',
+        '[triggers.x]\nauth = "none"\nurl = "https://h/p?token=hunter2"',
+        '[triggers.x]\nauth = "none"\nurl = "https://h/p?a=1&code=hunter2"',
+        '[triggers.x]\nauth = "none"\nurl = "${BACKEND_URL}/p?token=hunter2"',
+        '[triggers.x]\nauth = "none"\nurl = "${B}/p?t=${CRON_TOKEN:-hunter2}"',
+        '[jobs.theirs]\noptions = ["--to", "smtp://u:hunter2@h"]',
+        '[jobs.theirs]\nsmtp-password = "hunter2"',
+        '# url = "postgresql://a:hunter2@c/d"',
+        "# password = hunter2",
+        "[jobs.x]  # postgresql://a:hunter2@c/d",
+    ],
 )
-def test_a_password_does_not_get_into_a_configmap(url: str) -> None:
-    """The line is named, and not shown."""
-    with pytest.raises(ConfigError, match=r"^Line 2 of maint.toml holds a password") as raised:
-        render([], Settings(config=f'[database]\nurl = "{url}"\n'))
-    assert url not in str(raised.value)
+def test_a_password_does_not_get_into_a_configmap(written: str) -> None:
+    """In whatever spelling the program reads; it is not shown, and its place is named."""
+    with pytest.raises(ConfigError, match=r"maint\.toml.* holds a password") as raised:
+        render([], Settings(config=f"[database]\n{written}\n"))
+    assert "hunter2" not in str(raised.value)
+
+
+def test_the_place_of_a_password_is_named() -> None:
+    """By its key, or the line of a comment."""
+    with pytest.raises(ConfigError, match=r"^maint\.toml \[databases\.main\] url holds a password"):
+        render([], Settings(config='[databases.main]\nurl = "host=h password=x"\n'))
+    with pytest.raises(ConfigError, match=r"^Line 2 of maint\.toml, in a comment, holds"):
+        render([], Settings(config="\n# postgresql://u:p@h/d\n"))
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://a@c/d", "postgresql://a:${PASSWORD}@c/d", "${DATABASE_URL}"]
+    "written",
+    [
+        'url = "postgresql://a@c/d"',
+        'url = "postgresql://a:${PASSWORD}@c:${PORT}/d"',
+        'url = "postgresql://${USER}:${PASSWORD}@${HOST}/${NAME}?sslmode=${MODE:-require}"',
+        'url = "${DATABASE_URL}"',
+        'url = "env:DATABASE_URL"',
+        'url = "file:/run/secrets/password"',
+        'url = "host=db user=u password=${DB_PASSWORD} dbname=x"',
+        '[triggers.x]\nauth = "bearer"\nsecret = "env:TOKEN"\nurl = "${B}/p?token=${T}&a=1"',
+        '[triggers.x]\nauth = "basic"\nusername = "admin"\nurl = "https://h/p?page=2"',
+        '[schedule]\nsecret = "maint"',
+        "[sweeps.resets]\nwhere = \"password = '' OR token IS NULL\"",
+        '[tables.users.columns]\npassword = "pw"',
+        '# url = "postgresql://a:${PASSWORD}@c/d"',
+        "# DATABASE_URL stands in the Secret, key database-url",
+    ],
 )
-def test_what_is_filled_in_later_is_no_password(url: str) -> None:
-    """Nor is a user's name one."""
-    assert url in render([], Settings(config=f'[database]\nurl = "{url}"\n')).files["maint.toml"]
+def test_what_is_filled_in_later_is_no_password(written: str) -> None:
+    """Nor is a user's name, a column's, or the name of a Secret one."""
+    text = f"[database]\n{written}\n"
+    assert render([], Settings(config=text)).files["maint.toml"] == text
 
 
 def test_kustomize_builds_the_base(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """The crontab: what stands in it, and what is read back"""
 
 import shlex
+import shutil
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -152,6 +155,54 @@ def test_lines_of_others_are_passed_over() -> None:
         Found("cleanup-sessions", "cleanup-sessions", ("*/7 * * * *",), "UTC", ("--limit", "5 %")),
         Found("cleanup-orphans", "cleanup-orphans", ("0 3 * * *",)),
     ]
+
+
+@pytest.mark.parametrize("user", ["", "maint"])
+@pytest.mark.parametrize("filler", ["x", "ä", "%"])
+def test_a_long_command_runs_its_entry_by_name(user: str, filler: str, tmp_path: Path) -> None:
+    """Whatever its options: cron takes the file, in which the other entries stand as well."""
+    settings = Settings(user=user)
+    short = f"{'maint ' if user else ''}/usr/local/bin/maint run-entry"
+    forms = set[bool]()
+    for number in range(300, 1100, 7):
+        odd = PLAIN._replace(key="long", options=("--where", filler * number))
+        rendered = render([odd, PLAIN], settings)
+        assert not rendered.notes
+        one, other = lines(rendered)
+        assert other == lines(render([PLAIN], settings))[0]
+        assert len(one.encode()) <= 998
+        forms.add(f" {short} " in one)
+        (tmp_path / "crontab").write_text("\n".join(rendered.files.values()))
+        if not user:
+            cron_takes(tmp_path / "crontab")
+    assert forms == {False, True}
+    assert one == f"*/5 * * * * {short} --quiet --env-file /etc/maint/env long"
+
+
+def cron_takes(path: Path) -> None:
+    """Cron's own reader finds nothing wrong, where it is installed."""
+    if shutil.which("crontab"):
+        read = subprocess.run(["crontab", "-n", path], check=False, capture_output=True, text=True)
+        assert read.returncode == 0, read.stderr
+
+
+def test_a_line_that_cron_would_refuse_is_left_out() -> None:
+    """With the reason, where even the short form is too long; the other entries stay."""
+    odd = PLAIN._replace(key="k" * 30, options=("--limit", "10000"))
+    rendered = render([PLAIN, odd], Settings(command="/" + "x" * 930))
+    assert len(lines(rendered)) == 1
+    (note,) = rendered.notes
+    assert note.key == "k" * 30
+    assert "998 bytes" in note.what
+    assert f"\n# left out: {note}" in rendered.files[FILE]
+
+
+def test_a_database_of_the_rendering_stays_in_a_short_line() -> None:
+    """Which maint.toml does not know."""
+    options = ("--database", "main", "--where", "x" * 1000)
+    (line,) = lines(render([PLAIN._replace(options=options, added=2)], Settings(env_file="")))
+    words = "run-entry --quiet cleanup-sessions --database main"
+    assert line == f"*/5 * * * * /usr/local/bin/maint {words}"
 
 
 def test_the_shell_gets_the_words() -> None:

@@ -27,7 +27,22 @@ PLAIN = Entry(
     "nightly", "cleanup-old-sessions", "Remove them.", ("0 2 * * *",), timeout_seconds=600
 )
 COMMAND = str(Path(sys.executable).with_name("maint"))
-FIXED_ZONES = ("UTC", "Asia/Tokyo", "Asia/Kolkata")  # elsewhere they differ on two days a year
+FIXED_ZONES = ("UTC", "Asia/Tokyo", "Asia/Kolkata")
+NIGHTS = {  # when clocks go forward, and back
+    "Europe/Berlin": ("2026-03-29T01:00Z", "2026-10-25T01:00Z"),
+    "America/New_York": ("2026-03-08T07:00Z", "2026-11-01T06:00Z"),
+    "Australia/Sydney": ("2026-10-03T16:00Z", "2026-04-04T16:00Z"),
+    "Australia/Lord_Howe": ("2026-10-03T15:30Z", "2026-04-04T15:00Z"),
+    "America/Santiago": ("2026-09-06T04:00Z", "2026-04-05T03:00Z"),  # at midnight
+}
+EXPRESSIONS = (
+    *("* * * * *", "*/5 * * * *", "*/7 * * * *", "*/10 * * * *", "*/20 * * * *", "*/30 * * * *"),
+    *("0 * * * *", "30 * * * *", "7 * * * *", "0,30 0-23 * * *", "5-59/15 * * * *"),
+    *("0 */2 * * *", "0 */3 * * *", "*/15 2 * * *", "*/15 1-3 * * *", "*/10 8-17 * * *"),
+    *("0 0 * * *", "30 0 * * *", "30 1 * * *", "0 2 * * *", "30 2 * * *", "0 3 * * *"),
+    *("0 1-4 * * *", "15 2,3 * * *", "30 2 * * 0", "30 2 * * 1-5", "*/30 2 * * 0"),
+    *("30 2 25,29 * *", "30 2 25,29 * 1", "0 2 1,15 * 5", "0 2 1-7 * */7", "*/10 * * * 1"),
+)
 
 
 def one(entry: Entry, **settings: str) -> tuple[str, str]:
@@ -220,3 +235,53 @@ def test_systemd_has_our_times(expression: str, zone: str, days: int) -> None:
     theirs = sorted({time for event in found for time in elapses(event, after, count)})[:count]
     entry = PLAIN._replace(expressions=(expression,), zone=zone)
     assert theirs == [due.at for due in coming([entry], after, count)]
+
+
+def across(event_or_entry: str | Entry, change: datetime) -> set[datetime]:
+    """What comes within six hours before and after that moment."""
+    begin, end = change - timedelta(hours=6, seconds=1), change + timedelta(hours=6)
+    if isinstance(event_or_entry, str):
+        found = elapses(event_or_entry, begin, 12 * 60 + 2)
+    else:
+        found = [due.at for due in coming([event_or_entry], begin, 12 * 60 + 2)]
+    return {moment for moment in found if moment <= end}
+
+
+@needs_systemd
+@pytest.mark.parametrize("zone", NIGHTS)
+def test_systemd_has_our_times_when_the_clocks_change(zone: str) -> None:
+    """On both nights, each expression: the same, or what does not come was said."""
+    said = set[str]()
+    for expression in EXPRESSIONS:
+        entry = PLAIN._replace(expressions=(expression,), zone=zone)
+        rendered = render([entry], Settings())
+        found = values(rendered.files["maint-nightly.timer"], "OnCalendar")
+        for night in map(datetime.fromisoformat, NIGHTS[zone]):
+            theirs = set().union(*(across(event, night) for event in found))
+            ours = across(entry, night)
+            assert theirs <= ours, (expression, night)
+            if theirs != ours:
+                assert rendered.notes, (expression, night, ours - theirs)
+                said.add(expression)
+    assert said, "a zone whose clocks change has an expression that no event says"
+    assert not said & {"*/5 * * * *", "0 * * * *", "0 4 * * *"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("0 2 * * *", "when the clocks go forward, 02:00 to 03:00 does not come, nor does its run"),
+        ("*/15 2 * * *", "when the clocks go back, 02:00 to 03:00 comes twice"),
+        ("0 4 * * *", None),
+        ("30 2 * * 1-5", None),
+        ("*/5 * * * *", None),
+    ],
+)
+def test_the_hour_that_does_not_come_is_named(expression: str, said: str | None) -> None:
+    """In the timer, and as a note; never where the days of the change are not meant."""
+    entry = PLAIN._replace(expressions=(expression,), zone="Europe/Berlin")
+    rendered = render([entry], Settings())
+    assert [said in note.what for note in rendered.notes if said] == [True] * bool(said)
+    text = " ".join(rendered.files["maint-nightly.timer"].replace("\n#  ", "").split())
+    assert (said in text) if said else ("# Note:" not in text)
+    assert not render([entry._replace(zone="Asia/Tokyo")], Settings()).notes

@@ -1,6 +1,9 @@
 """maint list"""
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
 
 from maintcli.cli.awaited import started
 from maintcli.cli.declared import declared
@@ -14,12 +17,15 @@ from maintcli.present import jobs as present
 from maintcli.present.show import show
 from maintcli.schedules.coming import following
 
+_ALL = typer.Option("--all", help="Also what is built in and not used.")
+
 
 @operator("list")
-def list_(place: Place, *, json: Json = False) -> None:
-    """List every job, when it is due, and how it last ended.
+def list_(place: Place, *, every: Annotated[bool, _ALL] = False, json: Json = False) -> None:
+    """List your jobs, when each is due, and how it last ended.
 
-    Without a database, or without the toolkit's tables in it, pauses and outcomes are unknown.
+    Yours are those that maint.toml enables, and those that were seen to run. Without a database, or
+    without the toolkit's tables in it, pauses and outcomes are unknown.
     """
     config = place.read_aloud()
     jobs = declared(config)
@@ -30,9 +36,10 @@ def list_(place: Place, *, json: Json = False) -> None:
     except MaintError as error:
         problem = str(error)
     now = datetime.now(UTC)
-    rows = statuses(jobs, started(config, jobs), seen, now)
+    rows = statuses(jobs, started(config, jobs), seen, now, unused=every)
+    unused = len(jobs.keys() - {row.name for row in rows})
     show(
         present.data(rows, more, problem),
-        lambda: present.view(rows, more, problem, now),
+        lambda: present.view(rows, more, problem, now, unused=unused),
         json=json,
     )

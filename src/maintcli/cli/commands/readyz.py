@@ -1,5 +1,6 @@
 """maint readyz"""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,39 +10,57 @@ from maintcli.cli.awaited import awaited
 from maintcli.cli.declared import declared
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
-from maintcli.cli.watching import expected, look
-from maintcli.errors import Code, MaintError
+from maintcli.cli.watching import expected
+from maintcli.config.model import Config
+from maintcli.config.suggest import hint
+from maintcli.errors import Code, MaintError, Usage
 from maintcli.present import readyz as present
 from maintcli.present.show import show
-from maintcli.runtime.readyz import checks, demand, unknown
+from maintcli.runtime.heartbeats import watch
+from maintcli.runtime.readyz import Check, Demand, checks, demand, status, unasked
+from maintcli.runtime.sightings import first_with
+from maintcli.runtime.visit import toolkit_tables
 
-_STRICT = typer.Option(
-    "--strict", help="Let a scheduled job without a success in time decide the exit code, too."
+_RUNNER = "jobs"
+_ONLY = typer.Option(
+    "--only", metavar=_RUNNER, help="Make this check alone: how long ago any run was seen."
 )
 
 
 @operator("readyz")
-def readyz(place: Place, *, strict: Annotated[bool, _STRICT] = False, json: Json = False) -> int:
-    """Check that jobs are being run; else exit with 1.
+def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Json = False) -> int:
+    """Check that enabled jobs run and succeed; else exit with 1.
 
-    The check "jobs" decides while JOBS_ENABLED or JOB_HEARTBEAT_REQUIRED is true: some run must
-    have been seen within JOB_HEARTBEAT_TTL_SECONDS (180, or what the schedules need).
+    The check "jobs" is of all runs together: one must have been seen within
+    JOB_HEARTBEAT_TTL_SECONDS (180, or what the most frequent job needs). Then comes a check for
+    each enabled job. With JOBS_ENABLED or JOB_HEARTBEAT_REQUIRED set to true a run must have been
+    seen even where no job is enabled; set to false, nothing is checked.
     """
+    if only not in (None, _RUNNER):
+        raise Usage(reason=f"--only: there is no check {only!r}; {hint(only, [_RUNNER])}")
     config = place.read_aloud()
-    asked = demand(config.variables, strict=strict)
-    jobs = declared(config)
+    asked = demand(config.variables)
+    if asked.off:
+        return _show("off", [unasked(asked, asked.off, ok=True)], json=json)
     try:
-        database = place.target(config)
-        seen = look(database, "readyz")
+        found = _look(place, config, asked)
     except MaintError as error:
         if json:
-            note = unknown(asked, "the database could not be asked")
+            note = unasked(asked, "it could not be checked", ok=False)
             show(present.data("error", [note], str(error)), lambda: (), json=True)
         raise
+    found = found[:1] if only else found
+    return _show(status(found), found, json=json)
+
+
+def _look(place: Place, config: Config, asked: Demand) -> list[Check]:
+    jobs, database = declared(config), place.target(config)
+    with toolkit_tables(database, "readyz") as (session, schema):
+        seen, since = watch(session, schema), first_with(session, schema, config.hash)
     now = datetime.now(UTC)
-    schedules = awaited(config, jobs, database.name, now)
-    found = checks(seen, asked, list(expected(schedules, now)))
-    stale = any(check.required and not check.ok for check in found)
-    word = "stale" if stale else "ok"
+    return checks(seen, asked, [*expected(awaited(config, jobs, database.name, now), now)], since)
+
+
+def _show(word: str, found: Sequence[Check], *, json: bool) -> int:
     show(present.data(word, found, None), lambda: present.view(word, found), json=json)
-    return Code.FAILED if stale else Code.OK
+    return Code.OK if all(check.ok for check in found) else Code.FAILED

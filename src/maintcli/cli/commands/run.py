@@ -10,8 +10,8 @@ from maintcli.cli.everywhere import run_everywhere
 from maintcli.cli.execute import show as show_report
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Loudness, Place
+from maintcli.cli.scheduled import none_enabled
 from maintcli.cli.several import One, run_several
-from maintcli.cli.unsaid import is_unsaid
 from maintcli.errors import BrokenPlugin, Usage, gravest
 from maintcli.present.json import as_json
 from maintcli.present.out import put
@@ -36,8 +36,7 @@ def run(
     """Run several jobs, and go on after a failure.
 
     Their options come from the configuration. The exit code is the gravest of theirs; a signal
-    stops the run that goes on, and the rest is not started. With --all, a built-in job that the
-    configuration does not speak of is passed over where its tables are missing.
+    stops the run that goes on, and the rest is not started.
     """
     if every == bool(jobs):
         raise Usage(reason="Name the jobs to run, or give --all; not both.")
@@ -45,14 +44,16 @@ def run(
     found = declared(config)
     names = [known(config, name) for name in jobs or ()]
     wanted = names or [name for name, one in found.items() if one.schedule.is_on]
-    broken = [name for name in names or entries(config) if name not in found]
-    optional = {name for name in wanted if every and is_unsaid(config, name)}
+    enabled = (name for name in entries(config) if config.enables(name))
+    broken = [name for name in names or enabled if name not in found]
+    if not wanted and not broken:
+        raise none_enabled(config, "run")
     given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
     if place.is_everywhere(config):
         # Named, they are refused; among all, a trigger that were sent for each is left out.
         asked = [found[name].job for name in wanted if name in found]
         asked = [job for job in asked if names or job.needs_database]
-        code = run_everywhere(asked, config, given, name="run", optional=optional)
+        code = run_everywhere(asked, config, given, name="run")
         return gravest([code, *(BrokenPlugin.code for _ in broken)])
     reports: list[Report] = []
 
@@ -61,7 +62,7 @@ def run(
         if not json:
             show_report(report, given)
 
-    ones = [One(found[n].job, optional=n in optional) for n in wanted if n in found]
+    ones = [One(found[n].job) for n in wanted if n in found]
     code = run_several(ones, config, given, tell)
     code = gravest([code, *(BrokenPlugin.code for _ in broken)])
     if json:

@@ -17,8 +17,9 @@ from maintcli.work.outlook.recorded import recorded
 def status(place: Place, *, json: Json = False) -> None:
     """Show how each job is doing, and which are late.
 
-    It looks and writes nothing: a run whose lease has ended is shown as lost, and the job's next
-    run records it. The exit code is 0 whatever it shows; maint readyz judges.
+    Shown are the jobs that maint.toml enables, and those that were seen to run. It looks and writes
+    nothing: a run whose lease has ended is shown as lost, and the job's next run records it. The
+    exit code is 0 whatever it shows; maint readyz judges.
     """
     config = place.read_aloud()
     jobs = declared(config)

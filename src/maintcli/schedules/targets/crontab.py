@@ -48,6 +48,7 @@ _VARIABLES: Final = """\
 #   {env_file}  the variables, above all DATABASE_URL=postgresql://…; it belongs to that
 #   {blank}  user and has mode 600, since it holds a password
 """
+_MOST_BYTES: Final = 998  # of a line; a longer one stops every job of the file
 _KEY: Final = re.compile(r"# ([\w.-]+): ")
 _ZONE: Final = re.compile(r"# All times are (\S+), ")
 _ASSIGNMENT: Final = re.compile(r"\s*[A-Za-z_]\w*\s*=")
@@ -88,8 +89,14 @@ def _block(entry: Entry, settings: Settings, notes: list[Note]) -> str:
         notes.append(found)
         return f"\n# left out: {found}"
     said = comment(f"{entry.key}: {words(entry.expressions, entry.zone)}. {entry.summary}")
-    command = _command(entry, settings)
-    return "\n".join([f"\n{said}", *(f"{times} {command}" for times in found)])
+    for words_ in (entry.command, entry.short_command):
+        command = _command(words_, settings)
+        lines = [f"{times} {command}" for times in found]
+        if all(len(line.encode()) <= _MOST_BYTES for line in lines):
+            return "\n".join([f"\n{said}", *lines])
+    what = f"its line is longer than {_MOST_BYTES} bytes, for which cron refuses the whole file"
+    notes.append(note := Note(entry.key, what, "the nearest is a shorter path of the command"))
+    return f"\n# left out: {note}"
 
 
 def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
@@ -114,10 +121,10 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
     return tuple(one for line in lines for one in line or ())
 
 
-def _command(entry: Entry, settings: Settings) -> str:
+def _command(words_: Sequence[str], settings: Settings) -> str:
     own = ["--quiet", *(["--env-file", settings.env_file] if settings.env_file else [])]
     # Before the entry's options, which may say another file: the last one counts.
-    job, *options = entry.command
+    job, *options = words_
     command = shlex.join([settings.command, job, *own, *options]).replace("%", r"\%")
     return f"{settings.user} {command}" if settings.user else command
 

@@ -5,15 +5,16 @@ a file that root alone can read, and that systemd hands to the service. Needs sy
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Final
 
 from maintcli.errors import Code
-from maintcli.schedules.calendar import events
+from maintcli.schedules.calendar import events, lost
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets import credentials, unit
+from maintcli.schedules.targets.comments import noted
 from maintcli.schedules.targets.header import header
 from maintcli.schedules.words import words
 
@@ -60,7 +61,7 @@ Restart=no
 """
 _TIMER: Final = """\
 {header}
-
+{notes}
 [Unit]
 Description={description}
 
@@ -118,8 +119,10 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
             notes.append(found)
             continue
         name = f"maint-{entry.key}"
+        inexact = [*_inexact(entry)]
+        notes += inexact
         files[f"{name}.service"] = _service(name, entry, settings)
-        files[f"{name}.timer"] = _timer(name, entry, found)
+        files[f"{name}.timer"] = _timer(name, entry, found, inexact)
     return Rendered(files, notes)
 
 
@@ -135,6 +138,15 @@ def _events(entry: Entry) -> Sequence[str] | Note:
             "a list of days comes nearest: 28-31, or 1-7 with a weekday",
         )
     return list(chain.from_iterable(filter(None, found)))
+
+
+def _inexact(entry: Entry) -> Iterator[Note]:
+    """What does not come on the days when the clocks change."""
+    for expression in entry.expressions:
+        clause = lost(expression, entry.zone)
+        if clause is not None:
+            what = f"{expression!r} in {entry.zone}: {clause}"
+            yield Note(entry.key, what, 'the nearest is another hour, or timezone = "UTC"')
 
 
 def _service(name: str, entry: Entry, settings: Settings) -> str:
@@ -179,8 +191,9 @@ def _pace(entry: Entry) -> tuple[int, int]:
     return max(min(whole, period * 9 // 10), 1), restart
 
 
-def _timer(name: str, entry: Entry, found: Sequence[str]) -> str:
+def _timer(name: str, entry: Entry, found: Sequence[str], notes: Iterable[Note]) -> str:
     return _TIMER.format(
+        notes=noted(notes),
         header=header(f"{name}.timer", "systemd"),
         raw_key=entry.key,
         description=unit.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from maintcli.db.search_path import PINNED  # so that every type is printed with its schema
 from maintcli.runtime.session import Session
-
-_PUBLIC = sql.SQL("SET LOCAL search_path = ''")  # so that every type is printed with its schema
 
 # Along foreign keys from the referenced table to those that refer to it, and to every partition.
 _REACHED = sql.SQL("""
@@ -101,7 +100,7 @@ def reached(session: Session, oids: Iterable[int]) -> Shapes:
 
 def shapes(session: Session, oids: Iterable[int]) -> Shapes:
     """Those tables."""
-    rows = session.read_composed(_TABLES, {"oids": list(oids)}, settings=_PUBLIC)
+    rows = session.read_composed(_TABLES, {"oids": list(oids)}, settings=PINNED)
     return {(row[1], row[2]): _shape(row) for row in rows}
 
 

@@ -127,7 +127,8 @@ class ArchivedWalk(ClosureWalk):
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
         began, queries = time.perf_counter(), wanted(self.script.cascade, self.shapes)
-        first = batch.message(context, step, budget_ms, counted=False)
+        looking = step._replace(check=None)  # the second message looks
+        first = batch.message(context, looking, budget_ms, counted=False)
         looked: dict[str, Any] = {}
 
         def answer(found: Sequence[Row], cursors: Cursors) -> list[sql.Composable]:
@@ -169,7 +170,7 @@ class ArchivedWalk(ClosureWalk):
             extra=self.script.extra(),
         )
         declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
-        return Step(bite, self.settings, declare, after=entry, most=step.most, watched=step.watched)
+        return step._replace(bite=bite, settings=self.settings, declare=declare, after=entry)
 
 
 def _state(rows: Sequence[Row]) -> tuple[list[Any], float]:

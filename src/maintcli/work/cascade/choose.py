@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db.links import Links
+from maintcli.db import reached as catalog
+from maintcli.db.links import ForeignKey, Links
 from maintcli.runtime.context import Context
+from maintcli.work import identity
 from maintcli.work.cascade import graph
 from maintcli.work.cascade.blocks import Blocks
+from maintcli.work.cascade.graph import Cascade
+from maintcli.work.cascade.unchanged import facts
 from maintcli.work.cascade.values import Values
 from maintcli.work.cascade.walk import ClosureWalk
 from maintcli.work.sweep import stripes
@@ -18,6 +22,7 @@ from maintcli.work.target import Target
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
     from maintcli.work.cascade.windows import Windows
+    from maintcli.work.sweep.window import Plain
 
 
 def through(
@@ -26,9 +31,10 @@ def through(
     """The walk through the part of `chosen`; None where a simple one will do."""
     part, target = chosen.part, task.target
     alone = archive is not None or target.elsewhere is not None
-    cascade = graph.below(part.oid, task.links, alone=alone)
-    if cascade is None:
+    planned = graph.below(part.oid, task.links, alone=alone)
+    if planned is None:
         return None
+    cascade, unchanged = _as_planned(context, task, planned, columns=archive is not None)
     windows: Windows
     predicate = target.predicate
     if target.elsewhere is not None:
@@ -45,17 +51,51 @@ def through(
         windows = Values(part.quoted, target.predicate, target.by.name, kind, target.bound)
     own = frozenset(part.oid for part in target.table.parts)
     if archive is None:
-        return ClosureWalk(cascade, predicate, windows, final=target.final, own=own)
+        return ClosureWalk(
+            cascade, predicate, windows, final=target.final, own=own, unchanged=unchanged
+        )
     from maintcli.work.cascade.archived import ArchivedWalk
 
-    walk = ArchivedWalk(cascade, predicate, windows, final=target.final, own=own)
+    walk = ArchivedWalk(
+        cascade, predicate, windows, final=target.final, own=own, unchanged=unchanged
+    )
     return walk.keep_in(archive, context)
 
 
-def alone(
-    target: Target, links: Links, part: int, windows: "Windows", predicate: sql.Composable
-) -> ClosureWalk:
-    """A walk over rows to which nothing refers, which takes them by groups of any size."""
-    cascade = graph.Cascade(part, links)
+def _as_planned(
+    context: Context, task: Task, planned: Cascade, *, columns: bool
+) -> tuple[Cascade, sql.Composable]:
+    """What is reached now, and what raises in a batch that meets another catalog.
+
+    Partitions that were dropped since the plan are left out. The facts are read first, so that no
+    later change is missed. Raises TableChanged where there is more than was planned: no guard
+    has counted that.
+    """
+    known = _ends(task.links)
+    while True:
+        looked_at = facts(planned, columns=columns)
+        before = looked_at.read(context.session)
+        links = catalog.find(context.session, [planned.part])
+        if links is None or not _ends(links) <= known:
+            raise identity.error(context, task.target.table)
+        cascade = Cascade(planned.part, links)
+        if facts(cascade, columns=columns) == looked_at:
+            return cascade, looked_at.check(before)
+        planned = cascade
+
+
+def _ends(links: Links | None) -> set[tuple[ForeignKey, int, int]]:
+    return {(link.key, link.parent, link.child) for link in links.links} if links else set()
+
+
+def alone(target: Target, links: Links, walk: "Plain") -> ClosureWalk:
+    """The same way as `walk`, by groups of rows of any size; nothing refers to them."""
     own = frozenset(part.oid for part in target.table.parts)
-    return ClosureWalk(cascade, predicate, windows, final=False, own=own)
+    return ClosureWalk(
+        Cascade(walk.oid, links),
+        walk.predicate,
+        walk.windows(),
+        final=False,
+        own=own,
+        unchanged=walk.unchanged,
+    )

@@ -23,6 +23,7 @@ def links(context: Context, target: Target) -> Links:
             " through foreign keys, which is too many to look after; nothing was deleted."
         )
         raise ConfigError(reason=reason)
+    context.session.admit_code_on(found.relations)
     role = target.table.role
     for relation in found.relations.values():
         if relation.hides_rows:

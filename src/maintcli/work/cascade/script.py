@@ -1,10 +1,11 @@
 """The PL/pgSQL of one step: collect a group of roots with all below it, remove it, go on."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
+from maintcli.db.links import Link
 from maintcli.db.sqlstate import LOCK_NOT_AVAILABLE, REHEARSED
 from maintcli.work.cascade import drop, gather, remove, settle
 from maintcli.work.cascade import variables as v
@@ -68,6 +69,7 @@ WHEN OTHERS OR assert_failure THEN
         RAISE;
     END IF;
     maint_named := maint_before;
+{undo}
     IF SQLSTATE = {locked} THEN
         maint_waits := maint_waits + 1;
     END IF;
@@ -130,6 +132,11 @@ END IF;
 
 _COUNT_LOCKED = sql.SQL("""SELECT count(*) - cardinality(maint_r) INTO maint_locked
 FROM ONLY {part} WHERE ctid = ANY (maint_c) AND ({predicate});""")
+
+_GOING = sql.SQL("""IF {rows} <> '{{}}' THEN
+    {going} := {going} {sign} (SELECT count(*) FROM ONLY {child}
+        WHERE ctid = ANY ({rows}) AND ({predicate}));
+END IF;""")
 
 _NAME = sql.SQL("""IF NOT maint_more AND jsonb_array_length(maint_named) < {most} THEN
     maint_named := maint_named || coalesce((SELECT jsonb_agg(few.named) FROM (
@@ -200,12 +207,27 @@ class Script(NamedTuple):
         counted = sql.SQL(" + ").join(
             remove.counter(self.cascade, oid) for oid in self.cascade.members if oid in self.own
         )
-        body = self._isolated(_CHECK_NOW) if isolated else self._remove(sql.SQL(""))
-        return v.joined([body, sql.SQL("maint_n := {};").format(counted)])
+        removed = self._isolated(_CHECK_NOW) if isolated else self._remove(sql.SQL(""))
+        going = v.joined(self._going(link) for link in self._own_links)
+        return v.joined([going, removed, sql.SQL("maint_n := {};").format(counted)])
+
+    @property
+    def _own_links(self) -> list[Link]:
+        return [link for link in self.cascade.unlinks if link.child in self.own]
+
+    def _going(self, link: Link, sign: LiteralString = "+") -> sql.Composable:
+        """A stale row of the table loses its reference, and is deleted a little later."""
+        return _GOING.format(
+            sign=sql.SQL(sign),
+            going=_going(self.cascade, link),
+            child=self.cascade.relations[link.child].quoted,
+            rows=v.unlinked(self.cascade, link),
+            predicate=self.predicate,
+        )
 
     def rehearse(self) -> sql.Composable:
         """Find out what would object to its removal, and leave it in place."""
-        return self._isolated(_REHEARSED.format(state=REHEARSED))
+        return self._isolated(_REHEARSED.format(state=REHEARSED), rehearsed=True)
 
     def _remove(self, checked: sql.Composable) -> sql.Composable:
         return _REMOVE.format(
@@ -213,9 +235,12 @@ class Script(NamedTuple):
             whole=remove.whole(self.cascade, self.predicate, checked),
         )
 
-    def _isolated(self, checked: sql.Composable) -> sql.Composable:
+    def _isolated(self, checked: sql.Composable, *, rehearsed: bool = False) -> sql.Composable:
         return _ISOLATED.format(
             body=self._remove(checked),
+            undo=v.joined(
+                [] if rehearsed else [self._going(link, "-") for link in self._own_links]
+            ),
             rehearsed=REHEARSED,
             locked=LOCK_NOT_AVAILABLE,
             most=MOST_NAMED,
@@ -243,6 +268,7 @@ class Script(NamedTuple):
         counters = [remove.counter(cascade, oid) for oid in cascade.members]
         counters += [remove.link_counter(cascade, link) for link in cascade.unlinks]
         counters += [_blocker_total(number) for number in range(len(cascade.blockers))]
+        counters += [_going(cascade, link) for link in self._own_links]
         lines = [sql.SQL("{} bigint := 0;").format(name) for name in counters]
         return _DECLARE.format(
             group=max(1, group),
@@ -250,14 +276,24 @@ class Script(NamedTuple):
             variables=v.joined([v.declare(cascade), *lines]),
         )
 
+    def _unlinked(self, link: Link) -> sql.Composable:
+        counted = remove.link_counter(self.cascade, link)
+        if link.child not in self.own:
+            return counted
+        return sql.SQL("{} - {}").format(counted, _going(self.cascade, link))
+
     def extra(self) -> sql.Composable:
         cascade = self.cascade
         comma = sql.SQL(", ")
         return _EXTRA.format(
             members=comma.join(remove.counter(cascade, oid) for oid in cascade.members),
-            unlinked=comma.join(remove.link_counter(cascade, k) for k in cascade.unlinks),
+            unlinked=comma.join(map(self._unlinked, cascade.unlinks)),
             blockers=comma.join(_blocker_total(n) for n in range(len(cascade.blockers))),
         )
+
+
+def _going(cascade: Cascade, link: Link) -> sql.Composable:
+    return sql.Identifier(f"maint_v{cascade.unlinks.index(link)}")
 
 
 def _blocker_total(number: int) -> sql.Composable:

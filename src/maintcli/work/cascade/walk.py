@@ -23,7 +23,8 @@ class ClosureWalk:
     """Walks a part that foreign keys refer to.
 
     With `final` roots, rows below may go in batches before them; else each root goes with all that
-    is below it in one transaction. `own` are the members that belong to the swept table.
+    is below it in one transaction. `own` are the members that belong to the swept table;
+    `unchanged` raises in a batch that meets another catalog.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class ClosureWalk:
         *,
         final: bool,
         own: frozenset[int],
+        unchanged: sql.Composable,
     ) -> None:
+        self.unchanged = unchanged
         self.script, self.windows = Script(cascade, predicate, own), windows
         self.final = final
         self.group = 1

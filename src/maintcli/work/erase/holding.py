@@ -11,7 +11,7 @@ from maintcli.db.names import Name
 from maintcli.db.tables import Table
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
 from maintcli.runtime.context import Context
-from maintcli.work import keys, reference
+from maintcli.work import keys, protections, reference
 from maintcli.work.erase.users import Users
 
 ROW = sql.Identifier("maint_row")
@@ -71,6 +71,8 @@ def find(context: Context, texts: Sequence[str], origin: str, users: Users) -> l
         reference.check_types(origin, one, users.found)
         _check(context, one.table)
     found = keys.find(context, *(one.table for one in listed))
+    tables_ = [one.table for one in listed]
+    protections.check(context, tables_, found, updated=[users.target.table])
     holdings: list[Holding] = []
     for one in listed:
         _refuse_users(origin, one.table, users)
@@ -123,13 +125,13 @@ def _refuse_users(origin: str, table: Table, users: Users) -> None:
 
 def _check(context: Context, table: Table) -> None:
     role = sql.Identifier(table.role).as_string()
-    for part in table.parts:
+    for part in table.relations:
         name = part.quoted.as_string()
         if not part.can_select:
             raise MissingPrivilege(role=role, privilege="SELECT", table=name)
         if not part.can_delete and not context.dry_run:
             raise MissingPrivilege(role=role, privilege="DELETE", table=name)
-        if part.hides_rows or table.hides_rows:
+        if part.hides_rows:
             raise HiddenRows(table=str(part), role=table.role)
 
 

@@ -5,7 +5,7 @@ opted out; the certificate counts exactly the rows that went; the stamp comes wi
 finds nothing left, so that a killed run is gone on with by the next.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -25,6 +25,7 @@ from maintcli.work.erase.holding import Holding
 from maintcli.work.erase.result import Erased
 from maintcli.work.erase.tally import Tally
 from maintcli.work.erase.users import User, Users
+from maintcli.work.naming import naming
 from maintcli.work.pace import Pace
 from maintcli.work.sweep.result import moment
 from maintcli.work.sweep.task import Task
@@ -57,7 +58,19 @@ def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> E
     patiently(patience, partial(_ask, context, whose, held))
     if shown is None and context.lease is None:
         context.log.warn("without a ledger no certificate is written of what is erased")
-    return shown or Erasure(Eraser(context, whose, held), patience).run()
+    if shown is not None:
+        return shown
+    erasure = Erasure(Eraser(context, whose, held), patience)
+    with naming(context.log, _rows(held), partial(_counts, held, erasure.tally)):
+        return erasure.run()
+
+
+def _rows(held: Sequence[Holding]) -> Iterator[str]:
+    return (f"rows of {one.table} that belong to users who opted out" for one in held)
+
+
+def _counts(held: Sequence[Holding], tally: Tally) -> dict[str, int]:
+    return {str(one.table): tally.tables[str(one.table)] for one in held}
 
 
 def _refuse_a_copy(context: Context) -> None:

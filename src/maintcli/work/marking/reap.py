@@ -14,7 +14,7 @@ from maintcli.config.duration import Duration
 from maintcli.db.tables import Column
 from maintcli.errors import NoSuchColumn
 from maintcli.runtime.context import Context
-from maintcli.work import clock, count
+from maintcli.work import clock, count, statuses
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.marking import update
 from maintcli.work.marking.result import Reaped
@@ -27,7 +27,8 @@ NEEDED = ("status", "retry_count", "error_message")
 LEASE = ("locked_until", "run_token")
 MOST_DEATHS = 3
 _AGES = ("started_at", "updated_at", "created_at")  # the first that the table has says the age
-_RUNNING: LiteralString = "{status}::text = 'running'"
+STATUSES = ("running", "pending", "failed")
+_RUNNING: LiteralString = "{status}::text = {'running'}"
 _BACKOFF = sql.SQL(
     "clock_timestamp() + (0.9 + 0.2 * random())"
     " * least(interval '15 s' * power(2, least({deaths} - 1, 10)), interval '1 h')"
@@ -40,12 +41,13 @@ def reap(context: Context, *, running_for: Duration | None = None) -> Reaped:
     With `running_for` also those without a lease, and in either case only after that time.
     """
     target = patiently(Patience(context), partial(_find, context, running_for))
+    statuses.check(context, target.table, KEY, target.map, STATUSES)
     limit = f"it ran for over {running_for}" if running_for else "its lease ended"
     status = target.column("status")
     marking = update.run(
         context, target, _changes(target, f"{limit}: its runner died"), kind=status
     )
-    failed = marking.kinds["failed"]
+    failed = marking.kinds[target.map.status("failed")]
     return Reaped(
         updated_count=marking.updated,
         requeued_count=marking.updated - failed,
@@ -105,7 +107,9 @@ def _changes(target: Target, reason: str) -> dict[Column, sql.Composable]:
     last = sql.Literal(f"its runner died {MOST_DEATHS} times")
     now, null = sql.SQL("clock_timestamp()"), sql.SQL("NULL")
     changes = {
-        target.column("status"): either(sql.Literal("failed"), sql.Literal("pending")),
+        target.column("status"): either(
+            sql.Literal(target.map.status("failed")), sql.Literal(target.map.status("pending"))
+        ),
         retries: deaths,
         target.column("error_message"): either(last, sql.Literal(reason)),
     }
@@ -139,5 +143,6 @@ def _without_time(context: Context, target: Target) -> int | None:
     if not target.by.nullable:
         return 0
     status, by = (sql.Identifier(target.column("status").name), sql.Identifier(target.by.name))
-    condition = sql.SQL("{}::text = 'running' AND {} IS NULL").format(status, by)
+    running = sql.Literal(target.map.status("running"))
+    condition = sql.SQL("{}::text = {} AND {} IS NULL").format(status, running, by)
     return count.aside(context, target, condition)

@@ -9,13 +9,14 @@ from psycopg import sql
 from maintcli.db.tables import Column
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
-from maintcli.work import count
+from maintcli.work import count, protections, statuses
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import Expected
 from maintcli.work.marking.marking import Marking
 from maintcli.work.marking.result import Marked
+from maintcli.work.naming import UPDATE, naming, stale
 from maintcli.work.outlook import say as outlook
 from maintcli.work.stale import Stale
 from maintcli.work.sweep.result import moment
@@ -24,17 +25,23 @@ from maintcli.work.target import Target, find
 from maintcli.work.throttle import Throttle
 
 
-def update(context: Context, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
-    """Set columns of the rows that `stale` describes; `values` are SQL without columns.
+def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString]) -> Marked:
+    """Set columns of the rows that `wanted` describes; `values` are SQL without columns,
+    with statuses in braces.
 
     Raises Refused, and what else a sweep raises. An optional table may be missing.
     """
     approval.look_ahead(context)
     _refuse_what_is_for_deleting(context)
-    target = patiently(Patience(context), partial(find, context, stale, deleting=False))
+    target = patiently(Patience(context), partial(find, context, wanted, deleting=False))
     if target is None:
         return Marked(0, 0, 0, 0, "")
-    changes = {target.column(name): sql.SQL(value) for name, value in values.items()}
+    named = {status for value in values.values() for status in statuses.named(value)}
+    statuses.check(context, target.table, target.key, target.map, named)
+    holes = statuses.holes(target.map, named)
+    changes = {
+        target.column(name): sql.SQL(value).format(**holes) for name, value in values.items()
+    }
     marking = run(context, target, changes, kind=target.column(next(iter(values))))
     return Marked(
         updated_count=marking.updated,
@@ -62,6 +69,8 @@ def run(
     context: Context, target: Target, changes: Mapping[Column, sql.Composable], *, kind: Column
 ) -> Marking:
     """Change the stale rows, unless a guard of the job objects; tally the values of `kind`."""
+    protections.check(context, [target.table], event="UPDATE")
+    table = str(target.table)
     cast = {column: _cast(column, value) for column, value in changes.items()}
     marking = Marking(context, target, cast, kind)
     if context.dry_run:
@@ -73,7 +82,8 @@ def run(
         marking.budget = Budget(context)
         marking.throttle = Throttle(context, target.table.oids, marking.budget)
     if not context.dry_run:
-        marking.run()
+        with naming(context.log, [stale(target)], lambda: {table: marking.updated}, UPDATE):
+            marking.run()
         _end(context, marking)
     return marking
 
@@ -90,11 +100,9 @@ def _counted(context: Context, marking: Marking) -> Expected | None:
 
 
 def _foretell(context: Context, marking: Marking) -> None:
-    target = marking.target
     context.backlog = marking.updated
     context.counts["updated_count"] = marking.updated  # known, should a guard refuse it
-    rows, cutoff = f"{marking.updated:,} rows of {target.table}", moment(target.cutoff)
-    context.log.info(f"would update {rows} older than {cutoff}")
+    context.log.info(f"would update {marking.updated:,} {stale(marking.target)}")
 
 
 def _end(context: Context, marking: Marking) -> None:

@@ -11,13 +11,11 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.runtime.context import Context
-from maintcli.work.cascade import look
 from maintcli.work.orphans import pair
 from maintcli.work.orphans.pair import Pair
 from maintcli.work.sweep import sweep as engine
-from maintcli.work.sweep.plan import Plan, Way
 from maintcli.work.sweep.result import Swept
-from maintcli.work.sweep.task import Task
+from maintcli.work.sweep.task import Task, planned
 from maintcli.work.target import Elsewhere
 
 
@@ -36,9 +34,7 @@ def _prepare(context: Context, one: Pair, grace: Duration) -> Task:
     assert target.elsewhere is not None  # noqa: S101  a pair looks into its parent
     if not target.elsewhere.quick:
         _warn(context, target.elsewhere)
-    why = f"the parents of its rows are in {target.elsewhere.table}"
-    plans = tuple(Plan(part, Way.HEAP, why) for part in target.table.parts)
-    return Task(target, plans, look.links(context, target))
+    return planned(context, target)
 
 
 def _warn(context: Context, parent: Elsewhere) -> None:

@@ -204,7 +204,8 @@ def _may_go(say: Callable[[str], None], target: Target, partition: Partition) ->
     reasons = {
         "foreign keys refer to it": partition.referenced,
         "a view looks at it": partition.viewed,
-        "its triggers want to see each row that is deleted": partition.triggered,
+        "triggers or rules act on rows that are deleted": partition.triggered,
+        "a publication sends the rows that are deleted": partition.published,
         f"{target.table.role} does not own it": not partition.owned,
     }
     why = next((reason for reason, holds in reasons.items() if holds), None)

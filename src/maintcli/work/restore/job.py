@@ -26,7 +26,6 @@ JOB = Job(
     group="Operating",
     schedule=None,
     timeout=_TIMEOUT,
-    enabled=False,
     can_dry_run=True,
     options=(
         Option(name="run", kind=Kind.TEXT, configurable=False),

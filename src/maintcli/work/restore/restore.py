@@ -50,6 +50,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
         if one["root"]
     }
     tables = table.find(context.session, {*held.rows, *held.links}, roots)
+    context.session.admit_code_on(one.shape.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)
     say.triggers(context, held, tables)

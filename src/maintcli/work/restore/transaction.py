@@ -15,6 +15,7 @@ from maintcli.work.restore.onebyone import block
 # The formats are those that the values were written in. Constraints that wait for COMMIT are
 # checked with each statement, where a violation can still be told apart and undone.
 _BEGIN = sql.SQL("""BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+{path};
 SET LOCAL lock_timeout = {lock};
 SET LOCAL statement_timeout = {statement};
 SET LOCAL idle_in_transaction_session_timeout = '30s';
@@ -50,7 +51,12 @@ def transaction(context: Context) -> Generator[tuple[Connection, Progress]]:
     seconds = min(STATEMENT_CAP_SECONDS, max(context.deadline.left, 0.1))
     try:
         connection.execute(
-            _BEGIN.format(lock=LOCK_TIMEOUT_MS, statement=int(seconds * 1000), formats=FORMATS)
+            _BEGIN.format(
+                path=session.path,
+                lock=LOCK_TIMEOUT_MS,
+                statement=int(seconds * 1000),
+                formats=FORMATS,
+            )
         )
         yield connection, progress
         _count(context, connection, progress.rows)

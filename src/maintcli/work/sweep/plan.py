@@ -39,6 +39,8 @@ class Plan(NamedTuple):
 def choose(context: Context, target: Target, part: Part) -> Plan:
     """Choose by what a sample of blocks holds: statistics may be stale or absent."""
     column = target.by.name
+    if target.elsewhere is not None:
+        return Plan(part, Way.HEAP, f"the parents of its rows are in {target.elsewhere.table}")
     if context.shard is not None:
         return _shared(part, context.shard)
     if not part.is_heap:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from math import ceil
 from typing import TYPE_CHECKING
 
+from maintcli.db.protections import triggers
 from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.partitions import expired as partitions
@@ -51,6 +52,9 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
         if chosen.part.oid in whole:
             continue
         context.log.info(f"{chosen.part}: {chosen.way} plan, because {chosen.why}")
+    fires = triggers(context.session, [part.oid for part in target.table.parts], "DELETE")
+    if fires:
+        context.log.info(f"triggers of {target.table} would fire: {', '.join(fires)}")
     if below is not None:
         from maintcli.work.cascade import show
 
@@ -69,6 +73,7 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
         unlinked_count=below.rows("SET NULL", "SET DEFAULT") if below is not None else 0,
         blocked_count=below.blocked if below is not None else 0,
         cascades=[one.as_dict() for one in below.listed] if below is not None else [],
+        triggers={str(target.table): fires} if fires else {},
     )
     return swept, seconds
 

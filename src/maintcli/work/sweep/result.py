@@ -21,7 +21,9 @@ class Swept:
     `cascaded_count` rows of other tables went along foreign keys, `unlinked_count` lost a reference
     (SET NULL, SET DEFAULT), and `blocked_count` stale rows stay because others refer to them.
     `failed_count` stay because a trigger or a constraint objects to their removal.
-    `cascades` says in a dry run what each foreign key would do.
+    `kept_count` rows are still there after a DELETE, because a trigger or a rule keeps them.
+    `cascades` says in a dry run what each foreign key would do, `triggers` which triggers of each
+    swept table would fire.
     """
 
     deleted_count: int
@@ -40,7 +42,9 @@ class Swept:
     unlinked_count: int | None = 0
     blocked_count: int | None = 0
     failed_count: int = 0
+    kept_count: int = 0
     cascades: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    triggers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def remaining(self) -> str:
@@ -68,6 +72,7 @@ def total(parts: Sequence[Swept]) -> Swept:
         unlinked_count=_sum(part.unlinked_count for part in parts),
         blocked_count=_sum(part.blocked_count for part in parts),
         cascades=[one for part in parts for one in part.cascades],
+        triggers={table: names for part in parts for table, names in part.triggers.items()},
     )
 
 

@@ -5,7 +5,7 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
@@ -15,6 +15,7 @@ from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import shown
+from maintcli.work.naming import naming, stale
 from maintcli.work.outlook import say as outlook
 from maintcli.work.outlook import space
 from maintcli.work.partitions import expired as partitions
@@ -22,10 +23,10 @@ from maintcli.work.stale import Stale
 from maintcli.work.sweep import preview, result
 from maintcli.work.sweep.account import Account
 from maintcli.work.sweep.keeping import keeping
+from maintcli.work.sweep.passes import Passes
 from maintcli.work.sweep.result import Swept
-from maintcli.work.sweep.table import Means, TableSweep
-from maintcli.work.sweep.tally import Rule
-from maintcli.work.sweep.task import Task, prepare, reached
+from maintcli.work.sweep.table import Means
+from maintcli.work.sweep.task import Task, children_first, prepare, reached
 from maintcli.work.throttle import Throttle
 
 
@@ -41,7 +42,7 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
     """The same for tables that are looked at, and planned, in ways of their own."""
     approval.look_ahead(context)
     patience = Patience(context)
-    tasks = _look(patience, looks)
+    tasks = children_first(_look(patience, looks))
     swept = preview.preview(context, tasks) if context.dry_run else None
     with approval.planning(context, tasks, shown(swept) if swept else None):
         patiently(patience, partial(_ask, context, tasks))
@@ -51,8 +52,26 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
         budget = Budget(context)
         oids = reached(tasks) | {oid for task in tasks for oid in task.oids}
         throttle = Throttle(context, sorted(oids), budget)
-        means = Means(context, patience, budget, throttle, archive, Account(context))
-        return Sweep(means, tasks).run()
+        account = Account(context)
+        means = Means(context, patience, budget, throttle, archive, account)
+        with naming(context.log, _rows(tasks), partial(_counts, tasks, account)):
+            return Sweep(means, tasks).run()
+
+
+def _rows(tasks: Sequence[Task]) -> Iterator[str]:
+    """What is deleted: the stale rows, and those that go with them."""
+    for task in tasks:
+        yield stale(task.target)
+        if task.links is None:
+            continue
+        for link in task.links.links:
+            if link.key.action == "CASCADE":
+                yield f"rows of {task.links.relations[link.child].top} that refer to them"
+
+
+def _counts(tasks: Sequence[Task], account: Account) -> dict[str, int]:
+    named = {str(task.target.table): 0 for task in tasks}
+    return named | dict(account.tables + account.tally.cascaded)
 
 
 def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> list[Task]:
@@ -82,6 +101,7 @@ class Sweep:
     means: Means
     tasks: Sequence[Task]
     prepared: list[Task] = field(default_factory=list[Task])
+    aside: list[frozenset[int]] = field(default_factory=list[frozenset[int]])
     dropped: Counter[str] = field(default_factory=Counter[str])
     held_rows: int = 0
     throttled_out: ThrottledOut | None = None
@@ -90,7 +110,8 @@ class Sweep:
         """Sweep every table; once more when a crash of the server took batches back."""
         try:
             self._drop_partitions()
-            found = self._result(self._sweep_all())
+            passes = Passes(self.means, list(self.tasks), self.aside)
+            found = self._result(passes.run(), passes)
         except ThrottledOut:
             self._leave("throttled out")
             raise
@@ -107,6 +128,7 @@ class Sweep:
             found = partitions.drop(context, task, note, self._may_go_on)
             self.tasks = [*self.tasks[:number], found.task, *self.tasks[number + 1 :]]
             self.prepared.append(found.before)
+            self.aside.append(_oids(found.before) - _oids(found.task))
             self.held_rows += found.held_rows
             if self.throttled_out is not None:
                 raise self.throttled_out
@@ -120,36 +142,7 @@ class Sweep:
             return False
         return not self.means.budget.spent(self.means.account.deleted)
 
-    def _sweep_all(self) -> list[Swept]:
-        account = self.means.account
-        swept = [self._sweep(number) for number in range(len(self.tasks))]
-        while account.came_back and not self.means.budget.spent_on:
-            self.means.context.log.warn(
-                "the server lost its last batches in a crash; sweeping once more"
-            )
-            account.came_back = False
-            swept = [self._sweep(number) for number in range(len(self.tasks))]
-        return self._sweep_blocked(swept)
-
-    def _sweep_blocked(self, swept: list[Swept]) -> list[Swept]:
-        """Look again at tables of which rows stayed for the sake of rows that are gone by now."""
-        before, account, tally = 0, self.means.account, self.means.account.tally
-        while not self.means.budget.spent_on and before < (gone := account.deleted + tally.removed):
-            before = gone
-            for number in range(len(self.tasks)):
-                if tally.wants_another(self._rule(number), reached(self.tasks)):
-                    swept[number] = self._sweep(number)
-        return swept
-
-    def _sweep(self, number: int) -> Swept:
-        return TableSweep(self.means, self.tasks[number], self._rule(number)).run()
-
-    def _rule(self, number: int) -> Rule:
-        target = self.tasks[number].target
-        rule = f" ({target.map.rule})" if target.map.rule and len(self.tasks) > 1 else ""
-        return number, f"{target.table}{rule}"
-
-    def _result(self, swept: Sequence[Swept]) -> Swept:
+    def _result(self, swept: Sequence[Swept], passes: Passes) -> Swept:
         context, _, budget, throttle, _, account = self.means
         log, whole = context.log, result.total(swept)
         if (held := self.held_rows) and whole.remaining_count is not None:
@@ -160,7 +153,9 @@ class Sweep:
         if whole.locked_count:
             rows = f"{whole.locked_count:,} stale rows"
             log.warn(f"{rows} are locked by others; the next run takes them")
-        context.backlog = whole.locked_count + account.tally.staying
+        context.backlog = passes.stale + held if passes.stale is not None else None
+        if passes.came:
+            log.warn(f"{passes.came:,} stale rows came while the run went on; the next takes them")
         if budget.spent_on:
             self._leave(f"{budget.spent_on} is spent")
         tables = space.tables(
@@ -181,3 +176,7 @@ class Sweep:
 
     def _leave(self, why: str) -> None:
         outlook.say(self.means.context, [task.target for task in self.tasks], why)
+
+
+def _oids(task: Task) -> frozenset[int]:
+    return frozenset(part.oid for part in task.target.table.parts)

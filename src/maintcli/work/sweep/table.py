@@ -1,4 +1,4 @@
-"""The sweep of one table: each of its parts, then once more what was locked."""
+"""One pass over a table: each of its parts, then once more what was locked."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from maintcli.db.tables import Part
 from maintcli.errors import Fail
 from maintcli.runtime.context import Context
 from maintcli.runtime.session import LOCK_TIMEOUT_MS
-from maintcli.work import count
+from maintcli.work import identity
 from maintcli.work.attempt import Patience, Trial, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
@@ -24,7 +24,6 @@ from maintcli.work.sweep.account import Account
 from maintcli.work.sweep.heap import HeapWalk
 from maintcli.work.sweep.index import IndexWalk
 from maintcli.work.sweep.plan import Plan
-from maintcli.work.sweep.result import Swept, moment
 from maintcli.work.sweep.tally import Rule
 from maintcli.work.sweep.task import Task
 from maintcli.work.sweep.window import Plain
@@ -56,10 +55,10 @@ class TableSweep:
     def __init__(self, means: Means, task: Task, rule: Rule) -> None:
         self.means, self.task, self.rule = means, task, rule
         self.left_rows = 0
-        self.again: list[tuple[Again, int]] = []  # windows with locked rows, and how many
+        self.again: list[tuple[Again, Part, int]] = []  # windows with locked rows, and how many
 
-    def run(self) -> Swept:
-        """Sweep every part, then try once more what was locked."""
+    def run(self) -> int:
+        """Sweep every part, then try once more what was locked; return the rows that still are."""
         context, _, budget, _, archive, account = self.means
         account.tally.begin(self.rule)
         for chosen in self.task.plans:
@@ -69,28 +68,26 @@ class TableSweep:
                     self._walk(walks.choose(context, self.task, chosen, archive), chosen)
         if not budget.spent_on:
             self._try_again()
-        target = self.task.target
-        return Swept(
-            deleted_count=0,  # known for all tables together
-            locked_count=self.left_rows,
-            null_count=count.nulls(context, target),
-            remaining_count=count.remaining(context, target),
-            batches=0,
-            cutoff=moment(target.cutoff),
-            plan=self.task.ways,
-            tables={},
-        )
+        return self.left_rows
 
     @contextmanager
-    def _unless_gone(self, *parts: Part) -> Generator[None]:
-        """Pass over what is left to do in a partition that others have dropped meanwhile."""
-        context = self.means.context
+    def _unless_gone(self, part: Part) -> Generator[None]:
+        """Pass over a partition that others have dropped or detached: it is not ours any more.
+
+        Raises TableChanged for whatever else is not as it was when the run began.
+        """
+        context, table = self.means.context, self.task.target.table
         try:
             yield
-        except psycopg.errors.UndefinedTable:
-            if not count.some_gone(context, [part.oid for part in parts]):
+        except psycopg.Error as error:
+            if error.sqlstate not in (sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE):
                 raise
-            context.log.info(f"{', '.join(map(str, parts))}: dropped by others meanwhile")
+            if not identity.is_gone(context, table, part):
+                found = identity.changed(context, table, part)
+                if found is None and error.sqlstate == sqlstate.UNDEFINED_TABLE:
+                    raise  # another table is missing: a trigger of the user's wants it
+                raise (found or identity.error(context, part)) from None
+            context.log.info(f"{part}: dropped or detached by others meanwhile; passed over")
 
     def _walk(self, walk: "Walk", chosen: Plan) -> None:
         context, _, budget, throttle, _, account = self.means
@@ -98,8 +95,8 @@ class TableSweep:
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_bite)
         while not walk.finished:
-            walk, done = self._send(walk, pace)
-            self._note(done, walk.window(done))
+            walk, done = self._send(walk, pace, chosen.part)
+            self._note(done, walk.window(done), chosen.part)
             units = walk.advance(done)
             rest = pace.learn(units, done.server_ms, done.wall_ms, walk.fixed_ms)
             if done.tied and isinstance(walk, IndexWalk):
@@ -122,24 +119,27 @@ class TableSweep:
 
     def _try_again(self) -> None:
         again, self.again = self.again, []
-        for left, rows in again:
+        for left, part, rows in again:
             if self.means.budget.spent(self.means.account.deleted):
                 return
             window, pace = left, Pace(1, 100, 1)
             self.left_rows -= rows
-            with self._unless_gone(*self.task.target.table.parts):
+            with self._unless_gone(part):
                 while not window.finished:
-                    window, done = self._send(window, pace)
-                    self._note(done, window)
+                    window, done = self._send(window, pace, part)
+                    self._note(done, window, part)
                     window.advance(done)
 
-    def _send(self, walk: W, pace: Pace) -> "tuple[W | ClosureWalk, Done]":
+    def _send(self, walk: W, pace: Pace, part: Part) -> "tuple[W | ClosureWalk, Done]":
         """Send the next batch of `walk`, or of the one that takes its place."""
+        step = partial(self._step, walk, pace, part)
         try:
-            return walk, send_safely(self.means.patience, pace, partial(self._step, walk, pace))
+            return walk, send_safely(self.means.patience, pace, step)
         except psycopg.Error as error:
+            if error.sqlstate == sqlstate.SCHEMA_CHANGED:
+                raise identity.error(self.means.context, self.task.target.table) from None
             other = self._closer(walk, error)
-        return self._send(other, pace)
+        return self._send(other, pace, part)
 
     def _closer(self, walk: "Walk | Again", error: psycopg.Error) -> "ClosureWalk":
         """The walk that continues where `error` stopped `walk`, or the error."""
@@ -161,7 +161,7 @@ class TableSweep:
         context.log.debug(f"rows are taken one by one: {sqlstate.one_line(str(error))}")
         return other
 
-    def _step(self, walk: "Walk | Again", pace: Pace, trial: Trial) -> Step:
+    def _step(self, walk: "Walk | Again", pace: Pace, part: Part, trial: Trial) -> Step:
         _, _, budget, throttle, _, account = self.means
         bite = Bite(
             pace.bite,
@@ -171,9 +171,11 @@ class TableSweep:
             limited=budget.limit is not None,
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
-        return walk.step(bite)._replace(most=most, watched=throttle.is_due)
+        step = walk.step(bite)
+        check = walk.unchanged + identity.check(self.task.target, part)
+        return step._replace(most=most, watched=throttle.is_due, check=check)
 
-    def _note(self, done: Done, window: "Again") -> None:
+    def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.means.account
         account.enter(str(self.task.target.table), done)
         account.enter_below(self.rule, done, window)
@@ -181,4 +183,4 @@ class TableSweep:
         waits = (done.extra or {}).get("waits", 0)
         self.means.patience.waited_for_rows(waits * LOCK_TIMEOUT_MS / 1000)
         if done.left and len(self.again) < MOST_LEFT:
-            self.again.append((window, done.left))
+            self.again.append((window, part, done.left))

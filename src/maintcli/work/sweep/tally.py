@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maintcli.db.sqlstate import one_line
 
@@ -15,6 +15,13 @@ _MOST_SAID = 3  # rows that are named in a sentence
 
 Rule = tuple[int, str]
 """A table of a sweep: which of them, as one table can be swept by several rules, and its name."""
+
+
+class Kept(NamedTuple):
+    """Rows that a DELETE did not remove, and the triggers and rules that saw it."""
+
+    rows: int
+    names: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -33,7 +40,7 @@ class Tally:
     objections: dict[Rule, dict[str, None]] = field(default_factory=dict[Rule, dict[str, None]])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
-    moved: set[Rule] = field(default_factory=set[Rule])
+    kept: dict[Rule, Kept] = field(default_factory=dict[Rule, Kept])
 
     def begin(self, rule: Rule) -> None:
         """Forget what was blocked in an earlier pass by `rule`."""
@@ -43,7 +50,6 @@ class Tally:
         self.objections.pop(rule, None)
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
-        self.moved.discard(rule)
 
     def add(
         self, rule: Rule, cascade: "Cascade", own: frozenset[int], extra: Mapping[str, Any]
@@ -55,8 +61,6 @@ class Tally:
         for link, rows in zip(cascade.unlinks, extra["unlinked"], strict=True):
             if rows:
                 self.unlinked[link.key.child] += rows
-            if rows and link.child in own:
-                self.moved.add(rule)  # to somewhere that may be behind us
         self.blocked[rule] += extra["blocked"]
         self.late[rule] += extra["late"]
         self.failed[rule] += extra["failed"]
@@ -79,18 +83,18 @@ class Tally:
             self.blockers[rule][_name(link)] -= rows
 
     def wants_another(self, rule: Rule, swept: Iterable[int]) -> bool:
-        """Whether another pass by `rule` may find more, as rows of `swept` are gone or moved."""
-        return rule in self.moved or not self.refers.get(rule, set()).isdisjoint(swept)
+        """Whether another pass by `rule` may find more, as rows of `swept` are gone."""
+        return not self.refers.get(rule, set()).isdisjoint(swept)
 
     @property
     def removed(self) -> int:
         """Rows that went with those of the swept tables."""
         return self.cascaded.total()
 
-    @property
-    def staying(self) -> int:
-        """Stale rows that no further run removes by itself."""
-        return self.blocked.total() + self.late.total() + self.failed.total()
+    def staying_of(self, rule: Rule) -> int:
+        """Stale rows of a table that the last pass by `rule` left for a reason that it knows."""
+        kept = self.kept[rule].rows if rule in self.kept else 0
+        return self.blocked[rule] + self.late[rule] + self.failed[rule] + kept
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -100,6 +104,7 @@ class Tally:
             "unlinked_count": self.unlinked.total(),
             "blocked_count": self.blocked.total() + self.late.total(),
             "failed_count": self.failed.total(),
+            "kept_count": sum(kept.rows for kept in self.kept.values()),
         }
 
     def why_blocked(self) -> str | None:
@@ -122,6 +127,12 @@ class Tally:
             f" {_some(list(self.objections[rule]))}"
             for rule, rows in self.failed.items()
             if rows
+        ]
+        sentences += [
+            f"{kept.rows:,} stale rows of {rule[1]} are still there after a DELETE, because of its"
+            f" {' and '.join(kept.names)}; what is kept on purpose should not count as stale"
+            " (where = …)"
+            for rule, kept in self.kept.items()
         ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
 

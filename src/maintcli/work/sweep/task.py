@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.runtime.context import Context
+from maintcli.work import protections
 from maintcli.work.stale import Stale
 from maintcli.work.sweep import plan
 from maintcli.work.sweep.plan import Plan
 from maintcli.work.target import Target, find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from maintcli.db.links import Links
 
@@ -40,15 +41,47 @@ def reached(tasks: "Iterable[Task]") -> set[int]:
     return found | {link.child for link in links if link.key.action == "CASCADE"}
 
 
+def children_first(tasks: "Sequence[Task]") -> "list[Task]":
+    """Each table behind those that refer to it, in a circle as they were given.
+
+    So no row loses its reference, or holds one back, that is about to go itself.
+    """
+    ordered: list[Task] = []
+    seen: set[int] = set()
+
+    def visit(number: int) -> None:
+        if number in seen:
+            return
+        seen.add(number)
+        links = tasks[number].links
+        children = {link.child for link in links.links} if links else set[int]()
+        for other, task in enumerate(tasks):
+            if not children.isdisjoint(part.oid for part in task.target.table.parts):
+                visit(other)
+        ordered.append(tasks[number])
+
+    for number in range(len(tasks)):
+        visit(number)
+    return ordered
+
+
 def prepare(context: Context, stale: Stale) -> Task | None:
     """Find the table and choose how to sweep it; None where an optional one is not there."""
     target = find(context, stale)
     if target is None:
         return None
+    return planned(context, target)
+
+
+def planned(context: Context, target: Target) -> Task:
+    """Choose a plan for each part, and look up what refers to the table."""
     plans = tuple(plan.choose(context, target, part) for part in target.table.parts)
     archived = context.order.value("archive") is not None
-    if not archived and not any(part.referenced for part in target.table.parts):
-        return Task(target, plans)
-    from maintcli.work.cascade import look  # most sweeps meet no foreign key
+    found = None
+    referenced = any(part.referenced for part in target.table.parts)
+    if archived or referenced or target.elsewhere is not None:
+        from maintcli.work.cascade import look  # most sweeps meet no foreign key
 
-    return Task(target, plans, look.links(context, target))
+        found = look.links(context, target)
+    protections.check(context, [target.table], found)
+    return Task(target, plans, found)

@@ -46,7 +46,7 @@ def closely(context: Context, task: Task, walk: "Plain") -> "ClosureWalk":
     from maintcli.work.cascade import look
 
     links = task.links or look.links(context, task.target)
-    return closures.alone(task.target, links, walk.oid, walk.windows(), walk.predicate)
+    return closures.alone(task.target, links, walk)
 
 
 def key(context: Context, task: Task, walk: "ClosureWalk") -> sql.Composable:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from maintcli.db.sqlstate import SCHEMA_CHANGED
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
 from maintcli.work.delete import delete, lock_tables
@@ -12,6 +13,15 @@ from maintcli.work.sweep.tally import Rule, Tally
 
 if TYPE_CHECKING:
     from maintcli.work.cascade.windows import Windows
+
+# What refers to the part from now on would lose rows that nobody counts. Foreign keys cannot be
+# added behind the DELETE before COMMIT; those added before have their triggers on the part.
+_UNREFERENCED = sql.SQL("""IF EXISTS (
+    SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint
+    WHERE t.tgrelid = {part}::pg_catalog.regclass AND k.contype = 'f' AND k.confrelid = t.tgrelid
+) THEN
+    RAISE EXCEPTION 'a foreign key was added' USING ERRCODE = {state};
+END IF;""")
 
 
 class Plain:
@@ -28,6 +38,11 @@ class Plain:
     def windows(self) -> "Windows":
         """The same way as a walk takes it that can pass by single rows."""
         raise NotImplementedError
+
+    @property
+    def unchanged(self) -> sql.Composable:
+        """PL/pgSQL that raises where a foreign key refers to the rows after all."""
+        return _UNREFERENCED.format(part=self.part.as_string(), state=SCHEMA_CHANGED)
 
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Nothing happened beside the rows themselves."""

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urljoin
 
-from maintcli.errors import Elsewhere, NotDone, TurnedAway, Unwell
+from maintcli.errors import Elsewhere, Fail, NotDone, TurnedAway, Unwell
 from maintcli.services import address as addresses
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ _LATER: Final = {
 }
 _AWAY: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _DURATION: Final = re.compile(r"\d{1,9}(\.\d{1,9})? ?[a-zµ]{0,8}")
+
+
+_UNCLEAR: Final = (
+    "{key} in the answer is not {kind}, so it is unknown whether all was done; let the backend"
+    ' answer e.g. {{"{key}": {example}}}.'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +68,28 @@ def named(status: int) -> str:
 
 
 def figures(answer: "Answer", found: Mapping[str, object], log: "Log") -> Triggered:
-    """Those that the content has."""
+    """Those that the content has. Raises Fail where it cannot be told how many failed."""
+    processed, failed = (_count(found.get(key)) for key in ("processed", "failed"))
+    if failed is None and found.get("failed") is not None:
+        raise Fail(reason=_UNCLEAR.format(key="failed", kind="a whole number", example=0))
+    if processed is None and found.get("processed") is not None:
+        log.warn("processed in the answer is not a whole number; it was not read")
     return Triggered(
         status=answer.status,
-        processed=_count("processed", found, log),
-        failed=_count("failed", found, log),
+        processed=processed,
+        failed=failed,
         duration=_duration(found.get("duration")),
     )
 
 
-def says_no(found: Mapping[str, object]) -> bool:
-    """Whether a 2xx says in its content that nothing came of it."""
-    return found.get("success", found.get("ok")) is False
+def check_success(answer: "Answer", address: "Address", found: Mapping[str, object]) -> None:
+    """Raise Fail where a 2xx says in its content that it was none, or does not say it clearly."""
+    said = {key: found[key] for key in ("success", "ok") if found.get(key) is not None}
+    for key, value in said.items():
+        if value is False:
+            raise Fail(reason=f"{address} answered {named(answer.status)}, but without success.")
+        if value is not True:
+            raise Fail(reason=_UNCLEAR.format(key=key, kind="true or false", example="true"))
 
 
 def content(answer: "Answer", log: "Log") -> Mapping[str, object]:
@@ -84,7 +100,7 @@ def content(answer: "Answer", log: "Log") -> Mapping[str, object]:
         log.warn("the answer is longer than 64 KiB; its figures were not read")
         return {}
     try:
-        found = json.loads(answer.body)
+        found = json.loads(answer.body, parse_int=_integer)
     except (ValueError, RecursionError):
         if answer.body.strip():
             log.debug("the answer is no JSON, so it has no figures")
@@ -92,19 +108,20 @@ def content(answer: "Answer", log: "Log") -> Mapping[str, object]:
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
 
-def _count(key: str, found: Mapping[str, object], log: "Log") -> int | None:
-    """A number, or the length of a list of what it was."""
-    value = found.get(key)
-    if value is None:
-        return None
+def _integer(digits: str) -> int | float:
+    """As float() where Python would refuse so many digits, and with them the whole answer."""
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
+def _count(value: object) -> int | None:
+    """A whole number, also as text or as `2.0`, or the length of a list of what it was."""
     if isinstance(value, list):
         return len(cast("list[object]", value))
     if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < 16:
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
-        return value
-    log.warn(f"{key} in the answer is no number; it was not read")
-    return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < 10**15 and value == int(value) else None
 
 
 def _duration(value: object) -> int | float | str | None:

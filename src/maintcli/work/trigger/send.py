@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from maintcli.config.triggers import Trigger
-from maintcli.errors import BadAddress, Fail, Interrupted, Partial, Unsent
+from maintcli.errors import BadAddress, Interrupted, Partial, Unsent
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
 from maintcli.services import address as addresses
@@ -64,12 +64,9 @@ def _judged(context: Context, address: Address, who: Login, limit: Deadline) -> 
     context.counts["status"] = answer.status
     answers.check(answer, address, who.shown)
     found = answers.content(answer, context.log)
+    answers.check_success(answer, address, found)
     result = answers.figures(answer, found, context.log)
     context.counts |= asdict(result)
-    if answers.says_no(found):
-        raise Fail(
-            reason=f"{address} answered {answers.named(answer.status)}, but without success."
-        )
     if result.failed:
         raise Partial(reason=f"The backend says that {result.failed} failed.")
     return result

@@ -10,10 +10,11 @@ import typer
 
 from maintcli.cli import checking, rendering
 from maintcli.cli.checking import Asked
+from maintcli.cli.commands.schedule.render import JOBS
 from maintcli.cli.facts import Facts
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
-from maintcli.cli.scheduled import scheduled
+from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage
 from maintcli.present import check as present
@@ -85,6 +86,7 @@ def check(  # noqa: PLR0913 - one for each option
     place: Place,
     facts: Facts,
     *,
+    jobs: Annotated[list[str] | None, JOBS] = None,
     target: Annotated[str | None, _TARGET] = None,
     output: Annotated[str | None, _OUTPUT] = None,
     ask: Annotated[bool, _ASK] = False,
@@ -95,13 +97,14 @@ def check(  # noqa: PLR0913 - one for each option
     """Check that schedulers have what is declared, and that its runs come; else exit with 1.
 
     Rendered files are held against what would be rendered now, with the options that they were
-    rendered with. With --ask or --deployed, so is what the scheduler has. Where a database is
-    configured, the ledger says what never ran, is late, or is started by two schedulers.
+    rendered with, jobs that were named included. With --ask or --deployed, so is what the scheduler
+    has. Where a database is configured, the ledger says what never ran, is late, or is started by
+    two schedulers.
     """
     asked = Asked(ask, deployed or ())
     names = _names(target, output, asked)
     config = place.read_aloud()
-    entries = rendering.at(scheduled(config), place.database, config.databases)
+    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
     settings = facts.settings(config)
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
@@ -111,6 +114,8 @@ def check(  # noqa: PLR0913 - one for each option
         checks.make(f"{target} deployed", look)
     left_out = None if no_ledger else _ledger(checks, config, place, entries)
     looked = checks.looked(left_out)
+    if not entries and not looked.drift and not looked.problems:
+        raise none_enabled(config, "schedule check")
     show(present.data(looked), lambda: present.view(looked), json=json)
     for _, message in looked.problems:
         sys.stderr.write(f"maint: {printable(message)}\n")

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from maintcli.cli import rendering
+from maintcli.cli.commands.schedule.render import JOBS
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
-from maintcli.cli.scheduled import scheduled
+from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.cli.upcoming import starts
 from maintcli.errors import Usage
 from maintcli.present import schedule as present
@@ -21,12 +22,20 @@ _COUNT = typer.Option("--count", metavar="N", help="How many times to show.")
 
 
 @operator("next")
-def next_(place: Place, *, count: Annotated[int, _COUNT] = 10, json: Json = False) -> None:
+def next_(
+    place: Place,
+    *,
+    jobs: Annotated[list[str] | None, JOBS] = None,
+    count: Annotated[int, _COUNT] = 10,
+    json: Json = False,
+) -> None:
     """Show the coming times, of all entries together."""
     if not 1 <= count <= _MOST_TIMES:
         raise Usage(reason=f"--count: {count} is out of range; it must be from 1 to {_MOST_TIMES}.")
     now = datetime.now(UTC)
     config = place.read_aloud()
-    entries = rendering.at(scheduled(config), place.database, config.databases)
+    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
+    if not entries:
+        raise none_enabled(config, "schedule next")
     times = starts(coming(entries, now, count))
     show(present.data(times, now), lambda: present.view(times, now), json=json)

@@ -8,15 +8,20 @@ import typer
 
 from maintcli.cli import rendering
 from maintcli.cli.facts import Facts
-from maintcli.cli.operator import operator
+from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Place
-from maintcli.cli.scheduled import scheduled
+from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.cli.written import left_over, remove
 from maintcli.errors import Usage
 from maintcli.present.out import put
 from maintcli.runtime.log import printable
 from maintcli.schedules.targets import TARGETS
 
+JOBS = typer.Argument(
+    metavar="JOB",
+    help="Only these jobs and entries of [[schedules]], enabled or not; else all enabled ones.",
+    autocompletion=complete_jobs,
+)
 _TARGET = typer.Option(
     "--target",
     metavar="|".join(TARGETS),
@@ -34,23 +39,27 @@ def render(
     place: Place,
     facts: Facts,
     *,
+    jobs: Annotated[list[str] | None, JOBS] = None,
     target: Annotated[str | None, _TARGET] = None,
     output: Annotated[str | None, _OUTPUT] = None,
     write: Annotated[bool, _WRITE] = False,
     strict: Annotated[bool, _STRICT] = False,
 ) -> None:
-    """Write the schedule of all enabled jobs for a scheduler.
+    """Write the schedule of all enabled jobs, or of those named, for a scheduler.
 
-    With --database each of them gets that option. What the scheduler cannot express is left out,
-    with a comment and a warning. Advice is on standard error, too. A file that was rendered for an
-    entry that is gone is removed.
+    A job is enabled by its name in maint.toml. With --database each of them gets that option. What
+    the scheduler cannot express is left out, with a comment and a warning. Advice is on standard
+    error, too. A file that was rendered for an entry that is gone is removed, unless jobs are
+    named.
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
     names = rendering.targets(target, every=write)
     config = place.read_aloud()
-    entries = rendering.at(scheduled(config), place.database, config.databases)
     settings = facts.settings(config)
+    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
+    if not entries:
+        raise none_enabled(config, f"schedule render --target {names[0]}")
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     rendering.complain(made, strict=strict)
     rendering.advise(entries, names, settings)
@@ -61,7 +70,7 @@ def render(
         folder = Path(TARGETS[name].folder if output is None else output)
         for path in rendering.write(rendered.files, folder):
             sys.stderr.write(f"maint: wrote {printable(str(path))}\n")
-        gone = left_over(name, rendered.files, folder)
+        gone = {} if jobs else left_over(name, rendered.files, folder)
         for path in remove(gone, folder):
             sys.stderr.write(
                 f"maint: removed {printable(str(path))}, which is rendered no longer\n"

@@ -1,11 +1,9 @@
 """The base: a kustomization, a file for each CronJob, the configuration, and an example beside."""
 
-import re
 from collections.abc import Iterable, Sequence
 from string import Template
 from typing import Final
 
-from maintcli.errors import ConfigError
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment
 from maintcli.schedules.targets.header import header
@@ -13,6 +11,7 @@ from maintcli.schedules.targets.kubernetes.cron import translated
 from maintcli.schedules.targets.kubernetes.cronjob import cronjob
 from maintcli.schedules.targets.kubernetes.job import CONFIG
 from maintcli.schedules.targets.kubernetes.names import names
+from maintcli.schedules.targets.kubernetes.passwords import refuse_passwords
 from maintcli.schedules.targets.kubernetes.readyz import readyz
 from maintcli.schedules.targets.needed import further, held, key
 from maintcli.schedules.targets.yaml.scalar import scalar
@@ -35,7 +34,6 @@ generatorOptions:
 $left_out""")
 
 _NO_SETTINGS: Final = "# Nothing is set, so each job has its defaults.\n"
-_PASSWORD: Final = re.compile(r"://[^\s/:@\"']*:(?!\$\{)[^\s/@\"']+@")
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
@@ -83,11 +81,6 @@ def _kustomization(
 
 
 def _config(settings: Settings) -> str:
-    for number, line in enumerate(settings.config.splitlines(), start=1):
-        if _PASSWORD.search(line):
-            raise ConfigError(
-                reason=f"Line {number} of maint.toml holds a password, and a ConfigMap is no place"
-                ' for one. Take it from the environment: url = "${DATABASE_URL}".'
-            )
+    refuse_passwords(settings.config)
     text = settings.config or _NO_SETTINGS
     return text if text.endswith("\n") else f"{text}\n"

@@ -1,0 +1,44 @@
+"""Whether code of the user's runs where rows of a table are compared or changed.
+
+Such code was written for the user's search path: under the catalog's alone a trigger does not find
+the table it writes to, and a type of an extension not its own `=`.
+"""
+
+from collections.abc import Iterable
+
+from maintcli.db.tables import Reader
+
+# The catalog does not enter that something depends on a function of its own.
+_STANDS = """
+WITH concerned(oid) AS (
+    SELECT w.oid FROM unnest(%(oids)s::oid[]) AS w(oid)
+    UNION
+    SELECT t.relid::oid FROM unnest(%(oids)s::oid[]) AS w(oid)
+    CROSS JOIN LATERAL pg_catalog.pg_partition_tree(w.oid) AS t
+)
+SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+               WHERE t.tgrelid IN (TABLE concerned) AND NOT t.tgisinternal AND t.tgenabled <> 'D')
+    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class IN (TABLE concerned))
+    OR EXISTS (SELECT FROM pg_catalog.pg_attribute a
+               JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+               LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1
+               WHERE a.attrelid IN (TABLE concerned) AND a.attnum > 0 AND NOT a.attisdropped
+                 AND coalesce(e.typtype, t.typtype) IN ('b', 'd')
+                 AND coalesce(e.typnamespace, t.typnamespace) <> 'pg_catalog'::regnamespace)
+    OR EXISTS (SELECT FROM pg_catalog.pg_depend d
+               WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass AND (d.classid, d.objid) IN (
+                   SELECT 'pg_catalog.pg_constraint'::regclass, k.oid
+                   FROM pg_catalog.pg_constraint k WHERE k.conrelid IN (TABLE concerned)
+                   UNION ALL
+                   SELECT 'pg_catalog.pg_attrdef'::regclass, f.oid
+                   FROM pg_catalog.pg_attrdef f WHERE f.adrelid IN (TABLE concerned)
+                   UNION ALL
+                   SELECT 'pg_catalog.pg_class'::regclass, x.indexrelid
+                   FROM pg_catalog.pg_index x WHERE x.indrelid IN (TABLE concerned)))
+"""
+
+
+def stands_on(reader: Reader, oids: Iterable[int]) -> bool:
+    """Whether triggers, rules, types, or functions in constraints, of others than PostgreSQL."""
+    ((stands,),) = reader.read(_STANDS, {"oids": sorted(oids)})
+    return bool(stands)

@@ -1,0 +1,87 @@
+"""Whose functions, operators and types a statement of ours can mean: the catalog's alone.
+
+Any role with CREATE on a schema of the search path can put a function there that fits a call
+better than the catalog's own, and it would run with our privileges. So every transaction pins the
+path before anything else. The user's own path is read beforehand, and serves twice: to find tables
+that are named without a schema, and for SQL that the user wrote.
+"""
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+# pg_temp has to be named: it would otherwise come first for tables and types.
+PINNED = sql.SQL("SET LOCAL search_path = pg_catalog, pg_temp")
+
+_SCHEMAS = "SELECT pg_catalog.current_schemas(false)"
+
+Rows = list[tuple[Any, ...]]
+_Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def schemas(connection: _Connection) -> tuple[str, ...]:
+    """The schemas of the user's search path that exist and are open to this role, in order."""
+    ((found,),) = connection.execute(_SCHEMAS)
+    return tuple(name for name in found if name != "pg_catalog" and not name.startswith("pg_temp"))
+
+
+def behind_catalog(path: Sequence[str]) -> sql.Composable:
+    """The statement that sets the user's path, with the catalog first and pg_temp last."""
+    names = [sql.Identifier(name) for name in ("pg_catalog", *path, "pg_temp")]
+    return sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(names))
+
+
+@contextmanager
+def pinned(connection: _Connection) -> Generator[None]:
+    """A transaction whose statements mean the catalog's functions, operators and types."""
+    with connection.transaction():
+        connection.execute(PINNED)
+        yield
+
+
+def run(
+    connection: _Connection,
+    query: sql.Composable,
+    params: Mapping[str, Any] | Sequence[Any] | None = None,
+) -> Rows:
+    """Run one statement with the path pinned, in one message, and return its rows.
+
+    Several statements in a message are one transaction, so SET LOCAL ends with them.
+    """
+    return last_rows(
+        connection.execute(sql.SQL("; ").join([PINNED, bound(connection, query, params)]))
+    )
+
+
+def bound(
+    connection: _Connection,
+    query: sql.Composable,
+    params: Mapping[str, Any] | Sequence[Any] | None,
+) -> sql.Composable:
+    """`query` with its parameters put in by the client: many statements make no place for them."""
+    if params is None:
+        return query
+    text = psycopg.ClientCursor(connection).mogrify(sql.Composed([query]), params)
+    return sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
+
+
+def last_rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Rows:
+    """The rows of the last statement of a message that returned any."""
+    rows: Rows = []
+    while True:
+        if cursor.description is not None:
+            rows = cursor.fetchall()
+        if not cursor.nextset():
+            return rows
+
+
+def qualified(text: str, schema: str, tables: Sequence[str]) -> sql.SQL:
+    """A file of plain SQL with `schema` put before each of `tables`, wherever it is named."""
+    place = sql.Identifier(schema).as_string()
+    named = rf"\b(TABLE|INTO|FROM|JOIN|ON|REFERENCES) ({'|'.join(tables)})\b"
+    put = re.sub(named, lambda found: f"{found[1]} {place}.{found[2]}", text)
+    return sql.SQL(put)  # pyright: ignore[reportArgumentType]  our own file

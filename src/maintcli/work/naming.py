@@ -1,0 +1,38 @@
+"""Which tables a real run changes, in its log: before the first row, and at its end how many."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from maintcli.runtime.log import Log
+from maintcli.work.sweep.result import moment
+from maintcli.work.target import Target
+
+
+class Verb(NamedTuple):
+    """What is done to rows, while it is and afterwards."""
+
+    doing: str
+    done: str
+
+
+DELETE, UPDATE = Verb("deleting", "deleted"), Verb("updating", "updated")
+
+
+@contextmanager
+def naming(
+    log: Log, rows: Iterable[str], counts: Callable[[], Mapping[str, int]], verb: Verb = DELETE
+) -> Generator[None]:
+    """Name `rows`, then at the end, however it comes, the rows of each table in `counts`."""
+    for one in dict.fromkeys(rows):
+        log.info(f"{verb.doing} {one}")
+    try:
+        yield
+    finally:
+        for table, number in counts().items():
+            log.info(f"{verb.done} {number:,} {'row' if number == 1 else 'rows'} of {table}")
+
+
+def stale(target: Target) -> str:
+    """The rows that `target` calls stale."""
+    return f"rows of {target.table} older than {moment(target.cutoff)}{target.whose}"

@@ -1,0 +1,114 @@
+"""The statuses of a user's table: what they are called there, and whether its column allows them.
+
+A condition or a value names a status of the reference schema as `{'pending'}`.
+"""
+
+from collections.abc import Iterable, Mapping
+from string import Formatter
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from maintcli.config.tables import TableMap
+from maintcli.db.sqlstate import one_line
+from maintcli.db.tables import Column, Table
+from maintcli.errors import StatusNotAllowed
+from maintcli.runtime.context import Context
+
+COLUMN: Final = "status"
+
+# Only what speaks of this column alone can be asked about a status alone.
+_RULES: Final = """
+SELECT k.conname::text, pg_get_constraintdef(k.oid),
+       CASE WHEN k.contype = 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
+       n.nspname::text, c.relname::text, f.attname::text
+FROM pg_catalog.pg_constraint k
+JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum]
+LEFT JOIN pg_catalog.pg_class c ON c.oid = k.confrelid AND has_table_privilege(c.oid, 'SELECT')
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_attribute f ON f.attrelid = k.confrelid AND k.confkey = ARRAY[f.attnum]
+WHERE k.conrelid = ANY (%(tables)s::oid[]) AND a.attname = %(column)s
+  AND (k.contype = 'c' OR (k.contype = 'f' AND c.oid IS NOT NULL))
+ORDER BY k.conname, k.oid
+"""
+_MOST_SAID: Final = 200
+
+
+def named(text: str) -> set[str]:
+    """The statuses that `text`, a condition or a value of a job, names."""
+    fields = [name or "" for _, name, _, _ in Formatter().parse(text)]
+    return {name.strip("'") for name in fields if is_status(name)}
+
+
+def is_status(field: str) -> bool:
+    """Whether a field in braces is a status, and no column."""
+    return field.startswith("'") and field.endswith("'")
+
+
+def holes(mapped: TableMap, names: Iterable[str]) -> Mapping[str, sql.Literal]:
+    """What stands in a condition for each of these statuses."""
+    return {f"'{name}'": sql.Literal(mapped.status(name)) for name in names}
+
+
+def check(context: Context, table: Table, key: str, mapped: TableMap, names: Iterable[str]) -> None:
+    """Raise StatusNotAllowed unless the status column of `table` can hold each of `names`."""
+    column = table.columns[mapped.column(COLUMN)]
+    for name in sorted(names):
+        if (why := _objection(context, table, column, mapped.status(name))) is not None:
+            raise StatusNotAllowed(
+                table=str(table),
+                column=column.name,
+                status=mapped.status(name),
+                why=why,
+                setting=f"[tables.{key}.statuses] {name}",
+            )
+
+
+def check_any(
+    context: Context, table: Table, key: str, mapped: TableMap, names: Iterable[str]
+) -> None:
+    """The same unless it can hold at least one: a condition on none would find nothing for ever."""
+    wanted = sorted(names)
+    for name in wanted[1:]:
+        column = table.columns[mapped.column(COLUMN)]
+        if _objection(context, table, column, mapped.status(name)) is None:
+            return
+    check(context, table, key, mapped, wanted[:1])
+
+
+def _objection(context: Context, table: Table, column: Column, status: str) -> str | None:
+    """Why `column` cannot hold `status`: its type, a CHECK, or a table that lists what it may."""
+    # A cast to character would cut it to one letter.
+    kind = "text" if column.type == "character" else column.type
+    of_type = sql.SQL("{}::{}").format(sql.Literal(status), sql.SQL(kind))  # pyright: ignore[reportArgumentType]  from the catalog
+    try:
+        context.session.read_composed(sql.SQL("SELECT {}").format(of_type))
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        return one_line(error.diag.message_primary or str(error))
+    values = {"tables": list(table.oids), "column": column.name}
+    for rule, definition, expression, *listed in context.session.read(_RULES, values):
+        if not _holds(context, column, of_type, expression, listed):
+            return f"constraint {rule}: {definition[:_MOST_SAID]}"
+    return None
+
+
+def _holds(
+    context: Context,
+    column: Column,
+    status: sql.Composable,
+    expression: str | None,
+    listed: list[Any],
+) -> bool:
+    name = sql.Identifier(column.name)
+    if expression is not None:
+        query = sql.SQL("SELECT ({rule}) IS NOT FALSE FROM (SELECT {status} AS {name}) AS given")
+        query_text = query.format(rule=sql.SQL(expression), status=status, name=name)  # pyright: ignore[reportArgumentType]  from the catalog
+    else:
+        schema, relation, key = listed
+        query = sql.SQL("SELECT EXISTS (SELECT FROM {list} WHERE {key} = {status})")
+        query_text = query.format(
+            list=sql.Identifier(schema, relation), key=sql.Identifier(key), status=status
+        )
+    ((holds,),) = context.session.read_composed(query_text)
+    return bool(holds)
