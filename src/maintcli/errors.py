@@ -227,8 +227,14 @@ class ForeignTable(ConfigError):
 
 
 class ExampleExists(ConfigError):
-    """Schema {schema} already holds {tables}, so the example was not made and nothing changed; use
-    an empty database or schema (DATABASE_URL=embedded: gives one).
+    """The example is already in schema {schema}, so nothing changed. To remove it, run:
+    maint db example --drop
+    """
+
+
+class SchemaInUse(ConfigError):
+    """Schema {schema} already holds {tables}, so the example was not made and nothing changed. Give
+    it a schema of its own: maint db example --schema NAME
     """
 
 
@@ -445,6 +451,10 @@ class LeaseLost(TryAgain):
     """
 
 
+class RunsGoOn(TryAgain):
+    """{job} is running, so nothing was dropped. Wait for its end, and run this again."""
+
+
 # -- storage -------------------------------------------------------------------------------------
 
 
@@ -521,6 +531,10 @@ class Refused(MaintError):
 
     code = Code.REFUSED
     outcome = Outcome.REFUSED
+
+
+class StillNeeded(Refused):
+    """Nothing was dropped: {what}. Drop what depends on it first."""
 
 
 class DamagedFile(Refused):

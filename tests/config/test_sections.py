@@ -118,13 +118,19 @@ def test_a_section_of_no_job_is_an_error(tmp_path: Path) -> None:
     config.check_jobs(["cleanup-sesions"])
 
 
-def test_a_table_of_one_s_own_says_its_name(tmp_path: Path) -> None:
+def test_a_table_of_one_s_own_may_be_mapped(tmp_path: Path) -> None:
     """A list of tables may name it; a slip of the pen in a known name is still an error."""
     known = ["active_sessions", "chat_sessions"]
-    read(tmp_path, "[tables.forum_posts]\nname = 'app.posts'").check_tables(known)
-    for wrong in ("[tables.forum_posts]", "[tables.chat_sesions]\nname = 'app.chats'"):
-        with pytest.raises(ConfigError, match="there is no such table to map"):
+    for own in ("forum_posts", "'app.posts'", "'public.chat_sesions'", "'\"Order\"'"):
+        read(tmp_path, f"[tables.{own}]\ntimezone = 'UTC'").check_tables(known)
+    for wrong in ("[tables.chat_sesions]", "[tables.chat_sesions]\nname = 'app.chats'"):
+        with pytest.raises(ConfigError) as caught:
             read(tmp_path, wrong).check_tables(known)
+        assert str(caught.value) == (
+            "maint.toml [tables.chat_sesions]: did you mean chat_sessions? A table of your own"
+            " called so needs its schema, here and in the job's list:"
+            " [tables.'public.chat_sesions']."
+        )
 
 
 def test_jobs_stay_as_written(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from importlib import resources
 import psycopg
 import pytest
 
-from maintcli.db import example
+from maintcli.db import example, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import ConfigError, ExampleExists
+from maintcli.errors import ConfigError, ExampleExists, SchemaInUse
 
 _UNINDEXED = """
 SELECT conrelid::regclass::text || '.' || conname FROM pg_constraint c
@@ -47,17 +47,17 @@ def test_every_foreign_key_has_an_index(database: Connection) -> None:
 def test_one_taken_name_refuses_all(database: Connection) -> None:
     """A view, as good as a table, stops the example; nothing else is made."""
     database.execute("CREATE VIEW jobs AS SELECT 1 AS mine")
-    assert example.existing(database) == ["jobs"]
-    with pytest.raises(ExampleExists, match="Schema public already holds jobs, so"):
+    assert example.existing(database) == {"jobs": False}
+    with pytest.raises(SchemaInUse, match="Schema public already holds jobs, so"):
         example.create(database)
     assert _tables(database, "public") == ["jobs"]
 
 
 def test_a_second_time_is_refused_and_keeps_the_first(database: Connection) -> None:
-    """The sentence names three tables and counts the rest; the exit code is that of the config."""
+    """The sentence says how to remove it; the exit code is that of the configuration."""
     example.create(database, sessions=10)
-    assert example.existing(database) == list(example.TABLES)
-    with pytest.raises(ConfigError, match=r"users, active_sessions, chat_sessions and \d+ more"):
+    assert example.existing(database) == dict.fromkeys(example.TABLES, True)
+    with pytest.raises(ExampleExists, match="maint db example --drop"):
         example.create(database, sessions=20)
     assert _count(database, "active_sessions") == 10
 
@@ -66,7 +66,26 @@ def test_a_failure_while_filling_leaves_nothing(database: Connection) -> None:
     """A seed that PostgreSQL refuses takes the tables with it."""
     with pytest.raises(psycopg.Error):
         example.create(database, seed=7)
-    assert example.existing(database) == []
+    assert example.existing(database) == {}
+
+
+def test_other_tables_in_the_schema_refuse_it(database: Connection) -> None:
+    """An application's tables are named, three of them, and nothing is made beside them."""
+    for name in ("orders", "customers", "invoices", "payments"):
+        database.execute(f"CREATE TABLE {name} (id int)".encode())
+    with pytest.raises(SchemaInUse, match=r"customers, invoices, orders and 1 more.*--schema NAME"):
+        example.create(database)
+    assert len(_tables(database, "public")) == 4
+    assert example.create(database, "maint_example", sessions=10) == "maint_example"
+    assert _tables(database, "maint_example") == sorted(example.TABLES)
+    assert len(_tables(database, "public")) == 4
+
+
+def test_maint_s_own_tables_and_an_extension_s_do_not_refuse_it(database: Connection) -> None:
+    """They are no application's."""
+    toolkit.migrate(database)
+    database.execute("CREATE EXTENSION pg_buffercache")
+    assert example.create(database, sessions=10) == "public"
 
 
 def test_only_the_first_schema_of_the_search_path_counts(database: Connection) -> None:

@@ -1,5 +1,6 @@
 """Tables that refer to each other, made by a test, and a sweep of one of them from maint.toml."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -38,15 +39,21 @@ class Family:
         )
 
     def sweep(
-        self, *options: str, table: str = "roots", column: str = "seen", also: str | None = None
+        self,
+        *options: str,
+        table: str = "roots",
+        column: str = "seen",
+        also: str | None = None,
+        settings: Sequence[str] = (),
     ) -> Result:
-        """Run it once; `also` is a further condition."""
+        """Run it once; `also` is a further condition, `settings` are further lines."""
         lines = [
             "[sweeps.sweep-roots]",
             f'table = "{table}"',
             f'column = "{column}"',
             'keep = "1d"',
             f"final = {str(self.final).lower()}",
+            *settings,
             *([f'where = "{also}"', "allow-sql = true"] if also else []),
         ]
         (self.inside.folder / "maint.toml").write_text("\n".join(lines))

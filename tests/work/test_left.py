@@ -129,7 +129,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, db: str) -> Callable[..., None]:
                 with psycopg.connect(db, autocommit=True) as application:
                     for statement in statements:
                         application.execute(statement)  # type: ignore[arg-type]
-            return batch.send(*arguments, **named)
+            return batch.send(*arguments, **{**named, "budget_ms": 0})  # of a single bite
 
         monkeypatch.setattr(attempt, "send", send)
 
@@ -235,7 +235,7 @@ def test_a_partition_that_is_detached_meanwhile_is_left(
     meanwhile(f"ALTER TABLE t DETACH PARTITION t2{how}", after=1)
     found = rules(inside, "t")
     assert (found.code, found.json["backlog"]) == (0, 0), found.err
-    assert "public.t2: dropped or detached by others meanwhile" in found.err
+    assert "public.t2: detached by others meanwhile" in found.err
     assert (count(conn, "t", STALE), count(conn, "t2")) == (0, 20_000)
 
 
@@ -263,7 +263,7 @@ def test_rows_that_come_without_end_are_counted_as_backlog(
     with psycopg.connect(db, autocommit=True) as application:
 
         def send(*arguments: Any, **named: Any) -> Done:
-            done = batch.send(*arguments, **named)
+            done = batch.send(*arguments, **{**named, "budget_ms": 0})
             application.execute("INSERT INTO t SELECT 1, now() - interval '1 y', 'late'")
             return done
 

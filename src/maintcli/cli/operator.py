@@ -1,6 +1,7 @@
 """Operator commands: a typed function is its command line."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, cast, get_type_hints
 
@@ -14,8 +15,9 @@ from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
 from maintcli.config import values
 from maintcli.config.say import sentence
-from maintcli.errors import Usage
+from maintcli.errors import Fail, Usage
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: values.integer, float: values.decimal}
@@ -59,6 +61,16 @@ def group(name: str, summary: str, *commands: Any) -> Any:
         no_args_is_help=True,
         rich_markup_mode=None,
     )
+
+
+def agree(question: str, *, yes: bool) -> None:
+    """Raise Fail unless whoever sits at the terminal agrees, or --yes did so beforehand."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Usage(reason=f"{question} Nothing was changed. Give --yes where no one can answer.")
+    if not typer.confirm(question, err=True):
+        raise Fail(reason="Nothing was changed.")
 
 
 def complete_jobs() -> list[str]:

@@ -50,7 +50,7 @@ COMMANDS: dict[str, Entry] = {
         "Show when jobs are due, and write and check it for a scheduler.",
         "Setting up",
     ),
-    "db": _command("db", "Make and check the toolkit's own tables.", "Setting up"),
+    "db": _command("db", "Make, check and drop maint's own tables.", "Setting up"),
     "config": _command("config", "Write a configuration, or show the one in force.", "Setting up"),
     "secret": _command("secret", "Print a new secret: 32 random bytes in hex.", "Setting up"),
     "plugins": _command(

@@ -169,13 +169,20 @@ class Config:
         self._check("jobs", "job", self.jobs, known)
 
     def check_tables(self, known: Collection[str]) -> None:
-        """Raise ConfigError for a section [tables.KEY] that no job asks for.
+        """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
 
-        A list of tables may name one of the user's own, whose section says its `name`. Nor may a
-        section map a status that no job knows.
+        Any other KEY is a table of the user's own, which a job's list may name. A section may map
+        only statuses that jobs know.
         """
-        own = {key for key, table in self.tables.items() if table.name and not _is_like(key, known)}
-        self._check("tables", "table to map", [key for key in self.tables if key not in own], known)
+        for name in self.tables:
+            meant = None if name in known else closest(name, known, cutoff=_SLIP)
+            if meant is not None:
+                place = Section(self.file, ("tables", name)).place()
+                own = Section(self.file, ("tables", f"public.{name}")).header
+                raise ConfigError(
+                    reason=f"{place}: did you mean {bare(meant)}? A table of your own called"
+                    f" so needs its schema, here and in the job's list: {own}."
+                )
         for key, table in self.tables.items():
             Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
@@ -184,8 +191,3 @@ class Config:
             if name not in known:
                 place = Section(self.file, (part, name)).place()
                 raise ConfigError(reason=f"{place}: there is no such {what}; {hint(name, known)}")
-
-
-def _is_like(key: str, known: Collection[str]) -> bool:
-    """Whether `key` is one of `known`, or probably a slip of the pen."""
-    return closest(key, known, cutoff=_SLIP) is not None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, cast
 
+from maintcli.config.say import bare
 from maintcli.config.section import Section
 from maintcli.config.zone import check_zone
 
@@ -45,13 +46,13 @@ class TableMap(NamedTuple):
     def setting(self, table: str, key: str) -> str:
         """Where `key` of the table is set, for a message: `[tables.users] timezone`."""
         if self.rule is None:
-            return f"[tables.{table}] {key}"
+            return f"[tables.{bare(table)}] {key}"
         return f"{self.rule} {'table' if key == 'name' else key}"
 
     def column_setting(self, table: str, key: str) -> str:
         """Where the user's name of the column `key` is set: `[tables.users.columns] created_at`."""
         if self.rule is None:
-            return f"[tables.{table}.columns] {key}"
+            return f"[tables.{bare(table)}.columns] {key}"
         return f"{self.rule} {'column' if key in self.columns else 'show'}"
 
 

@@ -1,7 +1,8 @@
 """The reference schema with sample data: something for every job to do, on any empty database.
 
-All names are created in the first schema of the search path, and looked for there alone, so that
-sample rows never land in an application's own tables further down the path.
+All names are created in one schema, the first of the search path unless another is named, and
+looked for there alone: sample rows never land in an application's own tables. Each table says in
+its comment that it is an example's.
 """
 
 from importlib import resources
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from maintcli.db import search_path, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import ExampleExists
+from maintcli.errors import ExampleExists, SchemaInUse
 
 _PARTS: dict[str, tuple[str, ...]] = {
     "users": ("users",),
@@ -36,33 +37,58 @@ _PARTS: dict[str, tuple[str, ...]] = {
 
 TABLES = tuple(chain.from_iterable(_PARTS.values()))
 
+MARK = "maint example, "
+
+# What an extension brought, and maint's own tables, are no application's.
 _TAKEN = """
-SELECT t.name FROM unnest(%s::text[]) WITH ORDINALITY AS t(name, n)
-JOIN pg_catalog.pg_namespace s ON s.nspname = %s
-JOIN pg_catalog.pg_class c ON c.relnamespace = s.oid AND c.relname = t.name
-ORDER BY t.n
+SELECT c.relname::text, coalesce(starts_with(obj_description(c.oid, 'pg_class'), %(mark)s), false)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+WHERE s.nspname = %(schema)s
+  AND (c.relname = ANY (%(names)s) OR c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+  AND NOT coalesce(starts_with(obj_description(c.oid, 'pg_class'), %(toolkit)s), false)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
+                  AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid)
+ORDER BY array_position(%(names)s, c.relname::text), c.relname
 """
 
 
-def create(connection: Connection, *, sessions: int = 2_000, seed: float = 0.42) -> None:
-    """Make and fill the reference tables, all or nothing.
+def create(
+    connection: Connection,
+    schema: str | None = None,
+    *,
+    sessions: int = 2_000,
+    seed: float = 0.42,
+) -> str:
+    """Make and fill the reference tables, all or nothing; return the schema they are in.
 
-    Raises ExampleExists where a table, view or index of such a name exists already.
+    A `schema` that is named is made where it is not there. Raises ExampleExists, and SchemaInUse
+    where it holds anything that is not maint's.
     """
-    place = toolkit.home(connection)
+    place = schema or toolkit.home(connection)
     with search_path.pinned(connection):
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db example'))")
+        if schema is not None:
+            toolkit.make_schema(connection, schema, f"{MARK}schema")
         if taken := existing(connection, place):
-            raise ExampleExists(schema=place, tables=_some(taken))
+            if all(taken.values()):
+                raise ExampleExists(schema=place)
+            raise SchemaInUse(
+                schema=place, tables=_some([n for n, ours in taken.items() if not ours])
+            )
         create_schema(connection, place)
         fill(connection, place, sessions=sessions, seed=seed)
+    return place
 
 
-def existing(connection: Connection, place: str | None = None) -> list[str]:
-    """Return the reference tables' names that are taken in the schema `place`."""
-    place = place or toolkit.home(connection)
-    rows = search_path.run(connection, sql.SQL(_TAKEN), [list(TABLES), place])
-    return [name for (name,) in rows]
+def existing(connection: Connection, place: str | None = None) -> dict[str, bool]:
+    """What stands in the way of the example in `place`, and whether it is an example's own."""
+    values = {
+        "names": list(TABLES),
+        "schema": place or toolkit.home(connection),
+        "mark": MARK,
+        "toolkit": toolkit.MARK,
+    }
+    return dict(search_path.run(connection, sql.SQL(_TAKEN), values))
 
 
 def create_schema(connection: Connection, place: str | None = None) -> None:
@@ -71,6 +97,11 @@ def create_schema(connection: Connection, place: str | None = None) -> None:
     with search_path.pinned(connection):
         for part in _PARTS:
             connection.execute(_statements("schema", part, place))
+        for table in TABLES:
+            comment = sql.SQL("COMMENT ON TABLE {} IS {}")
+            connection.execute(
+                comment.format(sql.Identifier(place, table), f"{MARK}maint db example --drop")
+            )
 
 
 def fill(

@@ -33,7 +33,7 @@ class Reader(Protocol):
 
 
 class Column(NamedTuple):
-    """A column: its type as PostgreSQL prints it, and whether it can be NULL."""
+    """A column: its type as PostgreSQL prints it (a domain's base type); whether it can be NULL."""
 
     name: str
     type: str
@@ -117,9 +117,19 @@ WHERE c.oid = to_regclass(quote_ident(coalesce(%(schema)s, (
 """
 
 _COLUMNS = """
-SELECT attname::text, format_type(atttypid, NULL), NOT attnotnull
-FROM pg_catalog.pg_attribute
-WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+SELECT a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull
+FROM pg_catalog.pg_attribute a
+CROSS JOIN LATERAL (
+    WITH RECURSIVE below(oid, typtype, typbasetype) AS (
+        SELECT oid, typtype, typbasetype FROM pg_catalog.pg_type WHERE oid = a.atttypid
+        UNION ALL
+        SELECT t.oid, t.typtype, t.typbasetype
+        FROM below JOIN pg_catalog.pg_type t ON t.oid = below.typbasetype
+        WHERE below.typtype = 'd'
+    )
+    SELECT oid FROM below WHERE typtype <> 'd'
+) AS base
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 
 # Leaves of partitions and of plain inheritance alike; a parent of inheritance holds rows too.
@@ -140,7 +150,9 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
                  JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
                  JOIN pg_catalog.pg_am xa ON xa.oid = xc.relam AND xa.amname = 'btree'
                  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
-                 WHERE x.indrelid = c.oid AND x.indisvalid AND x.indpred IS NULL), '{}'),
+                 WHERE x.indrelid = c.oid AND x.indisvalid
+                   AND (x.indpred IS NULL OR pg_get_expr(x.indpred, x.indrelid)
+                                             = format('(%%I IS NOT NULL)', a.attname))), '{}'),
        has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE'),
        row_security_active(c.oid),
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_total_relation_size(c.oid) ELSE 0 END,

@@ -30,7 +30,7 @@ TABLES = (
     "job_archives",
     "job_erasures",
 )
-_MARK = "maint toolkit, version "
+MARK = "maint toolkit, version "
 
 _LOOK = """
 SELECT array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 def look(connection: Connection, schema: str | None) -> Found:
     """Look for the toolkit's tables; `schema` None means the first of the search path."""
     where = schema or home(connection)
-    values = {"schema": where, "tables": list(TABLES), "mark": _MARK, "skip": len(_MARK) + 1}
+    values = {"schema": where, "tables": list(TABLES), "mark": MARK, "skip": len(MARK) + 1}
     ((foreign, version),) = search_path.run(connection, sql.SQL(_LOOK), values)
     return Found(where, int(version) if version else None, tuple(foreign or ()))
 
@@ -69,7 +69,7 @@ def look(connection: Connection, schema: str | None) -> Found:
 def owned(reader: Reader, schema: str | None, table: str) -> tuple[str, bool] | None:
     """The schema of the toolkit's own `table`, and whether it is ours; None where it is not."""
     where = schema or _first(reader.schemas)
-    found = reader.read(_OWNED, {"schema": where, "table": table, "mark": _MARK})
+    found = reader.read(_OWNED, {"schema": where, "table": table, "mark": MARK})
     return (found[0][0], bool(found[0][1])) if found else None
 
 
@@ -114,8 +114,7 @@ def migrate(
         with search_path.pinned(connection):
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db migrate'))")
             if schema:
-                create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
-                _only_if_missing(connection, schema, create)
+                make_schema(connection, schema, f"{MARK}{VERSION}")
             found = look(connection, where)
             if found.foreign:
                 raise ForeignTable(table=found.foreign[0], schema=found.schema, section=section)
@@ -126,11 +125,15 @@ def migrate(
     return applied
 
 
-def _only_if_missing(connection: Connection, schema: str, create: sql.Composable) -> None:
+def make_schema(connection: Connection, schema: str, comment: str) -> None:
+    """Make `schema`, with a comment that says it was us, unless it is there."""
     # IF NOT EXISTS alone would still ask for CREATE on the database.
     there = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema]).fetchone()
     if there == (None,):
-        connection.execute(sql.Composed([create]))
+        create = sql.SQL(
+            "CREATE SCHEMA IF NOT EXISTS {name}; COMMENT ON SCHEMA {name} IS {comment}"
+        )
+        connection.execute(create.format(name=sql.Identifier(schema), comment=comment))
 
 
 def _apply(connection: Connection, schema: str, number: int, name: str, text: str) -> None:
@@ -149,7 +152,7 @@ def _apply(connection: Connection, schema: str, number: int, name: str, text: st
     )
     for (table,) in there.fetchall():
         mark = sql.SQL("COMMENT ON TABLE {} IS {}").format(
-            sql.Identifier(schema, table), sql.Literal(f"{_MARK}{number}")
+            sql.Identifier(schema, table), sql.Literal(f"{MARK}{number}")
         )
         connection.execute(mark)
 

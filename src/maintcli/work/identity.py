@@ -12,6 +12,7 @@ from maintcli.db.names import Name
 from maintcli.db.tables import Part, Table
 from maintcli.errors import MaintError, TableChanged
 from maintcli.runtime.context import Context
+from maintcli.work import count
 from maintcli.work.target import Target, check_parts
 
 _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
@@ -35,7 +36,8 @@ END IF;""")
 
 def same(target: Target, part: Part) -> sql.Composable:
     """SQL: whether `part` is still what it was as a part of the target's table."""
-    table, whole = target.table, sql.Composed([])
+    table = target.table
+    whole: sql.Composable = sql.SQL("")
     root = sql.SQL("{}::oid").format(table.oid)
     if part.oid != table.oid:
         attached = _PARTITION if table.kind == "partitioned table" else _INHERITS
@@ -72,12 +74,14 @@ def again(context: Context, target: Target) -> Target:
     return target._replace(table=table)
 
 
-def is_gone(context: Context, known: Table, part: Part) -> bool:
-    """Whether a partition was dropped or detached, and the table is what it was apart from that."""
+def gone(context: Context, known: Table, part: Part) -> str | None:
+    """How a partition left its table, which is what it was apart from that; None: it did not."""
     table = _describe(context, known)
     if part.oid == known.oid or table is None or _difference(known, table) is not None:
-        return False
-    return part.oid not in {other.oid for other in table.parts}
+        return None
+    if part.oid in {other.oid for other in table.parts}:
+        return None
+    return "dropped" if count.some_gone(context, [part.oid]) else "detached"
 
 
 def changed(context: Context, known: Table, part: Part) -> MaintError | None:
@@ -89,9 +93,7 @@ def changed(context: Context, known: Table, part: Part) -> MaintError | None:
 
 
 def error(
-    context: Context,
-    table: Table | Part,
-    change: str = "it, or what refers to it, got another column, partition, trigger or foreign key",
+    context: Context, table: Table | Part, change: str = "its definition was changed"
 ) -> MaintError:
     """The error that ends a run whose table was changed by others."""
     deleted = f"{context.counts.get('deleted_count', 0):,}"

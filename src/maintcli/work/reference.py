@@ -70,7 +70,7 @@ def find(context: Context, reference: Reference) -> Found:
     """
     key, origin = reference.table, reference.origin
     mapped = context.config.table(key)
-    name = names.split(mapped.name or key, f"[tables.{key}] name" if mapped.name else origin)
+    name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
     table = tables.describe(context.session, name)
     if table is None:
         raise NoTableListed(origin=origin, text=reference.text, table=str(name))

@@ -7,18 +7,23 @@ from typing import Annotated, Any
 import typer
 
 from maintcli.cli import everywhere
-from maintcli.cli.operator import Json, group, operator
+from maintcli.cli.operator import Json, Yes, agree, group, operator
 from maintcli.cli.place import Place
 from maintcli.config.database import DatabaseConfig
 from maintcli.db import check as checking
 from maintcli.db import example as examples
-from maintcli.db import toolkit
+from maintcli.db import names, removal, toolkit
+from maintcli.db.connect import Connection
 from maintcli.errors import MaintError, Usage
 from maintcli.present.show import show
 from maintcli.present.table import Table
 from maintcli.runtime.visit import connected, toolkit_tables
 
 _SESSIONS = typer.Option("--sessions", metavar="N", help="How many sessions to make up.")
+_SCHEMA = typer.Option(
+    "--schema", metavar="NAME", help="The schema to use; made where it is not there."
+)
+_DROP = typer.Option("--drop", help="Drop the example's tables again; asks first.")
 _SEED = typer.Option("--seed", metavar="X", help="From -1 to 1; the same seed makes the same rows.")
 
 
@@ -106,25 +111,67 @@ def example(
     *,
     sessions: Annotated[int, _SESSIONS] = 2_000,
     seed: Annotated[float, _SEED] = 0.42,
+    schema: Annotated[str | None, _SCHEMA] = None,
+    drop: Annotated[bool, _DROP] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Make the reference tables with sample rows, something for every job to do.
 
-    Refused where a table of such a name exists already.
+    Refused where the schema holds other tables. --drop removes what this made, and asks first.
     """
     if sessions < 0:
         raise Usage(reason=f"--sessions: {sessions} is too small; it must be at least 0.")
     if not -1 <= seed <= 1:
         raise Usage(reason=f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
+    if schema is not None:
+        names.check(schema, "--schema")
     config = place.read_aloud()
     with connected(place.target(config), "db example", write=True) as connection:
-        examples.create(connection, sessions=sessions, seed=seed)
+        if drop:
+            found = _drop(connection, schema, removal.EXAMPLE, "the example's tables", yes=yes)
+            show(found, lambda: _dropped(found), json=json)
+            return
+        where = examples.create(connection, schema, sessions=sessions, seed=seed)
     tables = list(examples.TABLES)
+    made = f"Made {len(tables)} tables with sample rows in schema {where}: {', '.join(tables)}."
+    path = f"Jobs find them with {where} first in the search path: PGOPTIONS=-csearch_path={where}"
     show(
-        {"tables": tables, "sessions": sessions, "seed": seed},
-        lambda: [f"Made {len(tables)} tables with sample rows: {', '.join(tables)}."],
+        {"schema": where, "tables": tables, "sessions": sessions, "seed": seed},
+        lambda: [made, *([path] if schema else [])],
         json=json,
     )
 
 
-db = group("db", "Make and check the toolkit's own tables.", migrate, check, example)
+@operator("uninstall")
+def uninstall(place: Place, *, yes: Yes = False, json: Json = False) -> None:
+    """Drop maint's own tables, with the run history in them; asks first.
+
+    No other table is touched. Archives stay where they are; maint restore --from reads them.
+    """
+    config = place.read_aloud()
+    database = place.target(config)
+    with connected(database, "db uninstall", write=True) as connection:
+        found = _drop(connection, database.schema, removal.TOOLKIT, "maint's tables", yes=yes)
+    show(found, lambda: _dropped(found), json=json)
+
+
+def _drop(
+    connection: Connection, schema: str | None, made: removal.Made, what: str, *, yes: bool
+) -> dict[str, Any]:
+    where = schema or toolkit.look(connection, None).schema
+    tables = removal.find(connection, where, made)
+    if tables:
+        agree(f"Drop {what} in schema {where}: {', '.join(tables)}?", yes=yes)
+        tables = removal.drop(connection, where, made, tables)
+    return {"schema": where, "dropped": tables}
+
+
+def _dropped(found: Mapping[str, Any]) -> list[str]:
+    tables = found["dropped"]
+    if not tables:
+        return [f"There is nothing of maint's to drop in schema {found['schema']}."]
+    return [f"Dropped {len(tables)} tables in schema {found['schema']}: {', '.join(tables)}."]
+
+
+db = group("db", "Make, check and drop maint's own tables.", migrate, check, example, uninstall)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from maintcli.errors import MaintError, Usage
+from maintcli.errors import MaintError, TableChanged, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import Lease
 from maintcli.services.storage import Storage, storage
@@ -73,6 +73,11 @@ class Archive:
         A batch that is tried again is a new file, so that the one whose COMMIT nobody heard of
         stays as it was: where `number` was used before, the next free one is taken.
         """
+        for section in sections:
+            if (section.schema, section.table) not in self._ranks:  # it came between two passes
+                table, deleted = section.name, self._context.counts.get("deleted_count", 0)
+                change = "it began to refer to the swept table in mid-run"
+                raise TableChanged(table=table, change=change, deleted=f"{deleted:,}")
         filled = _filled(sorted(sections, key=self._rank))
         first = next(filled, None)
         if first is None:

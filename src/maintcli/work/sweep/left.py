@@ -67,7 +67,7 @@ def _part(
         same, rows = False, []
     if same:
         return rows
-    if not identity.is_gone(context, target.table, part):
+    if identity.gone(context, target.table, part) is None:
         changed = identity.changed(context, target.table, part)
         raise changed or identity.error(context, part)
     return []

@@ -37,7 +37,8 @@ class Passes:
     def run(self) -> list[Swept]:
         """Sweep every table; again where a look finds more than is accounted for."""
         account, budget, log = self.means.account, self.means.budget, self.means.context.log
-        every = again = range(len(self.tasks))
+        every = range(len(self.tasks))
+        again: Sequence[int] = every
         passes = 0
         while again:
             self.removed.clear()

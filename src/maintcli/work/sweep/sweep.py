@@ -128,7 +128,7 @@ class Sweep:
             found = partitions.drop(context, task, note, self._may_go_on)
             self.tasks = [*self.tasks[:number], found.task, *self.tasks[number + 1 :]]
             self.prepared.append(found.before)
-            self.aside.append(_oids(found.before) - _oids(found.task))
+            self.aside.append(_oids(task) - _oids(found.task))
             self.held_rows += found.held_rows
             if self.throttled_out is not None:
                 raise self.throttled_out

@@ -82,12 +82,13 @@ class TableSweep:
         except psycopg.Error as error:
             if error.sqlstate not in (sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE):
                 raise
-            if not identity.is_gone(context, table, part):
+            how = identity.gone(context, table, part)
+            if how is None:
                 found = identity.changed(context, table, part)
                 if found is None and error.sqlstate == sqlstate.UNDEFINED_TABLE:
                     raise  # another table is missing: a trigger of the user's wants it
                 raise (found or identity.error(context, part)) from None
-            context.log.info(f"{part}: dropped or detached by others meanwhile; passed over")
+            context.log.info(f"{part}: {how} by others meanwhile; passed over")
 
     def _walk(self, walk: "Walk", chosen: Plan) -> None:
         context, _, budget, throttle, _, account = self.means
@@ -172,7 +173,7 @@ class TableSweep:
         )
         most: sql.Composable | None = budget.rows_left(account.deleted)
         step = walk.step(bite)
-        check = walk.unchanged + identity.check(self.task.target, part)
+        check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
         return step._replace(most=most, watched=throttle.is_due, check=check)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
