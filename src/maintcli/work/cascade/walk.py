@@ -38,7 +38,7 @@ class ClosureWalk:
         unchanged: sql.Composable,
     ) -> None:
         self.unchanged = unchanged
-        self.script, self.windows = Script(cascade, predicate, own), windows
+        self.script, self.windows = Script(cascade, delete.sealed(predicate), own), windows
         self.final = final
         self.group = 1
         self.most_roots = MOST_ROOTS

@@ -99,7 +99,9 @@ class TableSweep:
             walk, done = self._send(walk, pace, chosen.part)
             self._note(done, walk.window(done), chosen.part)
             units = walk.advance(done)
-            rest = pace.learn(units, done.server_ms, done.wall_ms, walk.fixed_ms)
+            known = None if isinstance(walk, Plain) else walk.fixed_ms or 0.0
+            fixed_ms = pace.fixed_ms(units, done.server_ms) if known is None else known
+            rest = pace.learn(units, done.server_ms, done.wall_ms, fixed_ms)
             if done.tied and isinstance(walk, IndexWalk):
                 self._walk_tie(HeapWalk(chosen.part, walk.tie(), chosen.part.blocks), chosen)
             order.progress(account.deleted, walk.progress)

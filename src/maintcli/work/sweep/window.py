@@ -27,13 +27,12 @@ END IF;""")
 class Plain:
     """Something that walks rows to which no foreign key refers; see cascade/walk.py for others.
 
-    `part` is the relation of that `oid`; `fixed_ms` what a batch costs at least, where it is known.
+    `part` is the relation of that `oid`.
     """
 
     part: sql.Composable
     oid: int
     predicate: sql.Composable
-    fixed_ms: float | None = None
 
     def windows(self) -> "Windows":
         """The same way as a walk takes it that can pass by single rows."""
