@@ -53,7 +53,9 @@ def test_rows_below_that_raise_keep_their_root(
     found = result.json
     assert result.code == 3, result.err
     kept = [(id % 310 + 1,) for id in (1_000, 2_000, 3_000)]
-    assert family.conn.execute("SELECT id FROM roots WHERE id <= 300 ORDER BY id").fetchall() == sorted(kept)
+    assert family.conn.execute(
+        "SELECT id FROM roots WHERE id <= 300 ORDER BY id"
+    ).fetchall() == sorted(kept)
     assert (found["failed_count"], found["deleted_count"]) == (3, 297)
     assert family.count("a", "up IN (SELECT id FROM roots WHERE id <= 300)") == sum(
         (i % 310 + 1,) in kept for i in range(1, 3001)
@@ -113,7 +115,9 @@ def test_rows_too_slow_for_a_batch_go_one_by_one(family: Family) -> None:
         "CREATE TRIGGER slow BEFORE DELETE ON roots FOR EACH ROW EXECUTE FUNCTION slow()",
     )
     result = family.sweep()
-    assert (result.code, result.json["deleted_count"], family.count("roots")) == (0, 20, 0), result.err
+    assert (result.code, result.json["deleted_count"], family.count("roots")) == (0, 20, 0), (
+        result.err
+    )
 
 
 def test_a_row_that_a_trigger_waits_for(family: Family, db: str) -> None:
