@@ -3,12 +3,14 @@
 import re
 import secrets
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 Conn = psycopg.Connection[Any]
 

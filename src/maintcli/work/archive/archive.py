@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from maintcli.errors import MaintError, SchemaChangedInRun, Usage
+from maintcli.errors import MaintError, TableChanged, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import Lease
 from maintcli.services.storage import Storage, storage
@@ -76,7 +76,8 @@ class Archive:
         for section in sections:
             if (section.schema, section.table) not in self._ranks:  # it came between two passes
                 table, deleted = section.name, self._context.counts.get("deleted_count", 0)
-                raise SchemaChangedInRun(table=table, deleted=f"{deleted:,}")
+                change = "it began to refer to the swept table in mid-run"
+                raise TableChanged(table=table, change=change, deleted=f"{deleted:,}")
         filled = _filled(sorted(sections, key=self._rank))
         first = next(filled, None)
         if first is None:
