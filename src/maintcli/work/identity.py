@@ -19,7 +19,7 @@ _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = {column}
     WHERE c.oid = pg_catalog.to_regclass({part}) AND c.oid = {oid} AND c.relkind = 'r'
       AND NOT pg_catalog.row_security_active(c.oid)
-      AND pg_catalog.format_type(a.atttypid, NULL) = {type}{whole})""")
+      AND a.atttypid = {type}::pg_catalog.regtype{whole})""")
 
 # Row-level security of the whole counts for a partition as well: nobody meant to pass it by.
 _WHOLE = sql.SQL("""

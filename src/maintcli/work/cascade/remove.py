@@ -25,9 +25,14 @@ END IF;""")
 
 _TALLY = sql.SQL("{counter} := {counter} + cardinality({rows});")
 
+# A trigger may update a row instead of letting it go, which puts it elsewhere: that is where to
+# look for it. The row of a reference that was taken is elsewhere, too, as it should be.
+_NOW = sql.SQL("""ARRAY(SELECT pg_catalog.currtid2({relation}, place)
+        FROM pg_catalog.unnest({rows}) AS place)""")
+
 _RECOUNT = sql.SQL("""IF {rows} <> '{{}}' THEN
     SELECT cardinality({rows}) - count(*) INTO maint_k
-    FROM ONLY {relation} WHERE ctid = ANY ({rows});
+    FROM ONLY {relation} WHERE ctid = ANY ({places});
     {counter} := {counter} + maint_k;
     maint_gone := maint_gone + maint_k;
 END IF;""")
@@ -125,6 +130,10 @@ def _recount(cascade: Cascade) -> sql.Composable:
             *(
                 _RECOUNT.format(
                     rows=v.rows(cascade, oid),
+                    places=_NOW.format(
+                        relation=cascade.relations[oid].quoted.as_string(),
+                        rows=v.rows(cascade, oid),
+                    ),
                     relation=cascade.relations[oid].quoted,
                     counter=counter(cascade, oid),
                 )
@@ -133,6 +142,7 @@ def _recount(cascade: Cascade) -> sql.Composable:
             *(
                 _RECOUNT.format(
                     rows=v.unlinked(cascade, link),
+                    places=v.unlinked(cascade, link),
                     relation=cascade.relations[link.child].quoted,
                     counter=link_counter(cascade, link),
                 )
