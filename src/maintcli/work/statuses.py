@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.config.tables import TableMap
-from maintcli.db.sqlstate import one_line
+from maintcli.db import sqlstate
 from maintcli.db.tables import Column, Table
 from maintcli.errors import StatusNotAllowed
 from maintcli.runtime.context import Context
@@ -85,7 +85,7 @@ def _objection(context: Context, table: Table, column: Column, status: str) -> s
     try:
         context.session.read_composed(sql.SQL("SELECT {}").format(of_type))
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        return one_line(error.diag.message_primary or str(error))
+        return sqlstate.said(error, of_rows=False)
     values = {"tables": list(table.oids), "column": column.name}
     for rule, definition, expression, *listed in context.session.read(_RULES, values):
         if not _holds(context, column, of_type, expression, listed):
