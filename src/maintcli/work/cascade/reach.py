@@ -232,9 +232,9 @@ class Reach:
         if not self.cascade.blockers:
             return sql.SQL("true") if negated else sql.SQL("false")
         if self._own_blockers:
-            found = sql.SQL("EXISTS (SELECT FROM {} AS s WHERE s.{place} = p.{place})").format(
-                self._staying_name, place=PLACE
-            )
+            found: sql.Composable = sql.SQL(
+                "EXISTS (SELECT FROM {} AS s WHERE s.{place} = p.{place})"
+            ).format(self._staying_name, place=PLACE)
         else:
             found = self._kept(self.cascade.part, "p", (self.cascade.part,))
         return sql.SQL("NOT ({})").format(found) if negated else found
