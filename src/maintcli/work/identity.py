@@ -48,7 +48,7 @@ def same(target: Target, part: Part) -> sql.Composable:
         part=part.quoted.as_string(),
         oid=sql.SQL("{}::oid").format(part.oid),
         column=target.by.name,
-        type=target.by.type,
+        type=target.by.declared,
         whole=whole,
     )
 
@@ -68,7 +68,7 @@ def again(context: Context, target: Target) -> Target:
     if (change := _difference(known, table)) is not None or table is None:
         raise error(context, known, change or "it was dropped")
     by = table.columns.get(target.by.name)
-    if by is None or by.type != target.by.type:
+    if by is None or by.declared != target.by.declared:
         raise error(context, known, f"its column {target.by.name} was changed")
     check_parts(context, table, target.key, target.map)
     return target._replace(table=table)
