@@ -42,6 +42,8 @@ EXPRESSIONS = (
     *("0 1-4 * * *", "15 2,3 * * *", "30 2 * * 0", "30 2 * * 1-5", "*/30 2 * * 0"),
     *("30 2 25,29 * *", "30 2 25,29 * 1", "0 2 1,15 * 5", "0 2 1-7 * */7", "*/10 * * * 1"),
 )
+
+
 def one(entry: Entry, **settings: str) -> tuple[str, str]:
     """The service and the timer of `entry`."""
     files = render([entry], Settings(**settings)).files  # type: ignore[arg-type]
@@ -134,7 +136,9 @@ def test_a_summary_holds_nothing_that_systemd_would_not_take() -> None:
 def test_what_is_rendered_is_read_back(entries: list[Entry]) -> None:
     """Key, job, expressions, zone and each word of the options; also from one text of all."""
     rendered = render(entries, Settings())
-    expected = [Found.of(entry) for entry in entries if f"maint-{entry.key}.timer" in rendered.files]
+    expected = [
+        Found.of(entry) for entry in entries if f"maint-{entry.key}.timer" in rendered.files
+    ]
     left_out = len(entries) - len(expected)
     assert left_out <= len({note.key for note in rendered.notes})
     assert parse(rendered.files) == expected
