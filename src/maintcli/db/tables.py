@@ -35,7 +35,7 @@ class Reader(Protocol):
 class Column(NamedTuple):
     """A column: its type as PostgreSQL prints it, and whether it can be NULL.
 
-    `type` is a domain's base type, `declared` the domain itself.
+    `type` is a domain's base type, `declared` the domain itself, with its schema.
     """
 
     name: str
@@ -122,8 +122,11 @@ WHERE c.oid = to_regclass(quote_ident(coalesce(%(schema)s, (
 
 _COLUMNS = """
 SELECT a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull,
-       format_type(a.atttypid, NULL)
+       CASE s.nspname WHEN 'pg_catalog' THEN format_type(t.oid, NULL)
+            ELSE concat(quote_ident(s.nspname), '.', quote_ident(t.typname)) END
 FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace
 CROSS JOIN LATERAL (
     WITH RECURSIVE below(oid, typtype, typbasetype) AS (
         SELECT oid, typtype, typbasetype FROM pg_catalog.pg_type WHERE oid = a.atttypid

@@ -34,6 +34,9 @@ _CHECK = sql.SQL("""IF NOT {same} THEN
 END IF;""")
 
 
+_HIDDEN = "row-level security hides rows of it from role {}"
+
+
 def same(target: Target, part: Part) -> sql.Composable:
     """SQL: whether `part` is still what it was as a part of the target's table."""
     table = target.table
@@ -67,6 +70,8 @@ def again(context: Context, target: Target) -> Target:
     table = _describe(context, known)
     if (change := _difference(known, table)) is not None or table is None:
         raise error(context, known, change or "it was dropped")
+    if any(part.hides_rows for part in table.parts):  # since the table was looked at, just now
+        raise error(context, known, _HIDDEN.format(table.role))
     by = table.columns.get(target.by.name)
     if by is None or by.declared != target.by.declared:
         raise error(context, known, f"its column {target.by.name} was changed")
@@ -111,5 +116,5 @@ def _difference(known: Table | Part, found: Table | None) -> str | None:
     if (found.oid, found.kind) != (known.oid, known.kind):
         return "another table has its name now"
     if found.hides_rows:
-        return f"row-level security hides rows of it from role {found.role}"
+        return _HIDDEN.format(found.role)
     return None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from maintcli.work.sweep.walks import Again, Walk
 
 W = TypeVar("W", bound="Walk | Again")
+_NOT_ROWS = {sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE}  # see _unless_gone
 MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try
 
 
@@ -141,6 +142,8 @@ class TableSweep:
         except psycopg.Error as error:
             if error.sqlstate == sqlstate.SCHEMA_CHANGED:
                 raise identity.error(self.means.context, self.task.target.table) from None
+            if error.sqlstate in _NOT_ROWS:
+                raise
             other = self._closer(walk, error)
         return self._send(other, pace, part)
 
