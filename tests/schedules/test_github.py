@@ -147,12 +147,14 @@ def test_secrets_and_inputs_reach_no_shell_as_text() -> None:
 
 
 def test_what_is_used_is_pinned_as_in_ci() -> None:
-    """The same commit of each action as in ci.yml, so that they are raised together."""
+    """The same commit of each action as in ci.yml, which needs no cache, so that they are raised together."""
     ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     text = render(ALL, Settings()).files[FILE] + (ROOT / "action.yml").read_text()
     used = set(re.findall(r"uses: (\S+@.*)", text))
-    assert len(used) == 2
-    assert all(f"uses: {one}\n" in ci for one in used)
+    assert {one.partition("@")[0] for one in used} == {
+        f"actions/{name}" for name in ("cache", "checkout", "setup-python")
+    }
+    assert all(f"uses: {one}\n" in ci for one in used if "cache" not in one)
 
 
 def test_what_github_cannot_do_is_noted_in_the_file_too() -> None:
@@ -231,7 +233,7 @@ def test_the_committed_workflow_is_quiet_in_this_repository() -> None:
     assert yaml.load(text, yaml.BaseLoader)["on"].keys() == {"workflow_dispatch"}  # noqa: S506
     whole = re.sub(r"^  # (schedule:|  - cron: )", r"  \1", text, flags=re.MULTILINE)
     found = yaml.load(whole, yaml.BaseLoader)  # noqa: S506 - the base
-    assert len(found["on"]["schedule"]) > 5
+    assert found["on"]["schedule"]
     for one in found["on"]["schedule"]:
         assert started(found, cron=one["cron"]) == []
         assert started(found, cron=one["cron"], enabled="true")

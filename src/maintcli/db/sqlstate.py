@@ -26,6 +26,7 @@ LEASE_LOST = "MT001"  # raised by our own fence, see runtime/lease.py
 NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
 TABLE_CHANGED = "MT004"  # raised by work/identity.py
 SCHEMA_CHANGED = "MT005"  # raised by a batch whose tables are not as they were planned with
+REHEARSED = "MT006"  # raised by work/cascade/script.py, to undo what was only tried
 COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {
@@ -44,6 +45,8 @@ _BY_CLASS: dict[str, type[MaintError]] = {
     "53": TryAgain,
     "57": ConnectionLost,
 }
+# Classes of errors in data, constraints, and code that is called row by row.
+_OF_ROWS = frozenset({"09", "21", "22", "23", "27", "2F", "38", "39", "44", "P0"})
 
 
 # Their DETAIL names tables, roles and processes; that of other classes shows values of rows.
@@ -120,6 +123,14 @@ def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) ->
     """Whether `error` took the connection with it, so that a new one may succeed."""
     state = error.sqlstate or ""
     return connection is None or connection.closed or state.startswith(("08", "57P"))
+
+
+def is_of_rows(error: psycopg.Error) -> bool:
+    """Whether some rows alone are the cause: a constraint, or a trigger, objects to them."""
+    state = error.sqlstate or ""
+    if state.startswith(("MT", "40", "57")) or state == LOCK_NOT_AVAILABLE:
+        return False
+    return state[:2] in _OF_ROWS or error.diag.source_function == "exec_stmt_raise"
 
 
 def one_line(text: str) -> str:

@@ -80,7 +80,7 @@ def check_any(
 def _objection(context: Context, table: Table, column: Column, status: str) -> str | None:
     """Why `column` cannot hold `status`: its type, a CHECK, or a table that lists what it may."""
     # A cast to character would cut it to one letter.
-    kind = "text" if column.type == "character" else column.type
+    kind = "text" if column.type == "character" else column.declared
     of_type = sql.SQL("{}::{}").format(sql.Literal(status), sql.SQL(kind))  # pyright: ignore[reportArgumentType]  from the catalog
     try:
         context.session.read_composed(sql.SQL("SELECT {}").format(of_type))
