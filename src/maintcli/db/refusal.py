@@ -13,63 +13,84 @@ from maintcli.errors import ConfigError, MaintError, NotAllowed, ReadOnlyDatabas
 
 _REPEATED = "Multiple connection attempts failed."
 
-# What is said, our error, and what to do. The first that fits.
-_STAYS: tuple[tuple[str, type[MaintError], str], ...] = (
+_HBA = """Let the server's administrator allow it in pg_hba.conf; where it says no encryption,
+sslmode=require may be enough."""
+_POOLER = """Leave it out of the database URL and of PGOPTIONS, or let the pooler ignore it
+(ignore_startup_parameters)."""
+
+# What is said, as patterns; our error; and what to do. The first that fits.
+_STAYS: tuple[tuple[tuple[str, ...], type[MaintError], str], ...] = (
     (
-        "no password supplied",
+        ("no password supplied",),
         NotAllowed,
         "Give the password in the database URL, in PGPASSWORD or in a password file.",
     ),
+    ((r"no pg_hba\.conf entry", r"pg_hba\.conf rejects"), NotAllowed, one_line(_HBA)),
     (
-        r"no pg_hba\.conf entry|pg_hba\.conf rejects",
-        NotAllowed,
-        "Let the server's administrator allow it in pg_hba.conf; where it says no encryption,"
-        " sslmode=require may be enough.",
-    ),
-    (
-        "permission denied for database",
+        ("permission denied for database",),
         NotAllowed,
         "Let the database's owner grant CONNECT on it to this role.",
     ),
-    ("is not permitted to log in", NotAllowed, "Let an administrator give it LOGIN."),
+    (("is not permitted to log in",), NotAllowed, "Let an administrator give it LOGIN."),
     (
-        "authentication failed|auth failed|no such user|server login failed|login rejected"
-        "|tenant or user not found",
+        (
+            "authentication failed",
+            "auth failed",
+            "no such user",
+            "server login failed",
+            "login rejected",
+            "tenant or user not found",
+        ),
         NotAllowed,
         "Check user and password.",
     ),
     (
-        "requires a valid client certificate",
+        ("requires a valid client certificate",),
         NotAllowed,
         "Name yours: sslcert and sslkey in the database URL.",
     ),
     (
-        "does not support ssl|ssl required|certificate|private key file|channel binding"
-        r"|authentication method requirement|ssl error: (?!unexpected eof)|weak sslmode",
+        (
+            "does not support ssl",
+            "ssl required",
+            "certificate",
+            "private key file",
+            "channel binding",
+            "authentication method requirement",
+            "weak sslmode",
+            "ssl error: (?!unexpected eof)",
+        ),
         ConfigError,
         "Check sslmode and the certificates.",
     ),
+    (("unsupported startup parameter",), ConfigError, one_line(_POOLER)),
     (
-        "unsupported startup parameter",
-        ConfigError,
-        "Leave it out of the database URL and of PGOPTIONS, or let the pooler ignore it"
-        " (ignore_startup_parameters).",
-    ),
-    (
-        "invalid response to ssl negotiation|expected authentication request",
+        ("invalid response to ssl negotiation", "expected authentication request"),
         ConfigError,
         "What answers there is not PostgreSQL. Check host and port.",
     ),
     (
-        "name or service not known|no address associated|nodename nor servname"
-        "|servname not supported",
+        (
+            "name or service not known",
+            "no address associated",
+            "nodename nor servname",
+            "servname not supported",
+        ),
         ConfigError,
         "Check host and port in the database URL.",
     ),
     (
-        "does not exist|no such database|not currently accepting connections"
-        "|cannot connect to invalid database|endpoint id is not specified|bouncer config error"
-        r"|invalid \S+ value|invalid port number|could not match",
+        (
+            "does not exist",
+            "no such database",
+            "not currently accepting connections",
+            "cannot connect to invalid database",
+            "endpoint id is not specified",
+            "bouncer config error",
+            r"invalid \S+ value",
+            "invalid port number",
+            "could not match",
+        ),
         ConfigError,
         "Check the database URL.",
     ),
@@ -86,8 +107,8 @@ def meaning(error: psycopg.OperationalError) -> MaintError:
     if any("session is read-only" in text or "in hot standby mode" in text for text in said):
         return ReadOnlyDatabase()
     for text in said:
-        for pattern, kind, advice in _STAYS:
-            if re.search(pattern, text, re.IGNORECASE):
+        for patterns, kind, advice in _STAYS:
+            if re.search("|".join(patterns), text, re.IGNORECASE):
                 return kind(reason=f"Cannot connect to the database: {_tail(text)}. {advice}")
     return Unreachable(reason=_tail(said[0]))
 

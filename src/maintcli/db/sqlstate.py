@@ -15,7 +15,6 @@ from maintcli.errors import (
     NotAllowed,
     ReadOnlyDatabase,
     TryAgain,
-    Unreachable,
 )
 
 LOCK_NOT_AVAILABLE = "55P03"
