@@ -47,7 +47,8 @@ class Step(NamedTuple):
     batch is counted. `seconds` is how long it may take, where that is not the usual.
     `check` raises where the tables are not what they were when the run began, `after` follows the
     ledger's own entry. A `sender` has a way of its own to send it. `failed` is told what became of
-    it, and says whether the next one is another already.
+    it, and says whether the next one is another already. `walk_closer`: after an error of single
+    rows another walk can take its place.
     """
 
     bite: sql.Composable
@@ -61,6 +62,7 @@ class Step(NamedTuple):
     check: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
+    walk_closer: bool = False
 
 
 # What follows the bites is ours alone, so the catalog's names alone are meant from there on.

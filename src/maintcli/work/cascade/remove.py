@@ -16,6 +16,7 @@ from maintcli.work.cascade.graph import Cascade
 # know that, and a trigger of the user's may have changed one.
 _WHOLE = sql.SQL("""DELETE FROM ONLY {part} WHERE ctid = ANY (maint_r) AND ({predicate});
 GET DIAGNOSTICS maint_k = ROW_COUNT;
+{checked}
 IF maint_k = pg_catalog.cardinality(maint_r){surely} THEN
 {tallies}
 ELSE
@@ -24,9 +25,14 @@ END IF;""")
 
 _TALLY = sql.SQL("{counter} := {counter} + pg_catalog.cardinality({rows});")
 
+# A trigger may update a row instead of letting it go, which puts it elsewhere: that is where to
+# look for it. The row of a reference that was taken is elsewhere, too, as it should be.
+_NOW = sql.SQL("""ARRAY(SELECT pg_catalog.currtid2({relation}, place)
+        FROM pg_catalog.unnest({rows}) AS place)""")
+
 _RECOUNT = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
     SELECT pg_catalog.cardinality({rows}) - count(*) INTO maint_k
-    FROM ONLY {relation} WHERE ctid = ANY ({rows});
+    FROM ONLY {relation} WHERE ctid = ANY ({places});
     {counter} := {counter} + maint_k;
     maint_gone := maint_gone + maint_k;
 END IF;""")
@@ -34,6 +40,7 @@ END IF;""")
 _SOME = sql.SQL("""maint_gone := 0;
 {unlinks}
 {deletes}
+{checked}
 {recount}
 {intact}
 IF maint_gone = 0 THEN
@@ -76,9 +83,10 @@ def link_counter(cascade: Cascade, link: Link) -> sql.Composable:
     return sql.Identifier(f"maint_u{cascade.unlinks.index(link)}")
 
 
-def whole(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
-    """Delete the roots in maint_r and all that is below them."""
+def whole(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
+    """Delete the roots in maint_r and all that is below them; `checked` follows, then the count."""
     return _WHOLE.format(
+        checked=checked,
         part=cascade.relations[cascade.part].quoted,
         predicate=predicate,
         surely=sql.SQL(" AND false") if cascade.deletes_fire else sql.SQL(""),
@@ -98,7 +106,7 @@ def whole(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
     )
 
 
-def some(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
+def some(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
     """Remove what settle.py left in the arrays, and no root that has more below it."""
     unlinks = [_unlink(cascade, k) for k in cascade.unlinks if k.key.action == "SET NULL"]
     intact = _INTACT.format(
@@ -108,6 +116,7 @@ def some(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
         state=NOT_AS_GATHERED,
     )
     return _SOME.format(
+        checked=checked,
         unlinks=v.joined(unlinks),
         deletes=v.joined(_delete(cascade, oid, predicate) for oid in cascade.members),
         recount=_recount(cascade),
@@ -122,6 +131,10 @@ def _recount(cascade: Cascade) -> sql.Composable:
             *(
                 _RECOUNT.format(
                     rows=v.rows(cascade, oid),
+                    places=_NOW.format(
+                        relation=cascade.relations[oid].quoted.as_string(),
+                        rows=v.rows(cascade, oid),
+                    ),
                     relation=cascade.relations[oid].quoted,
                     counter=counter(cascade, oid),
                 )
@@ -130,6 +143,7 @@ def _recount(cascade: Cascade) -> sql.Composable:
             *(
                 _RECOUNT.format(
                     rows=v.unlinked(cascade, link),
+                    places=v.unlinked(cascade, link),
                     relation=cascade.relations[link.child].quoted,
                     counter=link_counter(cascade, link),
                 )

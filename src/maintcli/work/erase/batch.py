@@ -23,8 +23,12 @@ maint_counts jsonb := '{{}}';""")
 _BITE = sql.SQL("""IF maint_state IS NULL THEN
     PERFORM 1 FROM {users} WHERE {key} {whose} FOR UPDATE{skip};
     IF FOUND THEN
-        SELECT CASE WHEN {stamp} IS NOT NULL THEN 'erased' WHEN {due} THEN 'due' ELSE 'kept' END
+        SELECT CASE WHEN {due} THEN 'due' WHEN {stamp} IS NOT NULL AND {out} THEN 'erased'
+            ELSE 'kept' END
         INTO maint_state FROM {users} WHERE {key} {whose};
+        IF maint_state = 'due' THEN  -- a stamp says that nothing is left
+            UPDATE {users} SET {stamp} = NULL WHERE {key} {whose} AND {stamp} IS NOT NULL;
+        END IF;
     ELSIF EXISTS (SELECT FROM {users} WHERE {key} {whose}) THEN
         maint_state := 'locked';
     ELSE
@@ -128,6 +132,7 @@ class Eraser(NamedTuple):
             **row,
             skip=sql.SQL(" SKIP LOCKED") if skip_locked else nothing,
             due=self.users.target.predicate,
+            out=self.users.out,
             deletes=sql.SQL("\n").join(self._deletes(whose, at, max(1, int(bite)))),
             last_look=_LAST_LOOK.format(
                 **row,

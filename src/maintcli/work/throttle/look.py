@@ -52,7 +52,7 @@ class Look:
         lost = sqlstate.is_lost(error, self._context.session.connection_or_none)
         if len(sources) > 1 and not lost:
             return [pair for source in sources for pair in self._read([source])]
-        why = sqlstate.one_line(error.diag.message_primary or str(error))
+        why = sqlstate.said(error)
         failed = [(source, _Failed(f"{source.name} cannot be read: {why}")) for source in sources]
         for source, (reason,) in failed:
             self._context.log.debug(reason)
