@@ -83,7 +83,7 @@ def test_a_late_heartbeat_saves_its_session(inside: Inside, conn: Conn, db: str,
 @pytest.mark.parametrize("plan", ["heap", "index"])
 @pytest.mark.parametrize("referred", [False, True])
 def test_a_late_heartbeat_counts_beside_a_subquery(
-    inside: Inside, conn: Conn, db: str, plan: str, referred: bool
+    inside: Inside, conn: Conn, db: str, plan: str, *, referred: bool
 ) -> None:
     """A condition that looks into another table does not keep the age from being looked at again."""
     fill(conn, plan)

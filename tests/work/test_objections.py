@@ -42,7 +42,7 @@ def test_a_row_that_raises_stays_alone(family: Family, plan: str) -> None:
 
 @pytest.mark.parametrize("archived", [False, True])
 def test_rows_below_that_raise_keep_their_root(
-    family: Family, tmp_path: object, archived: bool
+    family: Family, tmp_path: object, *, archived: bool
 ) -> None:
     """A root goes with all that is below it, or stays with all of it."""
     family.make(child("a"))
@@ -52,7 +52,7 @@ def test_rows_below_that_raise_keep_their_root(
     result = family.sweep(*(["--archive", f"{tmp_path}/kept"] if archived else []))
     found = result.json
     assert result.code == 3, result.err
-    kept = [(id % 310 + 1,) for id in (1_000, 2_000, 3_000)]
+    kept = [(number % 310 + 1,) for number in (1_000, 2_000, 3_000)]
     assert family.conn.execute(
         "SELECT id FROM roots WHERE id <= 300 ORDER BY id"
     ).fetchall() == sorted(kept)

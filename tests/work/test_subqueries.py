@@ -21,7 +21,7 @@ def family(conn: Conn, inside: Inside) -> Family:
 @pytest.mark.parametrize("referred", [False, True])
 @pytest.mark.parametrize("old", [40_000, 900])
 def test_the_other_table_is_read_through_its_index(
-    family: Family, old: int, referred: bool
+    family: Family, old: int, *, referred: bool
 ) -> None:
     """The plan of the swept table alone is forced: no batch reads the other table as a whole."""
     family.make(

@@ -16,7 +16,6 @@ from maintcli.errors import (
     NotAllowed,
     ReadOnlyDatabase,
     TryAgain,
-    Unreachable,
 )
 
 LOCK_NOT_AVAILABLE = "55P03"
@@ -98,32 +97,6 @@ def _more(error: psycopg.Error) -> str:
     return "".join(found)
 
 
-def connecting(error: psycopg.OperationalError) -> MaintError:
-    """Return our error for a connection that did not come about.
-
-    libpq gives no SQLSTATE here, so the server's text decides; an unknown text means unreachable.
-    """
-    text = one_line(str(error))
-    if "session is read-only" in text or "is in recovery" in text:
-        return ReadOnlyDatabase()
-    if any(
-        words in text
-        for words in (
-            "authentication failed",
-            "no pg_hba.conf entry",
-            "permission denied for database",
-        )
-    ):
-        return NotAllowed(
-            reason=f"The database turned us away: {_tail(text)}. Check user and password."
-        )
-    if "does not exist" in text:
-        return ConfigError(
-            reason=f"The database turned us away: {_tail(text)}. Check the database URL."
-        )
-    return Unreachable(reason=_tail(text))
-
-
 def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:
     """Whether `error` took the connection with it, so that a new one may succeed."""
     state = error.sqlstate or ""
@@ -141,9 +114,3 @@ def is_of_rows(error: psycopg.Error) -> bool:
 def one_line(text: str) -> str:
     """Fold white space, so that an error stays one line of a log."""
     return " ".join(text.split())
-
-
-def _tail(text: str) -> str:
-    """The server's own words, without libpq's repetition of hosts tried and its question."""
-    said = text.partition(" Is the server running")[0].removeprefix("connection failed: ")
-    return said.rpartition("FATAL:")[2].strip().rstrip(".") or text

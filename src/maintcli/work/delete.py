@@ -35,8 +35,11 @@ _PLAIN = sql.SQL("""{delete};
 GET DIAGNOSTICS maint_k = ROW_COUNT;
 maint_n := maint_n + maint_k;""")
 
-_SHOWN = sql.SQL("""WITH gone AS ({delete} RETURNING json_build_array({columns}) AS maint_row)
-SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) few)
+_SHOWN = sql.SQL("""WITH gone AS (
+    {delete} RETURNING pg_catalog.json_build_array({columns}) AS maint_row
+)
+SELECT count(*), (SELECT pg_catalog.json_agg(maint_row)
+    FROM (SELECT maint_row FROM gone LIMIT {most}) few)
 INTO maint_k, maint_shown FROM gone;
 maint_n := maint_n + maint_k;""")
 

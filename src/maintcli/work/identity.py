@@ -17,13 +17,14 @@ from maintcli.work.target import Target, check_parts
 
 _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = {column}
-    WHERE c.oid = pg_catalog.to_regclass({part}) AND c.oid = {oid} AND c.relkind = 'r'
+    WHERE c.oid = pg_catalog.to_regclass({part})::oid AND c.oid = {oid} AND c.relkind = 'r'
       AND NOT pg_catalog.row_security_active(c.oid)
       AND a.atttypid = {type}::pg_catalog.regtype{whole})""")
 
 # Row-level security of the whole counts for a partition as well: nobody meant to pass it by.
 _WHOLE = sql.SQL("""
-      AND pg_catalog.to_regclass({table}) = {root} AND NOT pg_catalog.row_security_active({root})
+      AND pg_catalog.to_regclass({table})::oid = {root}
+      AND NOT pg_catalog.row_security_active({root})
       AND {attached}""")
 
 _PARTITION = sql.SQL("{root} IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(c.oid))")

@@ -50,7 +50,7 @@ SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL tcp_user_timeo
 _CLOSE = sql.SQL("CLOSE ALL")
 
 _TAKEN = sql.SQL("""{take}
-IF maint_more OR maint_r <> '{{}}' THEN
+IF maint_more OR pg_catalog.cardinality(maint_r) > 0 THEN
 {remove}
 {exactly}
 END IF;

@@ -9,8 +9,9 @@ from maintcli.work.sweep import stripes
 
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := least(
-        format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid, {until}::tid);
-    SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
+        pg_catalog.format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid,
+        {until}::tid);
+    SELECT coalesce(pg_catalog.array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
         WHERE {window} AND {predicate} ORDER BY ctid LIMIT {most}
     ) AS few;

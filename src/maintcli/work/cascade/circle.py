@@ -27,9 +27,9 @@ _UP = sql.SQL("""SELECT {of}, p.ctid FROM {parent} AS p JOIN {child} AS c ON {ma
 _FILL = sql.SQL("""WITH RECURSIVE {circle}
 SELECT {arrays} INTO {into} FROM (SELECT * FROM {name}{limit}) AS few;""")
 
-_ARRAY = sql.SQL("coalesce(array_agg(place) FILTER (WHERE member = {}), '{{}}')")
+_ARRAY = sql.SQL("coalesce(pg_catalog.array_agg(place) FILTER (WHERE member = {}), '{{}}')")
 
-_FIRST = sql.SQL("SELECT {}, unnest({})")
+_FIRST = sql.SQL("SELECT {}, pg_catalog.unnest({})")
 
 _ALL = sql.SQL(" UNION ALL ")
 

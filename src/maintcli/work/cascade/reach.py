@@ -43,8 +43,8 @@ class Reach:
 
     Rows that a RESTRICT or NO ACTION key keeps are left out, as far as a query can tell. `own` are
     the relations of the swept table. With `shard` only its rows are stale: the others stay, unless
-    they are below. What goes by `earlier` ones is gone: it neither goes again nor keeps a row. Their
-    numbers tell them apart.
+    they are below. What goes by `earlier` ones is gone: it neither goes again nor keeps a row.
+    Their numbers tell them apart.
     """
 
     def __init__(

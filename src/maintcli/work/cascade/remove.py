@@ -17,21 +17,21 @@ from maintcli.work.cascade.graph import Cascade
 _WHOLE = sql.SQL("""DELETE FROM ONLY {part} WHERE ctid = ANY (maint_r) AND ({predicate});
 GET DIAGNOSTICS maint_k = ROW_COUNT;
 {checked}
-IF maint_k = cardinality(maint_r){surely} THEN
+IF maint_k = pg_catalog.cardinality(maint_r){surely} THEN
 {tallies}
 ELSE
 {recount}
 END IF;""")
 
-_TALLY = sql.SQL("{counter} := {counter} + cardinality({rows});")
+_TALLY = sql.SQL("{counter} := {counter} + pg_catalog.cardinality({rows});")
 
 # A trigger may update a row instead of letting it go, which puts it elsewhere: that is where to
 # look for it. The row of a reference that was taken is elsewhere, too, as it should be.
 _NOW = sql.SQL("""ARRAY(SELECT pg_catalog.currtid2({relation}, place)
         FROM pg_catalog.unnest({rows}) AS place)""")
 
-_RECOUNT = sql.SQL("""IF {rows} <> '{{}}' THEN
-    SELECT cardinality({rows}) - count(*) INTO maint_k
+_RECOUNT = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
+    SELECT pg_catalog.cardinality({rows}) - count(*) INTO maint_k
     FROM ONLY {relation} WHERE ctid = ANY ({places});
     {counter} := {counter} + maint_k;
     maint_gone := maint_gone + maint_k;
@@ -47,18 +47,18 @@ IF maint_gone = 0 THEN
     RAISE EXCEPTION 'nothing went' USING ERRCODE = {state};
 END IF;""")
 
-_UNLINK = sql.SQL("""IF {cut} AND {rows} <> '{{}}' THEN
+_UNLINK = sql.SQL("""IF {cut} AND pg_catalog.cardinality({rows}) > 0 THEN
     WITH changed AS (
-        UPDATE {table} SET {sets} WHERE tableoid = {child}::regclass AND ctid = ANY ({rows})
-        RETURNING num_nonnulls({columns}) AS stay
+        UPDATE {table} SET {sets} WHERE tableoid = {child}::regclass::oid AND ctid = ANY ({rows})
+        RETURNING pg_catalog.num_nonnulls({columns}) AS stay
     )
     SELECT count(*) INTO maint_k FROM changed WHERE stay = 0;
-    IF maint_k < cardinality({rows}) THEN
+    IF maint_k < pg_catalog.cardinality({rows}) THEN
         RAISE EXCEPTION 'a reference stays' USING ERRCODE = {state};
     END IF;
 END IF;""")
 
-_DELETE = sql.SQL("""IF {rows} <> '{{}}' THEN
+_DELETE = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
     DELETE FROM ONLY {relation} WHERE ctid = ANY ({rows}){check};
 END IF;""")
 
@@ -67,7 +67,8 @@ _CHECK = sql.SQL(" AND (({predicate}) OR ctid <> ALL (maint_r))")
 # A trigger that touches a parent when a child goes would make it fresh, without its children.
 _INTACT = sql.SQL("""SELECT count(*) INTO maint_k FROM ONLY {part}
     WHERE ctid = ANY (maint_r) AND ({predicate});
-IF maint_k <> cardinality(ARRAY(SELECT unnest(maint_r) EXCEPT SELECT unnest({gone}))) THEN
+IF maint_k <> pg_catalog.cardinality(ARRAY(
+        SELECT pg_catalog.unnest(maint_r) EXCEPT SELECT pg_catalog.unnest({gone}))) THEN
     RAISE EXCEPTION 'a root was changed' USING ERRCODE = {state};
 END IF;""")
 

@@ -33,7 +33,7 @@ maint_alone := false;
 maint_before := maint_named;
 maint_c := maint_w[maint_i : maint_i
     + coalesce(least(maint_group, maint_most - maint_n), maint_group)::int - 1];
-maint_r := coalesce((SELECT array_agg(t) FROM (
+maint_r := coalesce((SELECT pg_catalog.array_agg(t) FROM (
     SELECT ctid AS t FROM ONLY {part}
     WHERE ctid = ANY (maint_c) AND ({predicate}) FOR UPDATE{skip}
 ) AS few), '{{}}');
@@ -55,7 +55,7 @@ END IF;""")
 _REMOVE = sql.SQL("""IF maint_more THEN
 {some}
     maint_group := greatest(1, maint_group / 2);
-ELSIF maint_r <> '{{}}' THEN
+ELSIF pg_catalog.cardinality(maint_r) > 0 THEN
 {whole}
 END IF;""")
 
@@ -73,10 +73,10 @@ WHEN OTHERS OR assert_failure THEN
     IF SQLSTATE = {locked} THEN
         maint_waits := maint_waits + 1;
     END IF;
-    IF cardinality(maint_r) > 1 THEN
+    IF pg_catalog.cardinality(maint_r) > 1 THEN
         maint_retry := true;
         maint_group := CASE WHEN SQLSTATE = {locked} THEN 1
-            ELSE greatest(1, cardinality(maint_c) / 2) END;
+            ELSE greatest(1, pg_catalog.cardinality(maint_c) / 2) END;
     ELSIF SQLSTATE = {locked} THEN
         maint_alone := true;
         maint_locked := maint_locked + 1;
@@ -84,8 +84,9 @@ WHEN OTHERS OR assert_failure THEN
         maint_alone := true;
         maint_failed := maint_failed + 1;
         IF jsonb_array_length(maint_failures) < {most} THEN
-            maint_failures := maint_failures || jsonb_build_array(jsonb_build_array(
-                (SELECT {key} FROM ONLY {part} WHERE ctid = maint_r[1]), SQLSTATE, SQLERRM));
+            maint_failures := maint_failures || pg_catalog.jsonb_build_array(
+                pg_catalog.jsonb_build_array(
+                    (SELECT {key} FROM ONLY {part} WHERE ctid = maint_r[1]), SQLSTATE, SQLERRM));
         END IF;
     END IF;
     maint_r := '{{}}';
@@ -111,42 +112,43 @@ IF NOT maint_more AND NOT maint_retry THEN
     maint_left := maint_left + maint_locked;
     maint_stay := maint_stay + maint_blocked;
 {blocked}
-    maint_i := maint_i + cardinality(maint_c);
-    IF maint_c <> '{{}}' THEN
-        maint_at := maint_c[cardinality(maint_c)];
+    maint_i := maint_i + pg_catalog.cardinality(maint_c);
+    IF pg_catalog.cardinality(maint_c) > 0 THEN
+        maint_at := maint_c[pg_catalog.cardinality(maint_c)];
     END IF;
-    IF maint_i > cardinality(maint_w) THEN
-        IF cardinality(maint_w) < {most} THEN
+    IF maint_i > pg_catalog.cardinality(maint_w) THEN
+        IF pg_catalog.cardinality(maint_w) < {most} THEN
             {done}
         END IF;
         maint_w := NULL;
     END IF;
     maint_group := CASE WHEN maint_alone OR maint_groups < 2 THEN maint_group
-        WHEN clock_timestamp() - maint_began < make_interval(secs => maint_seconds / 8)
+        WHEN clock_timestamp() - maint_began < make_interval(secs => maint_seconds / 8.0::float8)
             THEN least({most_roots}, maint_group * 2)
-        WHEN clock_timestamp() - maint_began > make_interval(secs => maint_seconds / 4)
+        WHEN clock_timestamp() - maint_began > make_interval(secs => maint_seconds / 4.0::float8)
             THEN greatest(1, maint_group / 2)
         ELSE maint_group END;
 END IF;
 {end}""")
 
-_COUNT_LOCKED = sql.SQL("""SELECT count(*) - cardinality(maint_r) INTO maint_locked
+_COUNT_LOCKED = sql.SQL("""SELECT count(*) - pg_catalog.cardinality(maint_r) INTO maint_locked
 FROM ONLY {part} WHERE ctid = ANY (maint_c) AND ({predicate});""")
 
-_GOING = sql.SQL("""IF {rows} <> '{{}}' THEN
+_GOING = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
     {going} := {going} {sign} (SELECT count(*) FROM ONLY {child}
         WHERE ctid = ANY ({rows}) AND ({predicate}));
 END IF;""")
 
 _NAME = sql.SQL("""IF NOT maint_more AND jsonb_array_length(maint_named) < {most} THEN
-    maint_named := maint_named || coalesce((SELECT jsonb_agg(few.named) FROM (
-        SELECT jsonb_build_array({columns}) AS named FROM ONLY {part}
+    maint_named := maint_named || coalesce((SELECT pg_catalog.jsonb_agg(few.named) FROM (
+        SELECT pg_catalog.jsonb_build_array({columns}) AS named FROM ONLY {part}
         WHERE ctid = ANY (maint_r) LIMIT {most} - jsonb_array_length(maint_named)
     ) AS few), '[]');
 END IF;""")
 
 # A function takes a hundred arguments, an array any number.
-_EXTRA = sql.SQL("""maint_extra := json_build_object('members', ARRAY[{members}]::bigint[],
+_EXTRA = sql.SQL("""maint_extra := pg_catalog.json_build_object(
+    'members', ARRAY[{members}]::bigint[],
     'unlinked', ARRAY[{unlinked}]::bigint[], 'blockers', ARRAY[{blockers}]::bigint[],
     'blocked', maint_stay, 'named', maint_named, 'group', maint_group, 'failed', maint_failed,
     'failures', maint_failures, 'waits', maint_waits, 'retry', maint_retry,

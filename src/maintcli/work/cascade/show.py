@@ -115,6 +115,11 @@ def _look(reach: Reach, counted: Patiently, shown: Shown) -> None:
         shown.own = plus(shown.own, -blocked) if blocked is not None else None
     if cascade.part in cascade.cyclic:
         shown.own = plus(shown.own, counted(reach.beside))
+    _look_below(reach, counted, shown)
+
+
+def _look_below(reach: Reach, counted: Patiently, shown: Shown) -> None:
+    cascade = reach.cascade
     for oid in cascade.members[1:]:
         entries = [shown.entry(reach, link) for link in cascade.cascades if link.child == oid]
         if oid not in reach.own:

@@ -23,7 +23,7 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
         maint_hi := coalesce(maint_hi, {bound});
         maint_at := '(0,0)';
     END IF;
-    SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
+    SELECT coalesce(pg_catalog.array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
         WHERE {window} AND {predicate} ORDER BY ctid LIMIT {most}
     ) AS few;
@@ -40,7 +40,7 @@ _DONE = sql.SQL("""maint_lo := maint_hi; maint_hi := NULL;""")
 
 _END = sql.SQL("""maint_stop := maint_lo IS NULL OR maint_lo >= {bound};
 maint_end := CASE WHEN maint_lo < {bound} THEN
-    json_build_array(maint_lo::text, maint_hi::text, maint_at::text)::text END;""")
+    pg_catalog.json_build_array(maint_lo::text, maint_hi::text, maint_at::text)::text END;""")
 
 
 class Values(Listing):

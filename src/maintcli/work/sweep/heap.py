@@ -25,9 +25,9 @@ _DECLARE = sql.SQL("maint_at bigint := {at}; maint_from tid; maint_to tid;")
 
 _WINDOW = sql.SQL("ctid >= maint_from AND ctid < maint_to")
 
-_BITE = sql.SQL("""maint_from := format('(%s,0)', maint_at)::tid;
+_BITE = sql.SQL("""maint_from := pg_catalog.format('(%s,0)', maint_at)::tid;
 maint_at := least(maint_at + {bite}, {blocks});
-maint_to := format('(%s,0)', maint_at)::tid;
+maint_to := pg_catalog.format('(%s,0)', maint_at)::tid;
 {delete}
 maint_end := maint_at::text;
 maint_stop := maint_at >= {blocks};""")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # added behind the DELETE before COMMIT; those added before have their triggers on the part.
 _UNREFERENCED = sql.SQL("""IF EXISTS (
     SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint
-    WHERE t.tgrelid = {part}::pg_catalog.regclass AND k.contype = 'f' AND k.confrelid = t.tgrelid
+    WHERE t.tgrelid = {part}::pg_catalog.regclass::pg_catalog.oid
+      AND k.contype = 'f' AND k.confrelid = t.tgrelid
 ) THEN
     RAISE EXCEPTION 'a foreign key was added' USING ERRCODE = {state};
 END IF;""")

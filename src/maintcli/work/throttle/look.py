@@ -36,7 +36,9 @@ class Look:
         columns = sql.SQL(", ").join(sql.SQL("({})").format(source.query) for source in sources)
         query = sql.SQL("SELECT {}").format(columns)
         try:
-            (row,) = self._context.session.read_composed(query, statement_seconds=_SECONDS)
+            (row,) = self._context.session.read_composed(
+                query, statement_seconds=_SECONDS, ours=True
+            )
         except psycopg.Error as error:
             return self._failed(sources, error)
         return list(zip(sources, row, strict=True))
