@@ -107,7 +107,8 @@ class Link(NamedTuple):
     @property
     def remedy(self) -> str:
         """The statements that let rows go which the child's rows keep."""
-        return self.key.cascading if self.indexed else f"{self.key.cascading} {self.key.create_index}"
+        key = self.key
+        return key.cascading if self.indexed else f"{key.cascading} {key.create_index}"
 
 
 class Links(NamedTuple):
