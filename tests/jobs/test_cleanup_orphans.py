@@ -267,7 +267,7 @@ def test_what_cascades_is_said_and_what_holds_on_is_left(inside: Inside, conn: C
     found = inside(JOB, "--json")
     assert (found.code, found.json["outcome"]) == (3, "partial")
     assert (found.json["deleted_count"], found.json["blocked_count"]) == (4, 1)
-    assert "public.pins (pins_object_key_fkey) still refers" in found.json["message"]
+    assert "public.pins (pins_object_key_fkey) refers to them" in found.json["message"]
     assert conn.execute("SELECT object_key FROM previews").fetchall() == [("gone 2",)]
 
 

@@ -141,7 +141,7 @@ def test_a_holder_far_below_keeps_its_orphan(inside: Inside, conn: Conn) -> None
         found = inside(JOB, "--json")
         assert (found.code, found.json["outcome"]) == (3, "partial"), found.err
         assert (found.json["deleted_count"], found.json["blocked_count"]) == (deleted, 1)
-        assert "1 stale rows of public.stored_files stay" in found.json["message"]
+        assert "1 row of public.stored_files cannot be deleted" in found.json["message"]
         assert "public.pins (pins_preview_fkey)" in found.json["message"]
     assert count(conn, "previews", "object_key = 'gone 1'") == 1
 

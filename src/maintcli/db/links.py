@@ -4,9 +4,13 @@ Everything is in terms of relations that hold rows themselves, since a partition
 rows: a foreign key from a partitioned table is one link for each of its leaves.
 """
 
+import re
 from typing import NamedTuple
 
 from psycopg import sql
+
+_ACTION = re.compile(" ON DELETE (RESTRICT|NO ACTION)")
+_BEHIND_ACTIONS = re.compile(" (NOT )?DEFERRABLE| INITIALLY | NOT VALID|$")
 
 
 class Relation(NamedTuple):
@@ -47,7 +51,8 @@ class Relation(NamedTuple):
 class ForeignKey(NamedTuple):
     """A foreign key: `columns` of `table` refer to `parent_columns`, compared by `operators`.
 
-    `set_columns` are those that ON DELETE SET NULL or SET DEFAULT changes.
+    `set_columns` are those that ON DELETE SET NULL or SET DEFAULT changes. `definition` is the
+    constraint as SQL, of one that forbids a delete.
     """
 
     oid: int
@@ -60,6 +65,7 @@ class ForeignKey(NamedTuple):
     parent_columns: tuple[str, ...]
     operators: tuple[tuple[str, str], ...]
     set_columns: tuple[str, ...]
+    definition: str | None
 
     @property
     def child(self) -> str:
@@ -71,6 +77,24 @@ class ForeignKey(NamedTuple):
         """The name of the table whose rows refer, quoted for a statement."""
         return sql.Identifier(self.schema, self.table)
 
+    @property
+    def cascading(self) -> str:
+        """The statement that has rows go with those they refer to."""
+        head, bracket, actions = (self.definition or "").rpartition(")")
+        actions = _ACTION.sub("", actions)
+        place = _BEHIND_ACTIONS.search(actions)
+        at = place.start() if place else len(actions)
+        definition = f"{head}{bracket}{actions[:at]} ON DELETE CASCADE{actions[at:]}"
+        table, name = self.quoted.as_string(), sql.Identifier(self.name).as_string()
+        return f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {definition};"
+
+    @property
+    def create_index(self) -> str:
+        """The statement that makes an index to the rows that refer."""
+        columns = ", ".join(sql.Identifier(name).as_string() for name in self.columns)
+        how = "" if self.partitioned else "CONCURRENTLY "
+        return f"CREATE INDEX {how}ON {self.quoted.as_string()} ({columns});"
+
 
 class Link(NamedTuple):
     """A foreign key between two relations; `indexed` says whether its rows are found quickly."""
@@ -79,6 +103,12 @@ class Link(NamedTuple):
     parent: int
     child: int
     indexed: bool
+
+    @property
+    def remedy(self) -> str:
+        """The statements that let rows go which the child's rows keep."""
+        key = self.key
+        return key.cascading if self.indexed else f"{key.cascading} {key.create_index}"
 
 
 class Links(NamedTuple):

@@ -59,6 +59,7 @@ SELECT k.oid::bigint, k.conname::text, n.nspname::text, c.relname::text, c.relki
             coalesce(nullif(to_jsonb(k) -> 'confdelsetcols', 'null'), '[]')) u(number)
         JOIN pg_catalog.pg_attribute a
           ON a.attrelid = k.conrelid AND a.attnum = u.number::smallint),
+       CASE WHEN k.confdeltype IN ('a', 'r') THEN pg_get_constraintdef(k.oid) END,
        r.oid::bigint, leaf.oid::bigint
 FROM reached r
 CROSS JOIN LATERAL (
@@ -135,8 +136,8 @@ def find(reader: Reader, oids: Sequence[int]) -> Links | None:
 
 
 def _link(row: tuple[Any, ...], indexes: dict[int, list[tuple[list[str], str | None]]]) -> Link:
-    oid, name, schema, table, partitioned, action, columns, to, operators, sets, *ends = row
-    parent, child = ends
+    oid, name, schema, table, partitioned, action, columns, to, operators, sets, *rest = row
+    definition, parent, child = rest
     key = ForeignKey(
         oid=oid,
         name=name,
@@ -148,6 +149,7 @@ def _link(row: tuple[Any, ...], indexes: dict[int, list[tuple[list[str], str | N
         parent_columns=tuple(to),
         operators=tuple((space, operator) for space, operator in operators),
         set_columns=tuple(sets or columns),
+        definition=definition,
     )
     indexed = any(_serves(key.columns, *index) for index in indexes.get(child, []))
     return Link(key, parent, child, indexed)

@@ -75,10 +75,15 @@ def said(error: psycopg.Error, *, of_rows: bool = True) -> str:
     return f"{message}.{more}".removesuffix(".") if more else message
 
 
+def without_values(message: str, state: str | None) -> str:
+    """The first line of an error, without the value of a row that a failed cast shows."""
+    message = one_line(message)
+    return re.sub('".*"', '"…"', message) if state in _QUOTES_A_VALUE else message
+
+
 def _message(error: psycopg.Error, *, of_rows: bool = True) -> str:
-    message = one_line(error.diag.message_primary or str(error))
-    quotes = of_rows and error.sqlstate in _QUOTES_A_VALUE
-    return re.sub('".*"', '"…"', message) if quotes else message
+    message = error.diag.message_primary or str(error)
+    return without_values(message, error.sqlstate) if of_rows else one_line(message)
 
 
 def _more(error: psycopg.Error) -> str:

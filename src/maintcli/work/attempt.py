@@ -136,6 +136,6 @@ def after_loss(context: Context, error: psycopg.Error) -> None:
     """Say that the connection broke, or raise ConnectionLost where a new one is of no use."""
     if context.lease is None:
         why = "without a ledger nobody can say whether the last batch counted"
-        raise ConnectionLost(reason=f"{sqlstate.one_line(str(error))}; {why}") from None
+        raise ConnectionLost(reason=f"{sqlstate.said(error)}; {why}") from None
     context.log.warn("the connection broke in mid-run; going on with a new one")
     context.stop.wait(0.1)

@@ -27,6 +27,7 @@ class Reached:
     keys: list[str] = field(default_factory=list[str])
     triggers: list[str] = field(default_factory=list[str])
     missing_indexes: list[str] = field(default_factory=list[str])
+    remedies: list[str] = field(default_factory=list[str])
 
     def as_dict(self) -> dict[str, Any]:
         """For the report."""
@@ -75,12 +76,14 @@ class Shown:
             _add(found.triggers, child.delete_triggers)
         elif action in CUTS:
             _add(found.triggers, child.update_triggers)
-        if not link.indexed:
-            _add(found.missing_indexes, [index_for(reach, link)])
+        if link in cascade.blockers:
+            _add(found.remedies, [link.remedy])
+        elif not link.indexed:
+            _add(found.missing_indexes, [_index_for(reach, link)])
         return found
 
 
-def index_for(reach: Reach, link: Link) -> str:
+def _index_for(reach: Reach, link: Link) -> str:
     """The statement that makes the index which a link wants."""
     columns = ", ".join(sql.Identifier(name).as_string() for name in link.key.columns)
     child = reach.cascade.relations[link.child].quoted.as_string()
@@ -145,13 +148,16 @@ def tell(context: Context, task: Task, shown: Shown) -> None:
         elif one.action in CUTS:
             log.info(f"would take the reference from {rows} of {one.table} {where}")
         elif one.rows != 0:
-            log.warn(f"{rows} of {one.table} keep what they refer to {where}")
+            log.warn(
+                f"{rows} of {one.table} refer to rows that would go, without ON DELETE CASCADE"
+                f" {where}. To let those go: {' '.join(one.remedies)}"
+            )
         if one.triggers and one.rows != 0:
             log.info(f"triggers of {one.table} would fire: {', '.join(one.triggers)}")
         for statement in one.missing_indexes:
-            log.warn(f"{one.table} is read as a whole for each row that goes; run: {statement}")
+            log.warn(f"Slow: {one.table} has no index for a foreign key. To add one: {statement}")
     if shown.blocked:
-        log.warn(f"{shown.blocked:,} stale rows of {task.target.table} would stay (exit code 3)")
+        log.warn(f"{shown.blocked:,} rows of {task.target.table} cannot be deleted (exit code 3)")
 
 
 def _add(listed: list[str], names: Iterable[str]) -> None:

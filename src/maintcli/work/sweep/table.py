@@ -164,7 +164,7 @@ class TableSweep:
         other = walks.closely(context, self.task, walk) if isinstance(walk, Plain) else walk
         if not other.isolate(walks.key(context, self.task, other)):
             raise error
-        context.log.debug(f"rows are taken one by one: {sqlstate.one_line(str(error))}")
+        context.log.debug(f"rows are taken one by one: {sqlstate.said(error)}")
         return other
 
     def _step(self, walk: "Walk | Again", pace: Pace, part: Part, trial: Trial) -> Step:

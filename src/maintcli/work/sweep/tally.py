@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from maintcli.db.sqlstate import one_line
+from maintcli.db.sqlstate import without_values
 
 if TYPE_CHECKING:
     from maintcli.db.links import Link
@@ -39,6 +39,7 @@ class Tally:
     failed: Counter[Rule] = field(default_factory=Counter[Rule])
     objections: dict[Rule, dict[str, None]] = field(default_factory=dict[Rule, dict[str, None]])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
+    remedies: dict[str, str] = field(default_factory=dict[str, str])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
     kept: dict[Rule, Kept] = field(default_factory=dict[Rule, Kept])
 
@@ -66,12 +67,13 @@ class Tally:
         self.failed[rule] += extra["failed"]
         objections = self.objections.setdefault(rule, {})
         for key, state, message in extra["failures"]:
-            objections[f"{key}: {one_line(message)} ({state})"] = None
+            objections[f"{key}: {without_values(message, state)} ({state})"] = None
         names = self.blockers.setdefault(rule, Counter())
         refers = self.refers.setdefault(rule, set())
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
             if rows:
                 names[_name(link)] += rows
+                self.remedies[_name(link)] = link.remedy
                 refers.add(link.child)
 
     def forget(self, rule: Rule, cascade: "Cascade", extra: Mapping[str, Any]) -> None:
@@ -110,36 +112,43 @@ class Tally:
     def why_blocked(self) -> str | None:
         """A sentence that names what stays and what keeps it; None where nothing does."""
         sentences = [
-            f"{self.blocked[rule]:,} stale rows of {rule[1]} stay, because"
-            f" {' and '.join(sorted(names))} still {'refers' if len(names) == 1 else 'refer'} to"
-            " them or to what would go with them"
+            f"{_rows(self.blocked[rule])} of {rule[1]} cannot be deleted: {_some(sorted(names))}"
+            f" {'refers' if len(names) == 1 else 'refer'} to them, or to what would go with them,"
+            f" without ON DELETE CASCADE. To let them go: {self._remedy(sorted(names))}"
             for rule, names in ((rule, +names) for rule, names in self.blockers.items())
             if self.blocked[rule]
         ]
         sentences += [
             f"{rows:,} stale rows of {rule[1]} stay, because each takes too long with all that goes"
-            " with it; delete what refers to them first, or see whether an index is missing"
+            " with it. Delete what refers to them first, or see whether an index is missing."
             for rule, rows in self.late.items()
             if rows
         ]
         sentences += [
             f"{rows:,} stale rows of {rule[1]} stay, because a trigger or a constraint objects:"
-            f" {_some(list(self.objections[rule]))}"
+            f" {_some(list(self.objections[rule]))}."
             for rule, rows in self.failed.items()
             if rows
         ]
         sentences += [
             f"{kept.rows:,} stale rows of {rule[1]} are still there after a DELETE, because of its"
-            f" {' and '.join(kept.names)}; what is kept on purpose should not count as stale"
-            " (where = …)"
+            f" {' and '.join(kept.names)}. What is kept on purpose should not count as stale"
+            " (where = …)."
             for rule, kept in self.kept.items()
         ]
-        return f"{'; '.join(sentences)}; the rest is done." if sentences else None
+        return " ".join([*sentences, "The rest is done."]) if sentences else None
+
+    def _remedy(self, names: Sequence[str]) -> str:
+        return " ".join(self.remedies[name] for name in names[:_MOST_SAID])
 
 
 def _some(objections: Sequence[str]) -> str:
     more = len(objections) - _MOST_SAID
     return ", ".join(objections[:_MOST_SAID]) + (" and others" if more > 0 else "")
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
 def _name(link: "Link") -> str:
