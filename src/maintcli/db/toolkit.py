@@ -21,7 +21,7 @@ from maintcli.errors import (
     OldToolkitTables,
 )
 
-VERSION = 2
+VERSION = 3
 TABLES = (
     "maint_migrations",
     "job_heartbeats",
