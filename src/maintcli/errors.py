@@ -545,7 +545,7 @@ class StillNeeded(Refused):
 
 
 class DamagedFile(Refused):
-    """{file} is not as it was archived: {reason}. Nothing was restored."""
+    """{file} is not as it was archived: {reason}. Nothing of it was restored."""
 
 
 class DeadlinePassed(MaintError):

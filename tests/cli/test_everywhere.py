@@ -217,7 +217,7 @@ def test_the_toolkits_tables_are_made_and_checked_in_all(tenants: Tenants, serve
         assert result.code == result.json["exit_code"] == 78
         assert [one.get("applied") for one in result.json["databases"][:2]] == [
             [],
-            ["0001_runs", "0002_sweeps"],
+            ["0001_runs", "0002_sweeps", "0003_archive_manifests"],
         ]
         result = tenants.inside("db", "check", "--database", "all")
         assert "bolt: The toolkit's tables in schema public are at version" in result.out

@@ -60,19 +60,24 @@ class Archiving:
         self.end(files=None)
 
     @property
-    def place(self) -> Storage:
-        return storage(self.location, "a test")
-
-    def end(self, files: Sequence[Kept] | None = ()) -> None:
-        """Write the manifest; with every file unless told otherwise."""
-        written = Manifest(
+    def manifest(self) -> Manifest:
+        """As it is when the run begins."""
+        return Manifest(
             run_id=self.run_id,
             job="cleanup-sessions",
             database="test",
             started_at="2026-11-22T00:00:00Z",
             tables=[shape.as_dict() for shape in self.shapes.values()],
-            complete=files is not None,
-            files=None if files is None else files or self.kept,
+        )
+
+    @property
+    def place(self) -> Storage:
+        return storage(self.location, "a test")
+
+    def end(self, files: Sequence[Kept] | None = ()) -> None:
+        """Write the manifest; with every file unless told otherwise."""
+        written = self.manifest._replace(
+            complete=files is not None, files=None if files is None else files or self.kept
         )
         self.place.put(manifest.key(self.run_id), written.as_bytes())
 
@@ -94,14 +99,16 @@ class Archiving:
         self.place.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
         rows = {section.name: len(list(section.rows)) for section in sections}
-        self.kept.append(Kept(number, name, digest, len(data), rows, self.location))
+        kept = Kept(number, name, digest, len(data), rows, self.location, self.manifest.sha256)
+        self.kept.append(kept)
         return self.kept[-1]
 
     def enter(self, kept: Kept) -> None:
         """Make it count."""
         self.conn.execute(
-            "INSERT INTO job_archives (run_id, number, file, sha256, size_bytes, rows, location)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO job_archives"
+            " (run_id, number, file, sha256, size_bytes, rows, location, manifest_sha256)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             [self.run_id, *kept._replace(rows=json.dumps(kept.rows))],
         )
 

@@ -10,6 +10,7 @@ import pytest
 
 from maintcli.errors import (
     BadLocation,
+    DamagedFile,
     MaintError,
     NoStorage,
     NoSuchFile,
@@ -20,6 +21,8 @@ from maintcli.errors import (
 from maintcli.services.storage import Storage, storage
 from tests.parts.azure import azure_server
 from tests.parts.s3 import gs_server, s3_server
+
+MOST = 1 << 24
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +63,12 @@ def test_what_was_put_is_there(place: Storage) -> None:
     place.put("a/2", bytes(range(256)) * 1000)
     place.put("a/1", b"old")
     place.put("a/1", b"new")
-    assert place.get("a/1") == b"new"
-    assert place.get("a/2") == bytes(range(256)) * 1000
+    assert place.get("a/1", MOST) == b"new"
+    assert place.get("a/2", MOST) == bytes(range(256)) * 1000
     assert list(place.list("a")) == ["a/1", "a/2"]
     assert place.exists("a/1")
     again = storage(place.location, "--from")
-    assert (again.location, again.get("a/1")) == (place.location, b"new")
+    assert (again.location, again.get("a/1", MOST)) == (place.location, b"new")
 
 
 def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
@@ -76,8 +79,8 @@ def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
             file.write(piece)
         file.seek(0)
         file.write(b"changed")
-    assert place.get("a/1") == b"changed" + (12 * piece)[7:]
-    with place.reading("a/1") as file:
+    assert place.get("a/1", MOST) == b"changed" + (12 * piece)[7:]
+    with place.reading("a/1", MOST) as file:
         assert file.read(7) == b"changed"
         file.seek(1)
         assert file.read() == b"hanged" + (12 * piece)[7:]
@@ -89,9 +92,72 @@ def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
 def test_what_is_not_there_is_an_error_that_names_it(place: Storage) -> None:
     """The file and the place."""
     with pytest.raises(NoSuchFile, match=r"a/3.* in .*" + place.location[-5:]):
-        place.get("a/3")
+        place.get("a/3", MOST)
     with pytest.raises(NoSuchFile, match=r"a/3.* in .*" + place.location[-5:]):
-        place.reading("a/3").__enter__()
+        place.reading("a/3", MOST).__enter__()
+
+
+def test_a_file_larger_than_expected_is_refused(place: Storage) -> None:
+    """Before it fills the memory or the temporary folder."""
+    place.put("a/1", b"12345")
+    assert place.get("a/1", 5) == b"12345"
+    for action in (place.get, lambda *given: place.reading(*given).__enter__()):
+        with pytest.raises(DamagedFile, match=r"a/1 .* it has more than 4 bytes"):
+            action("a/1", 4)
+
+
+@pytest.mark.parametrize("kind", ["link", "folder link", "outside", "absolute", "pipe", "device"])
+def test_only_regular_files_of_the_folder_are_read(tmp_path: Path, kind: str) -> None:
+    """A link or path that leads out is refused, and what has no end is not waited for."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "place" / "run").mkdir(parents=True)
+    place, key = storage(str(tmp_path / "place"), "--from"), "run/file"
+    match kind:
+        case "link":
+            (place.root / key).symlink_to(tmp_path / "secret")
+        case "folder link":
+            key = "other/secret"
+            (place.root / "other").symlink_to(tmp_path)
+        case "outside":
+            key = "run/../../secret"
+        case "absolute":
+            key = str(tmp_path / "secret")
+        case "pipe":
+            os.mkfifo(place.root / key)
+        case _:
+            place, key = storage("/dev", "--from"), "zero"
+    with pytest.raises(DamagedFile, match=r"it is (a link|not a regular file)"):
+        place.get(key, MOST)
+
+
+def test_a_folder_may_be_reached_by_a_link(tmp_path: Path) -> None:
+    """The user named it: /srv/archive may point to a larger disk."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "archive").symlink_to("disk")
+    place = storage(str(tmp_path / "archive"), "--archive")
+    place.prepare()
+    place.put("run/file", b"x")
+    assert place.get("run/file", MOST) == b"x"
+    assert (tmp_path / "disk" / "run" / "file").read_bytes() == b"x"
+
+
+def test_a_planted_temporary_file_is_never_written_to(tmp_path: Path) -> None:
+    """Its name cannot be guessed, and is never one that is there already."""
+    place = storage(str(tmp_path), "--archive")
+    place.put("file", b"old")
+    names = set()
+    for _ in range(2):
+        with place.writing("file"):
+            (name,) = set(_names(tmp_path)) - {"file"}
+        names.add(name)
+    assert len(names) == 2
+    guessed = iter(["taken", "free"])
+    (tmp_path / "victim").write_bytes(b"untouched")
+    (tmp_path / ".taken.tmp").symlink_to("victim")
+    with mock.patch("tempfile._get_candidate_names", return_value=guessed):
+        place.put("file", b"new")
+    assert place.get("file", MOST) == b"new"
+    assert (tmp_path / "victim").read_bytes() == b"untouched"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +213,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     full = mock.patch("os.fsync", side_effect=OSError(28, "No space left on device"))
     with full, pytest.raises(StorageFull, match="no room for more: No space left on device"):
         place.put("file", b"new")
-    assert (place.get("file"), _names(tmp_path)) == (b"old", ["file"])
+    assert (place.get("file", MOST), _names(tmp_path)) == (b"old", ["file"])
 
 
 def test_a_folder_whose_parent_is_missing_is_not_made(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from maintcli.errors import (
     UntrustedTable,
 )
 
-VERSION = 2
+VERSION = 3
 TABLES = (
     "maint_migrations",
     "job_heartbeats",

@@ -1,17 +1,25 @@
 """Files in a local folder, for nobody else's eyes."""
 
 import os
+import stat
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 from typing import BinaryIO, NoReturn
+from uuid import uuid4
 
-from maintcli.errors import BadLocation, NoSuchFile, NotAllowed, StorageFailed, StorageFull
+from maintcli.errors import (
+    BadLocation,
+    DamagedFile,
+    NoSuchFile,
+    NotAllowed,
+    StorageFailed,
+    StorageFull,
+)
 from maintcli.services.room import is_full
 
 _FOLDER_MODE = 0o700
-_FILE_MODE = 0o600
-_PROBE = ".maint-probe"
 
 
 class Folder:
@@ -25,6 +33,16 @@ class Folder:
         """The absolute path."""
         return str(self.root)
 
+    @property
+    def writers(self) -> str:
+        """The owner, and whom the mode lets write."""
+        with self._explained("read"):
+            status = self.root.stat()
+        if status.st_mode & stat.S_IWOTH:
+            return f"every user of this machine, since all can write to {self.root}"
+        group = " and its group" if status.st_mode & stat.S_IWGRP else ""
+        return f"user {_user(status.st_uid)}, who owns {self.root}{group}"
+
     def put(self, key: str, data: bytes) -> None:
         """Keep `data`: never half a file."""
         with self.writing(key) as file:
@@ -36,37 +54,48 @@ class Folder:
         path = self.root / key
         with self._explained("written"):
             self._make(path.parent)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            # 0600, and a name that is new and that nobody can guess.
+            descriptor, temporary = mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
             try:
-                with _created(temporary) as file:
+                with os.fdopen(descriptor, "w+b") as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
-                temporary.replace(path)
+                Path(temporary).replace(path)
             except BaseException:
                 with suppress(OSError):
-                    temporary.unlink()
+                    Path(temporary).unlink()
                 raise
             _flush(path.parent)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most_bytes: int) -> bytes:
         """The file's content."""
-        try:
-            with self._explained("read"):
-                return (self.root / key).read_bytes()
-        except FileNotFoundError:
-            raise NoSuchFile(file=key, location=self.location) from None
+        with self.reading(key, most_bytes) as file, self._explained("read"):
+            return file.read(most_bytes)
 
     @contextmanager
-    def reading(self, key: str) -> Generator[BinaryIO]:
+    def reading(self, key: str, most_bytes: int) -> Generator[BinaryIO]:
         """The file itself."""
-        with ExitStack() as stack:
-            try:
-                with self._explained("read"):
-                    file = stack.enter_context((self.root / key).open("rb"))
-            except FileNotFoundError:
-                raise NoSuchFile(file=key, location=self.location) from None
+        with self._opened(key) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DamagedFile(file=key, reason="it is not a regular file")
+            if status.st_size > most_bytes:
+                raise DamagedFile(file=key, reason=f"it has more than {most_bytes:,} bytes")
             yield file
+
+    def _opened(self, key: str) -> BinaryIO:
+        """A file of this folder, where no link leads elsewhere and no pipe keeps us waiting."""
+        path = self.root / key
+        try:
+            with self._explained("read"):
+                status, real = path.lstat(), os.path.realpath(self.root).rstrip("/")
+                if stat.S_ISLNK(status.st_mode) or os.path.realpath(path) != f"{real}/{key}":
+                    raise DamagedFile(file=key, reason="it is a link, or not inside its folder")
+                flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+                return os.fdopen(os.open(path, flags), "rb")
+        except FileNotFoundError:
+            raise NoSuchFile(file=key, location=self.location) from None
 
     def list(self, folder: str) -> Sequence[str]:
         """The files directly in `folder`, without those half written."""
@@ -93,9 +122,10 @@ class Folder:
     def prepare(self) -> None:
         """Write a file, and take it away."""
         self.check()
-        self.put(_PROBE, b"")
+        probe = f".maint-probe-{uuid4()}"
+        self.put(probe, b"")
         with suppress(OSError):
-            (self.root / _PROBE).unlink()
+            (self.root / probe).unlink()
 
     def _make(self, folder: Path) -> None:
         """Make what is missing of `folder`, but of our own root only the last part."""
@@ -127,16 +157,20 @@ class Folder:
         raise StorageFailed(location=self.location, deed=deed, reason=reason) from None
 
 
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def _below(folder: Path, root: Path) -> list[Path]:
     """`folder` and the folders above it, as far as `root`, which is left out."""
     return [
         path for path in (folder, *folder.parents) if path.is_relative_to(root) and path != root
     ]
-
-
-def _created(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
-    return os.fdopen(descriptor, "w+b")
 
 
 def _flush(folder: Path) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from maintcli.errors import (
     BadLocation,
+    DamagedFile,
     NoStorage,
     NoSuchFile,
     NotAllowed,
@@ -49,6 +50,11 @@ class Objects:
         with self._explained("opened"):
             self._store = self._open()
 
+    @property
+    def writers(self) -> str:
+        """Whom the bucket's own rules let write."""
+        return f"everyone who may write to {self.location}"
+
     def _open(self) -> "ObjectStore":
         from obstore.store import from_url
 
@@ -76,22 +82,22 @@ class Objects:
                 raise StorageFull(location=place, reason=error.strerror or str(error)) from None
             raise StorageFailed(location=self.location, deed="written", reason=reason) from None
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most_bytes: int) -> bytes:
         """The file's content."""
-        try:
-            with self._explained("read"):
-                return bytes(self._obstore.get(self._store, key).bytes())
-        except FileNotFoundError:
-            raise NoSuchFile(file=key, location=self.location) from None
+        with self.reading(key, most_bytes) as file:
+            return file.read()
 
     @contextmanager
-    def reading(self, key: str) -> Generator[BinaryIO]:
+    def reading(self, key: str, most_bytes: int) -> Generator[BinaryIO]:
         """A copy of it, as long as it is read."""
         with TemporaryFile() as file:
             try:
                 with self._explained("read"):
                     for piece in self._obstore.get(self._store, key).stream():
                         file.write(piece)
+                        if file.tell() > most_bytes:
+                            reason = f"it has more than {most_bytes:,} bytes"
+                            raise DamagedFile(file=key, reason=reason)
             except FileNotFoundError:
                 raise NoSuchFile(file=key, location=self.location) from None
             except OSError as error:

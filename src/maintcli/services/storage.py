@@ -23,6 +23,11 @@ class Storage(Protocol):
         """What a user would write to mean this place: an absolute path, or a URL."""
         ...
 
+    @property
+    def writers(self) -> str:
+        """Who can change what is there, in words."""
+        ...
+
     def put(self, key: str, data: bytes) -> None:
         """Keep `data`; once this returns it outlives a crash. What was there is replaced whole."""
         ...
@@ -34,14 +39,18 @@ class Storage(Protocol):
         """
         ...
 
-    def get(self, key: str) -> bytes:
-        """The file's content. Raises NoSuchFile."""
+    def get(self, key: str, most_bytes: int) -> bytes:
+        """The file's content.
+
+        Raises NoSuchFile, and DamagedFile for a larger one and for what is not a file of this
+        place: a link, a pipe, a device.
+        """
         ...
 
-    def reading(self, key: str) -> AbstractContextManager[BinaryIO]:
+    def reading(self, key: str, most_bytes: int) -> AbstractContextManager[BinaryIO]:
         """The same for what is too large for memory: a file of this machine, to read and seek in.
 
-        Raises NoSuchFile before the block begins.
+        It raises before the block begins.
         """
         ...
 

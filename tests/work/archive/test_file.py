@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from maintcli.db.embedded.binaries import find
 from maintcli.errors import DamagedFile
 from maintcli.work.archive import copytext, reading
+from maintcli.work.archive.reading import Limits
 from maintcli.work.archive.section import Section
 from tests.parts.archives import Conn, archiving, written
 from tests.work.restore.test_restore import FAMILY, contents
 
+UNBOUNDED = Limits(lambda: None)
 VALUES = st.none() | st.binary(max_size=12).map(lambda value: value.replace(b"\0", b"\\."))
 NAMES = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8
@@ -36,7 +38,8 @@ def sections(draw: st.DrawFn) -> Section:
 def test_what_was_written_is_read(given_sections: list[Section]) -> None:
     """Names, kinds, and every byte of every value; NULL is no text."""
     packed = io.BytesIO(written(given_sections, {}))
-    found = [(block, list(copytext.decode(block.pieces))) for block in reading.read("a", packed)]
+    blocks = reading.read("a", packed, UNBOUNDED)
+    found = [(block, list(copytext.decode(block.pieces))) for block in blocks]
     assert [(b.schema, b.table, b.columns, b.kind, b.key) for b, _ in found] == [
         (s.schema, s.table, s.columns, s.kind, s.key) for s in given_sections
     ]
@@ -58,7 +61,7 @@ def test_every_damage_is_seen() -> None:
     ]
     for data in damaged:
         with pytest.raises(DamagedFile, match="the-file"):
-            list(reading.read("the-file", io.BytesIO(data)))
+            list(reading.read("the-file", io.BytesIO(data), UNBOUNDED))
 
 
 def test_psql_puts_rows_back_and_mends_links(conn: Conn, db: str, tmp_path: Path) -> None:
@@ -77,7 +80,7 @@ def test_psql_puts_rows_back_and_mends_links(conn: Conn, db: str, tmp_path: Path
     conn.execute("DELETE FROM parent WHERE id > 0")
     psql = find().joinpath("psql")
     for one in (kept, archive.kept[0]):
-        text = gzip.decompress(archive.place.get(one.file))
+        text = gzip.decompress(archive.place.get(one.file, one.size_bytes))
         done = subprocess.run(
             [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", db],
             input=text,

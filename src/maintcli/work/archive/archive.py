@@ -64,6 +64,7 @@ class Archive:
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             tables=[shape.as_dict() for shape in shapes.values()],
         )
+        self._checksum = self._manifest.sha256
         self._place.put(manifest.key(lease.run_id), self._manifest.as_bytes())
         context.log.info(f"archiving in {place.location}, folder {lease.run_id}")
 
@@ -87,7 +88,15 @@ class Archive:
         with self._place.writing(name) as target:
             rows = file.write(target, chain([first], filled), self._defaults)
             size, checksum = target.tell(), digest(target)
-        return Kept(self._last, name, checksum, size, dict(rows), self._place.location)
+        return Kept(
+            number=self._last,
+            file=name,
+            sha256=checksum,
+            size_bytes=size,
+            rows=dict(rows),
+            location=self._place.location,
+            manifest_sha256=self._checksum,
+        )
 
     def close(self, complete: bool) -> None:  # noqa: FBT001  agreed upon with the sweep
         """Write the manifest with every file that counts; `complete`: the sweep reached its end.

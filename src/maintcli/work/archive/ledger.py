@@ -12,10 +12,11 @@ from maintcli.runtime.session import Session
 from maintcli.work.archive.section import Kept
 
 _ENTER = sql.SQL("""INSERT INTO {archives}
-    (run_id, number, location, file, sha256, size_bytes, rows)
-VALUES ({run}, {number}, {location}, {file}, {sha256}, {size_bytes}, {rows});""")
+    (run_id, number, location, file, sha256, size_bytes, rows, manifest_sha256)
+VALUES ({run}, {number}, {location}, {file}, {sha256}, {size_bytes}, {rows}, {manifest_sha256});
+""")
 
-_ENTERED = sql.SQL("""SELECT number, file, sha256, size_bytes, rows, location
+_ENTERED = sql.SQL("""SELECT number, file, sha256, size_bytes, rows, location, manifest_sha256
 FROM {archives} WHERE run_id = ANY(%(runs)s::uuid[]) ORDER BY position""")
 
 

@@ -6,12 +6,13 @@ No more than a piece is held at a time, however large the file is.
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from maintcli.errors import DamagedFile
 from maintcli.work.archive.file import END, HEAD, MARK, TAIL
+from maintcli.work.archive.manifest import number, text
 
 PIECE_BYTES = 1 << 18
 _LONGEST_ABOUT = 1 << 22  # bytes of the line before a block: 1,600 columns of 63 bytes, escaped
@@ -37,64 +38,81 @@ class Block(NamedTuple):
         return f"{self.schema}.{self.table}"
 
 
-def read(name: str, packed: BinaryIO) -> Iterator[Block]:
+class Limits(NamedTuple):
+    """What reading keeps to: `check` raises where it has to stop; `most_bytes` when unpacked."""
+
+    check: Callable[[], None]
+    most_bytes: int | None = None
+
+
+def read(name: str, packed: BinaryIO, limits: Limits) -> Iterator[Block]:
     """The blocks of the file called `name`, read to its end. Raises DamagedFile."""
-    text = _Text(name, packed)
-    text.read(len(HEAD.encode()))
-    while (line := text.line()).startswith(MARK):
+    source = _Text(name, packed, limits)
+    source.read(len(HEAD.encode()))
+    while (line := source.line()).startswith(MARK):
         try:
             about: dict[str, Any] = json.loads(line[len(MARK) :])
-            before, size, after = map(int, about["bytes"])
-            pieces = _pieces(text, before, size, int(about["rows"]))
+            before, size, after = (number(length) for length in about["bytes"])
+            if max(before, after) > _LONGEST_ABOUT:
+                raise source.damaged("a block cannot be read (its SQL is too long)")
+            pieces = _pieces(source, before, size, number(about["rows"]))
             block = _block(about, pieces)
-        except (ValueError, KeyError, TypeError) as error:
-            raise text.damaged(f"a block cannot be read ({error})") from None
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise source.damaged(f"a block cannot be read ({error})") from None
         yield block
         for _ in pieces:  # what nobody wanted has to be whole too
             pass
-        text.read(after)
-    if line != TAIL.encode() or text.line():
-        raise text.damaged("its end is missing")
+        source.read(after)
+    if line != TAIL.encode() or source.line():
+        raise source.damaged("its end is missing")
 
 
 def _block(about: dict[str, Any], pieces: Iterator[bytes]) -> Block:
+    columns = tuple(text(column) for column in about["columns"])
+    if len(set(columns)) < len(columns) or about["kind"] not in ("rows", "links"):
+        reason = "its columns or its kind are wrong"
+        raise ValueError(reason)
     return Block(
-        schema=about["schema"],
-        table=about["table"],
-        columns=tuple(about["columns"]),
+        schema=text(about["schema"]),
+        table=text(about["table"]),
+        columns=columns,
         kind=about["kind"],
-        key=about["key"],
-        size=about["rows"],
+        key=number(about["key"], len(columns)),
+        size=number(about["rows"]),
         pieces=pieces,
     )
 
 
-def _pieces(text: "_Text", before: int, size: int, rows: int) -> Iterator[bytes]:
-    text.read(before)
+def _pieces(source: "_Text", before: int, size: int, rows: int) -> Iterator[bytes]:
+    source.read(before)
     lines = 0
     while size:
-        piece = text.read(min(PIECE_BYTES, size))
+        piece = source.read(min(PIECE_BYTES, size))
         size, lines = size - len(piece), lines + piece.count(b"\n")
         yield piece
-    if text.read(len(END)) != END or lines != rows:
-        raise text.damaged("a block cannot be read (its rows are not as many as it says)")
+    if source.read(len(END)) != END or lines != rows:
+        raise source.damaged("a block cannot be read (its rows are not as many as it says)")
 
 
-def digest(file: BinaryIO) -> str:
+def digest(file: BinaryIO, check: Callable[[], None] | None = None) -> str:
     """The checksum of a whole file, as manifests and the ledger have it."""
     found = sha256()
     file.seek(0)
     while piece := file.read(PIECE_BYTES):
         found.update(piece)
+        if check is not None:
+            check()
     return found.hexdigest()
 
 
 class _Text:
     """What is packed in a file, read from the beginning to the end."""
 
-    def __init__(self, name: str, packed: BinaryIO) -> None:
+    def __init__(self, name: str, packed: BinaryIO, limits: Limits) -> None:
         self.name = name
         self._file = gzip.GzipFile(fileobj=packed)
+        self._limits = limits
+        self._size = 0
 
     def read(self, size: int) -> bytes:
         """So many bytes."""
@@ -116,4 +134,9 @@ class _Text:
             found: bytes = read(size)
         except (OSError, EOFError, zlib.error) as error:
             raise self.damaged(f"it cannot be unpacked ({error})") from None
+        self._size += len(found)
+        self._limits.check()
+        most = self._limits.most_bytes
+        if most is not None and self._size > most:
+            raise self.damaged(f"it unpacks to more than {most:,} bytes")
         return found

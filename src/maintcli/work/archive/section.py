@@ -31,7 +31,8 @@ class Kept(NamedTuple):
 
     `number` belongs to this attempt alone: a batch that is sent again gets another file. `file` is
     its key below `location`, blank where there was nothing to keep; `rows` are counts by
-    `schema.table`, those of links by `schema.table (links)`.
+    `schema.table`, those of links by `schema.table (links)`. `manifest_sha256` is what the ledger
+    has of the run's manifest; None where it was entered by an older version.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Kept(NamedTuple):
     size_bytes: int
     rows: dict[str, int]
     location: str = ""
+    manifest_sha256: str | None = None
 
     @property
     def run_id(self) -> str:

@@ -3,12 +3,33 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from maintcli.errors import MissingPrivilege, NotAllowed, SchemaChanged
+from maintcli.errors import MissingPrivilege, NotAllowed, Refused, SchemaChanged
 from maintcli.work.archive.fingerprint import Column
 from maintcli.work.restore.inventory import Inventory
 from maintcli.work.restore.table import Archived, Table
 
+_SYSTEM = ("pg_", "information_schema")  # no schema of a user can begin with pg_
 _ADD_BACK = "Add it back, restore, and drop it again; or restore without this table (--table)."
+
+
+def check_ordinary(
+    tables: Mapping[Archived, Table], listed: Iterable[Archived], *, vouched: bool
+) -> None:
+    """Raise Refused unless all are user tables that a manifest lists.
+
+    Of the toolkit's own tables a sweep may have archived rows, where the ledger vouches for that.
+    """
+    for archived in sorted(tables):
+        why = ""
+        if archived not in listed:
+            why = "the manifest does not list it"
+        elif tables[archived].shape.schema.startswith(_SYSTEM):
+            why = "it is one of PostgreSQL's own"
+        elif tables[archived].is_toolkits and not vouched:
+            why = "it is one of maint's own, and the ledger does not know this archive"
+        if why:
+            name = ".".join(archived)
+            raise Refused(reason=f"Rows for {name} are not put back: {why}. Nothing was restored.")
 
 
 def check(

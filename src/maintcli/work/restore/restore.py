@@ -50,6 +50,10 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
         if one["root"]
     }
     tables = table.find(context.session, {*held.rows, *held.links}, roots)
+    listed = {
+        (one["schema"], one["table"]) for found_in in found.manifests for one in found_in.tables
+    }
+    compare.check_ordinary(tables, listed, vouched=found.schema is not None)
     context.session.admit_code_on(one.shape.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)

@@ -3,7 +3,7 @@
 A run that is a part of a whole stands for the whole: its rows went along with those of the others.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from functools import cache
@@ -26,10 +26,13 @@ from maintcli.runtime.context import Context
 from maintcli.services.storage import Storage, storage
 from maintcli.work.archive import ledger, manifest, reading
 from maintcli.work.archive.manifest import Manifest
-from maintcli.work.archive.reading import Block
+from maintcli.work.archive.reading import Block, Limits
 from maintcli.work.archive.section import Kept
 
 _opened = cache(storage)
+
+# What no ledger vouches for may be made to unpack without end.
+_MOST_UNPACKED, _MOST_RATIO = 1 << 26, 100
 
 _LEASE = sql.SQL("SELECT max(lease_expires_at) FROM {heartbeats} WHERE lease_run_id = %(run)s")
 
@@ -37,28 +40,31 @@ _LEASE = sql.SQL("SELECT max(lease_expires_at) FROM {heartbeats} WHERE lease_run
 class Source(NamedTuple):
     """An archive: `files` are those that count, oldest first; `moved` is what --from says.
 
-    It has a manifest for each of the runs that it is of. `schema` is that of the toolkit's tables;
-    None where they do not know the run.
+    It has a manifest for each of the runs that it is of. `schema` is that of the toolkit's tables,
+    whose checksums vouch for all of it; None where they do not know the run. `check` raises where
+    the restore has to stop.
     """
 
     manifests: Sequence[Manifest]
     files: Sequence[Kept]
     moved: str | None
     schema: str | None
+    check: Callable[[], None]
 
     @contextmanager
     def opened(self, kept: Kept) -> Generator[Iterator[Block]]:
         """What is in a file, at hand on this machine and not changed. Raises DamagedFile."""
+        most = None if self.schema else _MOST_UNPACKED + _MOST_RATIO * kept.size_bytes
         with ExitStack() as stack:
             try:
                 place = _place(self.moved or kept.location)
-                file = stack.enter_context(place.reading(kept.file))
+                file = stack.enter_context(place.reading(kept.file, kept.size_bytes))
             except NoSuchFile:
                 raise DamagedFile(file=kept.file, reason="it is missing") from None
-            if reading.digest(file) != kept.sha256:
+            if reading.digest(file, self.check) != kept.sha256:
                 raise DamagedFile(file=kept.file, reason="its checksum is another")
             file.seek(0)
-            yield reading.read(kept.file, file)
+            yield reading.read(kept.file, file, Limits(self.check, most))
 
     def blocks(self, kept: Kept) -> Iterator[Block]:
         """The same, to be read to the end."""
@@ -112,18 +118,18 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
             raise TryAgain(reason=_goes_on(context, schema, run))
     files = ledger.entered(context.session, schema, *(run.run_id for run in runs))
     last = {kept.run_id: kept for kept in files}
-    runs = [run for run in runs if run.run_id in last] or [past]
+    runs = [run for run in runs if run.run_id in last]
     root = _root(moved, *(run.run_id for run in runs))
     if not files and not past.deleted_count and "archive" in past.parameters:
         context.log.info(f"run {past.run_id} removed nothing, so there is nothing to put back")
-        return Source([], files, root, schema)
-    if root is None and not files:
+        return Source([], files, root, schema, context.stop.check)
+    if not files:
         reason = "no batch of it was archived; was it given --archive?"
         raise NoSuchArchive(location="The ledger", run_id=past.run_id, reason=reason)
-    manifests = [_manifest(root or last[run.run_id].location, run.run_id) for run in runs]
+    manifests = [_vouched(context, root, last[run.run_id]) for run in runs]
     if past.run_group is not None:
         _say_parts(context, past, len({run.part for run in runs if run.run_id in last}))
-    return Source(manifests, files, root, schema)
+    return Source(manifests, files, root, schema, context.stop.check)
 
 
 def _goes_on(context: Context, schema: str, run: history.PastRun) -> str:
@@ -156,8 +162,11 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
     if found.files is None:
         reason = "the run did not end properly, so only the ledger knows which files count"
         raise NoSuchArchive(location=place, run_id=run_id, reason=reason)
-    context.log.warn(f"the ledger has no run {run_id}; going by the manifest alone")
-    return Source([found], found.files, place, None)
+    context.log.warn(
+        f"the ledger has no run {run_id}; going by the manifest alone, which trusts whoever could"
+        f" change it: {_place(place).writers}"
+    )
+    return Source([found], found.files, place, None, context.stop.check)
 
 
 def _root(moved: str | None, *run_ids: str) -> str | None:
@@ -170,13 +179,23 @@ def _root(moved: str | None, *run_ids: str) -> str | None:
     return root or "/"
 
 
+def _vouched(context: Context, root: str | None, last: Kept) -> Manifest:
+    """The manifest of the run whose last file is `last`, as the ledger knows it."""
+    found = _manifest(root or last.location, last.run_id)
+    if last.manifest_sha256 is None:
+        context.log.warn(f"the ledger has no checksum of {manifest.key(last.run_id)}: it is older")
+    elif found.sha256 != last.manifest_sha256:
+        raise DamagedFile(file=manifest.key(last.run_id), reason="its checksum is another")
+    return found
+
+
 def _manifest(place: str, run_id: str) -> Manifest:
     try:
-        data = _place(place).get(manifest.key(run_id))
+        data = _place(place).get(manifest.key(run_id), manifest.MOST_BYTES)
     except NoSuchFile:
         reason = f"there is no {manifest.key(run_id)}"
         raise NoSuchArchive(location=place, run_id=run_id, reason=reason) from None
-    return manifest.parse(manifest.key(run_id), data)
+    return manifest.parse(run_id, data)
 
 
 def _place(location: str) -> Storage:

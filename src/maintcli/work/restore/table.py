@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from maintcli.db import toolkit
 from maintcli.runtime.session import Session
 from maintcli.work.archive.fingerprint import Shape, shapes
 
@@ -50,7 +51,9 @@ SELECT c.oid,
                         ORDER BY t.tgname)
         FROM pg_catalog.pg_trigger t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')),
-       c.relkind = 'p', row_security_active(c.oid), current_user::text,
+       c.relkind = 'p',
+       starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), %(mark)s),
+       row_security_active(c.oid), current_user::text,
        ARRAY(SELECT p FROM unnest('{SELECT,INSERT,UPDATE}'::text[]) p
              WHERE NOT has_table_privilege(c.oid, p))
 FROM pg_catalog.pg_class c WHERE c.oid = ANY (%(oids)s::oid[])
@@ -84,6 +87,7 @@ class Table(NamedTuple):
     on_insert: tuple[str, ...]
     on_update: tuple[str, ...]
     is_partitioned: bool
+    is_toolkits: bool
     hides_rows: bool
     role: str
     denied: tuple[str, ...]
@@ -135,7 +139,11 @@ def find(
     instead = _find(session, gone.values())
     found |= {key: instead[root] for key, root in gone.items() if root in instead}
     tables = _describe(session, set(found.values()))
-    return {key: tables[oid] for key, oid in found.items()}
+    return {
+        key: tables[oid]
+        for key, oid in found.items()
+        if key not in gone or tables[oid].is_partitioned
+    }
 
 
 def _find(session: Session, wanted: Iterable[Archived]) -> dict[Archived, int]:
@@ -147,11 +155,12 @@ def _find(session: Session, wanted: Iterable[Archived]) -> dict[Archived, int]:
 def _describe(session: Session, oids: Iterable[int]) -> dict[int, Table]:
     listed = list(oids)
     by_oid = {shape.oid: shape for shape in shapes(session, listed).values()}
-    return {row[0]: _table(by_oid[row[0]], row) for row in session.read(_MORE, {"oids": listed})}
+    rows = session.read(_MORE, {"oids": listed, "mark": toolkit.MARK})
+    return {row[0]: _table(by_oid[row[0]], row) for row in rows}
 
 
 def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
-    _, indexes, references, triggers, is_partitioned, hides_rows, role, denied = row
+    _, indexes, references, triggers, is_partitioned, is_toolkits, hides_rows, role, denied = row
     return Table(
         shape=shape,
         keys=tuple(
@@ -172,6 +181,7 @@ def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
         on_insert=tuple(name for name, insert, _ in triggers or () if insert),
         on_update=tuple(name for name, _, update in triggers or () if update),
         is_partitioned=is_partitioned,
+        is_toolkits=is_toolkits,
         hides_rows=hides_rows,
         role=role,
         denied=tuple(denied),
