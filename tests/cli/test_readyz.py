@@ -1,5 +1,8 @@
 """maint readyz"""
 
+import os
+import time
+
 import pytest
 
 from tests.parts.enabled import enable
@@ -28,9 +31,11 @@ def made(conn: Conn, ago: str) -> None:
     conn.execute("UPDATE maint_migrations SET applied_at = now() - %s::interval", [ago])
 
 
-def named(inside: Inside, *names: str) -> None:
-    """Enable these jobs; one each five minutes without names."""
-    (inside.folder / "maint.toml").write_text(enable(*names or (JOB,)))
+def named(inside: Inside, *names: str, ago: float = 0) -> None:
+    """Enable these jobs, so many seconds ago; one each five minutes without names."""
+    file = inside.folder / "maint.toml"
+    file.write_text(enable(*names or (JOB,)))
+    os.utime(file, (time.time() - ago,) * 2)
 
 
 def said(inside: Inside, *arguments: str, **env: str) -> tuple[int, str, dict[str, bool]]:
@@ -145,7 +150,7 @@ def test_all_paused_expects_no_run(inside: Inside, conn: Conn) -> None:
 
 def test_a_job_has_its_time_since_it_was_enabled(inside: Inside, conn: Conn) -> None:
     """Since the tables were made, or the first run with this configuration, whichever is later."""
-    named(inside)
+    named(inside, ago=3600)
     assert said(inside)[0] == 0
     made(conn, "1 h")
     assert said(inside) == (1, "stale", {"jobs": False, JOB: False})
@@ -155,6 +160,18 @@ def test_a_job_has_its_time_since_it_was_enabled(inside: Inside, conn: Conn) -> 
     assert said(inside) == (0, "ok", {"jobs": True, JOB: True, "cleanup-orphans": True})
     assert "cleanup-orphans: no success yet" in inside("readyz").out
     conn.execute("UPDATE job_runs SET started_at = started_at - interval '2 d'")
+    assert said(inside) == (1, "stale", {"jobs": True, JOB: True, "cleanup-orphans": False})
+
+
+def test_a_job_that_no_run_knows_has_its_time_since_the_file_changed(
+    inside: Inside, conn: Conn
+) -> None:
+    """Whatever other jobs run meanwhile, with a configuration that differs, e.g. in a variable."""
+    made(conn, "1 y")
+    named(inside, JOB, "cleanup-orphans")
+    assert inside(JOB, env={"MAINT_CLEANUP_SESSIONS_SHARE": "80"}).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True, "cleanup-orphans": True})
+    named(inside, JOB, "cleanup-orphans", ago=2 * 86400)
     assert said(inside) == (1, "stale", {"jobs": True, JOB: True, "cleanup-orphans": False})
 
 

@@ -70,7 +70,7 @@ def checks(
 ) -> list[Check]:
     """The check `jobs` of the runner itself, then one check per job that is expected to run.
 
-    `since` is from when on this configuration is known to be in force.
+    `since` is from when on this configuration is known, or else believed, to be in force.
     """
     given = _given(watch, since)
     return [
@@ -153,13 +153,8 @@ def _job(watch: Watch, job: Expected, given: float) -> Check:
 
 
 def _given(watch: Watch, since: datetime | None) -> float:
-    """Seconds that a job which never succeeded has had for it, since it was enabled.
-
-    With a configuration that no run had yet, it was enabled after the newest run of any job.
-    """
-    beat = watch.beats.get(JOBS_RUNNER)
-    known = since or (beat.last_heartbeat if beat else None)
-    return _age(watch, max(known, watch.made_at) if known else watch.made_at) or 0.0
+    """Seconds that a job which never succeeded has had for it, since it was enabled."""
+    return _age(watch, max(since, watch.made_at) if since else watch.made_at) or 0.0
 
 
 def _is_paused(beat: Heartbeat | None) -> bool:

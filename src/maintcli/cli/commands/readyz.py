@@ -56,9 +56,17 @@ def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Jso
 def _look(place: Place, config: Config, asked: Demand) -> list[Check]:
     jobs, database = declared(config), place.target(config)
     with toolkit_tables(database, "readyz") as (session, schema):
-        seen, since = watch(session, schema), first_with(session, schema, config.hash)
+        seen = watch(session, schema)
+        since = first_with(session, schema, config.hash) or _written(config)
     now = datetime.now(UTC)
     return checks(seen, asked, [*expected(awaited(config, jobs, database.name, now), now)], since)
+
+
+def _written(config: Config) -> datetime | None:
+    """When maint.toml was last changed: nothing tells better since when a job that no run has seen
+    enabled is so.
+    """
+    return config.path and datetime.fromtimestamp(config.path.stat().st_mtime, UTC)
 
 
 def _show(word: str, found: Sequence[Check], *, json: bool) -> int:

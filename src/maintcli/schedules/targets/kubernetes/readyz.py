@@ -36,7 +36,7 @@ spec:
           image: registry.example.com/application:1
           readinessProbe:  # take over
             exec:
-              command: [maint, readyz]
+              command: [maint, readyz, --only, jobs]
             periodSeconds: 60
             timeoutSeconds: 15
             failureThreshold: 3
