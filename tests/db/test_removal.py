@@ -74,7 +74,7 @@ def test_what_depends_on_one_stops_it_all(mine: Inside, bare_db: str) -> None:
         connection.execute("CREATE VIEW board AS SELECT * FROM job_runs")
         connection.execute("CREATE TABLE notes (who bigint REFERENCES users)")
     before = tables(bare_db)
-    for words, what in ((DROP, "notes"), (UNINSTALL, "view board")):
+    for words, what in ((DROP, "notes"), (UNINSTALL, "board")):
         result = mine(*words)
         assert result.code == 65
         assert "Nothing was dropped" in result.err

@@ -223,7 +223,7 @@ def test_secrets_and_inputs_reach_no_shell_as_text() -> None:
 
 
 def test_what_is_used_is_pinned_as_in_ci() -> None:
-    """The same commit of each action as in ci.yml, so that they are raised together."""
+    """The same commit of each action as in ci.yml, which needs no cache, so that they are raised together."""
     ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     text = render(ALL, Settings()).files[FILE] + (ROOT / "action.yml").read_text()
     used = set(re.findall(r"uses: (\S+@.*)", text))

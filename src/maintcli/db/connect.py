@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from maintcli.db import sqlstate, url
+from maintcli.db import refusal, url
 from maintcli.errors import BadDatabaseUrl, ConfigError
 
 Connection = psycopg.Connection[TupleRow]
@@ -56,7 +56,7 @@ def connect(
         # No server-side prepare: a pooler may send the next execution to another backend.
         connection = psycopg.connect(**wanted, autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as error:
-        raise sqlstate.connecting(error) from None
+        raise refusal.meaning(error) from None
     except (psycopg.Error, UnicodeError, ValueError):
         raise BadDatabaseUrl(
             origin="the configuration", reason="libpq refuses its parameters"

@@ -1,0 +1,120 @@
+"""Why a connection did not come about: a refusal that stays, or a server that may answer later.
+
+libpq gives no SQLSTATE here, so the text of the server, of a pooler or of libpq decides. An unknown
+text may pass, and is tried again: too many clients, a server that starts or stops, a lost network.
+"""
+
+import re
+
+import psycopg
+
+from maintcli.db.sqlstate import one_line
+from maintcli.errors import ConfigError, MaintError, NotAllowed, ReadOnlyDatabase, Unreachable
+
+_REPEATED = "Multiple connection attempts failed."
+
+_HBA = """Let the server's administrator allow it in pg_hba.conf; where it says no encryption,
+sslmode=require may be enough."""
+_POOLER = """Leave it out of the database URL and of PGOPTIONS, or let the pooler ignore it
+(ignore_startup_parameters)."""
+
+# What is said, as patterns; our error; and what to do. The first that fits.
+_STAYS: tuple[tuple[tuple[str, ...], type[MaintError], str], ...] = (
+    (
+        ("no password supplied",),
+        NotAllowed,
+        "Give the password in the database URL, in PGPASSWORD or in a password file.",
+    ),
+    ((r"no pg_hba\.conf entry", r"pg_hba\.conf rejects"), NotAllowed, one_line(_HBA)),
+    (
+        ("permission denied for database",),
+        NotAllowed,
+        "Let the database's owner grant CONNECT on it to this role.",
+    ),
+    (("is not permitted to log in",), NotAllowed, "Let an administrator give it LOGIN."),
+    (
+        (
+            "authentication failed",
+            "auth failed",
+            "no such user",
+            "server login failed",
+            "login rejected",
+            "tenant or user not found",
+        ),
+        NotAllowed,
+        "Check user and password.",
+    ),
+    (
+        ("requires a valid client certificate",),
+        NotAllowed,
+        "Name yours: sslcert and sslkey in the database URL.",
+    ),
+    (
+        (
+            "does not support ssl",
+            "ssl required",
+            "certificate",
+            "private key file",
+            "channel binding",
+            "authentication method requirement",
+            "weak sslmode",
+            "ssl error: (?!unexpected eof)",
+        ),
+        ConfigError,
+        "Check sslmode and the certificates.",
+    ),
+    (("unsupported startup parameter",), ConfigError, one_line(_POOLER)),
+    (
+        ("invalid response to ssl negotiation", "expected authentication request"),
+        ConfigError,
+        "What answers there is not PostgreSQL. Check host and port.",
+    ),
+    (
+        (
+            "name or service not known",
+            "no address associated",
+            "nodename nor servname",
+            "servname not supported",
+        ),
+        ConfigError,
+        "Check host and port in the database URL.",
+    ),
+    (
+        (
+            "does not exist",
+            "no such database",
+            "not currently accepting connections",
+            "cannot connect to invalid database",
+            "endpoint id is not specified",
+            "bouncer config error",
+            r"invalid \S+ value",
+            "invalid port number",
+            "could not match",
+        ),
+        ConfigError,
+        "Check the database URL.",
+    ),
+)
+
+
+def meaning(error: psycopg.OperationalError) -> MaintError:
+    """Return our error for a connection that did not come about.
+
+    Of several hosts or addresses that were tried, one whose refusal stays decides.
+    """
+    first, _, others = str(error).partition(_REPEATED)
+    said = [one_line(text) for text in (first, *others.splitlines())]
+    if any("session is read-only" in text or "in hot standby mode" in text for text in said):
+        return ReadOnlyDatabase()
+    for text in said:
+        for patterns, kind, advice in _STAYS:
+            if re.search("|".join(patterns), text, re.IGNORECASE):
+                return kind(reason=f"Cannot connect to the database: {_tail(text)}. {advice}")
+    return Unreachable(reason=_tail(said[0]))
+
+
+def _tail(text: str) -> str:
+    """The server's own words, without libpq's repetition of hosts tried and its question."""
+    said = text.partition(" Is the server running")[0]
+    said = re.sub(r"^(- .*?: )?connection (failed|is bad): ", "", said)
+    return said.rpartition("FATAL:")[2].strip().rstrip(".") or text
