@@ -4,6 +4,7 @@ import inspect
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from maintcli.cli.params import given
 from maintcli.config.document import FILE_NAME
@@ -63,7 +64,10 @@ def _is_home(folder: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     project = found.get("project")
-    return isinstance(project, dict) and project.get("name") == "maintcli"
+    return (
+        isinstance(project, dict)
+        and ("name", "maintcli") in cast("dict[str, object]", project).items()
+    )
 
 
 def _elsewhere(config: Config) -> str:
