@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from maintcli.cli import homes
 from maintcli.cli.params import given
 from maintcli.config.document import FILE_NAME
 from maintcli.config.model import Config
@@ -49,12 +50,13 @@ class Facts:
         found = {**told(config.scheduler), **flags}
         if "variables" in found:
             found["env-file"] = found.pop("variables")
-        return Settings(
+        settings = Settings(
             **{name.replace("-", "_"): value for name, value in found.items()},
             config=config.text,
             elsewhere=_elsewhere(config),
             is_home=_is_home(config.cwd),
         )
+        return settings._replace(hidden=homes.fault(settings.command))
 
 
 def _is_home(folder: Path) -> bool:

@@ -86,6 +86,7 @@ class Settings(NamedTuple):
     """What a target has to know of the place where the jobs will run."""
 
     command: str = "/usr/local/bin/maint"  # absolute, for crontab and systemd
+    hidden: str = ""  # systemd: why a service could not start the command, as a clause
     env_file: str = "/etc/maint/env"
     mailto: str = ""  # crontab: who is mailed when a job fails; empty: the crontab's owner
     user: str = ""  # crontab: the user column of a file in /etc/cron.d; empty: a user's crontab
