@@ -10,6 +10,7 @@ import pytest
 from maintcli import catalog
 from maintcli.schedules.entry import Found
 from maintcli.schedules.targets import TARGETS
+from tests.parts.enabled import at_home
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 
@@ -30,8 +31,9 @@ def write(inside: Inside, text: str) -> None:
 
 @pytest.fixture
 def every(inside: Inside) -> Inside:
-    """Every built-in job is enabled."""
+    """Every built-in job is enabled, in the repository of maint."""
     write(inside, ALL)
+    at_home(inside.folder)
     return inside
 
 
@@ -47,9 +49,11 @@ def files(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_committed_files_are_rendered(inside: Inside, target: str) -> None:
     """Else: maint schedule render --write --config deploy/maint.toml"""
+    at_home(inside.folder)
     result = inside("schedule", "render", "--write", "--target", target, "--config", str(REFERENCE))
     assert result.code == 0, result.err
     made = files(inside.folder)
+    del made["pyproject.toml"]
     assert made
     for name, text in made.items():
         assert (ROOT / name).read_text() == text, name
@@ -58,6 +62,7 @@ def test_the_committed_files_are_rendered(inside: Inside, target: str) -> None:
 @pytest.mark.parametrize("target", ["kubernetes", "railway", "systemd"])
 def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
     """Of a job that is rendered no longer."""
+    at_home(inside.folder)
     inside("schedule", "render", "--write", "--target", target, "--config", str(REFERENCE))
     folder = Path("deploy") / target
     assert files(ROOT / folder).keys() == files(inside.folder / folder).keys()
@@ -144,17 +149,18 @@ def test_settings_that_a_run_would_not_find_are_said(
 ) -> None:
     """These start from the root of a repository, and with the maint.toml there."""
     (inside.folder / "other.toml").write_text(text)
-    action = ("--action", ACTION)
-    result = inside("schedule", "render", "--target", target, "--config", "other.toml", *action)
+    source = ("--action", ACTION) if target == "github" else ("--install", "maintcli==1.0")
+    result = inside("schedule", "render", "--target", target, "--config", "other.toml", *source)
     line = (
         f"maint: {target}: maint.toml: the jobs read maint.toml at the root of the repository, no"
     )
     assert (line in result.err) == is_said
     assert ("# Note: maint.toml: the jobs read maint.toml at the root" in result.out) == is_said
+    at_home(inside.folder)
     strict = inside("schedule", "render", "--target", target, "--config", "other.toml", "--strict")
     assert (strict.code == 65) == is_said
     write(inside, text)
-    result = inside("schedule", "render", "--target", target, "--strict", *action)
+    result = inside("schedule", "render", "--target", target, "--strict", *source)
     assert (result.code, "not maint.toml" in result.err) == (0, False)
 
 
@@ -456,6 +462,7 @@ def test_what_is_run_once_must_be_right(
 def test_the_files_of_an_entry_that_is_gone_go(inside: Inside) -> None:
     """And it is said; what only looks like them stays: a copy, a link, a file of other hands."""
     write(inside, SWEEP + ON)
+    at_home(inside.folder)
     assert inside("schedule", "render", "--write").code == 0
     units, services = (inside.folder / "deploy" / name for name in ("systemd", "railway"))
     own = {units / "maint-old-mail.timer", units / "maint-old-mail.service"}
@@ -487,6 +494,61 @@ def test_the_same_below_a_folder(every: Inside) -> None:
     assert [*files(every.folder / "there")] == ["maintenance.yml"]
     result = every("schedule", "check", *place, "--no-ledger")
     assert (result.code, "foreign" in result.out) == (1, True)
+
+
+ELSEWHERE = ("github", "railway", "render")
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_what_works_in_this_repository_alone_is_refused(inside: Inside, target: str) -> None:
+    """In another one nothing is written, and the error says which setting is missing."""
+    write(inside, ON)
+    result = inside("schedule", "render", "--target", target, "--write")
+    assert (result.code, result.out) == (78, "")
+    assert "[schedule] " in result.err
+    assert [*files(inside.folder)] == ["maint.toml"]
+    more = f'[schedule]\naction = "{ACTION}"\ninstall = "maintcli==0.1.0"\n'
+    write(inside, ON + more)
+    assert inside("schedule", "render", "--target", target, "--write").code == 0
+    result = inside("schedule", "check", "--target", target, "--no-ledger")
+    assert (result.code, result.err) == (0, "")
+    before = files(inside.folder)
+    write(inside, ON)
+    result = inside("schedule", "render", "--write")
+    assert result.code == 0
+    assert all(f"maint: {name}: " in result.err for name in ELSEWHERE)
+    assert before.items() - {("maint.toml", ON + more)} <= files(inside.folder).items()
+    result = inside("schedule", "check", "--target", target, "--no-ledger")
+    assert (result.code, "it cannot be rendered: " in result.out) == (1, True)
+    assert inside("schedule", "render", "--write", "--strict").code == 65
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("action = 'OWNER/maint@SHA'", "OWNER in 'OWNER/maint@SHA' is a placeholder; put your own"),
+        ("action = 'acme/maint@SHA'", "SHA in 'acme/maint@SHA' is a placeholder"),
+        ("image = 'ghcr.io/OWNER/maint:1'", "is a placeholder"),
+        ("install = 'git+https://github.com/acme/maint@SHA'", "is a placeholder"),
+        ("install = 'https://u:pa55word@e.org/OWNER x'", "install: a name or a password in its U"),
+        ("install = 'git+https://t0ken@e.org/x'", "install: a name or a password in its URL"),
+        ("install = '--editable=.'", "install: '--editable=.' is an option; name what pip"),
+        ("runs-on = 'a,,b'", "runs-on: 'a,,b' has an empty label; write e.g. self-hosted,linux."),
+    ],
+)
+def test_a_place_that_cannot_be_meant_is_refused(
+    inside: Inside, setting: str, sentence: str
+) -> None:
+    """Also as an option; a secret in it is not repeated."""
+    write(inside, f"{ON}[schedule]\n{setting}\n")
+    result = inside("schedule", "render", "--target", "crontab")
+    assert (result.code, result.out) == (78, "")
+    assert sentence in result.err
+    assert not {"pa55word", "t0ken"} & set(re.findall(r"\w+", result.err))
+    write(inside, ON)
+    key, _, value = setting.partition(" = ")
+    result = inside("schedule", "render", "--target", "crontab", f"--{key}={value.strip(chr(39))}")
+    assert (result.code, result.out) == (2, "")
 
 
 def test_there_is_one_crontab(every: Inside) -> None:

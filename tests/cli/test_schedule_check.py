@@ -17,6 +17,7 @@ import yaml
 
 from maintcli import __version__
 from maintcli.runtime.ids import new_run_id
+from tests.parts.enabled import at_home
 from tests.parts.inside import Inside
 from tests.parts.ledger import beat
 from tests.parts.tools import fails, prints, tool
@@ -36,8 +37,9 @@ def only(inside: Inside, more: str = "") -> None:
 
 @pytest.fixture
 def bare(inside: Inside) -> Inside:
-    """Two jobs, and no database."""
+    """Two jobs, and no database, in the repository of maint."""
     inside.env = {}
+    at_home(inside.folder)
     only(inside)
     return inside
 
@@ -77,6 +79,7 @@ def test_this_repository_is_as_rendered(inside: Inside, tmp_path: Path) -> None:
     inside.env = {}
     for name in ("deploy", ".github"):
         copytree(ROOT / name, inside.folder / name)
+    at_home(inside.folder)
     result = inside("schedule", "check", "--config", "deploy/maint.toml", "--json")
     assert (result.code, result.err) == (0, "")
     places = [f"{one} files" for one in ("crontab", "github", "kubernetes", "systemd", "railway")]

@@ -264,6 +264,31 @@ def test_an_action_that_can_be_moved_is_noted() -> None:
     assert "acme/maint@v1" in str(note)
 
 
+def test_the_action_of_this_checkout_is_for_this_repository() -> None:
+    """Another one has no action.yml at its root."""
+    rendered = render([SESSIONS], Settings(is_home=False))
+    assert (rendered.files, rendered.refused) == ({}, True)
+    (note,) = rendered.notes
+    assert str(note).startswith('action: "uses: ./" works in the repository of maint alone;')
+    assert render([SESSIONS], Settings(is_home=False, action=f"acme/maint@{SHA}")).notes == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "written"),
+    [("gpu", "gpu"), ("self-hosted,linux", ["self-hosted", "linux"]), ("${{ x }}", None)],
+)
+def test_the_runner_and_the_environment_are_settings(
+    labels: str, written: str | list[str] | None
+) -> None:
+    """A database in a private network needs a runner that is in it."""
+    found = loaded(render(ALL, Settings(runs_on=labels, environment="staging")).files[FILE])
+    written = written or "${{ '${{' }} x }}"
+    for one in found["jobs"].values():
+        assert one["runs-on"] == written
+    environments = [one.get("environment") for one in found["jobs"].values()]
+    assert environments == ["staging"] * len(ALL) + [None]
+
+
 def test_without_entries_there_is_no_workflow() -> None:
     """An empty choice is refused by GitHub."""
     assert render([], Settings()).files == {}

@@ -14,6 +14,7 @@ from tests.schedules.strategies import several
 SESSIONS = Entry("cleanup-sessions", "cleanup-sessions", "Remove.", ("*/5 * * * *",))
 TWICE = Entry("twice", "cleanup-old-sessions", "", ("7 2 * * *", "7 14 * * *"), "Asia/Tokyo")
 OFTEN = Entry("often", "cleanup-sessions", "", ("*/2 * * * *",), options=("--limit", "10"))
+PIP = "RUN pip install --no-cache-dir --root-user-action=ignore"
 
 
 @settings(deadline=None, max_examples=60)
@@ -68,3 +69,49 @@ def test_a_file_that_cannot_be_read_is_named() -> None:
         parse({"railway.toml": "[deploy"})
     with pytest.raises(ValueError, match=r"^railway\.toml: "):
         parse({"railway.toml": '[deploy]\nstartCommand = "maint \'x"\n'})
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        (
+            Settings(install="maintcli==0.1.0", config="[jobs.x]"),
+            [
+                "FROM python:3.13-slim",
+                f"{PIP} maintcli==0.1.0",
+                "COPY maint.toml /etc/maint/",
+            ],
+        ),
+        (
+            Settings(install="git+https://example.com/maint@c0ffee;id"),
+            [
+                "FROM python:3.13",  # with git in it
+                f"{PIP} 'git+https://example.com/maint@c0ffee;id'",
+            ],
+        ),
+        (
+            Settings(image="ghcr.io/acme/maint:1", config="[jobs.x]"),
+            ["FROM ghcr.io/acme/maint:1", "COPY maint.toml /etc/maint/"],
+        ),
+    ],
+)
+def test_another_repository_gets_a_dockerfile(given: Settings, lines: list[str]) -> None:
+    """It installs maint, takes the settings along, and leaves the command to the service."""
+    for settings_ in (given, given._replace(is_home=False)):
+        files = render([SESSIONS], settings_).files
+        assert list(files) == ["railway.toml", "railway/Dockerfile"]
+        build = tomllib.loads(files["railway.toml"])["build"]
+        assert build["dockerfilePath"] == "deploy/railway/Dockerfile"
+        first, *instructions = files["railway/Dockerfile"].splitlines()
+        assert first.startswith("# railway/Dockerfile: rendered from maint.toml: ")
+        assert [line for line in instructions if line in lines] == lines
+        assert ("COPY maint.toml /etc/maint/" in instructions) == bool(given.config)
+        assert instructions[-1] == "ENTRYPOINT []"
+        assert [found.key for found in parse(files)] == ["cleanup-sessions"]
+
+
+def test_another_repository_has_to_say_where_maint_comes_from() -> None:
+    """The Dockerfile of this one copies files that are in no other."""
+    rendered = render([SESSIONS], Settings(is_home=False))
+    assert (rendered.files, rendered.refused) == ({}, True)
+    assert "[schedule] install" in str(rendered.notes[0])

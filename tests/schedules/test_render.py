@@ -81,3 +81,27 @@ def test_a_file_that_cannot_be_read_is_named() -> None:
     """With the line."""
     with pytest.raises(ValueError, match=r"^render\.yaml: line 2: "):
         parse({FILE: "services:\n  - *alias\n"})
+
+
+def test_another_repository_gets_a_dockerfile() -> None:
+    """Which Render builds; without a word on where maint comes from there is no Blueprint."""
+    given = Settings(install="maintcli==0.1.0", is_home=False)
+    files = render([SESSIONS], given).files
+    assert list(files) == [FILE, "render/Dockerfile"]
+    (service,) = yaml.safe_load(files[FILE])["services"]
+    assert service["runtime"] == "docker"
+    assert service["dockerfilePath"] == "./deploy/render/Dockerfile"
+    assert service["dockerCommand"] == "maint cleanup-sessions"
+    assert not {"buildCommand", "startCommand"} & service.keys()
+    assert "\nRUN pip install " in files["render/Dockerfile"]
+    assert parse(files) == parse(render([SESSIONS], Settings()).files)
+    assert render([SESSIONS], Settings(is_home=False)).refused
+
+
+def test_a_plan_and_a_region_can_be_had() -> None:
+    """A database that is private to a region can be reached from there alone."""
+    (plain,) = services(SESSIONS)
+    assert (plain["plan"], "region" in plain) == ("starter", False)
+    text = render([SESSIONS], Settings(plan="pro", region="frankfurt")).files[FILE]
+    (found,) = yaml.safe_load(text)["services"]
+    assert (found["plan"], found["region"]) == ("pro", "frankfurt")

@@ -48,7 +48,8 @@ class Walk:
         self.enter: list[str] = []
         self.places = {
             "postgresql://USER:PASSWORD@HOST/NAME": url,
-            "OWNER/maint@SHA": f"OWNER/maint@{SHA}",
+            "OWNER/maint@SHA": f"acme/maint@{SHA}",
+            "ghcr.io/OWNER/": "ghcr.io/acme/",
             "/etc/": f"{folder}/etc/",
             "git@github.com:YOU/REPOSITORY.git": f"{folder}/remote.git",
         }

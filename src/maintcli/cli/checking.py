@@ -41,6 +41,9 @@ def of_files(
     ours = [path for path, text in there.items() if is_ours(path, target, text)]
     if not (ours or gone or needed):
         return None
+    if rendered.refused:
+        what = f"it cannot be rendered: {rendered.notes[0]}".rstrip(".")
+        return [Finding(Kind.STALE, path, what) for path in gone or [target]]
     found = files.check(TARGETS[target].parse, rendered.files, there, gone)
     return [*found, *noted(rendered)]
 

@@ -1,8 +1,12 @@
 """What is said on the command line of the place where a schedule will run."""
 
 import inspect
+import tomllib
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
 
+from maintcli.cli import homes
 from maintcli.cli.params import given
 from maintcli.config.document import FILE_NAME
 from maintcli.config.model import Config
@@ -22,25 +26,50 @@ class Facts:
     user: str | None = None
     zone: str | None = None
     image: str | None = None
+    install: str | None = None
     namespace: str | None = None
     secret: str | None = None
     action: str | None = None
     start: str | None = None
+    runs_on: str | None = None
+    environment: str | None = None
+    plan: str | None = None
+    region: str | None = None
 
     def settings(self, config: Config) -> Settings:
         """What the targets are told: flags, then [schedule], then the defaults of Settings.
 
         Raises Usage for a flag and ConfigError for a key that no scheduler could use.
         """
-        flags = {name: value for name, value in asdict(self).items() if value is not None}
+        given = asdict(self).items()
+        flags = {name.replace("_", "-"): value for name, value in given if value is not None}
         for name, value in flags.items():
             clause = fault(name, value)
             if clause is not None:
                 raise Usage(reason=sentence(f"--{name}: {clause}"))
         found = {**told(config.scheduler), **flags}
         if "variables" in found:
-            found["env_file"] = found.pop("variables")
-        return Settings(**found, config=config.text, elsewhere=_elsewhere(config))
+            found["env-file"] = found.pop("variables")
+        settings = Settings(
+            **{name.replace("-", "_"): value for name, value in found.items()},
+            config=config.text,
+            elsewhere=_elsewhere(config),
+            is_home=_is_home(config.cwd),
+        )
+        return settings._replace(hidden=homes.fault(settings.command))
+
+
+def _is_home(folder: Path) -> bool:
+    """Whether `folder` is the repository of maint, or a fork of it."""
+    try:
+        found = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    project = found.get("project")
+    return (
+        isinstance(project, dict)
+        and ("name", "maintcli") in cast("dict[str, object]", project).items()
+    )
 
 
 def _elsewhere(config: Config) -> str:
@@ -58,15 +87,20 @@ def facts() -> list[inspect.Parameter]:
         _text("mailto", "ADDRESS", "crontab: who is mailed when a job fails."),
         _text("user", "NAME", "crontab: who runs the jobs; makes a file for /etc/cron.d."),
         _text("zone", "ZONE", "crontab: the clock of the machine.", default.zone),
-        _text("image", "NAME", "kubernetes: the image with maint in it."),
+        _text("image", "NAME", "kubernetes, railway, render: the image with maint in it."),
+        _text("install", "PACKAGE|URL", "railway, render: what pip installs maint from."),
         _text("namespace", "NAME", "kubernetes: where the CronJobs will be."),
         _text("secret", "NAME", "kubernetes: the secret that holds DATABASE_URL."),
         _text("action", "NAME", "github: what `uses:` names, such as OWNER/REPOSITORY@SHA."),
         _text("start", "|".join(STARTS), "github: by-hand leaves the times out.", default.start),
+        _text("runs-on", "LABELS", "github: the runner, as in self-hosted,linux.", default.runs_on),
+        _text("environment", "NAME", "github: which holds the secrets.", default.environment),
+        _text("plan", "NAME", "render: the instance type.", default.plan),
+        _text("region", "NAME", "render: where the jobs run, near the database."),
     ]
 
 
 def _text(name: str, metavar: str, text: str, default: str = "") -> inspect.Parameter:
     notes = [*([f"default: {default}"] if default else []), f"toml: [schedule] {name}"]
     text = f"{text}  [{'; '.join(notes)}]"
-    return given(name, str, f"--{name}", metavar=metavar, help=text)
+    return given(name.replace("-", "_"), str, f"--{name}", metavar=metavar, help=text)

@@ -46,7 +46,12 @@ def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -
 
 
 def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
-    """Say on standard error what is left out. Raises Refused for the same with `strict`."""
+    """Say on standard error what is left out. Raises Refused for the same with `strict`, and
+    ConfigError for the only target where nothing can be rendered for it.
+    """
+    for name, rendered in made.items():
+        if rendered.refused and len(made) == 1:
+            raise ConfigError(reason=f"{name}: {rendered.notes[0]}")
     notes = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
     if notes and strict:
         raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")

@@ -56,14 +56,23 @@ _SECTIONS: Final = """
 #zone = "UTC"
 # mailto = "ops@example.com"
 # user = "maint"
-# kubernetes: the image, where the CronJobs will be, and the secret that holds DATABASE_URL.
+# kubernetes, railway, render: the image with maint in it.
 # image = "ghcr.io/OWNER/maint:0.1.0"
+# kubernetes: where the CronJobs will be, and the secret that holds DATABASE_URL.
 # namespace = "jobs"
 # secret = "maint"
+# railway, render: what pip installs maint from, in place of an image.
+# install = "git+https://github.com/OWNER/maint@SHA"
+# render: the instance type, and where the jobs run.
+#plan = "starter"
+# region = "frankfurt"
 # github: what `uses:` names; elsewhere than in the repository of maint OWNER/maint@SHA.
 #action = "./"
 # github: "by-hand" leaves the times out of the workflow.
 #start = "by-itself"
+# github: the labels of the runner, and the environment that holds the secrets.
+#runs-on = "ubuntu-24.04"
+#environment = "production"
 
 # A sweeping job of your own, with its own name: "maint old-mail".
 # [sweeps.old-mail]

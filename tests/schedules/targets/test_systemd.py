@@ -204,6 +204,23 @@ def test_systemd_complains_of_a_unit_that_is_wrong(tmp_path: Path) -> None:
     assert "sometimes" in result.stderr
 
 
+def test_a_command_below_a_home_can_be_seen() -> None:
+    """With ProtectHome=yes systemd would not find it: 203/EXEC."""
+    for command in ("/home/u/venv/bin/maint", "/root/bin/maint", "/run/user/1000/maint"):
+        assert value(one(PLAIN, command=command)[0], "ProtectHome") == "read-only"
+    for command in ("/opt/maint/bin/maint", "/homes/maint", "/usr/local/bin/maint"):
+        assert value(one(PLAIN, command=command)[0], "ProtectHome") == "yes"
+
+
+def test_a_command_that_no_service_can_start_is_noted() -> None:
+    """Once, whatever the number of services; the files stay as they are."""
+    entries = [PLAIN, PLAIN._replace(key="other")]
+    rendered = render(entries, Settings(hidden="it is hidden"))
+    (note,) = rendered.notes
+    assert str(note).startswith("command: it is hidden; ")
+    assert rendered.files == render(entries, Settings()).files
+
+
 @needs_systemd
 def test_the_service_is_confined(tmp_path: Path) -> None:
     """As systemd judges it: 10 is no protection, its own services are at 9."""

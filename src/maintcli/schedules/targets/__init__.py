@@ -63,6 +63,9 @@ TARGETS: dict[str, Target] = {
         "A railway.toml for each service.",
         "railway.toml",
         "railway/*.toml",
+        "railway/Dockerfile",
     ),
-    "render": _target("render", "deploy", "A render.yaml with cron jobs.", "render.yaml"),
+    "render": _target(
+        "render", "deploy", "A render.yaml with cron jobs.", "render.yaml", "render/Dockerfile"
+    ),
 }

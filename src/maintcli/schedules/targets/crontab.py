@@ -32,8 +32,8 @@ _SYSTEM: Final = """\
 _HEAD: Final = """\
 #
 # Cron tells a job little, so every path is written out:
-#   {command}  the command; for one in a virtual environment make a link:
-#   {blank}  ln -s /opt/maint/bin/maint {command}
+#   {command}  the command; another is named by --command, or by command
+#   {blank}  under [schedule] in maint.toml
 {variables}# Settings go into maint.toml in the user's home, where cron starts its jobs, or into a
 # file that the line MAINT_CONFIG=/etc/maint/maint.toml names.
 #

@@ -13,6 +13,8 @@ from typing import Final, cast
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
+from maintcli.schedules.targets.dockerfile import dockerfile, is_needed, missing
+from maintcli.schedules.targets.dockerfile import path as path_of_dockerfile
 from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.root import misplaced
@@ -31,7 +33,7 @@ ${needs}\
 $more
 [build]
 builder = "DOCKERFILE"
-dockerfilePath = "Dockerfile"
+dockerfilePath = "$dockerfile"
 
 [deploy]
 startCommand = $command
@@ -42,13 +44,16 @@ _GUIDE: Final = Template("""\
 #
 # A service of Railway has one command and one schedule, so each schedule is a service, made from
 # this repository, with DATABASE_URL among its variables and the path of one of these files as its
-# config file. The Dockerfile is that of maint: it takes along the maint.toml beside it, if there is
+# config file. The Dockerfile takes along the maint.toml at the root of the repository, if there is
 # one; without it the jobs have their defaults.
 $paths$notes""")
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """A file for each service; the first one has the name that Railway looks for."""
+    refused = [*missing(settings)]
+    if refused:
+        return Rendered({}, refused, refused=True)
     services: list[tuple[Entry, str, str]] = []
     notes: list[Note] = [*misplaced(settings)]
     for entry in entries:
@@ -58,19 +63,21 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
             services.append((entry, cron, _path(entry.key, number) if services else FILE))
     paths = "".join(f"#   {path}\n" for _, _, path in services)
     guide = _GUIDE.substitute(paths=paths, notes=noted(notes))
+    built = path_of_dockerfile("railway") if is_needed(settings) else "Dockerfile"
     files = {
-        path: _service(entry, cron, path, guide if path == FILE else "")
+        path: _service(entry, cron, path, built, guide if path == FILE else "")
         for entry, cron, path in services
     }
-    return Rendered(files, notes)
+    return Rendered(files | (dockerfile(settings, "railway") if files else {}), notes)
 
 
 def _path(key: str, number: int) -> str:
     return f"{FOLDER}/{key}{f'.{number + 1}' if number else ''}.toml"
 
 
-def _service(entry: Entry, cron: str, path: str, more: str) -> str:
+def _service(entry: Entry, cron: str, path: str, built: str, more: str) -> str:
     return _SERVICE.substitute(
+        dockerfile=built,
         header=header(path, "railway"),
         key=f"{_KEY}{entry.key}",
         summary=comment(entry.summary or entry.job),
@@ -93,6 +100,8 @@ def parse(files: Mapping[str, str]) -> list[Found]:
     """
     found: dict[str, Found] = {}
     for path, text in files.items():
+        if path.endswith("Dockerfile"):
+            continue
         try:
             deploy = _deploy(text)
             command = split(str(deploy.get("startCommand", "")))

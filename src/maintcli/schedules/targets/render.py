@@ -11,6 +11,8 @@ from typing import Final, cast
 from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
 from maintcli.schedules.targets.commandline import split
 from maintcli.schedules.targets.comments import comment, noted
+from maintcli.schedules.targets.dockerfile import dockerfile, is_needed, missing
+from maintcli.schedules.targets.dockerfile import path as path_of_dockerfile
 from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.root import misplaced
@@ -37,28 +39,34 @@ _SERVICE: Final = Template("""\
   $summary
   - type: cron
     name: $name
-    runtime: python
-    buildCommand: $build
-    startCommand: $command
-    schedule: "$cron"
-    plan: starter
-    envVars:
+$start    schedule: "$cron"
+    plan: $plan
+${region}    envVars:
       - fromGroup: maint
 """)
-_BUILD: Final = (
-    "pip install --require-hashes --requirement requirements/run.txt"
-    " && pip install --no-deps --no-build-isolation ."
-)
+_HERE: Final = Template("""\
+    runtime: python
+    buildCommand: pip install --require-hashes --requirement requirements/run.txt && pip install --no-deps --no-build-isolation .
+    startCommand: $command
+""")  # noqa: E501 - a line of YAML
+_DOCKER: Final = Template("""\
+    runtime: docker
+    dockerfilePath: ./$dockerfile
+    dockerCommand: $command
+""")
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """The Blueprint; no file where there is nothing to put into it."""
+    refused = [*missing(settings)]
+    if refused:
+        return Rendered({}, refused, refused=True)
     services: list[str] = []
     notes: list[Note] = [*misplaced(settings)]
     for entry in entries:
         crons, left_out = in_utc(entry, _CLOCK)
         notes += [*left_out, *_too_long(entry)]
-        services += [_service(entry, cron, number) for number, cron in enumerate(crons)]
+        services += [_service(entry, cron, number, settings) for number, cron in enumerate(crons)]
     if not services:
         return Rendered({}, notes)
     text = _BLUEPRINT.substitute(
@@ -67,7 +75,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
         notes=noted(notes),
         services="\n".join(services),
     )
-    return Rendered({FILE: text}, notes)
+    return Rendered({FILE: text, **dockerfile(settings, "render")}, notes)
 
 
 def _too_long(entry: Entry) -> Iterable[Note]:
@@ -76,13 +84,18 @@ def _too_long(entry: Entry) -> Iterable[Note]:
         yield Note(entry.key, what, 'the nearest is timeout = "11h"')
 
 
-def _service(entry: Entry, cron: str, number: int) -> str:
+def _service(entry: Entry, cron: str, number: int, settings: Settings) -> str:
+    template = _DOCKER if is_needed(settings) else _HERE
     return _SERVICE.substitute(
         summary=comment(entry.summary or entry.job),
         name=scalar(_PREFIX + entry.key + (f"{_ANOTHER}{number + 1}" if number else "")),
-        build=_BUILD,
-        command=scalar(shlex.join(("maint", *entry.command))),
+        start=template.substitute(
+            dockerfile=path_of_dockerfile("render"),
+            command=scalar(shlex.join(("maint", *entry.command))),
+        ),
         cron=cron,
+        plan=scalar(settings.plan),
+        region=f"    region: {scalar(settings.region)}\n" if settings.region else "",
     )
 
 
@@ -93,6 +106,8 @@ def parse(files: Mapping[str, str]) -> list[Found]:
     """
     found: dict[str, Found] = {}
     for path, text in files.items():
+        if path.endswith("Dockerfile"):
+            continue
         try:
             for document in documents(text):
                 for service in _services(document):

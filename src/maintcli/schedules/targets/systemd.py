@@ -91,7 +91,7 @@ PrivateUsers=yes
 ProcSubset=pid
 ProtectClock=yes
 ProtectControlGroups=yes
-ProtectHome=yes
+ProtectHome={home}
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
@@ -113,6 +113,9 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """Two files an entry, and a note for each that no calendar event can say."""
     files: dict[str, str] = {}
     notes: list[Note] = []
+    if settings.hidden:
+        near = "the nearest is an installation in /opt, with a Python from there"
+        notes.append(Note("command", settings.hidden, near))
     for entry in entries:
         found = _events(entry)
         if isinstance(found, Note):
@@ -164,7 +167,9 @@ def _service(name: str, entry: Entry, settings: Settings) -> str:
         timeout=round(entry.timeout_seconds),
         start_timeout=round(entry.timeout_seconds) + _GRACE_SECONDS,
         restart=_restart(entry) if entry.repeatable else _ONCE,
-        hardening=_HARDENING,
+        hardening=_HARDENING.format(
+            home="read-only" if unit.is_below_home(settings.command) else "yes"
+        ),
     )
 
 

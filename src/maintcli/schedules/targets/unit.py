@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import PurePosixPath
 from typing import Final
 
 from maintcli.schedules.cron import times
@@ -15,6 +16,12 @@ _WORD: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _ESCAPED: Final = re.compile(r"\\x([0-9a-f]{2})|\\(.)")
 _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY: Final = 86400
+_HOMES: Final = ("/home", "/root", "/run/user")
+
+
+def is_below_home(path: str) -> bool:
+    """Whether ProtectHome=yes hides `path`."""
+    return any(PurePosixPath(path).is_relative_to(home) for home in _HOMES)
 
 
 def plain(text: str) -> str:

@@ -105,7 +105,7 @@ def check(  # noqa: PLR0913 - one for each option
     names = _names(target, output, asked)
     config = place.read_aloud()
     entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
-    settings = facts.settings(config)
+    settings = facts.settings(config)._replace(hidden="")  # which is about no file
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
     _files(checks, made, output, needed=target is not None and not asked)

@@ -70,7 +70,7 @@ def render(
         folder = Path(TARGETS[name].folder if output is None else output)
         for path in rendering.write(rendered.files, folder):
             sys.stderr.write(f"maint: wrote {printable(str(path))}\n")
-        gone = {} if jobs else left_over(name, rendered.files, folder)
+        gone = {} if jobs or rendered.refused else left_over(name, rendered.files, folder)
         for path in remove(gone, folder):
             sys.stderr.write(
                 f"maint: removed {printable(str(path))}, which is rendered no longer\n"

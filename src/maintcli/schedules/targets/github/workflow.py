@@ -28,7 +28,7 @@ _WORKFLOW: Final = Template("""\
 $header
 # Change maint.toml, and render again.
 # What is scheduled begins once the repository has the variable MAINT_ENABLED with the value true;
-# a run by hand does without. DATABASE_URL is a secret of the environment called production.
+# a run by hand does without. DATABASE_URL is a secret of the environment called $environment.
 # maint.toml is read from the root of the repository. GitHub starts schedules late at busy times,
 # leaves some out, and ends them in a public repository after 60 days without a commit.
 ${needs}${here}${notes}name: Maintenance
@@ -57,7 +57,7 @@ $jobs
   _unknown:
     name: unknown schedule
     if: $unknown
-    runs-on: ubuntu-24.04
+    runs-on: $runner
     timeout-minutes: 5
     concurrency:
       group: maint-unknown-schedule
@@ -77,9 +77,9 @@ _JOB: Final = Template("""\
   $id:
     name: $name
     if: $condition
-    runs-on: ubuntu-24.04
+    runs-on: $runner
     timeout-minutes: $minutes  # above the job's own timeout, so that it can say how it ended
-    environment: production
+    environment: $environment
     concurrency:
       group: $group
       cancel-in-progress: false
@@ -111,6 +111,10 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """The workflow; no file where there is no entry."""
     if not entries:
         return Rendered({})
+    if settings.action == _HERE and not settings.is_home:
+        what = '"uses: ./" works in the repository of maint alone'
+        near = "name your fork and the 40 digits of a commit: [schedule] action = …"
+        return Rendered({}, [Note("action", what, near)], refused=True)
     keys: dict[Cron, list[str]] = {}
     zones: dict[str, str] = {}
     notes = [*misplaced(settings), *_unpinned(settings.action)]
@@ -130,6 +134,8 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
         notes=noted(notes),
         schedule=_schedule(keys, settings.start),
         unknown=_unknown(zones),
+        runner=_runner(settings),
+        environment=_text(settings.environment),
         choices="\n".join(f"          - {_text(entry.key)}" for entry in entries),
         jobs="\n".join(jobs),
     )
@@ -157,6 +163,8 @@ def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
         id=_id(entry.key),
         name=_text(entry.key),
         condition=_condition(entry.key, crons),
+        runner=_runner(settings),
+        environment=_text(settings.environment),
         minutes=_minutes(entry),
         group=_text(f"maint-{entry.key}"),
         checkout=CHECKOUT,
@@ -165,6 +173,11 @@ def _job(entry: Entry, crons: Sequence[str], settings: Settings) -> str:
         options=options,
         env=_env(entry),
     )
+
+
+def _runner(settings: Settings) -> str:
+    labels = [_text(label) for label in settings.runs_on.split(",")]
+    return f"[{', '.join(labels)}]" if labels[1:] else labels[0]
 
 
 def _env(entry: Entry) -> str:
