@@ -552,3 +552,11 @@ class Interrupted(MaintError):
     def exit_code(self) -> Code:
         """130 for SIGINT, 143 for SIGTERM."""
         return Code[str(self.facts["signal"])]
+
+
+class InterruptedEarly(Interrupted):
+    """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class CommandInterrupted(Interrupted):
+    """Stopped by {signal}."""
