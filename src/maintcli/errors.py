@@ -423,6 +423,12 @@ class StillLocked(TryAgain):
     """
 
 
+class RowsStayLocked(TryAgain):
+    """A trigger or a foreign key waited for rows that other sessions hold locked; gave up after
+    {waited}. What was done before that is kept ({deleted} rows), and the next run continues.
+    """
+
+
 class TableChanged(TryAgain):
     """{table} is not what it was when the run began: {change}. The run stopped there. What was done
     before is kept ({deleted} rows); the next run looks at the table anew.

@@ -108,7 +108,7 @@ def test_every_option_of_a_job_names_its_variable_and_key(inside: Inside, name: 
     [
         ("maint cleanup-s", 1, ["cleanup-sessions"]),
         ("maint read", 1, ["readyz"]),
-        ("maint db ", 2, ["migrate", "check", "example"]),
+        ("maint db ", 2, ["migrate", "check", "example", "uninstall"]),
         ("maint pause cleanup-s", 2, ["cleanup-sessions"]),
         ("maint db migrate --js", 3, ["--json"]),
         ("maint cleanup-sessions --stale", 2, ["--stale-after"]),

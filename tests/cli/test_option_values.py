@@ -116,5 +116,5 @@ def test_a_negative_number_is_a_value(inside: Inside, value: str) -> None:
 
 def test_a_hyphen_alone_is_standard_output(inside: Inside) -> None:
     """`--output -` has always meant that."""
-    done = inside("schedule", "render", "--target", "crontab", "--output", "-")
+    done = inside("schedule", "render", "cleanup-sessions", "--target", "crontab", "--output", "-")
     assert (done.code, "cleanup-sessions" in done.out) == (0, True)

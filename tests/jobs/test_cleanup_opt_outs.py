@@ -366,6 +366,69 @@ def test_replies_to_oneself_go_with_what_they_refer_to(inside: Inside, conn: Con
     assert conn.execute("SELECT id FROM comments").fetchall() == [(3,)]
 
 
+# -- what is held after the stamp
+
+
+LATER = {
+    "a table that the list did not have": ("--tables", "chat_sessions.user_id,later.user_id"),
+    "rows that came": ("--tables", "later.user_id"),
+}
+
+
+@pytest.mark.parametrize("how", LATER)
+def test_what_a_stamped_user_still_holds_goes(inside: Inside, conn: Conn, how: str) -> None:
+    """With a certificate and a stamp of its own; of others nothing."""
+    fill(conn)
+    conn.execute("CREATE TABLE later (id bigint, user_id bigint)")
+    first = ("--tables", "chat_sessions.user_id") if "list" in how else LATER[how]
+    assert inside(JOB, *first, "--json").json["erased_count"] == 3
+    stamps = conn.execute("SELECT id, data_erased_at FROM users WHERE id <= 3").fetchall()
+    conn.execute("INSERT INTO later SELECT 2, id FROM users WHERE id IN (1, 2, 5)")
+    conn.execute("UPDATE users SET opted_out_at = NULL WHERE id = 2")  # back, and stamped once
+    dry = inside(JOB, *LATER[how], "--dry-run", "--json").json
+    real = inside(JOB, *LATER[how], "--json").json
+    for figure in ("erased_count", "deleted_count"):
+        assert dry[figure] == real[figure] == 1
+    assert conn.execute("SELECT user_id FROM later ORDER BY 1").fetchall() == [(2,), (5,)]
+    now = dict(conn.execute("SELECT id, data_erased_at FROM users WHERE id <= 3").fetchall())
+    assert [now[key] > stamp for key, stamp in stamps] == [True, False, False]
+    assert certificates(conn)[3:] == [("1", True, {"public.later": 1})]
+    assert inside(JOB, *LATER[how], "--json").json["erased_count"] == 0
+    assert len(certificates(conn)) == 4
+
+
+def test_a_stamped_user_with_rows_that_stay_is_unstamped(inside: Inside, conn: Conn) -> None:
+    """A stamp says that nothing is left; the next run finds the user, and the open certificate."""
+    fill(conn, 2, 1)
+    conn.execute("CREATE TABLE later (id int PRIMARY KEY, user_id bigint)")
+    conn.execute("CREATE TABLE holds (id int REFERENCES later)")
+    tables = ("--tables", "later.user_id")
+    assert inside(JOB, *tables, "--json").json["erased_count"] == 1
+    conn.execute("INSERT INTO later VALUES (1, 1), (2, 1)")
+    conn.execute("INSERT INTO holds VALUES (2)")
+    found = inside(JOB, *tables, "--json")
+    assert (found.code, found.json["blocked_count"], found.json["deleted_count"]) == (3, 1, 1)
+    assert count(conn, "users", "data_erased_at IS NOT NULL") == 0
+    assert certificates(conn)[1:] == [("1", False, {"public.later": 1})]
+    conn.execute("DROP TABLE holds")
+    assert inside(JOB, *tables, "--json").json["erased_count"] == 1
+    assert certificates(conn)[1:] == [("1", True, {"public.later": 2})]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_stamped_user_who_opts_back_in_keeps_what_came(
+    inside: Inside, conn: Conn, db: str
+) -> None:
+    """Uncommitted when the job chose its users."""
+    fill(conn, 2, 1)
+    assert inside(JOB, "--json").json["erased_count"] == 1
+    conn.execute("INSERT INTO stored_files VALUES ('new', 1, 1)")
+    with uncommitted(conn, db, BACK_IN):
+        found = inside(JOB, "--json")
+    assert (found.code, found.json["erased_count"], found.json["kept_count"]) == (0, 0, 1)
+    assert count(conn, "stored_files", "owner = 1") == 1
+
+
 # -- guards, bad input, dry run
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
+from maintcli.db import search_path
 from maintcli.services.storage import Storage, storage
 from maintcli.work.archive import file, fingerprint, manifest
 from maintcli.work.archive.manifest import Manifest
@@ -33,10 +34,8 @@ class Reader:
     def __init__(self, conn: Conn) -> None:
         self.conn = conn
 
-    def read_composed(self, query: sql.Composable, params: Any = None, *, settings: Any = None):
-        with self.conn.transaction():
-            if settings is not None:
-                self.conn.execute(settings)
+    def read_composed(self, query: sql.Composable, params: Any = None, *, ours: bool):
+        with search_path.pinned(self.conn) if ours else self.conn.transaction():
             return self.conn.execute(query, params).fetchall()
 
 

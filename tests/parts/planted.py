@@ -73,6 +73,20 @@ BEGIN
         EXECUTE format('CREATE OPERATOR public.%s (FUNCTION = public.maint_operator_%s, %s RIGHTARG = %s)',
                        one.oprname, one.oid, 'LEFTARG = ' || one.le || ',', one.ri);
     END LOOP;
+    FOR one IN  -- and operands that fit better than what the catalog has
+        SELECT le, ri, row_number() OVER () AS number, missing
+        FROM unnest({types}::text[]) AS le, unnest({types}::text[]) AS ri, LATERAL (
+            SELECT array_agg(name) AS missing
+            FROM unnest('{{=,<>,<,<=,>,>=,+,-,*,/,||}}'::text[]) AS name
+            WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oprname = name
+                              AND o.oprleft = le::regtype AND o.oprright = ri::regtype)) AS w
+    LOOP
+        EXECUTE format('CREATE FUNCTION public.maint_pair_%s(%s, %s) RETURNS boolean LANGUAGE plpgsql AS %L',
+                       one.number, one.le, one.ri, format(body, format('pair %s %s', one.le, one.ri)));
+        EXECUTE (SELECT coalesce(string_agg(format(
+            'CREATE OPERATOR public.%s (FUNCTION = public.maint_pair_%s, LEFTARG = %s, RIGHTARG = %s)',
+            name, one.number, one.le, one.ri), ';'), 'SELECT') FROM unnest(one.missing) AS name);
+    END LOOP;
     FOR one IN
         SELECT typname FROM pg_catalog.pg_type
         WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype = 'b' AND typname = ANY (words)
@@ -102,6 +116,12 @@ END $do$;
 """
 
 
+_TYPES = (
+    *("integer", "bigint", "double precision", "numeric", "text", "varchar", "name", '"char"'),
+    *("oid", "regclass", "tid[]", "text[]", "oid[]", "timestamptz", "interval", "json", "jsonb"),
+)
+
+
 def plant(conn: Conn, folder: Path) -> None:
     """Plant it all into schema public; a name that is run as another role is left in `folder`.
 
@@ -114,6 +134,7 @@ def plant(conn: Conn, folder: Path) -> None:
         literal=stranger,
         folder=str(folder),
         words=sorted(_words()),
+        types=list(_TYPES),
     )
     with conn.transaction():
         conn.execute(query)

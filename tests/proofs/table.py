@@ -47,7 +47,7 @@ CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS
 GATE_OF_ENDS: LiteralString = """
 CREATE TABLE seen (failures integer, error text);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN INSERT INTO seen VALUES (new.consecutive_failures, new.last_error);
+    $$ BEGIN INSERT INTO public.seen VALUES (new.consecutive_failures, new.last_error);
     RETURN NULL; END $$;
 CREATE TRIGGER a_note AFTER UPDATE ON job_heartbeats FOR EACH ROW EXECUTE FUNCTION note();
 CREATE TRIGGER b_gate AFTER UPDATE ON job_heartbeats FOR EACH ROW

@@ -81,6 +81,25 @@ def test_a_late_heartbeat_saves_its_session(inside: Inside, conn: Conn, db: str,
 
 
 @pytest.mark.parametrize("plan", ["heap", "index"])
+@pytest.mark.parametrize("referred", [False, True])
+def test_a_late_heartbeat_counts_beside_a_subquery(
+    inside: Inside, conn: Conn, db: str, plan: str, *, referred: bool
+) -> None:
+    """A condition that looks into another table does not keep the age from being looked at again."""
+    fill(conn, plan)
+    if referred:
+        conn.execute("CREATE TABLE kids (of text REFERENCES active_sessions ON DELETE CASCADE)")
+    (inside.folder / "maint.toml").write_text(
+        "[sweeps.old-sessions]\ntable = 'active_sessions'\ncolumn = 'last_heartbeat'\nkeep = '60s'\n"
+        "allow-sql = true\nwhere = 'NOT EXISTS (SELECT FROM users u WHERE u.email = session_id)'\n"
+    )
+    with heartbeat_while_swept(conn, db):
+        result = inside("old-sessions", "--json", "--max-percent", "100")
+    assert (result.json["plan"], result.json["deleted_count"]) == (plan, 49), result.err
+    assert survived(conn)
+
+
+@pytest.mark.parametrize("plan", ["heap", "index"])
 def test_the_classic_statement_would_have_killed_it(
     inside: Inside, conn: Conn, db: str, plan: str
 ) -> None:

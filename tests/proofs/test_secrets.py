@@ -36,6 +36,7 @@ COMMANDS = (
     ("config", "show", "--json"),
     ("run", "--all", "--json"),
     ("run", "cleanup-sessions", "-v"),
+    ("run-entry", "cleanup-sessions", "-v"),
     ("show", RUN, "--json"),
     ("pause", "cleanup-sessions"),
     ("resume", "cleanup-sessions"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from maintcli.schedules.entry import Entry, Found, Settings
 from maintcli.schedules.targets.github import FILE, parse, render
-from maintcli.schedules.targets.utc import Clock, in_utc
+from maintcli.schedules.targets.utc import Clock, Cron, crons
 from tests.schedules.strategies import several
 
 BIN = Path(sys.executable).parent
@@ -32,16 +32,29 @@ OFTEN = Entry("often", "cleanup-sessions", expressions=("* * * * *",))
 LOCAL = Entry("9-local", "cleanup-sessions", expressions=("30 2 * * *",), zone="Europe/Berlin")
 LONG = Entry("long", "cleanup-sessions", expressions=("3 4 * * 7",), timeout_seconds=86400)
 ALL = [SESSIONS, NIGHTLY, OFTEN, LOCAL, LONG]
+CLOCK = Clock("GitHub", 5, has_zones=True)
 
 
 def workflow(entries: Sequence[Entry], given: Settings = Settings()) -> Any:  # noqa: B008 - a tuple
-    """As a YAML parser reads it, each scalar as text."""
-    return yaml.load(render(entries, given).files[FILE], yaml.BaseLoader)  # noqa: S506 - the base
+    """As a YAML parser reads it, each scalar as text; without the job for an unknown schedule."""
+    found = loaded(render(entries, given).files[FILE])
+    del found["jobs"]["_unknown"]
+    return found
+
+
+def loaded(text: str) -> Any:
+    """Each scalar as text."""
+    return yaml.load(text, yaml.BaseLoader)  # noqa: S506 - the base
 
 
 def started(found: Any, *, cron: str = "", job: str = "", enabled: str = "") -> list[str]:
     """The names of the jobs whose condition holds, by the rules of GitHub's expressions."""
-    facts = {"inputs.job": job, "vars.MAINT_ENABLED": enabled, "github.event.schedule": cron}
+    facts = {
+        "inputs.job": job,
+        "vars.MAINT_ENABLED": enabled,
+        "github.event.schedule": cron,
+        "github.event_name": "schedule" if cron else "workflow_dispatch",
+    }
     names: list[str] = []
     for one in found["jobs"].values():
         text = one["if"].replace("||", " or ").replace("&&", " and ")
@@ -71,7 +84,7 @@ def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
     """Key, job, options; and each time that GitHub can start a job at."""
     files = render(declared, Settings()).files
     wanted = [
-        Found.of(entry._replace(expressions=in_utc(entry, Clock("GitHub", 5))[0]))
+        Found.of(entry._replace(expressions=tuple(one.text for one in crons(entry, CLOCK)[0])))
         for entry in declared
     ]
     assert parse(files) == wanted
@@ -80,15 +93,78 @@ def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
 @settings(deadline=None, max_examples=60)
 @given(several())
 def test_any_entry_makes_a_workflow_that_selects_by_its_crons(declared: list[Entry]) -> None:
-    """Each cron stands there once, and each starts the entries that it belongs to."""
+    """Each cron stands there once, with its zone, and each starts the entries it belongs to."""
     if not declared:
         return
-    found = workflow(declared)
-    crons = [one["cron"] for one in found["on"].get("schedule", [])]
-    assert len(crons) == len(set(crons))
-    for cron in crons:
-        wanted = [e.key for e in declared if cron in in_utc(e, Clock("GitHub", 5))[0]]
-        assert started(found, cron=cron, enabled="true") == wanted != []
+    found = loaded(render(declared, Settings()).files[FILE])
+    scheduled = [Cron(one["cron"], one.get("timezone", "UTC")) for one in listed(found)]
+    texts = [cron.text for cron in scheduled]
+    assert len(texts) == len(set(texts))
+    for cron in scheduled:
+        wanted = [e.key for e in declared if cron in crons(e, CLOCK)[0]]
+        assert started(found, cron=cron.text, enabled="true") == wanted != []
+    assert started(found, cron="59 23 31 12 0", enabled="true") == ["unknown schedule"]
+
+
+def listed(found: Any) -> list[Any]:
+    """Each cron with its keys."""
+    return found["on"].get("schedule", [])
+
+
+def test_a_late_event_of_a_schedule_that_was_changed_fails() -> None:
+    """It carries the old cron, which no condition names: a green run would say that it was done."""
+    text = render([SESSIONS, LOCAL], Settings()).files[FILE]
+    found = loaded(text)
+    assert started(found, cron="7 7 * * *", enabled="true") == ["unknown schedule"]
+    assert started(found, cron="7 7 * * *") == []  # nothing is meant to run here
+    assert started(found, job="cleanup-sessions", enabled="true") == ["cleanup-sessions"]
+    job = found["jobs"]["_unknown"]
+    assert job["permissions"] == {}
+    (step,) = job["steps"]
+    assert step["env"] == {"SCHEDULE": "${{ github.event.schedule }}"}
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        env={"SCHEDULE": "7 7 * * *"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "::error title=maint::No job is scheduled at '7 7 * * *'; nothing was run\n"
+    assert (done.returncode, done.stdout) == (1, said)
+    assert [one.key for one in parse({FILE: text})] == ["cleanup-sessions", "9-local"]
+
+
+def test_local_times_have_their_zone() -> None:
+    """Beside the cron, unless UTC says the same all year; then it is UTC, as everywhere."""
+    often = SESSIONS._replace(key="often", expressions=("*/30 * * * *",), zone="Europe/Berlin")
+    tokyo = SESSIONS._replace(key="tokyo", expressions=("0 2 * * *",), zone="Asia/Tokyo")
+    both = LOCAL._replace(key="both", expressions=("*/30 * * * *", "30 2 * * *"))
+    rendered = render([often, tokyo, LOCAL, both], Settings())
+    assert rendered.notes == []
+    assert listed(loaded(rendered.files[FILE])) == [
+        {"cron": "0,30 * * * *"},
+        {"cron": "0 17 * * *"},
+        {"cron": "30 2 * * *", "timezone": "Europe/Berlin"},
+    ]
+    assert [(one.expressions, one.zone) for one in parse(rendered.files)] == [
+        (("0,30 * * * *",), "UTC"),
+        (("0 17 * * *",), "UTC"),
+        (("30 2 * * *",), "Europe/Berlin"),
+        (("0,30 * * * *", "30 2 * * * Europe/Berlin"), "UTC"),
+    ]
+
+
+def test_one_cron_in_two_zones_is_left_out_once() -> None:
+    """GitHub says which cron it was, and not where: both jobs would start at both times."""
+    york = LOCAL._replace(key="york", zone="America/New_York")
+    rendered = render([LOCAL, york], Settings())
+    assert len(listed(loaded(rendered.files[FILE]))) == 1
+    (note,) = rendered.notes
+    assert str(note) == (
+        'york: "30 2 * * *" in America/New_York is left out, since another entry has it in'
+        " Europe/Berlin; the nearest is another minute."
+    )
+    assert started(workflow([LOCAL, york]), cron="30 2 * * *", enabled="true") == ["9-local"]
 
 
 def test_a_cron_of_two_entries_starts_both() -> None:
@@ -147,12 +223,16 @@ def test_secrets_and_inputs_reach_no_shell_as_text() -> None:
 
 
 def test_what_is_used_is_pinned_as_in_ci() -> None:
-    """The same commit of each action as in ci.yml, so that they are raised together."""
+    """The same commit of each action as in ci.yml, which needs no cache, so that they are raised together."""
     ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     text = render(ALL, Settings()).files[FILE] + (ROOT / "action.yml").read_text()
     used = set(re.findall(r"uses: (\S+@.*)", text))
-    assert len(used) == 2
-    assert all(f"uses: {one}\n" in ci for one in used)
+    assert {one.partition("@")[0] for one in used} == {
+        "actions/cache",
+        "actions/checkout",
+        "actions/setup-python",
+    }
+    assert all(f"uses: {one}\n" in ci for one in used if not one.startswith("actions/cache@"))
 
 
 def test_what_github_cannot_do_is_noted_in_the_file_too() -> None:
@@ -160,7 +240,6 @@ def test_what_github_cannot_do_is_noted_in_the_file_too() -> None:
     rendered = render(ALL, Settings())
     assert [(note.key, str(note).partition(": ")[2][:30]) for note in rendered.notes] == [
         ("often", "GitHub starts nothing more oft"),
-        ("9-local", "the times are in UTC here, so "),
         ("long", "GitHub ends a job after 6 hour"),
     ]
     comments = re.findall(r"^# +(.*)$", rendered.files[FILE], re.MULTILINE)
@@ -170,7 +249,7 @@ def test_what_github_cannot_do_is_noted_in_the_file_too() -> None:
         ("*/5 * * * *",),
         ("17 2 * * *", "*/5 * * * *"),
         (),
-        (),
+        ("30 2 * * *",),
         ("3 4 * * 0",),
     ]
 
@@ -228,10 +307,10 @@ def test_the_workflow_in_the_readme_is_as_good(tmp_path: Path) -> None:
 def test_the_committed_workflow_is_quiet_in_this_repository() -> None:
     """It has no database. Without its comment marks the times are there, and need the variable."""
     text = (ROOT / ".github" / "workflows" / FILE).read_text()
-    assert yaml.load(text, yaml.BaseLoader)["on"].keys() == {"workflow_dispatch"}  # noqa: S506
+    assert loaded(text)["on"].keys() == {"workflow_dispatch"}
     whole = re.sub(r"^  # (schedule:|  - cron: )", r"  \1", text, flags=re.MULTILINE)
-    found = yaml.load(whole, yaml.BaseLoader)  # noqa: S506 - the base
-    assert len(found["on"]["schedule"]) > 5
+    found = loaded(whole)
+    assert len(found["on"]["schedule"]) == 3
     for one in found["on"]["schedule"]:
         assert started(found, cron=one["cron"]) == []
         assert started(found, cron=one["cron"], enabled="true")
@@ -259,7 +338,7 @@ jobs:
         Found(
             "cleanup",
             "cleanup-sessions",
-            ("7 3 * * *", "7 4 * * *"),
+            ("7 3 * * *", "7 4 * * * UTC"),
             "Europe/Berlin",
             options=("--stale-after", "2m"),
         )

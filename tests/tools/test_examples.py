@@ -52,7 +52,7 @@ def test_the_grants_are_enough(inside: Inside, db: str, conn: Conn) -> None:
     inside.env = {"DATABASE_URL": db.replace("postgres@", f"{role}@", 1)}
     result = inside("cleanup-sessions", "--json")
     assert (result.code, result.json["deleted_count"]) == (0, 1), result.err
-    for command in ("db check", "status", "history", "readyz --strict", "pause cleanup-sessions"):
+    for command in ("db check", "status", "history", "readyz", "pause cleanup-sessions"):
         assert inside(*command.split()).code == 0, command
     conn.execute(sql.SQL("DROP OWNED BY {r}; DROP ROLE {r}").format(r=sql.Identifier(role)))
 

@@ -272,3 +272,26 @@ def test_rows_that_come_without_end_are_counted_as_backlog(
     assert found.code == 0, found.err
     assert found.json["backlog"] == count(conn, "t", STALE) > 0
     assert "came while the run went on" in found.err
+
+
+def test_soft_deletes_of_rows_that_others_refer_to_are_not_counted(
+    inside: Inside, conn: Conn
+) -> None:
+    """Neither the row, which is elsewhere after the trigger's UPDATE, nor what is below it."""
+    conn.execute("CREATE TABLE t (id int PRIMARY KEY, seen timestamptz NOT NULL, gone bool)")
+    conn.execute("CREATE TABLE c (id int, up int REFERENCES t ON DELETE CASCADE)")
+    filled(conn, "t", 157, more=", false")
+    conn.execute("INSERT INTO c SELECT id, id FROM t")
+    conn.execute(
+        "CREATE FUNCTION soft() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF OLD.id > 57 THEN RETURN OLD; END IF;"
+        " UPDATE public.t SET gone = true WHERE id = OLD.id; RETURN NULL; END $$"
+    )
+    conn.execute("CREATE TRIGGER soft BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION soft()")
+    found = rules(inside, "t")
+    assert (found.code, found.json["deleted_count"]) == (3, 100), found.err
+    assert found.json["tables"] == {"public.t": 100, "public.c": 100}
+    assert (count(conn, "t"), count(conn, "c")) == (57, 57)
+    assert count(conn, "job_runs, generate_series(1, deleted_count)") == 100
+    assert (found.json["kept_count"], found.json["backlog"]) == (57, 57)
+    assert "57 stale rows of public.t" in found.json["message"]

@@ -53,6 +53,9 @@ Words in braces are filled in. An error is one line on standard error. In a run 
 level ERROR, and stands in the ledger too; before a run it begins with `maint: `. An unknown
 command or option, or a missing argument, gets a hint at the usage instead.
 
+What PostgreSQL itself reports is passed on with its SQLSTATE, DETAIL and HINT. A DETAIL that shows
+values of a row is left out.
+
 {sentences}
 """
 

@@ -53,7 +53,7 @@ def _jobs() -> list[Job]:
 
 def _section(job: Job) -> str:
     facts = [
-        ("schedule", code(job.schedule or "") + ("" if job.enabled else ", off until enabled")),
+        ("schedule", code(job.schedule or "")),
         ("timeout", str(job.timeout)),
         ("dry run", "yes" if job.can_dry_run else "refused"),
         *(("table", text) for text in _tables(job)),

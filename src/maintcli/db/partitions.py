@@ -17,7 +17,9 @@ class Reader(Protocol):
         """Return the rows."""
         ...
 
-    def read_composed(self, query: sql.Composable, params: Any = None) -> list[tuple[Any, ...]]:
+    def read_composed(
+        self, query: sql.Composable, params: Any = None, *, ours: bool = False
+    ) -> list[tuple[Any, ...]]:
         """The same for a query with identifiers put in."""
         ...
 
@@ -140,7 +142,7 @@ def partitions(
     """The partitions of the first level, oldest first; the default one is the last."""
     kind = sql.SQL(column.type)  # pyright: ignore[reportArgumentType]  from the catalog
     query = _PARTITIONS.format(type=kind, cutoff=cutoff, root=table.oid)
-    return [_partition(row) for row in reader.read_composed(query)]
+    return [_partition(row) for row in reader.read_composed(query, ours=True)]
 
 
 def _partition(row: tuple[Any, ...]) -> Partition:

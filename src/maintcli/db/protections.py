@@ -133,6 +133,21 @@ WHERE t.tgrelid = ANY (%(oids)s::oid[]) AND NOT t.tgisinternal
 ORDER BY 1
 """
 
+_KEEPERS = """
+SELECT DISTINCT name FROM (
+    SELECT 'trigger ' || t.tgname, t.tgtype & 2 = 0, t.tgenabled FROM pg_catalog.pg_trigger t
+    WHERE t.tgrelid = ANY (%(oids)s::oid[]) AND NOT t.tgisinternal
+      AND t.tgtype & 8 <> 0 AND t.tgtype & 1 <> 0
+    UNION ALL
+    SELECT 'rule ' || r.rulename, false, r.ev_enabled FROM pg_catalog.pg_rewrite r
+    WHERE r.ev_class = ANY (%(oids)s::oid[]) AND r.ev_type = '4'
+) found (name, after, enabled)
+WHERE (NOT after OR %(after)s)
+  AND enabled IN ('A', CASE current_setting('session_replication_role')
+                       WHEN 'replica' THEN 'R' ELSE 'O' END)
+ORDER BY 1
+"""
+
 _REPLICA_ROLE = """
 SELECT s.source, current_database()::text FROM pg_catalog.pg_settings s
 WHERE s.name = 'session_replication_role' AND s.setting = 'replica'
@@ -162,6 +177,14 @@ def find(
 def triggers(reader: Reader, oids: Iterable[int], event: Event) -> list[str]:
     """The user's triggers that fire when rows of the relations `oids` are deleted or updated."""
     return [name for (name,) in reader.read(_TRIGGERS, {"oids": list(oids), "event": event})]
+
+
+def keepers(reader: Reader, oids: Iterable[int], *, after: bool) -> list[str]:
+    """The triggers and rules that can keep a row of `oids` from being deleted.
+
+    `after`: with those that can only put it back, as they fire when it is gone.
+    """
+    return [name for (name,) in reader.read(_KEEPERS, {"oids": list(oids), "after": after})]
 
 
 def replica_role(reader: Reader, role: str) -> str | None:

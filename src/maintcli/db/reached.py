@@ -87,11 +87,17 @@ SELECT c.oid::bigint, n.nspname::text, c.relname::text,
              WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D' AND t.tgtype & 8 <> 0
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint z
                                WHERE z.oid = t.tgconstraint AND z.contype <> 't')
+             UNION ALL
+             SELECT r.rulename || ' (rule)' FROM pg_catalog.pg_rewrite r
+             WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D' AND r.ev_type = '4'
              ORDER BY 1),
        ARRAY(SELECT t.tgname::text FROM pg_catalog.pg_trigger t
              WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D' AND t.tgtype & 16 <> 0
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint z
                                WHERE z.oid = t.tgconstraint AND z.contype <> 't')
+             UNION ALL
+             SELECT r.rulename || ' (rule)' FROM pg_catalog.pg_rewrite r
+             WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D' AND r.ev_type = '2'
              ORDER BY 1),
        (SELECT json_agg(json_build_array(
                    (SELECT json_agg(a.attname ORDER BY u.place)

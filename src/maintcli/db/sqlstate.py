@@ -3,6 +3,7 @@
 Source of the classes: PostgreSQL documentation, appendix A.
 """
 
+import re
 from typing import Any
 
 import psycopg
@@ -24,6 +25,7 @@ LEASE_LOST = "MT001"  # raised by our own fence, see runtime/lease.py
 NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
 TABLE_CHANGED = "MT004"  # raised by work/identity.py
 SCHEMA_CHANGED = "MT005"  # raised by a batch whose tables are not as they were planned with
+REHEARSED = "MT006"  # raised by work/cascade/script.py, to undo what was only tried
 COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {
@@ -42,23 +44,66 @@ _BY_CLASS: dict[str, type[MaintError]] = {
     "53": TryAgain,
     "57": ConnectionLost,
 }
+# Classes of errors in data, constraints, and code that is called row by row.
+_OF_ROWS = frozenset({"09", "21", "22", "23", "27", "2F", "38", "39", "44", "P0"})
+
+
+# Their DETAIL names tables, roles and processes; that of other classes shows values of rows.
+_DETAIL_NAMES_OBJECTS = frozenset(
+    {"0A", "25", "28", "2B", "3D", "40", "42", "53", "54", "55", "57", "58"}
+)
+_QUOTES_A_VALUE = frozenset({"22003", "22007", "22008", "22P02"})  # in its first line
 
 
 def meaning(error: psycopg.Error) -> MaintError:
-    """Return our error for `error`; only the primary message is kept, details hold row content."""
+    """Return our error for `error`, in PostgreSQL's words as `said` has them."""
     state = error.sqlstate or ""
-    reason = one_line(error.diag.message_primary or str(error))
     if not state and isinstance(error, psycopg.OperationalError):
-        return ConnectionLost(reason=reason)
+        return ConnectionLost(reason=_message(error))
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2], Fail)
-    sentence = f"PostgreSQL says: {reason} ({state})." if kind is not ConnectionLost else reason
-    return kind(reason=sentence)
+    if kind is ConnectionLost:
+        return kind(reason=_message(error))
+    return kind(reason=f"PostgreSQL says: {_message(error)} ({state}).{_more(error)}")
+
+
+def said(error: psycopg.Error, *, of_rows: bool = True) -> str:
+    """PostgreSQL's message, DETAIL and HINT, as a clause without a full stop.
+
+    No value of a row is in it; values that are not `of_rows`, but the user's settings, are.
+    """
+    message, more = _message(error, of_rows=of_rows), _more(error)
+    return f"{message}.{more}".removesuffix(".") if more else message
+
+
+def _message(error: psycopg.Error, *, of_rows: bool = True) -> str:
+    message = one_line(error.diag.message_primary or str(error))
+    quotes = of_rows and error.sqlstate in _QUOTES_A_VALUE
+    return re.sub('".*"', '"…"', message) if quotes else message
+
+
+def _more(error: psycopg.Error) -> str:
+    diag, found = error.diag, list[str]()
+    # A RAISE of the user's may have any code, and anything in its DETAIL.
+    own = (error.sqlstate or "")[:2] in _DETAIL_NAMES_OBJECTS
+    if diag.message_detail and own and diag.source_function != "exec_stmt_raise":
+        found.append(f" Detail: {one_line(diag.message_detail).rstrip('.')}.")
+    if diag.message_hint:
+        found.append(f" Hint: {one_line(diag.message_hint).rstrip('.')}.")
+    return "".join(found)
 
 
 def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:
     """Whether `error` took the connection with it, so that a new one may succeed."""
     state = error.sqlstate or ""
     return connection is None or connection.closed or state.startswith(("08", "57P"))
+
+
+def is_of_rows(error: psycopg.Error) -> bool:
+    """Whether some rows alone are the cause: a constraint, or a trigger, objects to them."""
+    state = error.sqlstate or ""
+    if state.startswith(("MT", "40", "57")) or state == LOCK_NOT_AVAILABLE:
+        return False
+    return state[:2] in _OF_ROWS or error.diag.source_function == "exec_stmt_raise"
 
 
 def one_line(text: str) -> str:

@@ -33,11 +33,15 @@ class Reader(Protocol):
 
 
 class Column(NamedTuple):
-    """A column: its type as PostgreSQL prints it (a domain's base type); whether it can be NULL."""
+    """A column: its type as PostgreSQL prints it, and whether it can be NULL.
+
+    `type` is a domain's base type, `declared` the domain itself, with its schema.
+    """
 
     name: str
     type: str
     nullable: bool
+    declared: str
 
 
 class Part(NamedTuple):
@@ -117,8 +121,12 @@ WHERE c.oid = to_regclass(quote_ident(coalesce(%(schema)s, (
 """
 
 _COLUMNS = """
-SELECT a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull
+SELECT a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull,
+       CASE s.nspname WHEN 'pg_catalog' THEN format_type(t.oid, NULL)
+            ELSE concat(quote_ident(s.nspname), '.', quote_ident(t.typname)) END
 FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace
 CROSS JOIN LATERAL (
     WITH RECURSIVE below(oid, typtype, typbasetype) AS (
         SELECT oid, typtype, typbasetype FROM pg_catalog.pg_type WHERE oid = a.atttypid
@@ -175,7 +183,7 @@ def describe(reader: Reader, name: Name) -> Table | None:
     if not found:
         return None
     oid, schema, table, kind, role, hides, selects, deletes = found[0]
-    columns = {n: Column(n, t, nullable) for n, t, nullable in reader.read(_COLUMNS, [oid])}
+    columns = {row[0]: Column._make(row) for row in reader.read(_COLUMNS, [oid])}
     # What was dropped as we looked has no size any more.
     parts = tuple(_part(row) for row in reader.read(_PARTS, [oid]) if None not in row)
     kind = KINDS.get(kind, "relation")

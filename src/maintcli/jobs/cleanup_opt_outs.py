@@ -25,8 +25,9 @@ def cleanup_opt_outs(
 
     Rows that refer to the listed ones by ON DELETE CASCADE go first, and are counted. The user's
     own row stays, and is stamped data_erased_at once nothing is left; a row of job_erasures says
-    how many rows of which table went. Opting back in wins at any instant: the user's row is locked
-    and looked at again for every batch. No copy is kept (--archive is refused). Objects in storage
+    how many rows of which table went. A stamped user of whom a listed table holds rows is erased
+    again. Opting back in wins at any instant: the user's row is locked and looked at again for
+    every batch. No copy is kept (--archive is refused). Objects in storage
     are not touched.
     """
     return run.erase(tables, opted_out_for=grace)

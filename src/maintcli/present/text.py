@@ -10,6 +10,8 @@ from maintcli.work.outlook.words import size
 _DULL_AT_ZERO = {
     "blocked_count",
     "cascaded_count",
+    "failed_count",
+    "kept_count",
     "locked_count",
     "null_count",
     "unlinked_count",

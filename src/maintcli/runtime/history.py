@@ -94,7 +94,7 @@ def history(
     Runs that are parts of one whole count as one, and come all.
     """
     values = {"job": job, "limit": limit, "outcomes": _FAILURES if failed else None}
-    newest = session.read_composed(_NEWEST.format(**_names(schema)), values)
+    newest = session.read_composed(_NEWEST.format(**_names(schema)), values, ours=True)
     ids = [run_id for found, _ in newest for run_id in found]
     return members(session, schema, ids, [group for _, group in newest if group])
 
@@ -104,7 +104,7 @@ def members(
 ) -> list[PastRun]:
     """The runs with these ids, and all runs of these groups, newest first."""
     values = {"ids": list(ids), "groups": list(groups)}
-    rows = session.read_composed(_MEMBERS.format(**_names(schema)), values)
+    rows = session.read_composed(_MEMBERS.format(**_names(schema)), values, ours=True)
     return [_run(row) for row in rows]
 
 
@@ -114,7 +114,7 @@ def find(session: Session, schema: str, prefix: str) -> PastRun:
     if not digits or len(digits) > _DIGITS or digits.strip("0123456789abcdef"):
         raise Usage(reason=f"{prefix!r} is no run id; maint history lists them.")
     values = {"first": digits.ljust(_DIGITS, "0"), "last": digits.ljust(_DIGITS, "f")}
-    rows = session.read_composed(_FOUND.format(**_names(schema)), values)
+    rows = session.read_composed(_FOUND.format(**_names(schema)), values, ours=True)
     if not rows:
         raise Usage(reason=f"There is no run {prefix}; maint history lists them.")
     if len(rows) > 1:

@@ -1,7 +1,7 @@
 """How an error becomes a run's outcome."""
 
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -20,10 +20,10 @@ def judged(report: Report, log: Log) -> Generator[None]:
     except MaintError as error:
         _judge(report, log, error)
     except psycopg.Error as error:
-        log.debug(_trace())
+        log.debug(_folded([*traceback.format_tb(error.__traceback__), sqlstate.said(error)]))
         _judge(report, log, sqlstate.meaning(error))
     except Exception as error:  # noqa: BLE001  whatever a job or we did wrong ends as one sentence and code 70
-        log.debug(_trace())
+        log.debug(_folded(traceback.format_exception(error)))
         _judge(report, log, Bug(reason=f"{type(error).__name__}: {sqlstate.one_line(str(error))}"))
 
 
@@ -38,6 +38,7 @@ def _judge(report: Report, log: Log, error: MaintError) -> None:
     (log.error if report.exit_code else log.info)(str(error))
 
 
-def _trace() -> str:
-    # Folded into one line: a log stays one line an event, and filters keep working.
-    return " | ".join(line.strip() for line in traceback.format_exc().splitlines() if line.strip())
+def _folded(trace: Sequence[str]) -> str:
+    # One line: a log stays one line an event, and filters keep working.
+    lines = "\n".join(trace).splitlines()
+    return " | ".join(line.strip() for line in lines if line.strip())

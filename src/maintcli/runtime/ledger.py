@@ -62,7 +62,7 @@ WITH gone AS (
 ), touched AS (
     INSERT INTO {heartbeats} AS h (name, last_heartbeat, runner_id)
     SELECT also.name, clock_timestamp(), %(runner_id)s
-    FROM taken, unnest(%(also)s::text[]) WITH ORDINALITY AS also(name, number)
+    FROM taken, pg_catalog.unnest(%(also)s::text[]) WITH ORDINALITY AS also(name, number)
     ORDER BY also.number
     ON CONFLICT (name) DO UPDATE SET
         last_heartbeat = excluded.last_heartbeat,
@@ -169,7 +169,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
         turn = parts.turn(names["heartbeats"], entry.job, part.shard)
         query = parts.begin(_BEGIN, names, part)
         values |= parts.values(part)
-    rows = session.write(query, values, settings=turn)
+    rows = session.write(query, values, settings=turn, ours=True)
     if not rows:
         raise _why_not(session, names, entry.job, name)
     token, lost, group = rows[0]
@@ -180,7 +180,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
 def _why_not(
     session: Session, names: Mapping[str, sql.Composable], job: str, name: str
 ) -> Skip | Held:
-    rows = session.read_composed(_WHY_NOT.format(**names), {"job": job, "name": name})
+    rows = session.read_composed(_WHY_NOT.format(**names), {"job": job, "name": name}, ours=True)
     if not rows:
         return Held(job=job, run_id="?", runner="another runner", expires="soon")
     paused_at, by, why, run_id, runner, expires = rows[0]
@@ -234,7 +234,7 @@ def _said(
     """Say it, again while other parts, each for a moment, hold the row that they share."""
     while True:
         try:
-            return bool(session.write(query, values, settings=turn))
+            return bool(session.write(query, values, settings=turn, ours=True))
         except psycopg.errors.LockNotAvailable:
             if turn is None or session.deadline.left < 1:
                 raise
@@ -243,7 +243,8 @@ def _said(
 def _check_kept(session: Session, lease: Lease, report: Report) -> None:
     """Refuse to call a run done whose last batches a crash of the server took back."""
     query = sql.SQL("SELECT deleted_count, updated_count FROM {runs} WHERE run_id = {run}")
-    rows = session.read_composed(query.format(runs=lease.table("job_runs"), run=lease.run_id))
+    filled = query.format(runs=lease.table("job_runs"), run=lease.run_id)
+    rows = session.read_composed(filled, ours=True)
     known = [report.counts.get(name, 0) for name in ("deleted_count", "updated_count")]
     if rows and any(kept < said for kept, said in zip(rows[0], known, strict=True)):
         why = "the server crashed as the run ended, and its last batches came back"
@@ -268,7 +269,8 @@ def total(lease: Lease, counter: Counter = "deleted_count") -> sql.Composable:
 def written(session: Session, lease: Lease) -> tuple[int, int]:
     """The batches that this run has committed so far, and the rows that they updated."""
     query = sql.SQL("SELECT batches, updated_count FROM {runs} WHERE run_id = {run}")
-    rows = session.read_composed(query.format(runs=lease.table("job_runs"), run=lease.run_id))
+    filled = query.format(runs=lease.table("job_runs"), run=lease.run_id)
+    rows = session.read_composed(filled, ours=True)
     if not rows:
         raise LeaseLost(job=lease.job)
     return rows[0][0], rows[0][1]

@@ -92,8 +92,8 @@ class Session:
     def read(
         self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> list[Row]:
-        """Run one query in a READ ONLY transaction of its own and return its rows."""
-        return self.read_composed(sql.SQL(query), params)
+        """Run one query of ours in a READ ONLY transaction of its own and return its rows."""
+        return self.read_composed(sql.SQL(query), params, ours=True)
 
     def read_composed(
         self,
@@ -102,12 +102,13 @@ class Session:
         *,
         statement_seconds: float | None = None,
         settings: sql.Composable | None = None,
+        ours: bool = False,
     ) -> list[Row]:
-        """The same for a query with identifiers put in."""
+        """The same for a query with identifiers put in; `ours`: no code of the user's is in it."""
         text = search_path.bound(self.connection, query, params)
-        begin = sql.SQL("BEGIN READ ONLY")
+        limits = self._limits(statement_seconds, ours=ours)
         return self._send(
-            [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
+            [sql.SQL("BEGIN READ ONLY"), *limits, *([settings] if settings else []), text]
         )
 
     def write(
@@ -118,12 +119,14 @@ class Session:
         settings: sql.Composable | None = None,
         then: sql.Composable | None = None,
         statement_seconds: float | None = None,
+        ours: bool = False,
     ) -> list[Row]:
         """Run `query`, then `then`, in one transaction; return the last rows that came back."""
         text = search_path.bound(self.connection, query, params)
         # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
         begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        parts = [begin, *self._limits(statement_seconds), *([settings] if settings else []), text]
+        limits = self._limits(statement_seconds, ours=ours)
+        parts = [begin, *limits, *([settings] if settings else []), text]
         return self._send([*parts, *([then] if then else [])])
 
     def converse(
@@ -244,10 +247,12 @@ class Session:
         with self.stop.breaking():  # a server that never answers would hold us for 10 seconds
             return self.opener()
 
-    def _limits(self, statement_seconds: float | None) -> list[sql.Composable]:
+    def _limits(
+        self, statement_seconds: float | None, *, ours: bool = False
+    ) -> list[sql.Composable]:
         seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
         return [
-            self.path,
+            search_path.PINNED if ours else self.path,
             sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
             sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
             sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
@@ -257,10 +262,15 @@ class Session:
             sql.SQL("SET LOCAL jit = off"),
         ]
 
+    @property
+    def _commit(self) -> list[sql.Composable]:
+        # Triggers that are deferred until COMMIT are code of the user's, too.
+        return [*([self.path] if self.runs_code_of_users else []), sql.SQL("COMMIT")]
+
     def _send(self, statements: Sequence[sql.Composable]) -> list[Row]:
         self.stop.check()
         connection = self.connection
-        message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
+        message = sql.SQL("; ").join([*statements, *self._commit])
         try:
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
@@ -271,7 +281,7 @@ class Session:
     def _send_rest(self, connection: Connection, statements: Sequence[sql.Composable]) -> list[Row]:
         try:
             self.stop.check()
-            message = sql.SQL("; ").join([*statements, sql.SQL("COMMIT")])
+            message = sql.SQL("; ").join([*statements, *self._commit])
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
             self._clean_up(connection)

@@ -32,7 +32,7 @@ def take(session: Session, lease: Lease, *, limit: int, timeout: float) -> None:
     query = _TAKE.format(slots=lease.table("job_slots"))
     values = {"limit": limit, "run_id": lease.run_id, "ttl": TTL_SECONDS}
     # The rows missing at first are inserted by the first try and can be taken by the second.
-    while not session.write(query, values) and not session.write(query, values):
+    while not any(session.write(query, values, ours=True) for _ in range(2)):
         if waited >= patience:
             raise NoSlot(waited=f"{patience:.0f} s", limit=limit)
         session.stop.wait(_RETRY_SECONDS)

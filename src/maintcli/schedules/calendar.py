@@ -94,7 +94,10 @@ def _field(values: frozenset[int], within: range) -> str:
         return "*"
     ordered = sorted(values)
     step = ordered[1] - ordered[0] if len(ordered) > 2 else 0
-    if step > 1 and ordered == list(range(ordered[0], within[-1] + 1, step)):
+    # Hours stand in a list: where midnight does not come, systemd has no time after 00/2. And it
+    # leaves out 00:00 of *:00/7, whose step does not divide the hour.
+    is_even = step > 1 and within is MINUTES and len(within) % step == 0
+    if is_even and ordered == list(range(ordered[0], within[-1] + 1, step)):
         return f"{ordered[0]:02}/{step}"
     return ",".join(_run(run) for run in runs(ordered))
 

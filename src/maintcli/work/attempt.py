@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 
 from maintcli.db import sqlstate
-from maintcli.errors import ConnectionLost, LeaseLost, StillLocked
+from maintcli.errors import ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work.batch import Done, Step, send
 from maintcli.work.pace import Pace
@@ -36,10 +36,21 @@ class Patience:
         self.context = context
         self._limit = min(seconds, context.deadline.seconds / 4)
         self._since: float | None = None
+        self._for_rows = 0.0
 
     def ended(self) -> None:
         """The lock is gone."""
         self._since = None
+
+    def waited_for_rows(self, seconds: float) -> None:
+        """Take in that triggers waited so long for rows; raise RowsStayLocked where it is too much.
+
+        They are asked for one after the other, so the time counts over the whole run.
+        """
+        self._for_rows += seconds
+        if self._for_rows > self._limit:
+            deleted = self.context.counts.get("deleted_count", 0)
+            raise RowsStayLocked(waited=f"{self._limit:.0f} s", deleted=deleted)
 
     def wait(self) -> None:
         """Wait a little, or raise StillLocked."""
@@ -80,11 +91,21 @@ def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -
             if made and made.failed and made.failed(error):
                 patience.context.stop.wait(time.monotonic() - began)  # who waited for us goes on
                 continue
+            if made and made.walk_closer and _wants_a_closer_walk(error, trial):
+                raise
             failures += 1
             trial = _react(patience, pace, error, trial, failures)
             continue
         patience.ended()
         return done
+
+
+def _wants_a_closer_walk(error: psycopg.Error, trial: Trial) -> bool:
+    """Whether rows are to be taken one by one: some are slow, raise, or wait for others' locks."""
+    if error.sqlstate == sqlstate.LOCK_NOT_AVAILABLE:
+        # The tables were locked before the block of which the server speaks.
+        return trial.skip_locked and bool(error.diag.context)
+    return error.sqlstate == sqlstate.QUERY_CANCELED or sqlstate.is_of_rows(error)
 
 
 def _react(

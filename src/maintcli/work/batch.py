@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
+from maintcli.db import search_path
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
 from maintcli.work.throttle.waiting import WAITING
@@ -46,7 +47,8 @@ class Step(NamedTuple):
     batch is counted. `seconds` is how long it may take, where that is not the usual.
     `check` raises where the tables are not what they were when the run began, `after` follows the
     ledger's own entry. A `sender` has a way of its own to send it. `failed` is told what became of
-    it, and says whether the next one is another already.
+    it, and says whether the next one is another already. `walk_closer`: after an error of single
+    rows another walk can take its place.
     """
 
     bite: sql.Composable
@@ -60,8 +62,10 @@ class Step(NamedTuple):
     check: sql.Composable | None = None
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
+    walk_closer: bool = False
 
 
+# What follows the bites is ours alone, so the catalog's names alone are meant from there on.
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
 # The server watches the clock: no guess of ours about the next rows can make a batch long.
 _FRAME = sql.SQL("""DO {quote}
@@ -83,10 +87,11 @@ LOOP
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
 END LOOP;
+{pinned}
 {check}
 {fence}
 {ledger}
-PERFORM set_config('maint.result', json_build_array(
+PERFORM set_config('maint.result', pg_catalog.json_build_array(
     maint_n, maint_left, maint_end, maint_tied, maint_shown, maint_extra)::text, true);
 END {quote}""")
 
@@ -128,21 +133,28 @@ class Message(NamedTuple):
 def message(context: Context, step: Step, budget_ms: float, *, counted: bool = True) -> Message:
     """Put together the message of `step`; without fence and ledger where it is not `counted`."""
     lease, session = (context.lease if counted else None), context.session
+    foreign = session.runs_code_of_users
     nothing = sql.SQL("")
     parts = {
         "declare": step.declare or nothing,
         "most": step.most or sql.SQL("NULL"),
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
+        "pinned": sql.SQL("{};").format(search_path.PINNED) if foreign else nothing,
         "check": step.check or nothing,
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),
         "fence": lease.fence() if lease else nothing,
     }
     total = ledger.total(lease, step.counter) if lease else sql.SQL("0::bigint")
-    settings = [s for s in (step.settings, _PLAN_ONCE, _FLUSH_LATER if lease else None) if s]
+    settings = (
+        session.path if foreign else None,
+        step.settings,
+        _PLAN_ONCE,
+        _FLUSH_LATER if lease else None,
+    )
     return Message(
-        sql.SQL("; ").join(settings),
+        sql.SQL("; ").join(filter(None, settings)),
         quoted(_FRAME, parts, session.connection),
         _RESULT.format(total=total, waiting=WAITING if step.watched else sql.SQL("0")),
     )

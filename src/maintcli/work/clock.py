@@ -14,8 +14,8 @@ _AS_COLUMN: Mapping[str, LiteralString] = {
     "timestamp with time zone": "{moment}",
     "timestamp without time zone": "({moment}) AT TIME ZONE {zone}",
     "date": "(({moment}) AT TIME ZONE {zone})::date",
-    "bigint": "floor(extract(epoch FROM {moment}) * {scale})::bigint",
-    "integer": "floor(extract(epoch FROM {moment}) * {scale})::bigint",
+    "bigint": "floor(extract(epoch FROM {moment}) * {scale}::numeric)::bigint",
+    "integer": "floor(extract(epoch FROM {moment}) * {scale}::numeric)::bigint",
 }
 
 

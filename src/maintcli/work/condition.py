@@ -3,7 +3,7 @@
 import psycopg
 from psycopg import sql
 
-from maintcli.db.sqlstate import one_line
+from maintcli.db import sqlstate
 from maintcli.db.tables import Table
 from maintcli.errors import NotACondition
 from maintcli.runtime.context import Context
@@ -22,5 +22,5 @@ def check(context: Context, table: Table, condition: sql.Composable, setting: st
     except _NOT_WRONG:
         raise
     except _WRONG as error:
-        reason = one_line(error.diag.message_primary or str(error))
+        reason = sqlstate.said(error, of_rows=False)
         raise NotACondition(setting=setting, table=str(table), reason=reason) from None

@@ -1,17 +1,32 @@
 """The dangerous statement, as a part of a batch."""
 
+import re
+from collections.abc import Iterable
+
 from psycopg import sql
 
 from maintcli.work.bite import Bite
 
 _DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
 
-_WHICH = sql.SQL("{window} AND ({predicate})")
+# Within a CASE no index can serve the predicate, and no subquery in it becomes a join. So there is
+# one way to the rows, that of the window, with no setting that would reach subqueries, functions
+# and triggers as well.
+_SEALED = sql.SQL("CASE WHEN {predicate}\nTHEN true END")
+
+# The planner takes a list of unknown length to be short, and looks up a subquery's match row by row
+# where an index serves. For a range it expects so many rows that it would hash the whole other
+# table, anew for each statement.
+_LISTED = sql.SQL("ctid = ANY (ARRAY(SELECT ctid FROM ONLY {part} WHERE {window}))")
+_QUERY = re.compile(r"\b(select|table|values)\b", re.IGNORECASE)
+
+_WHICH = sql.SQL("{window} AND {predicate}")
 
 # The rows are locked, and looked at again, before the DELETE looks at them a second time.
 _WHICH_CHOSEN = sql.SQL("""ctid = ANY (ARRAY(
-    SELECT ctid FROM ONLY {part} WHERE {window} AND ({predicate}){limit} FOR UPDATE{skip}
-)) AND ({predicate})""")
+    SELECT ctid FROM ONLY {part} WHERE {window} AND {predicate}{limit} FOR UPDATE{skip}
+))
+AND {predicate}""")
 
 _LIMIT = sql.SQL(" LIMIT greatest(0, maint_most - maint_n)")
 _SKIP, _NOTHING = sql.SQL(" SKIP LOCKED"), sql.SQL("")
@@ -20,8 +35,11 @@ _PLAIN = sql.SQL("""{delete};
 GET DIAGNOSTICS maint_k = ROW_COUNT;
 maint_n := maint_n + maint_k;""")
 
-_SHOWN = sql.SQL("""WITH gone AS ({delete} RETURNING json_build_array({columns}) AS maint_row)
-SELECT count(*), (SELECT json_agg(maint_row) FROM (SELECT maint_row FROM gone LIMIT {most}) few)
+_SHOWN = sql.SQL("""WITH gone AS (
+    {delete} RETURNING pg_catalog.json_build_array({columns}) AS maint_row
+)
+SELECT count(*), (SELECT pg_catalog.json_agg(maint_row)
+    FROM (SELECT maint_row FROM gone LIMIT {most}) few)
 INTO maint_k, maint_shown FROM gone;
 maint_n := maint_n + maint_k;""")
 
@@ -29,7 +47,7 @@ _FIRST_EIGHT = sql.SQL("regexp_replace({}::text, '^(.{{8}}).+$', '\\1…')")
 
 _LEFT = sql.SQL("""{body}
 IF maint_most IS NULL OR maint_n < maint_most THEN
-    SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND ({predicate});
+    SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND {predicate};
     maint_left := maint_left + maint_k;
 END IF;""")
 
@@ -46,7 +64,8 @@ def delete(
     so a heartbeat that arrives during the run saves its session. What is shown of a row is cut to 8
     characters. A bite that is limited, or leaves locked rows, is slower.
     """
-    holes = {"part": part, "window": window, "predicate": predicate}
+    window = way(part, window, predicate)
+    holes = {"part": part, "window": window, "predicate": sealed(predicate)}
     limit, skip = (_LIMIT if bite.limited else _NOTHING), (_SKIP if bite.skip_locked else _NOTHING)
     chosen = _WHICH_CHOSEN if bite.skip_locked or bite.limited else _WHICH
     which = chosen.format(**holes, limit=limit, skip=skip)
@@ -57,6 +76,24 @@ def delete(
     else:
         body = _PLAIN.format(delete=statement)
     return _LEFT.format(body=body, **holes) if bite.skip_locked else body
+
+
+def way(part: sql.Composable, window: sql.Composable, predicate: sql.Composable) -> sql.Composable:
+    """The condition that leads to the rows of `window`, as is best beside `predicate`."""
+    if not _QUERY.search(predicate.as_string()):
+        return window
+    return _LISTED.format(part=part, window=window)
+
+
+def sealed(predicate: sql.Composable) -> sql.Composable:
+    """The same condition, of which the planner can make no way to the rows."""
+    return _SEALED.format(predicate=predicate)
+
+
+def lock_tables(tables: Iterable[sql.Composable]) -> sql.Composable:
+    """Lock tables as a DELETE does: whoever waits for a lock afterwards waits for a row."""
+    names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables)
+    return sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(names)
 
 
 def first_eight(column: str) -> sql.Composable:

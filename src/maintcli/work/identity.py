@@ -17,13 +17,14 @@ from maintcli.work.target import Target, check_parts
 
 _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = {column}
-    WHERE c.oid = pg_catalog.to_regclass({part}) AND c.oid = {oid} AND c.relkind = 'r'
+    WHERE c.oid = pg_catalog.to_regclass({part})::oid AND c.oid = {oid} AND c.relkind = 'r'
       AND NOT pg_catalog.row_security_active(c.oid)
-      AND pg_catalog.format_type(a.atttypid, NULL) = {type}{whole})""")
+      AND a.atttypid = {type}::pg_catalog.regtype{whole})""")
 
 # Row-level security of the whole counts for a partition as well: nobody meant to pass it by.
 _WHOLE = sql.SQL("""
-      AND pg_catalog.to_regclass({table}) = {root} AND NOT pg_catalog.row_security_active({root})
+      AND pg_catalog.to_regclass({table})::oid = {root}
+      AND NOT pg_catalog.row_security_active({root})
       AND {attached}""")
 
 _PARTITION = sql.SQL("{root} IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(c.oid))")
@@ -32,6 +33,9 @@ _INHERITS = sql.SQL("EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid =
 _CHECK = sql.SQL("""IF NOT {same} THEN
     RAISE EXCEPTION 'the table was changed' USING ERRCODE = {state};
 END IF;""")
+
+
+_HIDDEN = "row-level security hides rows of it from role {}"
 
 
 def same(target: Target, part: Part) -> sql.Composable:
@@ -48,7 +52,7 @@ def same(target: Target, part: Part) -> sql.Composable:
         part=part.quoted.as_string(),
         oid=sql.SQL("{}::oid").format(part.oid),
         column=target.by.name,
-        type=target.by.type,
+        type=target.by.declared,
         whole=whole,
     )
 
@@ -67,8 +71,10 @@ def again(context: Context, target: Target) -> Target:
     table = _describe(context, known)
     if (change := _difference(known, table)) is not None or table is None:
         raise error(context, known, change or "it was dropped")
+    if any(part.hides_rows for part in table.parts):  # since the table was looked at, just now
+        raise error(context, known, _HIDDEN.format(table.role))
     by = table.columns.get(target.by.name)
-    if by is None or by.type != target.by.type:
+    if by is None or by.declared != target.by.declared:
         raise error(context, known, f"its column {target.by.name} was changed")
     check_parts(context, table, target.key, target.map)
     return target._replace(table=table)
@@ -111,5 +117,5 @@ def _difference(known: Table | Part, found: Table | None) -> str | None:
     if (found.oid, found.kind) != (known.oid, known.kind):
         return "another table has its name now"
     if found.hides_rows:
-        return f"row-level security hides rows of it from role {found.role}"
+        return _HIDDEN.format(found.role)
     return None

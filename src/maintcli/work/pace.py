@@ -1,6 +1,8 @@
 """How long the next batch may take, how large its bites are, and how long to rest after it."""
 
 GROWTH = 1.5
+MOST_MS = 2_000.0  # a batch never grows beyond this to be worth what it costs at least
+_WORTH = 4  # times what a batch costs at least
 _BITES = 8  # a batch looks at the clock after each bite, and so ends this near to its target
 
 
@@ -17,21 +19,47 @@ class Pace:
         self.bite = bite
         self.budget_ms = target_ms
         self._warm = False
+        self._before: tuple[float, float] | None = None  # the size of a bite, and what it took
+        self._fixed_ms = 0.0
 
-    def learn(self, units: float, server_ms: float, wall_ms: float) -> float:
+    def learn(self, units: float, server_ms: float, wall_ms: float, fixed_ms: float = 0.0) -> float:
         """Take in a batch that got through `units`, and return the seconds to rest after it.
 
         The way to the server and back is rest too: the server idles meanwhile. When it is
-        longer than the target, the batch grows to be worth the trip.
+        longer than the target, the batch grows to be worth the trip; so it does where the server
+        takes `fixed_ms` for any batch.
         """
         trip_ms = max(0.0, wall_ms - server_ms)
-        self.budget_ms = max(self.target_ms, GROWTH * trip_ms)
-        if self._warm:
+        worth_ms = min(MOST_MS, _WORTH * fixed_ms)
+        self.budget_ms = max(self.target_ms, GROWTH * trip_ms, worth_ms)
+        if self._warm and fixed_ms * _BITES > self.budget_ms:
+            # A bite of any size costs that much: one is the batch, and as large as may be.
+            cost = max(server_ms - fixed_ms, 0.01) / max(units, 1)
+            self.bite = max(1.0, min(self.bite * _BITES, (self.budget_ms - fixed_ms) / cost))
+        elif self._warm:
             cost = max(server_ms, 0.01) / max(units, 1)
             self.bite = max(1.0, min(self.bite * GROWTH, self.budget_ms / _BITES / cost))
         self._warm = True  # the first batch pays for the server's warming up: it teaches nothing
         return max(0.0, server_ms * (100 / self.share - 1) - trip_ms) / 1000
 
+    def fixed_ms(self, units: float, server_ms: float) -> float:
+        """What each bite costs whatever its size, by two batches with bites of different sizes.
+
+        A subquery that is hashed for every statement is such a cost. It counts only where it is
+        larger than a bite's share of the time.
+        """
+        size = max(1.0, min(units, self.bite))
+        bite_ms = server_ms * size / max(units, 1.0)
+        before_size, before_ms = self._before or (size, bite_ms)
+        if abs(size - before_size) * 4 >= before_size:
+            slope = max(0.0, (bite_ms - before_ms) / (size - before_size))
+            self._fixed_ms = max(0.0, min(before_ms, bite_ms) - slope * min(size, before_size))
+            self._before = size, bite_ms
+        elif self._warm:
+            self._before = size, bite_ms
+        return self._fixed_ms if self._fixed_ms * _BITES > self.target_ms else 0.0
+
     def shrink(self) -> None:
-        """Halve the next bite: the last one met a time limit."""
+        """Halve the next bite, and let a batch be short: the last one met a time limit."""
         self.bite = max(1.0, self.bite / 2)
+        self.budget_ms = self.target_ms

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.config.tables import TableMap
-from maintcli.db.sqlstate import one_line
+from maintcli.db import sqlstate
 from maintcli.db.tables import Column, Table
 from maintcli.errors import StatusNotAllowed
 from maintcli.runtime.context import Context
@@ -80,12 +80,12 @@ def check_any(
 def _objection(context: Context, table: Table, column: Column, status: str) -> str | None:
     """Why `column` cannot hold `status`: its type, a CHECK, or a table that lists what it may."""
     # A cast to character would cut it to one letter.
-    kind = "text" if column.type == "character" else column.type
+    kind = "text" if column.type == "character" else column.declared
     of_type = sql.SQL("{}::{}").format(sql.Literal(status), sql.SQL(kind))  # pyright: ignore[reportArgumentType]  from the catalog
     try:
         context.session.read_composed(sql.SQL("SELECT {}").format(of_type))
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        return one_line(error.diag.message_primary or str(error))
+        return sqlstate.said(error, of_rows=False)
     values = {"tables": list(table.oids), "column": column.name}
     for rule, definition, expression, *listed in context.session.read(_RULES, values):
         if not _holds(context, column, of_type, expression, listed):

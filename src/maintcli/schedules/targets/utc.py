@@ -1,7 +1,7 @@
-"""An entry's expressions for a scheduler that knows UTC and plain cron, and no more.
+"""An entry's expressions for a scheduler that knows UTC and plain cron.
 
 What is common to GitHub, Railway and Render: numbers and names in five fields, times in UTC, and on
-some a least time from one start to the next.
+some a least time from one start to the next. GitHub knows time zones, too.
 """
 
 from collections.abc import Sequence
@@ -34,11 +34,25 @@ class Clock(NamedTuple):
 
     name: str
     least_minutes: int = 1
+    has_zones: bool = False
+
+
+class Cron(NamedTuple):
+    """An expression, and the zone of its times."""
+
+    text: str
+    zone: str = _UTC
 
 
 def in_utc(entry: Entry, clock: Clock) -> tuple[tuple[str, ...], tuple[Note, ...]]:
     """The expressions in UTC, and a note for each that cannot be said there and is left out."""
-    said: list[str] = []
+    said, notes = crons(entry, clock)
+    return tuple(cron.text for cron in said), notes
+
+
+def crons(entry: Entry, clock: Clock) -> tuple[tuple[Cron, ...], tuple[Note, ...]]:
+    """The same, each with its zone: UTC where that is exact, else the entry's if `clock` has it."""
+    said: list[Cron] = []
     notes: list[Note] = []
     for expression in entry.expressions:
         found = _said(entry, expression, clock)
@@ -49,7 +63,7 @@ def in_utc(entry: Entry, clock: Clock) -> tuple[tuple[str, ...], tuple[Note, ...
     return tuple(said), tuple(notes)
 
 
-def _said(entry: Entry, expression: str, clock: Clock) -> Sequence[str] | Note:
+def _said(entry: Entry, expression: str, clock: Clock) -> Sequence[Cron] | Note:
     found = fields(expression)
     if found is None:
         what = f"{clock.name} knows no last or nth day, so {expression!r} is left out"
@@ -63,10 +77,12 @@ def _said(entry: Entry, expression: str, clock: Clock) -> Sequence[str] | Note:
         return Note(entry.key, f"{what}, so {expression!r} is left out", near)
     plain = _plain(expression, found)
     shifted = shift.shifted(plain, entry.zone, _UTC)
+    if shifted is None and clock.has_zones:
+        return (Cron(plain, entry.zone),)
     if shifted is None:
         what = f"the times are in UTC here, so {expression!r} in {entry.zone} is left out"
         return Note(entry.key, what, _nearest_in_utc(plain, entry.zone))
-    return shifted
+    return [Cron(text) for text in shifted]
 
 
 def _plain(expression: str, found: Fields) -> str:

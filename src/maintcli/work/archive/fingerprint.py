@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.search_path import PINNED  # so that every type is printed with its schema
 from maintcli.runtime.session import Session
 
 # Along foreign keys from the referenced table to those that refer to it, and to every partition.
@@ -94,13 +93,13 @@ Shapes = Mapping[tuple[str, str], Shape]
 
 def reached(session: Session, oids: Iterable[int]) -> Shapes:
     """Those tables, and every table that refers to one of them, however indirectly."""
-    rows = session.read_composed(_REACHED, {"oids": list(oids)})
+    rows = session.read_composed(_REACHED, {"oids": list(oids)}, ours=True)
     return shapes(session, [oid for (oid,) in rows])
 
 
 def shapes(session: Session, oids: Iterable[int]) -> Shapes:
-    """Those tables."""
-    rows = session.read_composed(_TABLES, {"oids": list(oids)}, settings=PINNED)
+    """Those tables; types have their schema, since the path of a query of ours has none."""
+    rows = session.read_composed(_TABLES, {"oids": list(oids)}, ours=True)
     return {(row[1], row[2]): _shape(row) for row in rows}
 
 

@@ -24,7 +24,7 @@ _MARKED = sql.SQL("SELECT file, restored FROM {archives} WHERE run_id = ANY(%(ru
 _TURN = sql.SQL("""SELECT restored FROM {archives}
 WHERE run_id = {run} AND number = {number} FOR UPDATE""")
 
-_MARK = sql.SQL("""UPDATE {archives} SET restored = restored || {tables}
+_MARK = sql.SQL("""UPDATE {archives} SET restored = pg_catalog.array_cat(restored, {tables})
 WHERE run_id = {run} AND number = {number}""")
 
 
@@ -45,13 +45,13 @@ def entry(lease: Lease, kept: Kept) -> sql.Composable:
 def entered(session: Session, schema: str, *run_ids: str) -> list[Kept]:
     """The files of those runs that count, in the order of their batches, oldest first."""
     query = _ENTERED.format(archives=sql.Identifier(schema, "job_archives"))
-    return [Kept(*row) for row in session.read_composed(query, {"runs": list(run_ids)})]
+    return [Kept(*row) for row in session.read_composed(query, {"runs": list(run_ids)}, ours=True)]
 
 
 def marked(session: Session, schema: str, run_ids: Iterable[str]) -> dict[str, frozenset[str]]:
     """By file, the tables whose rows without a key have gone back."""
     query = _MARKED.format(archives=sql.Identifier(schema, "job_archives"))
-    rows = session.read_composed(query, {"runs": list(run_ids)})
+    rows = session.read_composed(query, {"runs": list(run_ids)}, ours=True)
     return {file: frozenset(tables) for file, tables in rows}
 
 

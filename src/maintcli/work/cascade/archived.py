@@ -50,7 +50,7 @@ SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL tcp_user_timeo
 _CLOSE = sql.SQL("CLOSE ALL")
 
 _TAKEN = sql.SQL("""{take}
-IF maint_more OR maint_r <> '{{}}' THEN
+IF maint_more OR pg_catalog.cardinality(maint_r) > 0 THEN
 {remove}
 {exactly}
 END IF;
@@ -58,6 +58,9 @@ maint_left := {left};
 maint_end := {end};
 maint_stay := {stay};
 maint_named := {named};
+maint_failed := {failed};
+maint_failures := {failures};
+maint_waits := {waits};
 {blockers}
 maint_stop := true;
 {extra}""")
@@ -88,7 +91,7 @@ class ArchivedWalk(ClosureWalk):
         # A window is what a batch is taken from, not how much of a batch.
         wide = max(bite.size, _WINDOWS * self.windows.first_bite)
         made = super().step(bite._replace(size=wide))
-        return made._replace(sender=self._send, settings=self.windows.settings)
+        return made._replace(sender=self._send, settings=self.settings_for(None))
 
     def begin_with(self, bite: Bite) -> int:
         """The one group's roots: a lock does not make it small, for the batch ends with it."""
@@ -101,12 +104,15 @@ class ArchivedWalk(ClosureWalk):
             self.script.advance(pieces, self.most_roots),
             carry.leave(self.script.cascade),
         )
-        return v.joined([collect, named, advanced, self.script.extra(), left])
+        rehearsed = [self.script.rehearse()] if self.isolating else []
+        return v.joined([collect, *rehearsed, named, advanced, self.script.extra(), left])
 
     def advance(self, done: Done) -> float:
         """Go on behind the batch, with more or fewer roots by what the last ones took."""
         group = self.group
         units = super().advance(done)
+        if (done.extra or {}).get("retry"):
+            return units  # with the smaller group that the server came to
         self.group = group
         rows, size = (done.extra or {}).get("kept", (0, 0))
         if rows > MOST_ROWS or size > MOST_BYTES:
@@ -127,6 +133,7 @@ class ArchivedWalk(ClosureWalk):
 
         def answer(found: Sequence[Row], cursors: Cursors) -> list[sql.Composable]:
             state, looked["ms"] = _state(found)
+            looked.update({name: state[-1][name] for name in ("group", "retry")})
             taken = self._second(context, step, filled(queries, cursors), state)
             looked["kept"] = cursors.rows, cursors.size_bytes
             second = batch.message(context, taken, budget_ms)
@@ -139,8 +146,8 @@ class ArchivedWalk(ClosureWalk):
             statement_seconds=statement_seconds,
         )
         done = batch.read(rows, (time.perf_counter() - began) * 1000)
-        extra = {**(done.extra or {}), "kept": looked["kept"]}
-        return done._replace(extra=extra, server_ms=done.server_ms + looked["ms"])
+        server_ms = done.server_ms + looked.pop("ms")
+        return done._replace(extra={**(done.extra or {}), **looked}, server_ms=server_ms)
 
     def _second(
         self, context: Context, step: Step, sections: Sequence[Section], state: list[Any]
@@ -156,6 +163,9 @@ class ArchivedWalk(ClosureWalk):
             end=end,
             stay=extra["blocked"],
             named=json.dumps(extra["named"]),
+            failed=extra["failed"],
+            failures=json.dumps(extra["failures"]),
+            waits=extra["waits"],
             blockers=self.script.blocked_before(extra["blockers"]),
             extra=self.script.extra(),
         )

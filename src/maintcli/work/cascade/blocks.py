@@ -4,22 +4,21 @@ from psycopg import sql
 
 from maintcli.runtime.shard import Shard
 from maintcli.work.cascade.windows import MOST, Listing, Pieces
+from maintcli.work.delete import sealed, way
 from maintcli.work.sweep import stripes
 
-# A predicate that looks into another table is a join, which may find the rows in any order.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := least(
-        format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid, {until}::tid);
-    PERFORM set_config('enable_indexscan', 'off', true),
-            set_config('enable_bitmapscan', 'off', true);
-    SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
+        pg_catalog.format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid,
+        {until}::tid);
+    SELECT coalesce(pg_catalog.array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
-        WHERE ctid > maint_at AND ctid <= maint_to AND ({predicate}) ORDER BY ctid LIMIT {most}
+        WHERE {window} AND {predicate} ORDER BY ctid LIMIT {most}
     ) AS few;
-    PERFORM set_config('enable_indexscan', 'on', true),
-            set_config('enable_bitmapscan', 'on', true);
     maint_i := 1;
 END IF;""")
+
+_WINDOW = sql.SQL("ctid > maint_at AND ctid <= maint_to")
 
 _DONE = sql.SQL("""maint_at := maint_to;""")
 
@@ -31,7 +30,7 @@ class Blocks(Listing):
     """Windows of blocks of the heap."""
 
     first_bite = 16.0
-    settings = sql.SQL("SET LOCAL enable_seqscan = off")
+    settings = sql.SQL("SET LOCAL enable_tidscan = on; SET LOCAL enable_seqscan = off")
 
     def __init__(
         self,
@@ -39,11 +38,12 @@ class Blocks(Listing):
         predicate: sql.Composable,
         blocks: int,
         shard: Shard | None = None,
+        first: int = 0,
     ) -> None:
         self.part, self.predicate, self.blocks, self.shard = part, predicate, blocks, shard
         self.at = self.until = "(0,0)"
         self.finished = False
-        self._go_to(0)
+        self._go_to(first)
 
     @property
     def progress(self) -> float | None:
@@ -56,7 +56,8 @@ class Blocks(Listing):
             sql.SQL("maint_at tid := {}; maint_to tid;").format(self.at),
             _LIST.format(
                 part=self.part,
-                predicate=self.predicate,
+                window=way(self.part, _WINDOW, self.predicate),
+                predicate=sealed(self.predicate),
                 bite=int(bite),
                 until=self.until,
                 most=MOST,

@@ -11,13 +11,13 @@ from maintcli.work.cascade import remove
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
-_STOP = sql.SQL("""maint_stop := maint_stop OR maint_more OR maint_r <> '{{}}';
+_STOP = sql.SQL("""maint_stop := maint_stop OR maint_more OR pg_catalog.cardinality(maint_r) > 0;
 {exports}""")
 
 _EXPORT = sql.SQL("PERFORM set_config({setting}, {variable}::text, true);")
 _IMPORT = sql.SQL("{variable} := current_setting({setting});")
 
-_EXACT = sql.SQL("""IF {counter} <> cardinality({rows}) THEN
+_EXACT = sql.SQL("""IF {counter} <> pg_catalog.cardinality({rows}) THEN
     RAISE EXCEPTION 'not as archived' USING ERRCODE = {state};
 END IF;""")
 

@@ -17,10 +17,12 @@ from maintcli.work.cascade.walk import ClosureWalk
 from maintcli.work.sweep import stripes
 from maintcli.work.sweep.plan import Plan, Way
 from maintcli.work.sweep.task import Task
+from maintcli.work.target import Target
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
     from maintcli.work.cascade.windows import Windows
+    from maintcli.work.sweep.window import Plain
 
 
 def through(
@@ -84,3 +86,16 @@ def _as_planned(
 
 def _ends(links: Links | None) -> set[tuple[ForeignKey, int, int]]:
     return {(link.key, link.parent, link.child) for link in links.links} if links else set()
+
+
+def alone(target: Target, links: Links, walk: "Plain") -> ClosureWalk:
+    """The same way as `walk`, by groups of rows of any size; nothing refers to them."""
+    own = frozenset(part.oid for part in target.table.parts)
+    return ClosureWalk(
+        Cascade(walk.oid, links),
+        walk.predicate,
+        walk.windows(),
+        final=False,
+        own=own,
+        unchanged=walk.unchanged,
+    )

@@ -4,7 +4,7 @@ Level by level, a chain of n rows would be n statements, each of which looks at 
 before. What one statement sees is one snapshot, so who wants to be sure asks again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from psycopg import sql
 
@@ -18,18 +18,18 @@ _CIRCLE = sql.SQL("""{name} (member, place) AS (
     SELECT next.member, next.place
     FROM {name} AS r CROSS JOIN LATERAL ({steps}) AS next(member, place))""")
 
-_DOWN = sql.SQL("""SELECT {to}, c.ctid FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
+_DOWN = sql.SQL("""SELECT {to}, c.ctid FROM {parent} AS p JOIN {child} AS c ON {match}
     WHERE r.member = {of} AND p.ctid = r.place""")
 
-_UP = sql.SQL("""SELECT {of}, p.ctid FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
+_UP = sql.SQL("""SELECT {of}, p.ctid FROM {parent} AS p JOIN {child} AS c ON {match}
     WHERE r.member = {to} AND c.ctid = r.place""")
 
 _FILL = sql.SQL("""WITH RECURSIVE {circle}
 SELECT {arrays} INTO {into} FROM (SELECT * FROM {name}{limit}) AS few;""")
 
-_ARRAY = sql.SQL("coalesce(array_agg(place) FILTER (WHERE member = {}), '{{}}')")
+_ARRAY = sql.SQL("coalesce(pg_catalog.array_agg(place) FILTER (WHERE member = {}), '{{}}')")
 
-_FIRST = sql.SQL("SELECT {}, unnest({})")
+_FIRST = sql.SQL("SELECT {}, pg_catalog.unnest({})")
 
 _ALL = sql.SQL(" UNION ALL ")
 
@@ -46,9 +46,13 @@ def below(
     component: Sequence[int],
     name: sql.Identifier,
     start: Iterable[sql.Composable],
+    source: Callable[[int], sql.Composable],
 ) -> sql.Composable:
-    """A common table expression of member and place: what `start` yields, and all below it."""
-    return _circle(cascade, component, name, start, _DOWN)
+    """A common table expression of member and place: what `start` yields, and all below it.
+
+    `source` is where the rows of a member are found.
+    """
+    return _circle(cascade, component, name, start, _DOWN, source)
 
 
 def fill_below(cascade: Cascade, component: Sequence[int], limit: sql.Composable) -> sql.Composable:
@@ -77,8 +81,12 @@ def _fill(
     limit: sql.Composable,
 ) -> sql.Composable:
     name, comma = sql.Identifier("maint_circle"), sql.SQL(", ")
+
+    def source(oid: int) -> sql.Composable:
+        return sql.SQL("ONLY {}").format(cascade.relations[oid].quoted)
+
     return _FILL.format(
-        circle=_circle(cascade, component, name, start, step),
+        circle=_circle(cascade, component, name, start, step, source),
         arrays=comma.join(_ARRAY.format(_number(cascade, oid)) for oid in component),
         into=comma.join(v.next_new(cascade, oid) for oid in component),
         name=name,
@@ -92,13 +100,14 @@ def _circle(
     name: sql.Identifier,
     start: Iterable[sql.Composable],
     step: sql.SQL,
+    source: Callable[[int], sql.Composable],
 ) -> sql.Composable:
     steps = [
         step.format(
             to=_number(cascade, link.child),
             of=_number(cascade, link.parent),
-            parent=cascade.relations[link.parent].quoted,
-            child=cascade.relations[link.child].quoted,
+            parent=source(link.parent),
+            child=source(link.child),
             match=v.match(link),
         )
         for link in inner(cascade, component)

@@ -1,14 +1,15 @@
 """Counting what a DELETE would reach, bounded in rows and time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
 
 from maintcli.runtime.context import Context
-from maintcli.work.cascade import graph
+from maintcli.work.cascade import graph, look
+from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.reach import Reach
 from maintcli.work.sweep.task import Task
 
@@ -25,6 +26,31 @@ def reaches(context: Context, task: Task, *, whole: bool = False) -> list[Reach]
     own = frozenset(part.oid for part in target.table.parts)
     cascades = [graph.below(part.oid, task.links) for part in target.table.parts]
     return [Reach(one, target.predicate, own, shard) for one in cascades if one is not None]
+
+
+def in_turn(context: Context, tasks: Sequence[Task], *, whole: bool = False) -> list[list[Reach]]:
+    """What each of the tables reaches, one after the other: what is gone does not count again.
+
+    Of one table that nothing refers to there is nothing to know but its own rows.
+    """
+    if len(tasks) == 1:
+        return [reaches(context, tasks[0], whole=whole)]
+    shard = None if whole else context.shard
+    earlier: list[Reach] = []
+    found: list[list[Reach]] = []
+    for task in tasks:
+        oids, predicate = [part.oid for part in task.target.table.parts], task.target.predicate
+        if task.links is None and not task.plans:  # only counted, and not deleted
+            oids = []
+        links = task.links or look.links(context, task.target)
+        found.append(
+            [
+                Reach(Cascade(oid, links), predicate, frozenset(oids), shard, earlier, number)
+                for number, oid in enumerate(oids, len(earlier))
+            ]
+        )
+        earlier = [*earlier, *found[-1]]
+    return found
 
 
 def exactly(context: Context, query: sql.Composable) -> int:

@@ -13,19 +13,19 @@ from maintcli.work.cascade import circle
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
-_SEED = sql.SQL("""IF {rows} <> '{{}}'{unless} THEN
-    maint_t := coalesce((SELECT array_agg(p.ctid) FROM ONLY {parent} AS p
+_SEED = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0{unless} THEN
+    maint_t := coalesce((SELECT pg_catalog.array_agg(p.ctid) FROM ONLY {parent} AS p
         WHERE p.ctid = ANY ({rows}) AND EXISTS (
             SELECT FROM ONLY {child} AS c WHERE {match}{outside})), '{{}}');
-    {kept} := {kept} || maint_t;
-    {blocked} := {blocked} + cardinality(maint_t);
+    {kept} := pg_catalog.array_cat({kept}, maint_t);
+    {blocked} := {blocked} + pg_catalog.cardinality(maint_t);
 END IF;""")
 
 _OUTSIDE = sql.SQL(" AND c.ctid <> ALL ({})")
 _UNLESS = sql.SQL(" AND NOT ({})")
 
-_UP = sql.SQL("""IF {below} <> '{{}}' THEN
-    {kept} := ARRAY(SELECT unnest({kept}) UNION SELECT p.ctid
+_UP = sql.SQL("""IF pg_catalog.cardinality({below}) > 0 THEN
+    {kept} := ARRAY(SELECT pg_catalog.unnest({kept}) UNION SELECT p.ctid
         FROM ONLY {child} AS c JOIN ONLY {parent} AS p ON {match}
         WHERE c.ctid = ANY ({below}) AND p.ctid = ANY ({rows}));
 END IF;""")
@@ -40,12 +40,12 @@ _KEEP = sql.SQL("{kept} := {above};")
 # What is locked may have moved just now, so that its root is not found: then all of them stay.
 _DROP = sql.SQL("""IF {some} THEN
 {ups}
-maint_t := ARRAY(SELECT unnest(maint_r) INTERSECT SELECT unnest({kept}));
-IF maint_t = '{{}}' THEN
+maint_t := ARRAY(SELECT pg_catalog.unnest(maint_r) INTERSECT SELECT pg_catalog.unnest({kept}));
+IF pg_catalog.cardinality(maint_t) = 0 THEN
     maint_t := maint_r;
 END IF;
-maint_r := ARRAY(SELECT unnest(maint_r) EXCEPT SELECT unnest(maint_t));
-{count} := {count} + cardinality(maint_t);
+maint_r := ARRAY(SELECT pg_catalog.unnest(maint_r) EXCEPT SELECT pg_catalog.unnest(maint_t));
+{count} := {count} + pg_catalog.cardinality(maint_t);
 CONTINUE;
 END IF;""")
 
@@ -108,7 +108,8 @@ def _ups(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
 
 
 def _some(cascade: Cascade, members: Iterable[int]) -> sql.Composable:
-    return v.either(sql.SQL("{} <> '{{}}'").format(v.kept(cascade, oid)) for oid in members)
+    there = sql.SQL("pg_catalog.cardinality({}) > 0")
+    return v.either(there.format(v.kept(cascade, oid)) for oid in members)
 
 
 def _up(cascade: Cascade, link: Link) -> sql.Composable:

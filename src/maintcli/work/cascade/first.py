@@ -28,7 +28,8 @@ _LOOK = sql.SQL("""WITH looked AS MATERIALIZED (
 (SELECT maint_place::text, maint_version::text FROM looked WHERE {predicate}
     ORDER BY looked.maint_place)
 UNION ALL
-SELECT NULL, (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::text""")
+SELECT NULL, (
+    extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000::numeric)::text""")
 
 
 class Candidate(NamedTuple):

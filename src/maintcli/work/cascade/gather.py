@@ -14,15 +14,16 @@ from maintcli.work.cascade.take import take
 from maintcli.work.cascade.unlink import unlink
 
 # Rows that others hold locked keep what they refer to: see drop.py.
-_ONLY_FREE = sql.SQL("""maint_u := coalesce((SELECT array_agg(t) FROM (
+_ONLY_FREE = sql.SQL("""maint_u := coalesce((SELECT pg_catalog.array_agg(t) FROM (
         SELECT ctid AS t FROM ONLY {child} WHERE ctid = ANY (maint_t) FOR UPDATE SKIP LOCKED
     ) AS few), '{{}}');
-    IF cardinality(maint_u) < cardinality(maint_t) THEN
-        {kept} := {kept} || ARRAY(SELECT unnest(maint_t) EXCEPT SELECT unnest(maint_u));
+    IF pg_catalog.cardinality(maint_u) < pg_catalog.cardinality(maint_t) THEN
+        {kept} := pg_catalog.array_cat({kept}, ARRAY(
+            SELECT pg_catalog.unnest(maint_t) EXCEPT SELECT pg_catalog.unnest(maint_u)));
         maint_t := maint_u;
     END IF;""")
 
-_FRESH = sql.SQL("ARRAY(SELECT unnest(maint_t) EXCEPT SELECT unnest({}))")
+_FRESH = sql.SQL("ARRAY(SELECT pg_catalog.unnest(maint_t) EXCEPT SELECT pg_catalog.unnest({}))")
 
 
 def gather(cascade: Cascade, *, skip_locked: bool) -> sql.Composable:

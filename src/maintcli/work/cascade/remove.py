@@ -16,17 +16,23 @@ from maintcli.work.cascade.graph import Cascade
 # know that, and a trigger of the user's may have changed one.
 _WHOLE = sql.SQL("""DELETE FROM ONLY {part} WHERE ctid = ANY (maint_r) AND ({predicate});
 GET DIAGNOSTICS maint_k = ROW_COUNT;
-IF maint_k = cardinality(maint_r){surely} THEN
+{checked}
+IF maint_k = pg_catalog.cardinality(maint_r){surely} THEN
 {tallies}
 ELSE
 {recount}
 END IF;""")
 
-_TALLY = sql.SQL("{counter} := {counter} + cardinality({rows});")
+_TALLY = sql.SQL("{counter} := {counter} + pg_catalog.cardinality({rows});")
 
-_RECOUNT = sql.SQL("""IF {rows} <> '{{}}' THEN
-    SELECT cardinality({rows}) - count(*) INTO maint_k
-    FROM ONLY {relation} WHERE ctid = ANY ({rows});
+# A trigger may update a row instead of letting it go, which puts it elsewhere: that is where to
+# look for it. The row of a reference that was taken is elsewhere, too, as it should be.
+_NOW = sql.SQL("""ARRAY(SELECT pg_catalog.currtid2({relation}, place)
+        FROM pg_catalog.unnest({rows}) AS place)""")
+
+_RECOUNT = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
+    SELECT pg_catalog.cardinality({rows}) - count(*) INTO maint_k
+    FROM ONLY {relation} WHERE ctid = ANY ({places});
     {counter} := {counter} + maint_k;
     maint_gone := maint_gone + maint_k;
 END IF;""")
@@ -34,24 +40,25 @@ END IF;""")
 _SOME = sql.SQL("""maint_gone := 0;
 {unlinks}
 {deletes}
+{checked}
 {recount}
 {intact}
 IF maint_gone = 0 THEN
     RAISE EXCEPTION 'nothing went' USING ERRCODE = {state};
 END IF;""")
 
-_UNLINK = sql.SQL("""IF {cut} AND {rows} <> '{{}}' THEN
+_UNLINK = sql.SQL("""IF {cut} AND pg_catalog.cardinality({rows}) > 0 THEN
     WITH changed AS (
-        UPDATE {table} SET {sets} WHERE tableoid = {child}::regclass AND ctid = ANY ({rows})
-        RETURNING num_nonnulls({columns}) AS stay
+        UPDATE {table} SET {sets} WHERE tableoid = {child}::regclass::oid AND ctid = ANY ({rows})
+        RETURNING pg_catalog.num_nonnulls({columns}) AS stay
     )
     SELECT count(*) INTO maint_k FROM changed WHERE stay = 0;
-    IF maint_k < cardinality({rows}) THEN
+    IF maint_k < pg_catalog.cardinality({rows}) THEN
         RAISE EXCEPTION 'a reference stays' USING ERRCODE = {state};
     END IF;
 END IF;""")
 
-_DELETE = sql.SQL("""IF {rows} <> '{{}}' THEN
+_DELETE = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
     DELETE FROM ONLY {relation} WHERE ctid = ANY ({rows}){check};
 END IF;""")
 
@@ -60,7 +67,8 @@ _CHECK = sql.SQL(" AND (({predicate}) OR ctid <> ALL (maint_r))")
 # A trigger that touches a parent when a child goes would make it fresh, without its children.
 _INTACT = sql.SQL("""SELECT count(*) INTO maint_k FROM ONLY {part}
     WHERE ctid = ANY (maint_r) AND ({predicate});
-IF maint_k <> cardinality(ARRAY(SELECT unnest(maint_r) EXCEPT SELECT unnest({gone}))) THEN
+IF maint_k <> pg_catalog.cardinality(ARRAY(
+        SELECT pg_catalog.unnest(maint_r) EXCEPT SELECT pg_catalog.unnest({gone}))) THEN
     RAISE EXCEPTION 'a root was changed' USING ERRCODE = {state};
 END IF;""")
 
@@ -75,9 +83,10 @@ def link_counter(cascade: Cascade, link: Link) -> sql.Composable:
     return sql.Identifier(f"maint_u{cascade.unlinks.index(link)}")
 
 
-def whole(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
-    """Delete the roots in maint_r and all that is below them."""
+def whole(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
+    """Delete the roots in maint_r and all that is below them; `checked` follows, then the count."""
     return _WHOLE.format(
+        checked=checked,
         part=cascade.relations[cascade.part].quoted,
         predicate=predicate,
         surely=sql.SQL(" AND false") if cascade.deletes_fire else sql.SQL(""),
@@ -97,7 +106,7 @@ def whole(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
     )
 
 
-def some(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
+def some(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
     """Remove what settle.py left in the arrays, and no root that has more below it."""
     unlinks = [_unlink(cascade, k) for k in cascade.unlinks if k.key.action == "SET NULL"]
     intact = _INTACT.format(
@@ -107,6 +116,7 @@ def some(cascade: Cascade, predicate: sql.Composable) -> sql.Composable:
         state=NOT_AS_GATHERED,
     )
     return _SOME.format(
+        checked=checked,
         unlinks=v.joined(unlinks),
         deletes=v.joined(_delete(cascade, oid, predicate) for oid in cascade.members),
         recount=_recount(cascade),
@@ -121,6 +131,10 @@ def _recount(cascade: Cascade) -> sql.Composable:
             *(
                 _RECOUNT.format(
                     rows=v.rows(cascade, oid),
+                    places=_NOW.format(
+                        relation=cascade.relations[oid].quoted.as_string(),
+                        rows=v.rows(cascade, oid),
+                    ),
                     relation=cascade.relations[oid].quoted,
                     counter=counter(cascade, oid),
                 )
@@ -129,6 +143,7 @@ def _recount(cascade: Cascade) -> sql.Composable:
             *(
                 _RECOUNT.format(
                     rows=v.unlinked(cascade, link),
+                    places=v.unlinked(cascade, link),
                     relation=cascade.relations[link.child].quoted,
                     counter=link_counter(cascade, link),
                 )

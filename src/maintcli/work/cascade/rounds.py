@@ -17,22 +17,24 @@ LOOP
 END LOOP;
 {ends}""")
 
-_LOCK_NEW = sql.SQL("""maint_t := ARRAY(SELECT unnest({found}) EXCEPT SELECT unnest({rows}));
-    maint_u := coalesce((SELECT array_agg(t) FROM (
+_LOCK_NEW = sql.SQL("""maint_t := ARRAY(
+        SELECT pg_catalog.unnest({found}) EXCEPT SELECT pg_catalog.unnest({rows}));
+    maint_u := coalesce((SELECT pg_catalog.array_agg(t) FROM (
         SELECT ctid AS t FROM ONLY {relation} WHERE ctid = ANY (maint_t) FOR UPDATE{skip}
     ) AS few), '{{}}');
     {keep}
-    {rows} := {rows} || maint_u;
-    maint_k := maint_k + cardinality(maint_t);""")
+    {rows} := pg_catalog.array_cat({rows}, maint_u);
+    maint_k := maint_k + pg_catalog.cardinality(maint_t);""")
 
-_KEEP_REST = sql.SQL("""{kept} := {kept}
-        || ARRAY(SELECT unnest(maint_t) EXCEPT SELECT unnest(maint_u));
+_KEEP_REST = sql.SQL("""{kept} := pg_catalog.array_cat({kept}, ARRAY(
+        SELECT pg_catalog.unnest(maint_t) EXCEPT SELECT pg_catalog.unnest(maint_u)));
     maint_t := maint_u;""")
 
-_END = sql.SQL("""{rows} := ARRAY(SELECT unnest({rows}) INTERSECT SELECT unnest({found}));
+_END = sql.SQL("""{rows} := ARRAY(
+    SELECT pg_catalog.unnest({rows}) INTERSECT SELECT pg_catalog.unnest({found}));
 {cut} := {cut} OR coalesce({size} >= {most}, false);""")
 
-_SIZE = sql.SQL("cardinality({})")
+_SIZE = sql.SQL("pg_catalog.cardinality({})")
 
 
 def rounds(cascade: Cascade, component: tuple[int, ...], *, skip_locked: bool) -> sql.Composable:

@@ -29,12 +29,14 @@ END IF;""")
 _STAYS = sql.SQL("""SELECT {number}, p.ctid FROM ONLY {parent} AS p WHERE p.ctid = ANY ({rows})
     AND EXISTS (SELECT FROM ONLY {child} AS c WHERE {match} AND c.ctid <> ALL ({below}))""")
 
-_GO = sql.SQL("{rows} := ARRAY(SELECT unnest({rows}) EXCEPT SELECT unnest({staying}));")
+_GO = sql.SQL(
+    "{rows} := ARRAY(SELECT pg_catalog.unnest({rows}) EXCEPT SELECT pg_catalog.unnest({staying}));"
+)
 
 _WAIT = sql.SQL("IF {wait} THEN {rows} := '{{}}'; END IF;")
 
-_BELOW = sql.SQL("""IF {links} <> '{{}}' THEN
-    {links} := coalesce((SELECT array_agg(c.ctid)
+_BELOW = sql.SQL("""IF pg_catalog.cardinality({links}) > 0 THEN
+    {links} := coalesce((SELECT pg_catalog.array_agg(c.ctid)
         FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
         WHERE p.ctid = ANY ({above}) AND c.ctid = ANY ({links})), '{{}}');
 END IF;""")

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.runtime.context import Context
-from maintcli.work.cascade.counting import Patiently, reaches
+from maintcli.work.cascade.counting import Patiently
 from maintcli.work.cascade.graph import CUTS
 from maintcli.work.cascade.reach import Reach
 from maintcli.work.sweep.task import Task
@@ -87,10 +87,10 @@ def index_for(reach: Reach, link: Link) -> str:
     return f"CREATE INDEX CONCURRENTLY ON {child} ({columns});"
 
 
-def look(context: Context, task: Task, stale: int) -> Shown:
-    """Count what goes with the `stale` rows of a table."""
+def look(context: Context, found: Iterable[Reach], stale: int) -> Shown:
+    """Count what goes with the `stale` rows of a table, as `found` says for each of its parts."""
     counted, shown = Patiently(context), Shown(own=stale)
-    for reach in reaches(context, task):
+    for reach in found:
         _look(reach, counted, shown)
     return shown
 
@@ -103,12 +103,20 @@ def plus(*figures: int | None) -> int | None:
 
 def _look(reach: Reach, counted: Patiently, shown: Shown) -> None:
     cascade = reach.cascade
+    if reach.earlier:
+        gone = counted(reach.gone)
+        shown.own = plus(shown.own, -gone) if gone is not None else None
     if cascade.blockers:
         blocked = counted(reach.blocked)
         shown.blocked = plus(shown.blocked, blocked)
         shown.own = plus(shown.own, -blocked) if blocked is not None else None
     if cascade.part in cascade.cyclic:
         shown.own = plus(shown.own, counted(reach.beside))
+    _look_below(reach, counted, shown)
+
+
+def _look_below(reach: Reach, counted: Patiently, shown: Shown) -> None:
+    cascade = reach.cascade
     for oid in cascade.members[1:]:
         entries = [shown.entry(reach, link) for link in cascade.cascades if link.child == oid]
         if oid not in reach.own:

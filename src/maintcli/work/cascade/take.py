@@ -6,18 +6,18 @@ from maintcli.db.links import Link
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
-_FOUND = sql.SQL("""coalesce((SELECT array_agg(t) FROM (
+_FOUND = sql.SQL("""coalesce((SELECT pg_catalog.array_agg(t) FROM (
     SELECT c.ctid AS t FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
     WHERE p.ctid = ANY ({above}) LIMIT maint_bound{lock}
 ) AS few), '{{}}')""")
 
 _LOCK = sql.SQL(" FOR UPDATE OF c")
 
-_TAKE = sql.SQL("""IF {above} <> '{{}}' THEN
+_TAKE = sql.SQL("""IF pg_catalog.cardinality({above}) > 0 THEN
     maint_t := {found};
-    {cut} := {cut} OR coalesce(cardinality(maint_t) >= maint_bound, false);
+    {cut} := {cut} OR coalesce(pg_catalog.cardinality(maint_t) >= maint_bound, false);
     {only_free}
-    {into} := {into} || {fresh};
+    {into} := pg_catalog.array_cat({into}, {fresh});
 END IF;""")
 
 

@@ -55,7 +55,7 @@ class Facts(NamedTuple):
 
     def read(self, session: Session) -> str:
         """The facts as they are now, as a checksum."""
-        ((found,),) = session.read_composed(sql.SQL("SELECT {}").format(self._query))
+        ((found,),) = session.read_composed(sql.SQL("SELECT {}").format(self._query), ours=True)
         return str(found)
 
     def check(self, before: str) -> sql.Composable:

@@ -8,17 +8,19 @@ from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.take import take
 
 # The rows of links that go as well are no links; they are deleted.
-_WITHOUT = sql.SQL("{links} := ARRAY(SELECT unnest({links}) EXCEPT SELECT unnest({rows}));")
+_WITHOUT = sql.SQL(
+    "{links} := ARRAY(SELECT pg_catalog.unnest({links}) EXCEPT SELECT pg_catalog.unnest({rows}));"
+)
 
 # What locks a link keeps the row that it refers to, for want of rows of its own.
-_ONLY_FREE = sql.SQL("""maint_u := coalesce((SELECT array_agg(t) FROM (
+_ONLY_FREE = sql.SQL("""maint_u := coalesce((SELECT pg_catalog.array_agg(t) FROM (
         SELECT ctid AS t FROM ONLY {child} WHERE ctid = ANY (maint_t) FOR UPDATE SKIP LOCKED
     ) AS few), '{{}}');
-    IF cardinality(maint_u) < cardinality(maint_t) THEN
-        {kept} := {kept} || coalesce((SELECT array_agg(DISTINCT p.ctid)
+    IF pg_catalog.cardinality(maint_u) < pg_catalog.cardinality(maint_t) THEN
+        {kept} := pg_catalog.array_cat({kept}, (SELECT pg_catalog.array_agg(DISTINCT p.ctid)
             FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
             WHERE p.ctid = ANY ({above}) AND c.ctid = ANY (maint_t)
-              AND c.ctid <> ALL (maint_u)), '{{}}');
+              AND c.ctid <> ALL (maint_u)));
         maint_t := maint_u;
     END IF;""")
 

@@ -5,6 +5,7 @@ import json
 from psycopg import sql
 
 from maintcli.work.cascade.windows import MOST, Listing, Pieces
+from maintcli.work.delete import sealed, way
 
 # The places are no condition for a TID range scan here, which would walk the whole table.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
@@ -22,13 +23,15 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
         maint_hi := coalesce(maint_hi, {bound});
         maint_at := '(0,0)';
     END IF;
-    SELECT coalesce(array_agg(t), '{{}}') INTO maint_w FROM (
+    SELECT coalesce(pg_catalog.array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
-        WHERE {column} >= maint_lo AND {column} < maint_hi AND (ctid > maint_at) IS NOT FALSE
-          AND ({predicate}) ORDER BY ctid LIMIT {most}
+        WHERE {window} AND {predicate} ORDER BY ctid LIMIT {most}
     ) AS few;
     maint_i := 1;
 END IF;""")
+
+_WINDOW = sql.SQL("""{column} >= maint_lo AND {column} < maint_hi
+    AND (ctid > maint_at) IS NOT FALSE""")
 
 _PASSED = sql.SQL("""({predicate})
     AND ({column} < {low}::{kind} OR (ctid <= {at}::tid) IS NOT FALSE)""")
@@ -37,7 +40,7 @@ _DONE = sql.SQL("""maint_lo := maint_hi; maint_hi := NULL;""")
 
 _END = sql.SQL("""maint_stop := maint_lo IS NULL OR maint_lo >= {bound};
 maint_end := CASE WHEN maint_lo < {bound} THEN
-    json_build_array(maint_lo::text, maint_hi::text, maint_at::text)::text END;""")
+    pg_catalog.json_build_array(maint_lo::text, maint_hi::text, maint_at::text)::text END;""")
 
 
 class Values(Listing):
@@ -54,22 +57,26 @@ class Values(Listing):
         column: str,
         kind: sql.Composable,
         bound: sql.Composable,
+        low: str | None = None,
     ) -> None:
         self.part, self.predicate = part, predicate
         self.column, self.kind, self.bound = sql.Identifier(column), kind, bound
         self.name = column
-        self.at: tuple[str | None, str | None, str] = (None, None, "(0,0)")
+        self.at: tuple[str | None, str | None, str] = (low, None, "(0,0)")
         self.finished = False
 
     def pieces(self, bite: float) -> Pieces:
         """The PL/pgSQL, for windows of about `bite` rows."""
         low, high, at = self.at
+        window = way(self.part, _WINDOW.format(column=self.column), self.predicate)
         holes = {"part": self.part, "column": self.column, "bound": self.bound}
         return Pieces(
             sql.SQL(
                 "maint_lo {kind} := {low}; maint_hi {kind} := {high}; maint_at tid := {at};"
             ).format(kind=self.kind, low=low, high=high, at=at),
-            _LIST.format(**holes, predicate=self.predicate, bite=int(bite), most=MOST),
+            _LIST.format(
+                **holes, window=window, predicate=sealed(self.predicate), bite=int(bite), most=MOST
+            ),
             _DONE,
             _END.format(bound=self.bound),
             MOST,

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import sql
 
 from maintcli.runtime.session import STATEMENT_CAP_SECONDS
+from maintcli.work import delete
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
 from maintcli.work.cascade import variables as v
@@ -37,12 +38,14 @@ class ClosureWalk:
         unchanged: sql.Composable,
     ) -> None:
         self.unchanged = unchanged
-        self.script, self.windows = Script(cascade, predicate, own), windows
+        self.script, self.windows = Script(cascade, delete.sealed(predicate), own), windows
         self.final = final
         self.group = 1
         self.most_roots = MOST_ROOTS
         self.limit = v.LIMIT
         self.skip_always = windows.skips_locked
+        self.isolating = False
+        self.fixed_ms: float | None = None
         self.told: Mapping[str, Any] | None = None
 
     @property
@@ -65,6 +68,15 @@ class ClosureWalk:
         before, self.final = self.final, False
         return before or self.windows.goes_otherwise()
 
+    def isolate(self, key: sql.Composable) -> bool:
+        """From now on pass by the rows that object to their removal, and name them by `key`.
+
+        False where that is done already.
+        """
+        before, self.isolating, self.group = self.isolating, True, 1
+        self.script = self.script._replace(key=key)
+        return not before
+
     def step(self, bite: Bite) -> Step:
         """The next batch; limited or not, every group is kept to maint_most."""
         self.windows.look()
@@ -77,6 +89,7 @@ class ClosureWalk:
             sql.SQL(" ").join([pieces.declare, self.declare(self.begin_with(bite))]),
             seconds=self.windows.seconds or (None if self.final else STATEMENT_CAP_SECONDS),
             failed=self.windows.failed,
+            walk_closer=not self.isolating,
         )
 
     def begin_with(self, bite: Bite) -> int:
@@ -86,8 +99,18 @@ class ClosureWalk:
     @property
     def settings(self) -> sql.Composable:
         """What stands before a batch that deletes."""
-        lock = self.windows.lock
-        return sql.SQL("; ").join([self.windows.settings, *([lock] if lock else [])])
+        return self.settings_for(self.windows.lock)
+
+    def settings_for(self, lock: sql.Composable | None) -> sql.Composable:
+        """The same with another `lock`, or with none."""
+        locks = [lock, self._lock_tables() if self.isolating else None]
+        return sql.SQL("; ").join([self.windows.settings, *(one for one in locks if one)])
+
+    def _lock_tables(self) -> sql.Composable:
+        """What a DELETE locks anyhow, before it: what waits afterwards waits for a row."""
+        cascade = self.script.cascade
+        oids = dict.fromkeys([*cascade.members, *(link.child for link in cascade.unlinks)])
+        return delete.lock_tables(cascade.relations[oid].quoted for oid in oids)
 
     def window(self, done: Done) -> "ClosureWalk":
         """The same way again, for the rows that were locked."""
@@ -99,7 +122,19 @@ class ClosureWalk:
     def advance(self, done: Done) -> float:
         """Go on behind the batch; return its blocks or rows."""
         self.group = int(done.extra["group"]) if done.extra else self.group
+        self._learn(done)
         return self.windows.advance(done.end) or done.rows
+
+    def _learn(self, done: Done) -> None:
+        """What a batch costs whatever it does: its first group was planned, its second was not."""
+        extra = done.extra or {}
+        first, second = extra.get("first"), extra.get("second")
+        if first is None or self.windows.seconds:  # others wait for such a batch
+            return
+        if second is None:
+            self.fixed_ms = first / 2 if self.fixed_ms is None else self.fixed_ms
+        else:
+            self.fixed_ms = max(0.0, first - second)
 
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Have what a batch did beside its own rows added up."""
@@ -115,7 +150,7 @@ class ClosureWalk:
             [
                 self.script.collect(pieces.list, skip=skip),
                 named,
-                self.script.remove(),
+                self.script.remove(isolated=self.isolating),
                 self.script.advance(pieces, self.most_roots),
                 self.script.extra(),
             ]

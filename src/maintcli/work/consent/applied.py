@@ -101,8 +101,11 @@ def _check_age(context: Context, plan: Plan) -> None:
 
 
 def _check_settings(context: Context, plan: Plan, targets: Sequence[Target]) -> None:
-    planned = [planned.setting for planned in plan.rules]
-    for target in targets:
+    planned = [one.setting for one in plan.rules]
+    known = {one.table for one in plan.rules}
+    if more := sorted(known - {str(target.table) for target in targets}):
+        raise _refused(f"it also holds rows of {more[0]} that this run does not sweep")
+    for target in sorted(targets, key=lambda target: str(target.table) in known):
         setting = rule(target).setting
         if setting not in planned:
             raise _refused(f"its settings are not those of this run: {_change(plan, target)}")

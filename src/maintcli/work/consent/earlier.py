@@ -42,7 +42,7 @@ def find(context: Context, targets: Sequence[Target]) -> Mapping[str, Earlier]:
     query = _NEWEST.format(columns=columns, runs=runs, job=context.job)
     return {
         column: Earlier(_of(column, retention), when.astimezone(UTC))
-        for column, retention, when in context.session.read_composed(query)
+        for column, retention, when in context.session.read_composed(query, ours=True)
     }
 
 

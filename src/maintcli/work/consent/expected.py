@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from maintcli.runtime.context import Context
 from maintcli.work.partitions import expired as partitions
+from maintcli.work.sweep.preview import reached_in_turn
 from maintcli.work.sweep.result import Swept
 from maintcli.work.sweep.task import Task
 
@@ -28,13 +29,13 @@ def shown(swept: Swept) -> Expected:
 def now(context: Context, tasks: Sequence[Task]) -> Expected:
     """What a dry run would count at this moment."""
     tables, complete = Counter[str](), True
-    for task in tasks:
+    for task, reached in zip(tasks, reached_in_turn(context, tasks), strict=True):
         stale = partitions.own(context, task)
         mine = {str(task.target.table): stale}
-        if task.links is not None:
+        if reached:
             from maintcli.work.cascade import show
 
-            below = show.look(context, task, stale)
+            below = show.look(context, reached, stale)
             complete &= below.own is not None and all(one.rows is not None for one in below.listed)
             mine = {
                 **below.tables,

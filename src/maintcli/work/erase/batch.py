@@ -23,8 +23,12 @@ maint_counts jsonb := '{{}}';""")
 _BITE = sql.SQL("""IF maint_state IS NULL THEN
     PERFORM 1 FROM {users} WHERE {key} {whose} FOR UPDATE{skip};
     IF FOUND THEN
-        SELECT CASE WHEN {stamp} IS NOT NULL THEN 'erased' WHEN {due} THEN 'due' ELSE 'kept' END
+        SELECT CASE WHEN {due} THEN 'due' WHEN {stamp} IS NOT NULL AND {out} THEN 'erased'
+            ELSE 'kept' END
         INTO maint_state FROM {users} WHERE {key} {whose};
+        IF maint_state = 'due' THEN  -- a stamp says that nothing is left
+            UPDATE {users} SET {stamp} = NULL WHERE {key} {whose} AND {stamp} IS NOT NULL;
+        END IF;
     ELSIF EXISTS (SELECT FROM {users} WHERE {key} {whose}) THEN
         maint_state := 'locked';
     ELSE
@@ -42,12 +46,13 @@ IF maint_state = 'due' THEN
 END IF;
 IF maint_k > 0 THEN
     maint_n := maint_n + maint_k;
-    maint_counts := maint_counts || jsonb_build_object(maint_table,
+    maint_counts := maint_counts || pg_catalog.jsonb_build_object(maint_table,
         coalesce((maint_counts ->> maint_table)::bigint, 0) + maint_k);
 {certify}
 END IF;
 maint_stop := maint_state <> 'due';
-maint_end := json_build_array(maint_at, maint_state, maint_counts, {certified})::text;""")
+maint_end := pg_catalog.json_build_array(
+    maint_at, maint_state, maint_counts, {certified})::text;""")
 
 # A trigger may keep rows from being deleted, so the count of those that went decides.
 _DELETE = sql.SQL("""    WHEN {number} THEN
@@ -55,7 +60,7 @@ _DELETE = sql.SQL("""    WHEN {number} THEN
         maint_size := greatest(0, least({bite}, maint_most - maint_n));
         maint_rows := ARRAY(SELECT {row}.ctid FROM ONLY {part} AS {row}
             WHERE {belongs} AND NOT {held} LIMIT maint_size FOR UPDATE OF {row} SKIP LOCKED);
-        IF maint_rows <> '{{}}' THEN  -- what is not reached need not be planned
+        IF pg_catalog.cardinality(maint_rows) > 0 THEN  -- what is not reached need not be planned
             DELETE FROM ONLY {part} AS {row}
             WHERE {row}.ctid = ANY (maint_rows) AND {belongs} AND NOT {held};
             GET DIAGNOSTICS maint_k = ROW_COUNT;
@@ -76,10 +81,10 @@ _LAST_LOOK = sql.SQL("""        maint_state := 'left';
 _ANYTHING = sql.SQL("EXISTS (SELECT FROM {table} AS {row} WHERE {belongs})")
 
 _CERTIFY = sql.SQL("""    INSERT INTO {erasures} AS e (run_id, subject, counts)
-    VALUES ({run}, {subject}, jsonb_build_object(maint_table, maint_k))
+    VALUES ({run}, {subject}, pg_catalog.jsonb_build_object(maint_table, maint_k))
     ON CONFLICT (subject) WHERE erased_at IS NULL DO UPDATE SET
         run_id = excluded.run_id,
-        counts = e.counts || jsonb_build_object(maint_table,
+        counts = e.counts || pg_catalog.jsonb_build_object(maint_table,
             coalesce((e.counts ->> maint_table)::bigint, 0) + maint_k);""")
 
 _FINISH = sql.SQL("""                UPDATE {erasures}
@@ -127,6 +132,7 @@ class Eraser(NamedTuple):
             **row,
             skip=sql.SQL(" SKIP LOCKED") if skip_locked else nothing,
             due=self.users.target.predicate,
+            out=self.users.out,
             deletes=sql.SQL("\n").join(self._deletes(whose, at, max(1, int(bite)))),
             last_look=_LAST_LOOK.format(
                 **row,

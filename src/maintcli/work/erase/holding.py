@@ -17,6 +17,10 @@ from maintcli.work.erase.users import Users
 ROW = sql.Identifier("maint_row")
 
 _WITHIN = sql.SQL("EXISTS (SELECT FROM {above} AS {alias} WHERE {match} AND {belongs})")
+# The key is of the query around: in a FROM of its own it cannot mean a column of {table}.
+_HELD = sql.SQL(
+    "EXISTS (SELECT FROM (SELECT {key}) AS maint_user (key), {table} AS {row} WHERE {belongs})"
+)
 
 
 class Holding(NamedTuple):
@@ -79,6 +83,22 @@ def find(context: Context, texts: Sequence[str], origin: str, users: Users) -> l
         top = _holding(found, one.table, one.column.name, None, None)
         holdings += _with_below(context, found, top, users, (one.table.oid,))
     return _children_first(holdings, found)
+
+
+def any_of(holdings: Sequence[Holding], users: Users) -> sql.Composable:
+    """SQL, in a query of the users: whether a listed table holds a row of one."""
+    whose = sql.SQL("= maint_user.key")
+    tests: list[sql.Composable] = [
+        _HELD.format(
+            key=sql.Identifier(users.key.name),
+            table=one.table.quoted,
+            row=ROW,
+            belongs=one.belongs(ROW, whose),
+        )
+        for one in holdings
+        if one.above is None
+    ]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(tests or [sql.SQL("false")]))
 
 
 def _holding(

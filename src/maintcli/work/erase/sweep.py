@@ -49,6 +49,7 @@ def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> E
     origin = given.origin if given else context.job
     whose = patiently(patience, partial(users.find, context, opted_out_for))
     held = patiently(patience, partial(holding.find, context, tables, origin, whose))
+    whose = whose.unless_empty(holding.any_of(held, whose))
     for statement in dict.fromkeys(one.missing_index for one in held):
         if statement:
             context.log.warn(

@@ -54,8 +54,8 @@ class Tally:
     def objection(self, error: psycopg.Error) -> None:
         """Note who would not let a row go: a table with a foreign key, or whatever raised."""
         schema, table = error.diag.schema_name, error.diag.table_name
-        said = sqlstate.one_line(error.diag.message_primary or "")
-        self.blockers[f"{schema}.{table}" if table else f"the database ({said})"] = None
+        what = f"{schema}.{table}" if table else f"the database ({sqlstate.said(error)})"
+        self.blockers[what] = None
 
     @property
     def objectors(self) -> str:

@@ -1,4 +1,4 @@
-"""Whose data is to be erased: users who opted out, and are not stamped yet."""
+"""Whose data is to be erased: users who opted out and are not stamped, or of whom more is held."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ FROM (SELECT {key} FROM {users} WHERE {due} AND {key} IS NOT NULL{after}
       ORDER BY {key} LIMIT {page}) AS maint_user {certificates}
 ORDER BY maint_user.{key}""")
 
+# What was stamped is looked at again: the list may have grown since, or rows may have come.
+_UNFINISHED = sql.SQL("({out}) AND ({stamp} IS NULL OR {held})")
 _AFTER = sql.SQL(" AND {key} > {last}")
 _CERTIFICATES = sql.SQL(
     "LEFT JOIN {erasures} AS e ON e.subject = maint_user.{key}::text AND e.erased_at IS NULL"
@@ -36,17 +38,27 @@ class User(NamedTuple):
 
 
 class Users(NamedTuple):
-    """The users' table. The predicate of `target` is true of one whose data is to be erased."""
+    """The users' table. The predicate of `target` is true of one whose data is to be erased.
+
+    `out` is true of whoever has opted out long enough ago, stamped or not.
+    """
 
     target: Target
     key: Column
     stamp: Column
     now: sql.Composable
+    out: sql.Composable
 
     @property
     def found(self) -> Found:
         """The key as something that a listed column can be compared with."""
         return Found(self.target.map, self.target.table, self.key)
+
+    def unless_empty(self, held: sql.Composable) -> "Users":
+        """The same with those who are stamped, and of whom `held` is true nevertheless."""
+        stamp = sql.Identifier(self.stamp.name)
+        predicate = _UNFINISHED.format(out=self.out, stamp=stamp, held=held)
+        return self._replace(target=self.target._replace(predicate=predicate, age_alone=False))
 
     @property
     def due(self) -> sql.Composable:
@@ -97,7 +109,7 @@ def find(context: Context, opted_out_for: Duration) -> Users:
     """Look up users, key and stamp; raises what errors.py has for names, times and privileges."""
     stale = Stale(
         table="users",
-        where="{opted_out_at} < {cutoff} AND {data_erased_at} IS NULL",
+        where="{opted_out_at} < {cutoff}",
         by="opted_out_at",
         older_than=opted_out_for,
         show=("id",),
@@ -116,4 +128,5 @@ def find(context: Context, opted_out_for: Duration) -> Users:
                 table=table.quoted.as_string(),
             )
     now = clock.in_terms_of(table, "users", found.map, stamp, sql.SQL("clock_timestamp()"))
-    return Users(found, found.column("id"), stamp, now)
+    users = Users(found, found.column("id"), stamp, now, out=found.predicate)
+    return users.unless_empty(sql.SQL("false"))

@@ -47,7 +47,8 @@ _CHANGE = sql.SQL("""WITH changed AS (
 ), tallied AS (
     SELECT kind, count(*) AS n, count(*) FILTER (WHERE stale) AS stale FROM changed GROUP BY kind
 )
-SELECT coalesce(sum(n), 0), coalesce(sum(stale), 0), json_agg(json_build_array(kind, n::text))
+SELECT coalesce(sum(n), 0), coalesce(sum(stale), 0),
+    pg_catalog.json_agg(pg_catalog.json_build_array(kind, n::text))
 INTO maint_n, maint_left, maint_shown FROM tallied;
 maint_stop := true;""")
 

@@ -30,8 +30,8 @@ _AGES = ("started_at", "updated_at", "created_at")  # the first that the table h
 STATUSES = ("running", "pending", "failed")
 _RUNNING: LiteralString = "{status}::text = {'running'}"
 _BACKOFF = sql.SQL(
-    "clock_timestamp() + (0.9 + 0.2 * random())"
-    " * least(interval '15 s' * power(2, least({deaths} - 1, 10)), interval '1 h')"
+    "clock_timestamp() + (0.9::float8 + 0.2::float8 * random()) * least("
+    "interval '15 s' * power(2::float8, least({deaths} - 1, 10)::float8), interval '1 h')"
 )
 
 

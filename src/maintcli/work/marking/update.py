@@ -121,4 +121,4 @@ def _cast(column: Column, value: sql.Composable) -> sql.Composable:
     """`value` as the column's type, which an enumerated one needs; character would cut it."""
     if column.type == "character":
         return value
-    return sql.SQL("({})::{}").format(value, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  from the catalog
+    return sql.SQL("({})::{}").format(value, sql.SQL(column.declared))  # pyright: ignore[reportArgumentType]  from the catalog

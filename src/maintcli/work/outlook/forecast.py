@@ -135,7 +135,7 @@ def _runs(context: Context, backlog: int) -> tuple[Run, list[Run]]:
     runs, run_id = context.lease.table("job_runs"), context.lease.run_id
     ages = json.dumps(context.retention)
     query = _RUNS.format(runs=runs, run=run_id, retention=ages, days=_MOST_DAYS, most=_MOST_RUNS)
-    rows = context.session.read_composed(query)
+    rows = context.session.read_composed(query, ours=True)
     now = rows[0][0] if rows else datetime.now(UTC)
     past = [Run(*row[1:]) for row in rows if row[1] is not None]
     return Run(now, seconds, deleted, backlog, unfinished=True), past

@@ -29,5 +29,5 @@ def recorded(session: Session, schema: str) -> dict[str, Recorded]:
         "heartbeats": sql.Identifier(schema, "job_heartbeats"),
         "runs": sql.Identifier(schema, "job_runs"),
     }
-    rows = session.read_composed(_RECORDED.format(**names))
+    rows = session.read_composed(_RECORDED.format(**names), ours=True)
     return {name: Recorded(backlog, found) for name, backlog, found in rows}

@@ -88,7 +88,9 @@ def freed(context: Context, rooms: Sequence[Room]) -> Freed:
 
 def _of(context: Context, room: Room) -> Freed:
     query = _AFTER.format(parts=list(room.oids))
-    ((total, heap, width),) = context.session.read_composed(query, statement_seconds=_SECONDS)
+    ((total, heap, width),) = context.session.read_composed(
+        query, statement_seconds=_SECONDS, ours=True
+    )
     returned = max(0, room.bytes_before - total) if room.bytes_before is not None else 0
     if width is not None:
         row = -(-(width + _ROW_OVERHEAD) // _ALIGNMENT) * _ALIGNMENT

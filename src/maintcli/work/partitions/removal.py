@@ -98,7 +98,7 @@ class Removal:
         try:
             fresh = self.detacher.drop(piece)
         except psycopg.errors.DependentObjectsStillExist as error:
-            why = sqlstate.one_line(error.diag.message_primary or str(error))
+            why = sqlstate.said(error)
             log.warn(f"{piece} was detached from {self.target.table} and is still there: {why}")
             return
         except StillLocked:

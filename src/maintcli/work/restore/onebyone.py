@@ -10,7 +10,7 @@ from maintcli.work.restore.load import Loaded, alike, there
 
 # Again and again while a pass gets further: a child may have come before its parent.
 _LOOP = sql.SQL("""DECLARE
-    maint_done bigint[] := array_fill(0::bigint, ARRAY[{size}]);
+    maint_done bigint[] := pg_catalog.array_fill(0::bigint, ARRAY[{size}]);
     maint_why jsonb;
     maint_at tid;
     maint_n bigint;
@@ -22,7 +22,8 @@ LOOP
     {tables}
     EXIT WHEN NOT maint_moved;
 END LOOP;
-PERFORM set_config('maint.result', jsonb_build_array(to_jsonb(maint_done), maint_why)::text, true);
+PERFORM set_config('maint.result',
+    pg_catalog.jsonb_build_array(pg_catalog.to_jsonb(maint_done), maint_why)::text, true);
 END""")
 
 _TABLE = sql.SQL("""FOR maint_at IN SELECT ctid FROM {temp} LOOP
@@ -33,10 +34,11 @@ _TABLE = sql.SQL("""FOR maint_at IN SELECT ctid FROM {temp} LOOP
         maint_done[{place}] := maint_done[{place}] + maint_n;
         maint_moved := true;
     EXCEPTION WHEN unique_violation OR exclusion_violation THEN
-        maint_why := maint_why || jsonb_build_array(jsonb_build_array({place},
+        maint_why := maint_why || pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array({place},
             CASE WHEN NOT {there} THEN SQLERRM END));
     WHEN integrity_constraint_violation OR raise_exception OR data_exception THEN
-        maint_why := maint_why || jsonb_build_array(jsonb_build_array({place}, SQLERRM));
+        maint_why := maint_why || pg_catalog.jsonb_build_array(
+            pg_catalog.jsonb_build_array({place}, SQLERRM));
     END;
     END LOOP;""")
 

@@ -23,7 +23,7 @@ from maintcli.work.restore.transaction import FORMATS
 _ROWS_A_QUERY = 10_000
 
 _KNOWN = sql.SQL("""SELECT count(*) FROM (
-    SELECT {values} FROM unnest({arrays}) AS maint_u({columns})
+    SELECT {values} FROM pg_catalog.unnest({arrays}) AS maint_u({columns})
 ) AS maint_r WHERE {there}""")
 
 

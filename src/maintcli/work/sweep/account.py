@@ -17,6 +17,7 @@ MOST_SHOWN = 20
 @dataclass(slots=True)
 class Account:
     """The figures of a run over all its tables; `named` rows were shown by their columns.
+    `objections` are the rows that could not go, as they were logged.
 
     `came_back`: a crash of the server took batches back that were said to be done.
     """
@@ -28,6 +29,7 @@ class Account:
     tables: Counter[str] = field(default_factory=Counter[str])
     tally: Tally = field(default_factory=Tally)
     came_back: bool = False
+    objections: set[str] = field(default_factory=set[str])
 
     @property
     def most_shown(self) -> int:
@@ -51,4 +53,12 @@ class Account:
         """Add what the batch did beside the rows of its table; `window` knows how to read that."""
         if done.extra is not None:
             window.tell(self.tally, rule, done.extra)
+            self._warn(rule)
             self.context.counts |= self.tally.figures
+
+    def _warn(self, rule: Rule) -> None:
+        """Name the rows that cannot go, each once."""
+        for line in self.tally.objections.get(rule, ()):
+            if line not in self.objections and len(self.objections) < MOST_SHOWN:
+                self.objections.add(line)
+                self.context.log.warn(f"{rule[1]} keeps a stale row, {line}")

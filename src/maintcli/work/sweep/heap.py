@@ -1,7 +1,11 @@
 """The heap plan: block ranges of the table, found by TID range scans (PostgreSQL 14)."""
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from psycopg import sql
 
+from maintcli.db.tables import Part
 from maintcli.runtime.shard import Shard
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
@@ -9,21 +13,21 @@ from maintcli.work.delete import delete
 from maintcli.work.sweep import stripes
 from maintcli.work.sweep.window import Plain, Window
 
+if TYPE_CHECKING:
+    from maintcli.work.cascade.blocks import Blocks
+
 FIRST_BLOCKS = 16
 
-# The TID range scan has to be forced: with stale statistics and an index PostgreSQL walks the
-# index and filters by ctid, 180,000 entries for a batch of some thousand rows.
-_FORCED = sql.SQL("""SET LOCAL enable_indexscan = off;
-SET LOCAL enable_bitmapscan = off;
-SET LOCAL enable_seqscan = off""")
+# With its predicate sealed, the rest of a table's scans is a scan of all of it, and dearer.
+_SETTINGS = sql.SQL("SET LOCAL enable_tidscan = on")
 
 _DECLARE = sql.SQL("maint_at bigint := {at}; maint_from tid; maint_to tid;")
 
 _WINDOW = sql.SQL("ctid >= maint_from AND ctid < maint_to")
 
-_BITE = sql.SQL("""maint_from := format('(%s,0)', maint_at)::tid;
+_BITE = sql.SQL("""maint_from := pg_catalog.format('(%s,0)', maint_at)::tid;
 maint_at := least(maint_at + {bite}, {blocks});
-maint_to := format('(%s,0)', maint_at)::tid;
+maint_to := pg_catalog.format('(%s,0)', maint_at)::tid;
 {delete}
 maint_end := maint_at::text;
 maint_stop := maint_at >= {blocks};""")
@@ -36,12 +40,12 @@ class HeapWalk(Plain):
 
     def __init__(
         self,
-        part: sql.Composable,
+        part: Part,
         predicate: sql.Composable,
         blocks: int,
         shard: Shard | None = None,
     ) -> None:
-        self.part = part
+        self.part, self.oid = part.quoted, part.oid
         self.predicate = predicate
         self.blocks = blocks
         self.shard = shard
@@ -61,14 +65,24 @@ class HeapWalk(Plain):
         """The next batch, in bites of so many blocks."""
         body = delete(self.part, _WINDOW, self.predicate, bite)
         bites = _BITE.format(bite=int(bite.size), blocks=self.until, delete=body)
-        return Step(bites, _FORCED, _DECLARE.format(at=self.at))
+        return self.made(bite, bites, _SETTINGS, _DECLARE.format(at=self.at))
 
     def window(self, done: Done) -> Window:
         """The rows that the batch `done` looked at."""
         condition = sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(
             f"({self.at},0)", f"({done.end},0)"
         )
-        return Window(self.part, self.predicate, condition, _FORCED)
+        close = partial(self._windows, self.at, int(done.end or self.until), None)
+        return Window(self, condition, _SETTINGS, close)
+
+    def windows(self) -> "Blocks":
+        """What is ahead."""
+        return self._windows(self.at, self.blocks, self.shard)
+
+    def _windows(self, first: int, blocks: int, shard: Shard | None) -> "Blocks":
+        from maintcli.work.cascade.blocks import Blocks  # only where rows object, or are slow
+
+        return Blocks(self.part, self.predicate, blocks, shard, first)
 
     def advance(self, done: Done) -> float:
         """Go on behind the batch; return its blocks."""

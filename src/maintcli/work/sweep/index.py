@@ -4,12 +4,19 @@ The bound moves so that no batch walks again over the dead entries of the one be
 old snapshot elsewhere keeps from being cleaned away.
 """
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from psycopg import sql
 
+from maintcli.db.tables import Part
 from maintcli.work.batch import Done, Step
 from maintcli.work.bite import Bite
 from maintcli.work.delete import delete
 from maintcli.work.sweep.window import Plain, Window
+
+if TYPE_CHECKING:
+    from maintcli.work.cascade.values import Values
 
 FIRST_ROWS = 100
 _TIES = 10  # a value with over this many bites of rows is swept by block ranges instead
@@ -50,13 +57,13 @@ class IndexWalk(Plain):
 
     def __init__(
         self,
-        part: sql.Composable,
+        part: Part,
         predicate: sql.Composable,
         column: str,
         kind: sql.Composable,
         bound: sql.Composable,
     ) -> None:
-        self.part = part
+        self.part, self.oid, self.name = part.quoted, part.oid, column
         self.predicate = predicate
         self.column = sql.Identifier(column)
         self.kind = kind
@@ -83,7 +90,7 @@ class IndexWalk(Plain):
             most=_TIES * rows if fresh else _NO_TIES,
             delete=body,
         )
-        return Step(bites, _SETTINGS, _DECLARE.format(type=self.kind, low=self.low))
+        return self.made(bite, bites, _SETTINGS, _DECLARE.format(type=self.kind, low=self.low))
 
     def window(self, done: Done) -> Window:
         """The rows that the batch `done` looked at."""
@@ -91,7 +98,16 @@ class IndexWalk(Plain):
         condition = sql.SQL("{} < {}").format(self.column, high)
         if self.low is not None:
             condition += sql.SQL(" AND {} >= {}").format(self.column, self._value(self.low))
-        return Window(self.part, self.predicate, condition, _SETTINGS)
+        return Window(self, condition, _SETTINGS, partial(self._windows, self.low, high))
+
+    def windows(self) -> "Values":
+        """What is ahead."""
+        return self._windows(self.low, self.bound)
+
+    def _windows(self, low: str | None, bound: sql.Composable) -> "Values":
+        from maintcli.work.cascade.values import Values  # only where rows object, or are slow
+
+        return Values(self.part, self.predicate, self.name, self.kind, bound, low)
 
     def tie(self) -> sql.Composable:
         """The predicate of the rows whose one value stopped the walk; asked for once a value."""

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from maintcli.db import protections
 from maintcli.work import identity
 from maintcli.work.attempt import patiently
-from maintcli.work.sweep import keepers, left
+from maintcli.work.sweep import left
 from maintcli.work.sweep.left import Left
 from maintcli.work.sweep.result import Swept, moment
 from maintcli.work.sweep.table import Means, TableSweep
@@ -110,8 +111,8 @@ class Passes:
         """Put rows that a pass could not remove down to the triggers and rules of their table."""
         rows = self._unaccounted(number)
         if rows and number in self.removed:
-            table, after = self.tasks[number].target.table, self.removed[number] > 0
-            if names := keepers.find(self.means.context, table, after=after):
+            oids, after = self.tasks[number].target.table.oids, self.removed[number] > 0
+            if names := protections.keepers(self.means.context.session, oids, after=after):
                 self.means.account.tally.kept[self._rule(number)] = Kept(rows, names)
 
     def _unaccounted(self, number: int) -> int:
@@ -134,7 +135,9 @@ class Passes:
         )
 
     def _rule(self, number: int) -> Rule:
-        return number, str(self.tasks[number].target.table)
+        target = self.tasks[number].target
+        rule = f" ({target.map.rule})" if target.map.rule and len(self.tasks) > 1 else ""
+        return number, f"{target.table}{rule}"
 
     @property
     def _gone(self) -> int:

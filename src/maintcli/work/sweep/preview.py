@@ -15,6 +15,7 @@ from maintcli.work.sweep.result import Swept, moment
 from maintcli.work.sweep.task import Task
 
 if TYPE_CHECKING:
+    from maintcli.work.cascade.reach import Reach
     from maintcli.work.cascade.show import Shown
 
 _DELETE_SECONDS_A_ROW = 1e-6  # on top of reading it; measured in docs/performance.md
@@ -22,7 +23,8 @@ _DELETE_SECONDS_A_ROW = 1e-6  # on top of reading it; measured in docs/performan
 
 def preview(context: Context, tasks: Sequence[Task]) -> Swept:
     """Count what is stale, and say by which plan, in how many batches, and how long."""
-    counted = [_preview(context, task) for task in tasks]
+    below = reached_in_turn(context, tasks)
+    counted = [_preview(context, task, one) for task, one in zip(tasks, below, strict=True)]
     swept = result.total([swept for swept, _ in counted])
     seconds = sum(seconds for _, seconds in counted)
     context.backlog = swept.deleted_count
@@ -31,7 +33,16 @@ def preview(context: Context, tasks: Sequence[Task]) -> Swept:
     return swept
 
 
-def _preview(context: Context, task: Task) -> tuple[Swept, float]:
+def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequence[Reach]]":
+    """What each table reaches; nothing where no foreign key and no other table is to be heeded."""
+    if len(tasks) < 2 and all(task.links is None for task in tasks):
+        return [()] * len(tasks)
+    from maintcli.work.cascade.counting import in_turn
+
+    return in_turn(context, tasks)
+
+
+def _preview(context: Context, task: Task, reached: "Sequence[Reach]") -> tuple[Swept, float]:
     target, order = task.target, context.order
     began = time.perf_counter()
     stale = partitions.own(context, task)
@@ -39,7 +50,7 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
     nulls, remaining = count.nulls(context, target), partitions.remaining(context, task)
-    below = _below(context, task, stale)
+    below = _below(context, reached, stale)
     going = stale if below is None or below.own is None else below.own
     least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
@@ -78,10 +89,10 @@ def _preview(context: Context, task: Task) -> tuple[Swept, float]:
     return swept, seconds
 
 
-def _below(context: Context, task: Task, stale: int) -> "Shown | None":
-    """What goes with the stale rows; None where no foreign key refers to them."""
-    if task.links is None:
+def _below(context: Context, reached: "Sequence[Reach]", stale: int) -> "Shown | None":
+    """What goes with the stale rows; None where there is nothing that could."""
+    if not reached:
         return None
     from maintcli.work.cascade import show
 
-    return show.look(context, task, stale)
+    return show.look(context, reached, stale)

@@ -20,6 +20,7 @@ class Swept:
 
     `cascaded_count` rows of other tables went along foreign keys, `unlinked_count` lost a reference
     (SET NULL, SET DEFAULT), and `blocked_count` stale rows stay because others refer to them.
+    `failed_count` stay because a trigger or a constraint objects to their removal.
     `kept_count` rows are still there after a DELETE, because a trigger or a rule keeps them.
     `cascades` says in a dry run what each foreign key would do, `triggers` which triggers of each
     swept table would fire.
@@ -40,6 +41,7 @@ class Swept:
     cascaded_count: int | None = 0
     unlinked_count: int | None = 0
     blocked_count: int | None = 0
+    failed_count: int = 0
     kept_count: int = 0
     cascades: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     triggers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -12,6 +12,7 @@ from maintcli.db import sqlstate
 from maintcli.db.tables import Part
 from maintcli.errors import Fail
 from maintcli.runtime.context import Context
+from maintcli.runtime.session import LOCK_TIMEOUT_MS
 from maintcli.work import identity
 from maintcli.work.attempt import Patience, Trial, send_safely
 from maintcli.work.batch import Done, Step
@@ -25,12 +26,16 @@ from maintcli.work.sweep.index import IndexWalk
 from maintcli.work.sweep.plan import Plan
 from maintcli.work.sweep.tally import Rule
 from maintcli.work.sweep.task import Task
+from maintcli.work.sweep.window import Plain
 from maintcli.work.throttle import Throttle
 
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
+    from maintcli.work.cascade.walk import ClosureWalk
     from maintcli.work.sweep.walks import Again, Walk
 
+W = TypeVar("W", bound="Walk | Again")
+_NOT_ROWS = {sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE}  # see _unless_gone
 MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try
 
 
@@ -92,11 +97,14 @@ class TableSweep:
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_bite)
         while not walk.finished:
-            done = self._send(walk, pace, chosen.part)
+            walk, done = self._send(walk, pace, chosen.part)
             self._note(done, walk.window(done), chosen.part)
-            rest = pace.learn(walk.advance(done), done.server_ms, done.wall_ms)
+            units = walk.advance(done)
+            known = None if isinstance(walk, Plain) else walk.fixed_ms or 0.0
+            fixed_ms = pace.fixed_ms(units, done.server_ms) if known is None else known
+            rest = pace.learn(units, done.server_ms, done.wall_ms, fixed_ms)
             if done.tied and isinstance(walk, IndexWalk):
-                self._walk_tie(HeapWalk(chosen.part.quoted, walk.tie(), chosen.part.blocks), chosen)
+                self._walk_tie(HeapWalk(chosen.part, walk.tie(), chosen.part.blocks), chosen)
             order.progress(account.deleted, walk.progress)
             if budget.spent(account.deleted):
                 return
@@ -106,43 +114,58 @@ class TableSweep:
 
     def _walk_tie(self, walk: HeapWalk, chosen: Plan) -> None:
         """Sweep rows of one value by blocks; those that stay are met, and counted, on the way."""
-        left_rows, windows = self.left_rows, len(self.again)
+        left_rows, windows, tally = self.left_rows, len(self.again), self.means.account.tally
+        failed = tally.failed[self.rule]
         self._walk(walk, chosen)
         if not self.means.budget.spent_on:
-            self.left_rows = left_rows
+            self.left_rows, tally.failed[self.rule] = left_rows, failed
             del self.again[windows:]
 
     def _try_again(self) -> None:
         again, self.again = self.again, []
-        for window, part, rows in again:
+        for left, part, rows in again:
             if self.means.budget.spent(self.means.account.deleted):
                 return
-            pace = Pace(1, 100, 1)
+            window, pace = left, Pace(1, 100, 1)
             self.left_rows -= rows
             with self._unless_gone(part):
                 while not window.finished:
-                    done = self._send(window, pace, part)
+                    window, done = self._send(window, pace, part)
                     self._note(done, window, part)
                     window.advance(done)
 
-    def _send(self, walk: "Walk | Again", pace: Pace, part: Part) -> Done:
+    def _send(self, walk: W, pace: Pace, part: Part) -> "tuple[W | ClosureWalk, Done]":
+        """Send the next batch of `walk`, or of the one that takes its place."""
+        step = partial(self._step, walk, pace, part)
         try:
-            return send_safely(self.means.patience, pace, partial(self._step, walk, pace, part))
+            return walk, send_safely(self.means.patience, pace, step)
         except psycopg.Error as error:
             if error.sqlstate == sqlstate.SCHEMA_CHANGED:
                 raise identity.error(self.means.context, self.task.target.table) from None
-            if error.sqlstate != sqlstate.NOT_AS_GATHERED:
+            if error.sqlstate in _NOT_ROWS:
                 raise
-        if not walk.take_whole():
+            other = self._closer(walk, error)
+        return self._send(other, pace, part)
+
+    def _closer(self, walk: "Walk | Again", error: psycopg.Error) -> "ClosureWalk":
+        """The walk that continues where `error` stopped `walk`, or the error."""
+        context, target = self.means.context, self.task.target
+        if error.sqlstate == sqlstate.NOT_AS_GATHERED and not isinstance(walk, Plain):
+            if walk.take_whole():
+                context.log.debug(
+                    "a trigger looks after what refers: each row goes with all below it"
+                )
+                return walk
             raise Fail(
-                reason=f"rows of {self.task.target.table}, or of what refers to them, do not go as"
+                reason=f"rows of {target.table}, or of what refers to them, do not go as"
                 " they were looked at, so they were not archived and not deleted: a trigger keeps"
                 " or changes them. Take the trigger out, or sweep without --archive."
             )
-        self.means.context.log.debug(
-            "a trigger looks after what refers: each row goes with all below it"
-        )
-        return self._send(walk, pace, part)
+        other = walks.closely(context, self.task, walk) if isinstance(walk, Plain) else walk
+        if not other.isolate(walks.key(context, self.task, other)):
+            raise error
+        context.log.debug(f"rows are taken one by one: {sqlstate.one_line(str(error))}")
+        return other
 
     def _step(self, walk: "Walk | Again", pace: Pace, part: Part, trial: Trial) -> Step:
         _, _, budget, throttle, _, account = self.means
@@ -163,5 +186,7 @@ class TableSweep:
         account.enter(str(self.task.target.table), done)
         account.enter_below(self.rule, done, window)
         self.left_rows += done.left
+        waits = (done.extra or {}).get("waits", 0)
+        self.means.patience.waited_for_rows(waits * LOCK_TIMEOUT_MS / 1000)
         if done.left and len(self.again) < MOST_LEFT:
             self.again.append((window, part, done.left))

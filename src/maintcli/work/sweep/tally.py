@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from maintcli.db.sqlstate import one_line
+
 if TYPE_CHECKING:
     from maintcli.db.links import Link
     from maintcli.work.cascade.graph import Cascade
 
+_MOST_SAID = 3  # rows that are named in a sentence
 
 Rule = tuple[int, str]
 """A table of a sweep: which of them, as one table can be swept by several rules, and its name."""
@@ -25,13 +28,16 @@ class Kept(NamedTuple):
 class Tally:
     """The figures of a run so far. `blocked` are the roots that stay, by rule.
 
-    `late` are roots that stay as well, for they take too long with what goes with them.
+    `late` are roots that stay as well, for they take too long with what goes with them; `failed`
+    those whose removal a trigger or a constraint forbids, `objections` what it said of some.
     """
 
     cascaded: Counter[str] = field(default_factory=Counter[str])
     unlinked: Counter[str] = field(default_factory=Counter[str])
     blocked: Counter[Rule] = field(default_factory=Counter[Rule])
     late: Counter[Rule] = field(default_factory=Counter[Rule])
+    failed: Counter[Rule] = field(default_factory=Counter[Rule])
+    objections: dict[Rule, dict[str, None]] = field(default_factory=dict[Rule, dict[str, None]])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
     kept: dict[Rule, Kept] = field(default_factory=dict[Rule, Kept])
@@ -40,6 +46,8 @@ class Tally:
         """Forget what was blocked in an earlier pass by `rule`."""
         self.blocked.pop(rule, None)
         self.late.pop(rule, None)
+        self.failed.pop(rule, None)
+        self.objections.pop(rule, None)
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
 
@@ -55,6 +63,10 @@ class Tally:
                 self.unlinked[link.key.child] += rows
         self.blocked[rule] += extra["blocked"]
         self.late[rule] += extra["late"]
+        self.failed[rule] += extra["failed"]
+        objections = self.objections.setdefault(rule, {})
+        for key, state, message in extra["failures"]:
+            objections[f"{key}: {one_line(message)} ({state})"] = None
         names = self.blockers.setdefault(rule, Counter())
         refers = self.refers.setdefault(rule, set())
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
@@ -66,6 +78,7 @@ class Tally:
         """Take back what stayed in a batch whose rows are looked at again."""
         self.blocked[rule] -= extra["blocked"]
         self.late[rule] -= extra["late"]
+        self.failed[rule] -= extra["failed"]
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
             self.blockers[rule][_name(link)] -= rows
 
@@ -81,12 +94,7 @@ class Tally:
     def staying_of(self, rule: Rule) -> int:
         """Stale rows of a table that the last pass by `rule` left for a reason that it knows."""
         kept = self.kept[rule].rows if rule in self.kept else 0
-        return self.blocked[rule] + self.late[rule] + kept
-
-    @property
-    def staying(self) -> int:
-        """Stale rows that no further run removes by itself."""
-        return self.blocked.total() + self.late.total()
+        return self.blocked[rule] + self.late[rule] + self.failed[rule] + kept
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -94,7 +102,8 @@ class Tally:
         return {
             "cascaded_count": self.removed,
             "unlinked_count": self.unlinked.total(),
-            "blocked_count": self.staying,
+            "blocked_count": self.blocked.total() + self.late.total(),
+            "failed_count": self.failed.total(),
             "kept_count": sum(kept.rows for kept in self.kept.values()),
         }
 
@@ -114,12 +123,23 @@ class Tally:
             if rows
         ]
         sentences += [
+            f"{rows:,} stale rows of {rule[1]} stay, because a trigger or a constraint objects:"
+            f" {_some(list(self.objections[rule]))}"
+            for rule, rows in self.failed.items()
+            if rows
+        ]
+        sentences += [
             f"{kept.rows:,} stale rows of {rule[1]} are still there after a DELETE, because of its"
             f" {' and '.join(kept.names)}; what is kept on purpose should not count as stale"
             " (where = …)"
             for rule, kept in self.kept.items()
         ]
         return f"{'; '.join(sentences)}; the rest is done." if sentences else None
+
+
+def _some(objections: Sequence[str]) -> str:
+    more = len(objections) - _MOST_SAID
+    return ", ".join(objections[:_MOST_SAID]) + (" and others" if more > 0 else "")
 
 
 def _name(link: "Link") -> str:

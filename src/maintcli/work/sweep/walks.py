@@ -4,17 +4,22 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from maintcli.db import shapes
+from maintcli.db.tables import Column
 from maintcli.runtime.context import Context
+from maintcli.work.delete import first_eight
 from maintcli.work.sweep import stripes
 from maintcli.work.sweep.heap import HeapWalk
 from maintcli.work.sweep.index import IndexWalk
 from maintcli.work.sweep.plan import Plan, Way
 from maintcli.work.sweep.task import Task
 
+_TEXTS = ("text", "character varying", "character", "bytea")
+
 if TYPE_CHECKING:
     from maintcli.work.archive.archive import Archive
     from maintcli.work.cascade.walk import ClosureWalk
-    from maintcli.work.sweep.window import Window
+    from maintcli.work.sweep.window import Plain, Window
 
     Walk = HeapWalk | IndexWalk | ClosureWalk
     Again = Window | ClosureWalk
@@ -30,6 +35,37 @@ def choose(context: Context, task: Task, chosen: Plan, archive: "Archive | None"
             return found
     if chosen.way is Way.HEAP:
         mine = stripes.share(context.shard, part.oid)
-        return HeapWalk(part.quoted, target.predicate, part.blocks, mine)
+        return HeapWalk(part, target.predicate, part.blocks, mine)
     kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
-    return IndexWalk(part.quoted, target.predicate, target.by.name, kind, target.bound)
+    return IndexWalk(part, target.predicate, target.by.name, kind, target.bound)
+
+
+def closely(context: Context, task: Task, walk: "Plain") -> "ClosureWalk":
+    """The walk that continues where `walk` is, and can pass by single rows."""
+    from maintcli.work.cascade import choose as closures
+    from maintcli.work.cascade import look
+
+    links = task.links or look.links(context, task.target)
+    return closures.alone(task.target, links, walk)
+
+
+def key(context: Context, task: Task, walk: "ClosureWalk") -> sql.Composable:
+    """SQL that names a row: by what the job shows of it, or by its primary key."""
+    target = task.target
+    if target.show:
+        shown = [(name, first_eight(name)) for name in target.show]
+    else:
+        oid = walk.script.cascade.part
+        columns = shapes.shapes(context.session, [oid])[oid].key
+        shown = [(name, _in_full(target.table.columns[name])) for name in columns]
+    named = [
+        sql.SQL("concat({}, {}::text)").format(f"{name} = ", value)
+        for name, value in shown or [("ctid", sql.SQL("ctid"))]
+    ]
+    return sql.SQL("concat_ws(', ', {})").format(sql.SQL(", ").join(named))
+
+
+def _in_full(column: Column) -> sql.Composable:
+    """A text may be a secret, such as the key of a session: of that the first characters."""
+    quoted = sql.Identifier(column.name)
+    return first_eight(column.name) if column.type in _TEXTS else quoted

@@ -27,7 +27,7 @@ def choose(context: Context, oids: Sequence[int]) -> list[Source]:
     One that somebody set and that the role cannot read is an error, CannotWatch: nobody would keep
     the limit. One that stands by default is then left out.
     """
-    ((role, stats, archive, archiving),) = context.session.read_composed(_READABLE)
+    ((role, stats, archive, archiving),) = context.session.read_composed(_READABLE, ours=True)
     values = context.order.values
     sources: list[tuple[Source, bool, bool]] = [
         (ReplicaLag(*_limit(values["max_replica_lag"])), stats, True),

@@ -36,7 +36,9 @@ class Look:
         columns = sql.SQL(", ").join(sql.SQL("({})").format(source.query) for source in sources)
         query = sql.SQL("SELECT {}").format(columns)
         try:
-            (row,) = self._context.session.read_composed(query, statement_seconds=_SECONDS)
+            (row,) = self._context.session.read_composed(
+                query, statement_seconds=_SECONDS, ours=True
+            )
         except psycopg.Error as error:
             return self._failed(sources, error)
         return list(zip(sources, row, strict=True))
@@ -50,7 +52,7 @@ class Look:
         lost = sqlstate.is_lost(error, self._context.session.connection_or_none)
         if len(sources) > 1 and not lost:
             return [pair for source in sources for pair in self._read([source])]
-        why = sqlstate.one_line(error.diag.message_primary or str(error))
+        why = sqlstate.said(error)
         failed = [(source, _Failed(f"{source.name} cannot be read: {why}")) for source in sources]
         for source, (reason,) in failed:
             self._context.log.debug(reason)

@@ -16,7 +16,8 @@ def parse(files: Mapping[str, str]) -> list[Found]:
     """Every job of the workflows that runs one of maint, also where people wrote it themselves.
 
     One whose condition names no cron is started by each of its workflow's. The zone is that of
-    its first cron. Raises ValueError, with file and line, for what cannot be read.
+    its first cron; behind a cron of another zone stands that. Raises ValueError, with file and
+    line, for what cannot be read.
     """
     found: list[Found] = []
     for path, text in files.items():
@@ -40,14 +41,19 @@ def _found(workflow: Mapping[str, object]) -> Iterable[Found]:
             named = [constant(one) for one in _SELECTS.findall(str(job.get("if", "")))]
             selected = [one for one in named if one in zones]
             by_each = not named and "inputs.job" not in str(job.get("if", ""))
-            crons = tuple(zones if by_each else selected)
+            crons = [*zones] if by_each else selected
+            zone = zones[crons[0]] if crons else "UTC"
             yield Found(
                 key=unescaped(str(job.get("name", name))),
                 job=unescaped(str(given["job"])),
-                expressions=crons,
-                zone=zones[crons[0]] if crons else "UTC",
+                expressions=tuple(_with_zone(cron, zones[cron], zone) for cron in crons),
+                zone=zone,
                 options=tuple(shlex.split(unescaped(str(given.get("options", ""))))),
             )
+
+
+def _with_zone(cron: str, zone: str, first: str) -> str:
+    return cron if zone == first else f"{cron} {zone}"
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -15,12 +15,12 @@ from maintcli.schedules.targets.github.expression import escaped, literal
 from maintcli.schedules.targets.header import header
 from maintcli.schedules.targets.needed import further, held
 from maintcli.schedules.targets.root import misplaced
-from maintcli.schedules.targets.utc import Clock, in_utc
+from maintcli.schedules.targets.utc import Clock, Cron, crons
 from maintcli.schedules.targets.yaml.scalar import scalar
 
 FILE: Final = "maintenance.yml"
 CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1  # v7.0.1"
-_CLOCK: Final = Clock("GitHub", least_minutes=5)
+_CLOCK: Final = Clock("GitHub", least_minutes=5, has_zones=True)
 _SETUP_MINUTES: Final = 6  # to check out, to install, and for the end of a run that was stopped
 _MOST_MINUTES: Final = 360  # GitHub's own limit
 
@@ -51,7 +51,26 @@ $choices
 permissions: {}
 
 jobs:
-$jobs""")
+$jobs
+  # GitHub may start the workflow once more at a time that was taken out of it. Then no job above
+  # runs, and a run without any would count as a success.
+  _unknown:
+    name: unknown schedule
+    if: $unknown
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    concurrency:
+      group: maint-unknown-schedule
+      cancel-in-progress: false
+    permissions: {}
+    steps:
+      - shell: bash
+        env:
+          SCHEDULE: $${{ github.event.schedule }}
+        run: |
+          echo "::error title=maint::No job is scheduled at '$$SCHEDULE'; nothing was run"
+          exit 1
+""")
 
 _JOB: Final = Template("""\
   $summary
@@ -92,33 +111,39 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """The workflow; no file where there is no entry."""
     if not entries:
         return Rendered({})
-    crons: dict[str, list[str]] = {}
+    keys: dict[Cron, list[str]] = {}
+    zones: dict[str, str] = {}
     notes = [*misplaced(settings), *_unpinned(settings.action)]
     jobs: list[str] = []
     for entry in entries:
-        said, left_out = in_utc(entry, _CLOCK)
-        notes += [*left_out, *_too_long(entry)]
+        found, left_out = crons(entry, _CLOCK)
+        said = [cron for cron in found if zones.setdefault(cron.text, cron.zone) == cron.zone]
+        alike = (_alike(entry.key, cron, zones[cron.text]) for cron in found if cron not in said)
+        notes += [*left_out, *alike, *_too_long(entry)]
         for cron in said:
-            crons.setdefault(cron, []).append(entry.key)
-        jobs.append(_job(entry, said, settings))
+            keys.setdefault(cron, []).append(entry.key)
+        jobs.append(_job(entry, [cron.text for cron in said], settings))
     text = _WORKFLOW.substitute(
         header=header(FILE, "github"),
         here=_SAYS_HERE if settings.action == _HERE else "",
         needs=held("That environment holds", further(entries)),
         notes=noted(notes),
-        schedule=_schedule(crons, settings.start),
+        schedule=_schedule(keys, settings.start),
+        unknown=_unknown(zones),
         choices="\n".join(f"          - {_text(entry.key)}" for entry in entries),
         jobs="\n".join(jobs),
     )
     return Rendered({FILE: text}, notes)
 
 
-def _schedule(crons: Mapping[str, Iterable[str]], start: str) -> str:
+def _schedule(keys: Mapping[Cron, Iterable[str]], start: str) -> str:
     """Each cron once, since the jobs that it selects are named by their own conditions."""
-    if not crons:
+    if not keys:
         return ""
-    lines = [f'  - cron: "{cron}"  {comment(", ".join(keys))}' for cron, keys in crons.items()]
-    lines = ["schedule:", *lines]
+    lines = ["schedule:"]
+    for cron, some in keys.items():
+        lines.append(f'  - cron: "{cron.text}"  {comment(", ".join(some))}')
+        lines += [f"    timezone: {cron.zone}"] if cron.zone != "UTC" else []
     if start == BY_HAND:
         lines = [f"# {line}" for line in [_WITHOUT_TIMES, *lines]]
     return indent("\n".join(lines), "  ") + "\n"
@@ -148,6 +173,12 @@ def _env(entry: Entry) -> str:
     return f"        env:\n{''.join(lines)}" if entry.needs else ""
 
 
+def _alike(key: str, cron: Cron, other: str) -> Note:
+    """GitHub says which cron started a run, and not in which zone."""
+    what = f'"{cron.text}" in {cron.zone} is left out, since another entry has it in {other}'
+    return Note(key, what, "the nearest is another minute")
+
+
 def _action(action: str) -> str:
     return f"{_HERE}{_IGNORED}" if action == _HERE else scalar(action)
 
@@ -166,6 +197,12 @@ def _condition(key: str, crons: Sequence[str]) -> str:
         return chosen
     due = f"({due})" if len(crons) > 1 else due
     return f"{chosen} || vars.MAINT_ENABLED == 'true' && {due}"
+
+
+def _unknown(crons: Iterable[str]) -> str:
+    others = (f" && github.event.schedule != {literal(cron)}" for cron in crons)
+    scheduled = "github.event_name == 'schedule' && vars.MAINT_ENABLED == 'true'"
+    return f"{scheduled}{''.join(others)}"
 
 
 def _minutes(entry: Entry) -> int:
