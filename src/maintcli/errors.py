@@ -418,9 +418,7 @@ class Held(TryAgain):
 
 
 class StillLocked(TryAgain):
-    """The table stayed locked as a whole by others; gave up after {waited}. What was done before
-    that is kept ({deleted} rows), and the next run goes on.
-    """
+    """{table} was locked by {holder} for {waited}. {done}; the next run tries again."""
 
 
 class RowsStayLocked(TryAgain):
