@@ -425,9 +425,7 @@ class Held(TryAgain):
 
 
 class StillLocked(TryAgain):
-    """The table stayed locked as a whole by others; gave up after {waited}. What was done before
-    that is kept ({deleted} rows), and the next run goes on.
-    """
+    """{table} was locked by {holder} for {waited}. {done}; the next run tries again."""
 
 
 class RowsStayLocked(TryAgain):
@@ -565,3 +563,11 @@ class Interrupted(MaintError):
     def exit_code(self) -> Code:
         """130 for SIGINT, 143 for SIGTERM."""
         return Code[str(self.facts["signal"])]
+
+
+class InterruptedEarly(Interrupted):
+    """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class CommandInterrupted(Interrupted):
+    """Stopped by {signal}."""

@@ -76,7 +76,7 @@ def test_a_server_refuses(strict: OwnServer, given: dict[str, str], code: int, w
 def test_one_of_two_hosts_refuses_for_good(strict: OwnServer) -> None:
     """The other one is down; waiting for it would hide the wrong password."""
     hosts = {"host": f"{strict.host},127.0.0.1", "port": f"{strict.port},1"}
-    error = refused(strict, **hosts, user="app", password="wrong")  # noqa: S106
+    error = refused(strict, **{**hosts, "user": "app", "password": "wrong"})
     assert error.exit_code == Code.PRIVILEGE
     assert "password authentication failed" in str(error)
 

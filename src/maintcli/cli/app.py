@@ -12,7 +12,7 @@ from maintcli.cli import configured, plugins
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
-from maintcli.errors import Bug, Code, Interrupted, MaintError
+from maintcli.errors import Bug, Code, CommandInterrupted, MaintError
 
 _FOLLOWING = "maintcli.following"
 
@@ -57,7 +57,7 @@ class Root(GivenGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Interrupted(signal="SIGINT") from None
+            raise CommandInterrupted(signal="SIGINT") from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings."""

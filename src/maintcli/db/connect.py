@@ -1,6 +1,8 @@
 """One connection as every run wants it: autocommit, named, kept alive, pooler-proof."""
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import psycopg
@@ -12,7 +14,8 @@ from maintcli.errors import BadDatabaseUrl, ConfigError
 Connection = psycopg.Connection[TupleRow]
 
 OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
-_CONNECT_SECONDS = 10
+CONNECT_SECONDS = 10
+_SLOW_SECONDS = 0.8
 _DEFAULTS: Mapping[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -37,7 +40,7 @@ def connect(
     *,
     application: str,
     read_only: bool = False,
-    seconds: float = _CONNECT_SECONDS,
+    seconds: float = CONNECT_SECONDS,
 ) -> Connection:
     """Open a connection in autocommit mode, within `seconds` (libpq waits 2 at the least).
 
@@ -47,7 +50,7 @@ def connect(
     """
     wanted: dict[str, Any] = {
         **_DEFAULTS,
-        "connect_timeout": max(2, min(_CONNECT_SECONDS, int(seconds))),
+        "connect_timeout": max(2, min(CONNECT_SECONDS, int(seconds))),
         "target_session_attrs": "any" if read_only else "read-write",
         **target,
         "application_name": application[:63],
@@ -66,3 +69,15 @@ def connect(
         connection.close()
         raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
     return connection
+
+
+@contextlib.contextmanager
+def said_when_slow(say: Callable[[], None]) -> Generator[None]:
+    """Call `say`, from another thread, when the block takes nearly a second."""
+    timer = threading.Timer(_SLOW_SECONDS, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

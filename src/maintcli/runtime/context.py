@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maintcli.config.model import Config
+from maintcli.db.names import Name
+from maintcli.db.tables import Table, describe
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.job import Order
 from maintcli.runtime.lease import Lease
@@ -18,7 +20,8 @@ class Context:
     """A run in progress. `lease` is None in a dry run and with --no-ledger.
 
     `counts` are figures known so far: they reach the report however the run ends. `retention` are
-    the ages that the run was let through with, for the ledger.
+    the ages that the run was let through with, for the ledger. `names` are the tables that it has
+    looked for.
     """
 
     job: str
@@ -31,6 +34,12 @@ class Context:
     backlog: int | None = None
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
+    names: list[Name] = field(default_factory=list[Name])
+
+    def describe(self, name: Name) -> Table | None:
+        """Describe the table called `name`, and remember it: others may lock it later, or now."""
+        self.names.append(name)
+        return describe(self.session, name)
 
     @property
     def dry_run(self) -> bool:

@@ -12,7 +12,16 @@ import psycopg
 
 from maintcli import __version__
 from maintcli.db import connect, toolkit
-from maintcli.errors import CannotDryRun, Held, LeaseLost, NoDatabase, NoDatabaseForLedger, Skip
+from maintcli.errors import (
+    CannotDryRun,
+    Held,
+    Interrupted,
+    InterruptedEarly,
+    LeaseLost,
+    NoDatabase,
+    NoDatabaseForLedger,
+    Skip,
+)
 from maintcli.runtime import deadline, lease, ledger, slots, stop
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
@@ -65,8 +74,11 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
     if job.needs_database or order.is_recorded:
-        session = Session(_opener(job, order, until), stopped, until)
-        _ = session.connection
+        session = Session(_opener(job, order, until), stopped, until, say=order.log.info)
+        try:
+            _ = session.connection
+        except Interrupted as error:
+            raise InterruptedEarly(**error.facts) from None
     else:
         session = Session(_no_database, stopped, until)
     return Context(

@@ -1,9 +1,11 @@
 """A run's connection: one round trip a transaction, bounded in time, replaced when it breaks."""
 
 import contextlib
+import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -11,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import code, search_path
-from maintcli.db.connect import Connection
+from maintcli.db.connect import Connection, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.stop import Never, Stop
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_MS = 500  # below deadlock_timeout (1 s): the application is never a deadlock's victim
 STATEMENT_CAP_SECONDS = 300.0
 RECONNECT_SECONDS = 30.0
+LEAST_SECONDS = 1.0  # with less there is nothing to wait for
 LAST_WORDS_SECONDS = 8.0
 Row = tuple[Any, ...]
 
@@ -35,10 +38,18 @@ class Session:
     db/search_path.py, until `runs_code_of_users` says that SQL of the user's is to follow.
     """
 
-    def __init__(self, opener: Callable[[], Connection], stop: Stop, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        opener: Callable[[], Connection],
+        stop: Stop,
+        deadline: Deadline,
+        *,
+        say: Callable[[str], None] = lambda _sentence: None,
+    ) -> None:
         self.stop = stop
         self.deadline = deadline
         self.opener = opener
+        self._say = say
         self.runs_code_of_users = False
         self._connection: Connection | None = None
         self._schemas: tuple[str, ...] | None = None
@@ -199,12 +210,19 @@ class Session:
                 self._connection.close()
 
     def _connect(self) -> Connection:
+        seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+        end = time.monotonic() + seconds
+        waiting = f"Waiting for the database, up to {math.ceil(seconds)} s"
         try:
-            return self._open()
+            with said_when_slow(lambda: self._say(f"{waiting}.")):
+                return self._open()
         except Unreachable as first:
-            return self._connect_again(first)
+            left = end - time.monotonic()
+            if left > LEAST_SECONDS:
+                self._say(f"{waiting}: {str(first.facts.get('reason', first)).rstrip('.')}.")
+            return self._connect_again(first, left)
 
-    def _connect_again(self, first: Unreachable) -> Connection:
+    def _connect_again(self, first: Unreachable, seconds: float) -> Connection:
         """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
         from maintcli.runtime.retry import until
 
@@ -218,7 +236,6 @@ class Session:
                 last = error
                 raise
 
-        seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
         try:
             return until(
                 attempt, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first

@@ -1,5 +1,6 @@
 """A short visit to a database by an operator command: no lease, no retries, bounded waits."""
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -26,7 +27,8 @@ def connected(
     if database.url is None:
         raise NoDatabase(section=database.section)
     target = connect.parameters(database.url.reveal(), database.url_origin)
-    connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
+    with connect.said_when_slow(_say_waiting):
+        connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
     try:
         yield connection
     except psycopg.Error as error:
@@ -46,3 +48,7 @@ def toolkit_tables(
         except NoToolkitTables as error:
             raise NothingRecorded(**error.facts) from None
         yield Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute")), schema
+
+
+def _say_waiting() -> None:
+    sys.stderr.write(f"maint: Waiting for the database, up to {connect.CONNECT_SECONDS} s.\n")

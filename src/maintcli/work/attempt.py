@@ -4,21 +4,24 @@ A batch may be sent again after any failure: rows that are gone are not deleted 
 ledger's own total says whether a lost COMMIT had counted.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import psycopg
 
-from maintcli.db import sqlstate
+from maintcli.db import blockers, sqlstate
+from maintcli.db.blockers import Blocker
 from maintcli.errors import ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work.batch import Done, Step, send
+from maintcli.work.outlook.words import span
 from maintcli.work.pace import Pace
 
 _STATEMENT_SECONDS = 30.0
 _MOST_FAILURES = 8  # in a row, on one batch
-_PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
 
 
@@ -30,11 +33,17 @@ class Trial(NamedTuple):
 
 
 class Patience:
-    """How long a run waits for a table that others hold locked as a whole."""
+    """How long a run waits for a table that others hold locked as a whole.
 
-    def __init__(self, context: Context, seconds: float = _PATIENCE_SECONDS) -> None:
+    `done` is what it does to rows.
+    """
+
+    def __init__(
+        self, context: Context, seconds: float | None = None, *, done: str = "deleted"
+    ) -> None:
         self.context = context
-        self._limit = min(seconds, context.deadline.seconds / 4)
+        self._done = done
+        self._limit = min(seconds or PATIENCE_SECONDS, context.deadline.seconds / 4)
         self._since: float | None = None
         self._for_rows = 0.0
 
@@ -57,9 +66,31 @@ class Patience:
         now = time.monotonic()
         self._since = self._since or now
         if now - self._since > self._limit:
-            deleted = self.context.counts.get("deleted_count", 0)
-            raise StillLocked(waited=f"{self._limit:.0f} s", deleted=deleted)
+            raise still_locked(self.context, self._limit, self._done)
         self.context.stop.wait(0.2)
+
+
+def still_locked(context: Context, seconds: float, done: str = "deleted") -> StillLocked:
+    """The error that names the table, and who has locked it for so many seconds."""
+    rows = context.counts.get(f"{done}_count", 0)
+    blocker = None
+    with contextlib.suppress(psycopg.Error):  # whoever it was, the table was locked
+        blocker = blockers.find(context.session, context.names)
+    return StillLocked(
+        table=blocker.table if blocker else "A table of this run",
+        holder=_holder(blocker) if blocker else "another session",
+        waited=f"{seconds:.0f} s",
+        done=f"{rows:,} rows were {done} before that" if rows else f"Nothing was {done}",
+    )
+
+
+def _holder(blocker: Blocker) -> str:
+    if blocker.pid is None:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    age = None if blocker.seconds is None else span(blocker.seconds)
+    known = ", ".join(filter(None, (blocker.name, age)))
+    behind = f", which waits for pid {blocker.behind}," if blocker.behind else ""
+    return f"pid {blocker.pid}{f' ({known})' if known else ''}{behind}"
 
 
 def patiently(patience: Patience, action: Callable[[], T]) -> T:

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
+from maintcli.db import names
 from maintcli.db.tables import Column, Table
 from maintcli.errors import (
     DifferentTypes,
@@ -71,7 +71,7 @@ def find(context: Context, reference: Reference) -> Found:
     key, origin = reference.table, reference.origin
     mapped = context.config.table(key)
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
-    table = tables.describe(context.session, name)
+    table = context.describe(name)
     if table is None:
         raise NoTableListed(origin=origin, text=reference.text, table=str(name))
     context.session.admit_code_on(table.oids)

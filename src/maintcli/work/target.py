@@ -9,7 +9,7 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
+from maintcli.db import names
 from maintcli.db.tables import Column, Part, Table
 from maintcli.errors import (
     ConfigError,
@@ -138,7 +138,7 @@ def _table(
     context: Context, key: str, mapped: TableMap, *, optional: bool, deleting: bool
 ) -> Table | None:
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else key)
-    table = tables.describe(context.session, name)
+    table = context.describe(name)
     if table is None and optional and not mapped.name:
         context.log.debug(f"there is no table {key}; passed over")
         return None

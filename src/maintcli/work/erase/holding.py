@@ -5,7 +5,6 @@ from typing import NamedTuple, Optional
 
 from psycopg import sql
 
-from maintcli.db import tables
 from maintcli.db.links import ForeignKey, Links
 from maintcli.db.names import Name
 from maintcli.db.tables import Table
@@ -122,7 +121,7 @@ def _with_below(
     below: list[Holding] = []
     followed: list[ForeignKey] = []
     for key in top.below:
-        table = tables.describe(context.session, Name(key.schema, key.table))
+        table = context.describe(Name(key.schema, key.table))
         assert table is not None  # noqa: S101  the catalog named it a moment ago
         _refuse_users(f"a foreign key from {key.child} to {top.table}", table, users)
         if table.oid in path:

@@ -53,7 +53,9 @@ def _send(context: Context, statement: sql.Composable) -> int:
     still = _still(lease, batches) if lease else sql.SQL("")
     step = Step(_ONCE.format(statement=statement, still=still), counter="updated_count")
     try:
-        return send_safely(Patience(context), Pace(1, 100, 1), lambda _skip: step).rows
+        return send_safely(
+            Patience(context, done="updated"), Pace(1, 100, 1), lambda _skip: step
+        ).rows
     except psycopg.Error as error:
         if lease is None or error.sqlstate != sqlstate.COUNTED_ALREADY:
             raise

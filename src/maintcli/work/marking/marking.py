@@ -87,7 +87,7 @@ class Marking:
         target = setting["batch_target"].value if "batch_target" in setting else BATCH_TARGET
         share = setting["share"].value if "share" in setting else _SHARE
         self.pace = Pace(target.approx_seconds * 1000, share, FIRST_ROWS)
-        self.patience = Patience(self.context)
+        self.patience = Patience(self.context, done="updated")
         self.total = self.context.counts.get("updated_count", 0)
 
     def run(self) -> None:

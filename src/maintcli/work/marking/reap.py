@@ -40,7 +40,7 @@ def reap(context: Context, *, running_for: Duration | None = None) -> Reaped:
 
     With `running_for` also those without a lease, and in either case only after that time.
     """
-    target = patiently(Patience(context), partial(_find, context, running_for))
+    target = patiently(Patience(context, done="updated"), partial(_find, context, running_for))
     statuses.check(context, target.table, KEY, target.map, STATUSES)
     limit = f"it ran for over {running_for}" if running_for else "its lease ended"
     status = target.column("status")

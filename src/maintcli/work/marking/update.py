@@ -33,7 +33,9 @@ def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString])
     """
     approval.look_ahead(context)
     _refuse_what_is_for_deleting(context)
-    target = patiently(Patience(context), partial(find, context, wanted, deleting=False))
+    target = patiently(
+        Patience(context, done="updated"), partial(find, context, wanted, deleting=False)
+    )
     if target is None:
         return Marked(0, 0, 0, 0, "")
     named = {status for value in values.values() for status in statuses.named(value)}

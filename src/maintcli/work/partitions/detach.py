@@ -13,9 +13,9 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.errors import LeaseLost, StillLocked
+from maintcli.errors import LeaseLost
 from maintcli.runtime.context import Context
-from maintcli.work.attempt import Patience, after_loss
+from maintcli.work.attempt import Patience, after_loss, still_locked
 from maintcli.work.batch import Done, Step, send
 from maintcli.work.partitions.mark import comment_on
 from maintcli.work.target import Target
@@ -116,9 +116,7 @@ class Detacher:
             try:
                 self.context.session.alone(detach + how, seconds=seconds)
             except _HELD_UP:
-                raise StillLocked(
-                    waited=f"{seconds:.0f} s", deleted=self.context.counts.get("deleted_count", 0)
-                ) from None
+                raise still_locked(self.context, seconds) from None
             except psycopg.Error as error:
                 self._react(error)
         self.patience.ended()

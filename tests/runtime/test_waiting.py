@@ -1,0 +1,119 @@
+"""A database that does not answer: the wait is said at once, and may be ended at any time."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Generator
+
+import psycopg
+import pytest
+
+from maintcli.runtime import session
+from tests.parts.cli import Maint
+from tests.parts.inside import Inside
+from tests.parts.own_server import own_server
+from tests.parts.server import Server
+from tests.parts.waiting import until
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def mute() -> Generator[str]:
+    """The URL of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"postgresql://a@127.0.0.1:{listener.getsockname()[1]}/a"
+
+
+def line(process: Process) -> str:
+    """The next line that it says."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def interrupted(process: Process) -> str:
+    """What it says on Ctrl-C; 130 is its exit code."""
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    return err
+
+
+def test_a_refused_connection_is_waited_for_aloud(maint: Maint) -> None:
+    """At once: that it waits, how long, and why."""
+    url = "postgresql://a@127.0.0.1:1/a"
+    process = maint.start("cleanup-sessions", env={"DATABASE_URL": url})
+    assert "INFO cleanup-sessions Waiting for the database, up to 30 s: " in (said := line(process))
+    assert said.endswith("Connection refused.\n")
+    interrupted(process)
+
+
+def test_a_silent_server_is_waited_for_aloud(maint: Maint, mute: str) -> None:
+    """Before the first attempt has failed, so that there is no reason yet."""
+    process = maint.start("cleanup-sessions", env={"DATABASE_URL": mute})
+    assert line(process).endswith("Waiting for the database, up to 30 s.\n")
+    interrupted(process)
+
+
+def test_an_operator_command_waits_aloud(maint: Maint, mute: str) -> None:
+    """It tries once, and Ctrl-C ends it without a word on rows."""
+    process = maint.start("status", env={"DATABASE_URL": mute})
+    assert line(process) == "maint: Waiting for the database, up to 10 s.\n"
+    assert interrupted(process) == "maint: Stopped by SIGINT.\n"
+
+
+def test_interrupted_before_any_connection(maint: Maint, mute: str) -> None:
+    """Nothing is called committed or rolled back."""
+    process = maint.start("cleanup-sessions", "--json", env={"DATABASE_URL": mute})
+    line(process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert "Stopped by SIGINT before the database was reached; nothing was changed." in out
+    assert "committed" not in out + err
+    assert "rolled back" not in out + err
+
+
+@pytest.mark.usefixtures("impatient")
+def test_quiet_waits_in_silence(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait that ends well sends no mail from cron; one that does not is one line of error."""
+    monkeypatch.setattr(session, "LEAST_SECONDS", 0)
+    inside.env["DATABASE_URL"] = "postgresql://a@127.0.0.1:1/a"
+    assert "Waiting" in inside("cleanup-sessions").err
+    result = inside("cleanup-sessions", "--quiet")
+    assert (result.code, result.err.count("\n")) == (69, 1)
+    assert "Waiting" not in result.err
+
+
+def test_no_free_connection_is_waited_for(maint: Maint, db: str) -> None:
+    """53300: the run begins once there is one."""
+    with psycopg.connect(db, autocommit=True) as connection:
+        connection.execute("CREATE ROLE full LOGIN CONNECTION LIMIT 0")
+        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO full")
+        try:
+            url = db.replace("postgres@", "full@")
+            process = maint.start("cleanup-sessions", env={"DATABASE_URL": url})
+            assert 'too many connections for role "full"' in line(process)
+            connection.execute("ALTER ROLE full CONNECTION LIMIT -1")
+            _, err = process.communicate()
+            assert process.returncode == 0, err
+        finally:
+            connection.execute("DROP OWNED BY full; DROP ROLE full")
+
+
+def test_a_server_that_shuts_down_is_waited_for(maint: Maint) -> None:
+    """57P03."""
+    with own_server() as server, server.connect():
+        server._process[0].send_signal(signal.SIGTERM)
+        until(lambda: _shuts_down(server), "it shuts down")
+        process = maint.start("cleanup-sessions", env={"DATABASE_URL": server.dsn()})
+        assert "up to 30 s: the database system is shutting down." in line(process)
+        interrupted(process)
+
+
+def _shuts_down(server: Server) -> bool:
+    try:
+        server.connect().close()
+    except psycopg.OperationalError as error:
+        return "shutting down" in str(error)
+    return False
