@@ -143,7 +143,9 @@ class Skip(MaintError):
 
 
 class Bug(MaintError):
-    """This is a bug: {reason}. Run again with -v for the traceback, and please report it."""
+    """This is a bug in {whose} ({where}): {reason}. {look} for the traceback, and please report it
+    to {whom}.
+    """
 
     code = Code.BUG
 

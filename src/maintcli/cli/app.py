@@ -12,7 +12,7 @@ from maintcli.cli import configured, plugins
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
-from maintcli.errors import Bug, Code, CommandInterrupted, MaintError
+from maintcli.errors import Code, CommandInterrupted, MaintError
 
 _FOLLOWING = "maintcli.following"
 
@@ -128,7 +128,9 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # the last line of defence: a bug is one sentence too
         if "-v" in arguments or "--verbose" in arguments:
             raise
-        return _complain(Bug(reason=f"{type(error).__name__}: {error}"))
+        from maintcli.runtime.bug import AGAIN, bug
+
+        return _complain(bug(error, look=AGAIN))
     return Code.OK
 
 

@@ -13,7 +13,8 @@ class Report:
 
     `backlog` is the number of items that were due and are left, None where nobody knows. `shard`
     (`0/4`) and `run_group` are blank for a run that is a whole.
-    `retention` are the ages that it swept by, once its guards let it.
+    `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
+    has a row of it. `traceback` is for the ledger alone, and empty but for a bug.
     """
 
     job: str
@@ -31,6 +32,8 @@ class Report:
     lease_lost: bool = False
     shard: str = ""
     run_group: str = ""
+    is_recorded: bool = False
+    traceback: str = ""
 
     @property
     def success(self) -> bool:
