@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from maintcli.db import toolkit
 from tests.parts.cli import Maint, Result
 from tests.parts.databases import database
 from tests.parts.inside import Inside
@@ -218,7 +219,7 @@ def test_the_toolkits_tables_are_made_and_checked_in_all(tenants: Tenants, serve
         assert result.code == result.json["exit_code"] == 78
         assert [one.get("applied") for one in result.json["databases"][:2]] == [
             [],
-            ["0001_runs", "0002_sweeps", "0003_archive_manifests"],
+            [name for _, name, _ in toolkit._migrations()],
         ]
         result = tenants.inside("db", "check", "--database", "all")
         assert "bolt: The toolkit's tables in schema public are at version" in result.out

@@ -51,6 +51,20 @@ def judge_config_file(path: Path, name: str, status: os.stat_result) -> None:
         )
 
 
+def distrusted(*found: os.stat_result) -> str:
+    """Why what nobody named may not be written to as this user, or blank.
+
+    `found` is a folder and a link to it, or a file. A group may share it: a volume in Kubernetes
+    belongs to root and the group of its pod.
+    """
+    owners = {status.st_uid for status in found} - {os.geteuid(), 0}
+    if owners:
+        return f"belongs to {_user(owners)}"
+    if any(not stat.S_ISLNK(one.st_mode) and one.st_mode & stat.S_IWOTH for one in found):
+        return "can be written to by every user"
+    return ""
+
+
 def _others_can_write(descriptor: int, status: os.stat_result) -> bool:
     if stat.S_ISCHR(status.st_mode):
         return False  # /dev/null and terminals: what one writes there, nobody reads
