@@ -35,6 +35,11 @@ TABLES = (
 )
 MARK = "maint toolkit, version "
 
+LEASE_SECONDS = 60
+# The end of a lease that still holds. One that ends later than a lease can was taken while the
+# server's clock was ahead; whoever has it may lose it, as the fence keeps its batches out.
+LIVE = sql.SQL("BETWEEN clock_timestamp() AND clock_timestamp() + interval '61 s'")
+
 _LOOK = f"""
 SELECT array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
        max(substr(d.description, %(skip)s)) FILTER (WHERE t.name = 'maint_migrations'),
