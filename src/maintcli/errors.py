@@ -397,6 +397,12 @@ class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
 
+class ReservedColumn(ConfigError):
+    """{table} has a column {column}, and names that begin with maint_ are maint's own in its SQL.
+    Rename the column.
+    """
+
+
 class ReadOnlyByDefault(ConfigError):
     """The database is not a replica, but default_transaction_read_only is on, so maint writes
     nothing. If writing is meant to be allowed, {cure}

@@ -89,7 +89,12 @@ class Session:
         return search_path.PINNED
 
     def admit_code_on(self, oids: Iterable[int]) -> None:
-        """Let code of the user's that stands on these relations find what it was written for."""
+        """Let code of the user's that stands on these relations find what it was written for.
+
+        Raises ReservedColumn.
+        """
+        oids = sorted(oids)
+        code.check_names(self, oids)
         if not self.runs_code_of_users:
             self.runs_code_of_users = code.stands_on(self, oids)
 

@@ -116,6 +116,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         else:
             context.session.runs_code_of_users = True
         condition.check(context, table, also, mapped.setting(key, "where"))
+        also = condition.of_parts(table, also)
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
         key=key,
