@@ -40,12 +40,11 @@ class Cell(NamedTuple):
 
 
 def cells(text: str) -> Iterator[Cell]:
-    """Of every row of every table with three columns."""
-    for line in text.splitlines():
-        columns = re.split(r"(?<!\\)\|", line)
-        if line.startswith("|") and len(columns) == 5:
-            there, _, planned = columns[2].partition("planned")
-            yield Cell(CODE.findall(there), CODE.findall(planned))
+    """Of every row of every table. Raises ValueError for one that has not three columns."""
+    for line in filter(lambda line: line.startswith("|"), text.splitlines()):
+        _, _, middle, _, _ = re.split(r"(?<!\\)\|", line)
+        there, _, planned = middle.partition("planned")
+        yield Cell(CODE.findall(there), CODE.findall(planned))
 
 
 def is_read(variable: str, inside: Inside) -> bool:
