@@ -440,7 +440,7 @@ def test_over_half_of_the_users_is_refused(inside: Inside, conn: Conn) -> None:
     )
     refused = inside(JOB)
     assert refused.code == 65
-    assert "users who opted out: more than 501 rows of public.users" in refused.err
+    assert "users who opted out: public.users has 502 old rows, 50.1 % of 1,002" in refused.err
     assert count(conn, "users", "data_erased_at IS NOT NULL") == 0
     assert inside(JOB, "--yes-really", "502", "--json").json["erased_count"] == 502
 
