@@ -115,6 +115,7 @@ class MaintError(Exception):
     def __init__(self, **facts: object) -> None:
         """Fill `facts` into the docstring; the result is the one sentence a user reads."""
         self.facts = facts
+        self.in_json = False  # whether the command has printed an object that tells of it
         sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
         super().__init__(sentence.format(**facts))
 
