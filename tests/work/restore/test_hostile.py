@@ -313,6 +313,8 @@ def test_a_manifest_of_wrong_types_is_one_sentence(
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c", "c"], "key": 0, "kind": "rows"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": [], "key": 1, "kind": "links"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": [], "key": 0, "kind": "code"}',
+        b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 1, "kind": "links"}',
+        b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 1, "kind": "rows"}',
     ],
 )
 def test_a_file_of_nonsense_is_one_sentence(
@@ -324,6 +326,39 @@ def test_a_file_of_nonsense_is_one_sentence(
     found = inside("restore", archive.run_id, "--json", "--from", archive.location)
     assert (found.code, found.json["outcome"]) == (65, "refused"), found.err
     assert "a block cannot be read" in found.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "codes"),
+    [
+        (b"1\n", {65}),
+        (b"1\t2\t3\n", {65}),
+        (b"1\n2\t3\t4\n", {65}),
+        (b"1\t\0\n", {65}),
+        (b"1\t\\x\n", {65, 1}),
+        (b"1\t\xff\n", {0, 1}),
+        (b"x\t1\n", {1}),
+        (b"\\.\n1\t2\t3\n", {65, 3}),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["real", "dry"])
+def test_rows_of_nonsense_are_one_sentence(
+    inside: Inside,
+    conn: Conn,
+    archive: Archiving,
+    lines: bytes,
+    codes: set[int],
+    dry: tuple[str, ...],
+) -> None:
+    """What COPY would not read is no bug, whether it gets to COPY or not."""
+    forget(conn)
+    left = contents(conn, "child")
+    archive.kept.pop()
+    edit(archive, lambda content: content["files"].pop())
+    replace(archive, gzip.compress(block("public", "child", ["id", "parent_id"], lines)))
+    found = inside("restore", archive.run_id, "--json", "--from", archive.location, *dry)
+    assert found.code in codes, found.err
+    assert contents(conn, "child") == left
 
 
 def test_reading_a_long_file_ends_with_the_deadline(
