@@ -171,6 +171,18 @@ def test_rows_go_into_tables_of_the_user_alone(  # noqa: PLR0917  its parts
     assert value.decode() not in str(rows)
 
 
+def test_rows_of_an_extension_need_the_ledger(
+    inside: Inside, conn: Conn, archive: Archiving
+) -> None:
+    """A row of pg_cron's is a command. What a run of one's own archived goes back."""
+    conn.execute("ALTER EXTENSION plpgsql ADD TABLE child")
+    there = ("--from", archive.location, "--json", "--dry-run")
+    assert inside("restore", archive.run_id, *there).json["restored_count"] == 10
+    forget(conn)
+    found = inside("restore", archive.run_id, *there)
+    assert (found.code, "it belongs to an extension" in found.json["message"]) == (65, True)
+
+
 def test_rows_of_a_partition_go_into_no_other_table(
     inside: Inside, conn: Conn, tmp_path: Path
 ) -> None:
