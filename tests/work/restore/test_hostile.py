@@ -284,6 +284,14 @@ def test_a_manifest_of_nonsense_is_one_sentence(
     assert "manifest.json is not as it was archived: it cannot be read" in found.json["message"]
 
 
+def test_a_manifest_of_very_many_values_is_refused(inside: Inside, archive: Archiving) -> None:
+    """30 MB of JSON could take a gigabyte of memory."""
+    path = Path(archive.location) / archive.run_id / "manifest.json"
+    path.write_bytes(b"[" + b'{"a":1},' * 2_000_000 + b"1]")
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, "it is too large" in found.json["message"]) == (65, True), found.err
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -108,7 +108,11 @@ class Archive:
             last = context.session.for_last_words()
             files = ledger.entered(last, self._lease.schema, self._lease.run_id)
             ended = self._manifest._replace(complete=complete, files=files)
-            self._place.put(manifest.key(self._lease.run_id), ended.as_bytes())
+            data = ended.as_bytes()
+            if not manifest.fits(data):
+                context.log.warn("the manifest has no list of files (the ledger has): too many")
+                data = ended._replace(files=None).as_bytes()
+            self._place.put(manifest.key(self._lease.run_id), data)
         except (MaintError, psycopg.Error) as error:
             context.log.warn(f"the manifest has no list of files (the ledger has): {error}")
             return
