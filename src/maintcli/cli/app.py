@@ -12,7 +12,7 @@ from maintcli.cli import configured, plugins
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
-from maintcli.errors import Bug, Code, CommandInterrupted, MaintError
+from maintcli.errors import Code, CommandInterrupted, MaintError
 
 _FOLLOWING = "maintcli.following"
 
@@ -128,12 +128,15 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # the last line of defence: a bug is one sentence too
         if "-v" in arguments or "--verbose" in arguments:
             raise
-        return _complain(Bug(reason=f"{type(error).__name__}: {error}"))
+        from maintcli.runtime.bug import AGAIN, bug
+
+        return _complain(bug(error, look=AGAIN))
     return Code.OK
 
 
 def _complain(error: MaintError) -> int:
     from maintcli.runtime.log import printable
 
-    sys.stderr.write(f"maint: {printable(str(error))}\n")
+    lines = [f"maint: {error}", *error.statements]
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
     return error.exit_code

@@ -24,7 +24,7 @@ from maintcli.errors import (
     UntrustedTable,
 )
 
-VERSION = 3
+VERSION = 4
 TABLES = (
     "maint_migrations",
     "job_heartbeats",

@@ -27,7 +27,9 @@ def _summary(report: Report) -> str:
     head = f"### {report.job}: {report.outcome.value}\n\n"
     said = f"{_inert(report.message)}\n\n" if report.message else ""
     table = f"| figure | value |\n| --- | --- |\n{figures}\n" if figures else ""
-    return f"{head}{said}{table}"
+    block = "\n".join(report.statements).replace("&", "&amp;").replace("<", "&lt;")
+    statements = f"<pre>\n{block}\n</pre>\n\n" if block else ""
+    return f"{head}{said}{statements}{table}"
 
 
 def _cell(value: object) -> str:

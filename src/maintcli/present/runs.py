@@ -44,8 +44,15 @@ def view(found: Sequence[Whole]) -> Iterator[str | Table]:
 
 def view_one(found: Whole) -> Iterator[str | Table]:
     """One run, a line a field; then its parts, a line each."""
-    for name, value in _data(found.run).items():
+    known = _data(found.run)
+    trace, counts = known.pop("traceback"), dict(known["counts"])
+    statements = counts.pop("statements", ())
+    for name, value in (known | {"counts": counts}).items():
         yield f"{name.replace('_', ' ')}: {_plain(name, value)}"
+    if statements:
+        yield from ["statements:", *statements]
+    if trace:
+        yield from ["traceback:", *trace.splitlines()]
     if not found.runs:
         return
     yield f"parts done: {found.done}"

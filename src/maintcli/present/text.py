@@ -45,6 +45,8 @@ def _figures(report: Report) -> Iterator[str]:
             continue  # for --json
         if not value and name in _DULL_AT_ZERO:
             continue
+        if name == "cutoff" and _has_several_cutoffs(report):
+            continue  # each rule has its own, and a line in the log
         if name in _IN_BYTES:
             yield f"{_IN_BYTES[name]} {size(value)}"
         elif name == "throttled_ms":
@@ -53,6 +55,10 @@ def _figures(report: Report) -> Iterator[str]:
             yield f"{_label(name, dry_run=report.dry_run)} {_value(value)}"
     if outlook := report.counts.get("forecast"):
         yield left(outlook)
+
+
+def _has_several_cutoffs(report: Report) -> bool:
+    return len({rule["cutoff"] for rule in report.counts.get("rules", ())}) > 1
 
 
 def left(forecast: Mapping[str, Any]) -> str:

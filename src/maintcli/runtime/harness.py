@@ -120,6 +120,7 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     schema = toolkit.require(session.connection, database.schema, section=database.section)
     begun = _begun(context, schema, _entry(job, order, report))
     context.lease = begun.lease
+    report.is_recorded = True
     report.run_group = begun.group or ""
     part = f" part {order.shard} of {begun.group}" if order.shard else ""
     order.log.info(f"started run={report.run_id}{part}")

@@ -39,6 +39,7 @@ class PastRun:
     run_group: str | None = None
     part: int | None = None
     parts: int | None = None
+    traceback: str | None = None
 
     @property
     def duration_ms(self) -> int | None:
@@ -57,7 +58,7 @@ SELECT * FROM (
                 THEN 'lost' ELSE r.outcome END AS outcome,
            r.exit_code, r.message, r.started_at, r.finished_at, r.origin, r.scheduled_for, r.host,
            r.runner_id, r.version, r.config_hash, r.parameters, r.batches, r.deleted_count,
-           r.updated_count, r.counts, r.run_group, r.part, r.parts
+           r.updated_count, r.counts, r.run_group, r.part, r.parts, r.traceback
     FROM {runs} r
 """
 # A whole of several parts is one: as new as its newest, and as failed as the last of any part.

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import psycopg
 
 from maintcli.db import sqlstate
-from maintcli.errors import Bug, LeaseLost, MaintError, Outcome
+from maintcli.errors import LeaseLost, MaintError, Outcome
+from maintcli.runtime.bug import AGAIN, bug, trace
 from maintcli.runtime.log import Log
 from maintcli.runtime.report import Report
 
@@ -23,8 +24,12 @@ def judged(report: Report, log: Log) -> Generator[None]:
         log.debug(_folded([*traceback.format_tb(error.__traceback__), sqlstate.said(error)]))
         _judge(report, log, sqlstate.meaning(error))
     except Exception as error:  # noqa: BLE001  whatever a job or we did wrong ends as one sentence and code 70
-        log.debug(_folded(traceback.format_exception(error)))
-        _judge(report, log, Bug(reason=f"{type(error).__name__}: {sqlstate.one_line(str(error))}"))
+        found = trace(error)
+        log.debug(_folded([found]))
+        look = f"See maint show {report.run_id}" if report.is_recorded else AGAIN
+        if report.outcome is Outcome.SUCCESS:
+            report.traceback = "\n".join(map(log.safe, found.splitlines()))
+        _judge(report, log, bug(error, look=look))
 
 
 def _judge(report: Report, log: Log, error: MaintError) -> None:
@@ -35,7 +40,11 @@ def _judge(report: Report, log: Log, error: MaintError) -> None:
     report.outcome = error.outcome
     report.exit_code = error.exit_code
     report.message = log.safe(str(error))
-    (log.error if report.exit_code else log.info)(str(error))
+    report.statements = [log.safe(statement) for statement in error.statements]
+    if report.exit_code:
+        log.error(str(error), error.statements)
+    else:
+        log.info(str(error))
 
 
 def _folded(trace: Sequence[str]) -> str:

@@ -99,7 +99,7 @@ WITH ended AS (
     UPDATE {runs}
     SET outcome = %(outcome)s, exit_code = %(exit_code)s, finished_at = clock_timestamp(),
         counts = %(counts)s, message = %(message)s, retention = %(retention)s,
-        backlog = %(backlog)s
+        backlog = %(backlog)s, traceback = %(traceback)s
     WHERE run_id = %(run_id)s AND outcome = 'running'
 ), slot AS (
     UPDATE {slots} SET lease_expires_at = NULL, lease_run_id = NULL WHERE lease_run_id = %(run_id)s
@@ -206,10 +206,11 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         "token": lease.token,
         "outcome": report.outcome.value,
         "exit_code": int(report.exit_code),
-        "counts": json.dumps(report.counts, default=str),
+        "counts": json.dumps({**report.counts, **report.remedy}, default=str),
         "message": report.message,
         "retention": json.dumps(report.retention),
         "backlog": report.backlog,
+        "traceback": report.traceback or None,
         "succeeded": report.outcome is Outcome.SUCCESS,
         "failed": report.outcome.is_failure,
     }

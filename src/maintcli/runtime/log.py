@@ -75,18 +75,22 @@ class Log:
         """Say how it goes."""
         self._write(Level.INFO, sentence)
 
-    def warn(self, sentence: str) -> None:
-        """Say what somebody should look at; it also stands in the report."""
+    def warn(self, sentence: str, statements: Sequence[str] = ()) -> None:
+        """Say what somebody should look at; it also stands in the report.
+
+        `statements` mend it. Each gets a line of its own, with nothing else on it, to be pasted.
+        """
         self.warnings.append(self.safe(sentence))
-        self._write(Level.WARNING, sentence)
+        self._write(Level.WARNING, sentence, statements)
 
-    def error(self, sentence: str) -> None:
-        """Say what went wrong."""
-        self._write(Level.ERROR, sentence)
+    def error(self, sentence: str, statements: Sequence[str] = ()) -> None:
+        """Say what went wrong, and what mends it."""
+        self._write(Level.ERROR, sentence, statements)
 
-    def _write(self, level: Level, sentence: str) -> None:
+    def _write(self, level: Level, sentence: str, statements: Sequence[str] = ()) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         line = f"{now} {level.name} {self.name} {self.safe(sentence)}\n"
+        line += "".join(f"{self.safe(statement)}\n" for statement in statements)
         stream = cast("TextIO | None", sys.stderr)
         if level >= self.threshold and stream is not None:  # None: started with it closed
             with suppress(OSError):  # a full disk or a closed pipe must not stop the work

@@ -52,6 +52,7 @@ def _whole(members: Sequence[PastRun]) -> Whole:
         outcome=outcome,
         exit_code=decisive.exit_code if decisive else None,
         message=_message(decisive) if decisive else None,
+        traceback=decisive.traceback if decisive else None,
         finished_at=max(ended) if ended and decisive else None,
         host=_names(run.host for run in runs),
         runner_id=_names(run.runner_id for run in runs),

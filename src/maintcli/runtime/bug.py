@@ -1,0 +1,71 @@
+"""An error that no code expected: whose it is, where it was raised, and its traceback."""
+
+import traceback
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import PurePath
+from types import FrameType
+
+import psycopg
+
+from maintcli.db import sqlstate
+from maintcli.errors import Bug
+
+AGAIN = "Run again with -v"
+_OURS = __name__.partition(".")[0]
+
+
+def bug(error: Exception, *, look: str) -> Bug:
+    """The one sentence on `error`; `look` says how to see its traceback."""
+    frame, line = _fault(error)
+    package, file = _package(frame), _file(frame)
+    ours = package == _OURS
+    return Bug(
+        whose="maint" if ours else f"the package {package}, not in maint",
+        where=f"{file}, line {line}",
+        reason=f"{type(error).__name__}: {sqlstate.one_line(str(error))}".rstrip(".: "),
+        look=look,
+        whom="the authors of maint" if ours else "the authors of that package",
+    )
+
+
+def trace(error: Exception) -> str:
+    """The traceback, with those of the errors before it; without PostgreSQL's words on rows."""
+    text = list[str]()
+    for one in reversed(list(_chain(error))):
+        said = sqlstate.said(one) if isinstance(one, psycopg.Error) else str(one)
+        text += [*traceback.format_tb(one.__traceback__), f"{type(one).__name__}: {said}\n"]
+    return "".join(text)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    seen = set[int]()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _fault(error: Exception) -> tuple[FrameType, int]:
+    """The innermost frame of maint, or of the package whose job it runs; and the line there.
+
+    What lies below it belongs to Python, or to a library that was called in a wrong way.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    packages = {_OURS}
+    for (caller, _), (frame, _) in pairwise(frames):
+        if caller.f_globals.get("__name__") == f"{_OURS}.api":
+            packages.add(_package(frame))
+    return next((one for one in reversed(frames) if _package(one[0]) in packages), frames[-1])
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _file(frame: FrameType) -> str:
+    """The file's path from its package on, which is the same on every machine."""
+    parts, package = PurePath(frame.f_code.co_filename).parts, _package(frame)
+    inside = len(parts) - parts[::-1].index(package) - 1 if package in parts else len(parts) - 1
+    return "/".join(parts[inside:])
