@@ -333,7 +333,7 @@ def test_a_manifest_of_wrong_types_is_one_sentence(
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c", "c"], "key": 0, "kind": "rows"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": [], "key": 1, "kind": "links"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": [], "key": 0, "kind": "code"}',
-        b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 1, "kind": "links"}',
+        b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 2, "kind": "links"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 1, "kind": "rows"}',
     ],
 )
@@ -355,7 +355,7 @@ def test_a_file_of_nonsense_is_one_sentence(
         (b"1\t2\t3\n", {65}),
         (b"1\n2\t3\t4\n", {65}),
         (b"1\t\0\n", {65}),
-        (b"1\t\\x\n", {65, 1}),
+        (b"\\x\t1\n", {65, 1}),
         (b"1\t\xff\n", {0, 1}),
         (b"x\t1\n", {1}),
         (b"\\.\n1\t2\t3\n", {65, 3}),

@@ -133,7 +133,9 @@ def _filled(sections: Iterable[Section]) -> Iterator[Section]:
     for section in sections:
         rows = iter(section.rows)
         for first in rows:
-            yield section._replace(rows=chain([first], rows))
+            begun = chain([first], rows)
+            del first  # what is held here would be held until all are written
+            yield section._replace(rows=begun)
             break
 
 

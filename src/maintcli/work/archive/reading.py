@@ -73,7 +73,7 @@ def _block(about: dict[str, Any], pieces: Iterator[bytes]) -> Block:
     if len(set(columns)) < len(columns) or about["kind"] not in ("rows", "links"):
         reason = "its columns or its kind are wrong"
         raise ValueError(reason)
-    most_key = 0 if about["kind"] == "rows" else len(columns) - 1
+    most_key = 0 if about["kind"] == "rows" else len(columns)
     return Block(
         schema=text(about["schema"]),
         table=text(about["table"]),

@@ -1,8 +1,7 @@
 """What a restore would do: rows looked up in READ ONLY transactions."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg import sql
@@ -23,6 +22,7 @@ from maintcli.work.restore.table import Key
 from maintcli.work.restore.transaction import FORMATS
 
 _ROWS_A_QUERY = 10_000
+_BYTES_A_QUERY = 8_000_000
 
 _KNOWN = sql.SQL("""SELECT count(*) FROM (
     SELECT {values} FROM ROWS FROM ({arrays}) AS maint_u({columns})
@@ -52,8 +52,7 @@ def preview(
             loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
             marked_back = None if back is None else block.name in back
             look = _Look(context, loaded, table.usable_keys(block.columns), marked_back)
-            rows = _rows(kept.file, block)
-            while some := list(islice(rows, _ROWS_A_QUERY)):
+            for some in _batches(_rows(kept.file, block, look.places)):
                 known, taken = look.known(some), look.taken(some)
                 tally.existing += known
                 tally.refuse(table.name, taken)
@@ -105,6 +104,13 @@ class _Look(NamedTuple):
             found[shares(key)] += _count(self.context, self.loaded, self._used, rows, both)
             passed = sql.SQL("({} OR {})").format(passed, which)
         return +found
+
+    @property
+    def places(self) -> frozenset[int]:
+        """The columns whose values are looked at: of rows without a key all of them."""
+        columns = self.loaded.columns
+        whole = self.marked is None and not self.loaded.table.has_certain_key(columns)
+        return frozenset(map(columns.index, columns if whole else self._used))
 
     @property
     def _used(self) -> list[str]:
@@ -162,11 +168,25 @@ def _element(value: bytes | None) -> bytes:
     return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-def _rows(name: str, block: Block) -> Iterator[Row]:
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """As many as go into one query."""
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += sum(len(value) for value in row if value is not None)
+        if len(some) >= _ROWS_A_QUERY or size >= _BYTES_A_QUERY:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _rows(name: str, block: Block, places: frozenset[int]) -> Iterator[Row]:
     """The rows of a block. Raises DamagedFile where they are not as we write them."""
     width = len(block.columns) or 1
     try:
-        for row in copytext.decode(block.pieces):
+        for row in copytext.decode(block.pieces, places):
             if len(row) != width:
                 raise DamagedFile(file=name, reason="a row has not as many values as columns")
             yield row
