@@ -30,10 +30,15 @@ Raw = tuple[bytes | memoryview | None, ...]
 
 def encode(row: Raw) -> Iterable[bytes]:
     """A line, in pieces where a value is long."""
+    fields: list[bytes | memoryview] = []
     for value in row:
-        if value is not None and len(value) > LONG:
+        if value is None:
+            fields.append(NULL)
+        elif len(value) > LONG:
             return _pieces(row)
-    return (b"\t".join(map(_written, row)) + b"\n",)
+        else:
+            fields.append(_escaped(value))
+    return (b"\t".join(fields) + b"\n",)
 
 
 def decode(pieces: Iterable[bytes], wanted: Collection[int] | None = None) -> Iterator[Row]:
@@ -105,15 +110,11 @@ def _pieces(row: Raw) -> Iterator[bytes]:
             yield NULL
             continue
         for begin in range(0, len(value), LONG):
-            yield _escaped(bytes(value[begin : begin + LONG]))
+            yield bytes(_escaped(value[begin : begin + LONG]))
     yield b"\n"
 
 
-def _written(value: bytes | memoryview | None) -> bytes:
-    return NULL if value is None else _escaped(bytes(value))
-
-
-def _escaped(value: bytes) -> bytes:
+def _escaped(value: bytes | memoryview) -> bytes | memoryview:
     if _SPECIAL.search(value):
         return _SPECIAL.sub(lambda found: _LETTERS[found[0]], value)
     return value
