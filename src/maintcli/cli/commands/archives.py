@@ -14,6 +14,7 @@ from maintcli.errors import BadLocation, Partial, Usage
 from maintcli.present.show import show
 from maintcli.present.table import Table
 from maintcli.present.words import stamp
+from maintcli.runtime.log import printable
 from maintcli.runtime.session import Session
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.work.archive.archives import (
@@ -106,10 +107,10 @@ def _find(session: Session, schema: str, location: str | None) -> list[Found]:
         try:
             found += find(session, schema, known)
         except BadLocation as error:
-            sys.stderr.write(f"maint: {error}\n")  # moved, which is no failure
+            sys.stderr.write(f"maint: {printable(str(error))}\n")  # moved, which is no failure
     for other in sorted({one.location for one in found if not one.is_known}):
-        hint = f"to see all: maint archives list {other}"
-        sys.stderr.write(f"maint: {other} also has archives of runs not in this ledger; {hint}\n")
+        place, hint = printable(other), "to see all: maint archives list"
+        sys.stderr.write(f"maint: {place} also has archives of other ledgers; {hint} {place}\n")
     found = [one for one in found if one.is_known]
     return sorted(found, key=lambda one: one.started_at)
 
