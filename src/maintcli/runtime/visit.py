@@ -47,7 +47,12 @@ def toolkit_tables(
             schema = toolkit.require(connection, database.schema, section=database.section)
         except NoToolkitTables as error:
             raise NothingRecorded(**error.facts) from None
-        yield Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute")), schema
+        yield bounded(connection), schema
+
+
+def bounded(connection: connect.Connection) -> Session:
+    """A session on `connection`, for a minute."""
+    return Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute"))
 
 
 def _say_waiting() -> None:
