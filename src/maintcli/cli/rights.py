@@ -125,7 +125,8 @@ def lacking(job: Job, context: Context) -> MaintError | None:
     if _survey(context, found).error("") is None:
         return None
     with suppress(MaintError):
-        found += _of_enabled(context)[0]
+        database = context.order.database
+        found += survey(context.config, database, context.session).needed
     return _survey(context, found).error("maint and the enabled jobs need")
 
 
