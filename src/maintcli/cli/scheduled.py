@@ -29,7 +29,7 @@ def scheduled(config: Config, names: Sequence[str] = ()) -> list[Entry]:
     """
     jobs = declared(config)
     for one in jobs.values():  # a misspelt key may be the one that says when
-        config.check_keys(one.job.name, one.job.settings)
+        config.check_section(one.job.name, one.job.settings)
     if names:
         return [_asked(config, name, jobs) for name in dict.fromkeys(names)]
     first = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]

@@ -131,9 +131,11 @@ class Config:
         """
         return self._resolver(job).resolve(options, flags)
 
-    def check_keys(self, job: str, options: Sequence[Option]) -> None:
-        """Raise ConfigError for a key of its section that `job` does not know."""
-        self._resolver(job).check_keys(options)
+    def check_section(self, job: str, options: Sequence[Option]) -> None:
+        """Raise ConfigError for a key of its section that `job` does not know, or a wrong value."""
+        resolver = self._resolver(job)
+        resolver.check_keys(options)
+        resolver.check_values(options)
 
     def _resolver(self, job: str) -> Resolver:
         base = self.path.parent if self.path else self.cwd
