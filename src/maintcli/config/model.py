@@ -170,11 +170,12 @@ class Config:
                 )
         self._check("jobs", "job", self.jobs, known)
 
-    def check_tables(self, known: Collection[str]) -> None:
+    def check_tables(self, known: Mapping[str, Collection[str]]) -> None:
         """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
 
         Any other KEY is a table of the user's own, which a job's list may name. A section may map
-        only statuses that jobs know.
+        only columns of the table, by the names that they are `known` by, and statuses that jobs
+        know.
         """
         for name in self.tables:
             meant = None if name in known else closest(name, known, cutoff=_SLIP)
@@ -186,6 +187,8 @@ class Config:
                     f" so needs its schema, here and in the job's list: {own}."
                 )
         for key, table in self.tables.items():
+            columns = Section(self.file, ("tables", key, "columns"), table.columns)
+            columns.only(known.get(key, table.columns))
             Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
     def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
