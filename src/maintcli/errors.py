@@ -398,6 +398,12 @@ class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
 
+class ReadOnlyByDefault(ConfigError):
+    """The database is not a replica, but default_transaction_read_only is on, so maint writes
+    nothing. If writing is meant to be allowed, {cure}
+    """
+
+
 class NotAllowed(MaintError):
     """{reason}"""
 
