@@ -115,6 +115,7 @@ class MaintError(Exception):
     def __init__(self, **facts: object) -> None:
         """Fill `facts` into the docstring; the result is the one sentence a user reads."""
         self.facts = facts
+        self.in_json = False  # whether the command has printed an object that tells of it
         sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
         super().__init__(sentence.format(**facts))
 
@@ -211,6 +212,12 @@ class NoToolkitTables(ConfigError):
 class NothingRecorded(ConfigError):
     """The toolkit's own tables are not in schema {schema}, so nothing is recorded there yet. Run:
     maint db migrate
+    """
+
+
+class NoOpenSchema(ConfigError):
+    """The search path names no schema that exists and is open to this role. Set schema = "…" under
+    [database] in maint.toml.
     """
 
 
@@ -397,6 +404,18 @@ class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
 
+class ReservedColumn(ConfigError):
+    """{table} has a column {column}, and names that begin with maint_ are maint's own in its SQL.
+    Rename the column.
+    """
+
+
+class ReadOnlyByDefault(ConfigError):
+    """The database is not a replica, but default_transaction_read_only is on, so maint writes
+    nothing. If writing is meant to be allowed, {cure}
+    """
+
+
 class NotAllowed(MaintError):
     """{reason}"""
 
@@ -406,6 +425,16 @@ class NotAllowed(MaintError):
 class MissingPrivilege(NotAllowed):
     """Role {role} may not {privilege} {table}. Let the owner run:
     GRANT {privilege} ON {table} TO {role};
+    """
+
+
+class ClosedToolkitTables(NotAllowed):
+    """This role may not write maint's tables in schema {schema}. Run: maint db check"""
+
+
+class MissingPrivileges(NotAllowed):
+    """Role {role} lacks privileges that {whose} on {tables}. Let a superuser, or the owner, run
+    these statements.
     """
 
 
