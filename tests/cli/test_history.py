@@ -72,6 +72,47 @@ def test_a_run_without_an_end_shows_what_its_batches_did(inside: Inside, conn: C
     assert {"deleted: 1,234", "batches: 2"} <= set(inside("show", run_id).out.splitlines())
 
 
+def test_show_finds_the_newest_run(inside: Inside, conn: Conn) -> None:
+    """Of all jobs, or of one; also of a job that only the database knows."""
+    old = run_was(conn, "success", ago="2 h")
+    new = run_was(conn, "partial", ago="1 h")
+    gone = run_was(conn, "failed", ago="3 h", job="deed")
+    assert inside("show", "latest", "--json").json["run_id"] == new
+    assert inside("show", "cleanup-sessions", "--json").json["run_id"] == new
+    assert inside("show", "deed", "--json").json["run_id"] == gone
+    assert f"run id: {new}" in inside("show", "latest").out
+    conn.execute("DELETE FROM job_runs WHERE run_id = %s", [new])
+    assert inside("show", "latest", "--json").json["run_id"] == old
+
+
+def test_show_finds_all_parts_of_the_newest_run(inside: Inside, conn: Conn) -> None:
+    """As it does by the id of one of them."""
+    parts = [run_was(conn, "success", ago=f"{hours} h") for hours in (2, 1)]
+    for number, part in enumerate(parts):
+        conn.execute(
+            "UPDATE job_runs SET run_group = 'g', part = %s, parts = 2 WHERE run_id = %s",
+            [number, part],
+        )
+    for wanted in ("latest", "cleanup-sessions"):
+        found = inside("show", wanted, "--json").json
+        assert [run["run_id"] for run in found["runs"]] == parts
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("latest", "No run is recorded yet."),
+        ("cleanup-sessions", "No run of cleanup-sessions is recorded yet."),
+        ("cleanup-sesions", "no run and no job 'cleanup-sesions'; did you mean cleanup-sessions?"),
+    ],
+)
+def test_show_without_a_run_is_one_sentence(inside: Inside, wanted: str, said: str) -> None:
+    """Exit code 2, and nothing on standard output."""
+    result = inside("show", wanted, "--json")
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
+
+
 def test_an_ambiguous_id_names_the_runs(inside: Inside, conn: Conn) -> None:
     """So that one can be chosen."""
     runs = [run_was(conn, "success"), run_was(conn, "success")]
