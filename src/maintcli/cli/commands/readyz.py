@@ -66,7 +66,7 @@ def _written(config: Config) -> datetime | None:
     """When maint.toml was last changed: nothing tells better since when a job that no run has seen
     enabled is so.
     """
-    return config.path and datetime.fromtimestamp(config.path.stat().st_mtime, UTC)
+    return datetime.fromtimestamp(config.path.stat().st_mtime, UTC) if config.path else None
 
 
 def _show(word: str, found: Sequence[Check], *, json: bool) -> int:

@@ -104,9 +104,9 @@ _ADVANCE = sql.SQL("""maint_groups := maint_groups + 1;
 IF maint_more THEN
     maint_groups := 2;
 ELSIF maint_groups = 1 THEN
-    maint_first := extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000;
+    maint_first := extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000::numeric;
 ELSIF maint_groups = 2 THEN
-    maint_second := extract(epoch FROM clock_timestamp() - maint_began) * 1000;
+    maint_second := extract(epoch FROM clock_timestamp() - maint_began) * 1000::numeric;
 END IF;
 IF NOT maint_more AND NOT maint_retry THEN
     maint_left := maint_left + maint_locked;
