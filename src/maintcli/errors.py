@@ -388,6 +388,12 @@ class ConnectionLost(Unreachable):
     """The connection to the database was lost and could not be made again: {reason}."""
 
 
+class NoFirstAnswer(Unreachable):
+    """The database cannot be reached: the connection was accepted, but no answer came for
+    {seconds}. Behind a pooler, the server may be down, or the pool has no free connection.
+    """
+
+
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 

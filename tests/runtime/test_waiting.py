@@ -1,5 +1,6 @@
 """A database that does not answer: the wait is said at once, and may be ended at any time."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -8,10 +9,13 @@ from collections.abc import Generator
 import psycopg
 import pytest
 
+from maintcli.db.connect import first_answer
+from maintcli.errors import Code, NoFirstAnswer
 from maintcli.runtime import session
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.own_server import own_server
+from tests.parts.pgbouncer import pgbouncer
 from tests.parts.server import Server
 from tests.parts.waiting import until
 
@@ -109,6 +113,34 @@ def test_a_server_that_shuts_down_is_waited_for(maint: Maint) -> None:
         process = maint.start("cleanup-sessions", env={"DATABASE_URL": server.dsn()})
         assert "up to 30 s: the database system is shutting down." in line(process)
         interrupted(process)
+
+
+def test_a_pooler_whose_server_is_gone(maint: Maint) -> None:
+    """It takes the connection, and says nothing: that is waited for aloud, and can be stopped."""
+    with own_server() as server, pgbouncer(server) as pooler:
+        server.stop("immediate")
+        env = {"DATABASE_URL": pooler.dsn()}
+        process = maint.start("cleanup-sessions", env=env)
+        assert "INFO cleanup-sessions Waiting for the database, up to 30 s" in line(process)
+        assert "before the database was reached; nothing was changed" in interrupted(process)
+        process = maint.start("status", env=env)
+        assert process.wait() == 69
+        server.start()
+
+
+def test_a_server_that_accepts_and_never_answers() -> None:
+    """The wait for its first answer ends, and the connection is closed."""
+    with own_server() as server:
+        connection = server.connect()
+        pid = connection.info.backend_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(NoFirstAnswer) as caught:
+                first_answer(connection, 0.1)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert caught.value.exit_code == Code.UNREACHABLE
+        assert connection.closed
 
 
 def _shuts_down(server: Server) -> bool:

@@ -117,7 +117,11 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     if not order.is_recorded:
         return
     database = order.database
-    schema = toolkit.require(session.connection, database.schema, section=database.section)
+    try:
+        schema = toolkit.require(session.connection, database.schema, section=database.section)
+    except psycopg.Error:
+        context.stop.check()  # a stop cancels what waits for an answer
+        raise
     begun = _begun(context, schema, _entry(job, order, report))
     context.lease = begun.lease
     report.is_recorded = True

@@ -29,6 +29,7 @@ def connected(
     target = connect.parameters(database.url.reveal(), database.url_origin)
     with connect.said_when_slow(_say_waiting):
         connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
+        connect.first_answer(connection, connect.CONNECT_SECONDS)
     try:
         yield connection
     except psycopg.Error as error:
