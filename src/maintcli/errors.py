@@ -4,10 +4,10 @@ An error's docstring is its message, with the facts given at the raise filled in
 its class says which exit code and which outcome it leads to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum, StrEnum
 from inspect import cleandoc
-from typing import ClassVar
+from typing import ClassVar, cast
 
 
 class Outcome(StrEnum):
@@ -117,6 +117,11 @@ class MaintError(Exception):
         self.facts = facts
         sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
         super().__init__(sentence.format(**facts))
+
+    @property
+    def statements(self) -> Sequence[str]:
+        """SQL that mends what is wrong, shown below the sentence, to be pasted into psql."""
+        return cast("Sequence[str]", self.facts.get("statements", ()))
 
     @property
     def exit_code(self) -> Code:

@@ -262,6 +262,10 @@ def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
             "[schedule] start: there is no 'hand'; did you mean by-hand?",
         ),
         ("[schedule]\ntimezone = 'Mars'", "[schedule] timezone: 'Mars' is no time zone; write"),
+        *(
+            (f"[schedule]\nzone = '{name}'", f"[schedule] zone: '{name}' is no time zone; ")
+            for name in ("localtime", "posixrules", "Factory", "right/Asia/Tokyo", "posix/UTC")
+        ),
         ("[schedule]\nzone = 'Berlin'", "[schedule] zone: 'Berlin' is no time zone; did you mean"),
         ("[[schedule]]\nname = 'x'", "schedule: an entry stands under [[schedules]], with an s."),
         ("schedule = 'x'", "maint.toml schedule: it is text and must be a table: [schedule]"),

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
@@ -199,3 +200,42 @@ def test_a_view_is_no_table(kept: Inside, conn: Conn) -> None:
     result = kept("retention-cleanup")
     assert result.code == 78
     assert "Name the table behind it in maint.toml: [[retention]] rule 1 table = " in result.err
+
+
+def test_each_rule_has_a_line_with_its_own_cutoff(inside: Inside, conn: Conn) -> None:
+    """Before its rows go, at the end, and in a dry run; two rules of one table are told apart."""
+    keep = {"a": (90, 300), "b": (200,)}
+    texts: list[str] = []
+    for table, ages in keep.items():
+        conn.execute(sql.SQL("CREATE TABLE {} (at timestamptz)").format(sql.Identifier(table)))
+        conn.execute(
+            sql.SQL(
+                "INSERT INTO {} SELECT now() - i * interval '1 day' - interval '1 h'"
+                " FROM generate_series(1, 400) i"
+            ).format(sql.Identifier(table))
+        )
+        texts += [
+            f'[[retention]]\ntable = "{table}"\ncolumn = "at"\nkeep = "{age}d"\n' for age in ages
+        ]
+    (inside.folder / "maint.toml").write_text("".join(texts))
+    options = ("--max-percent", "100", "--json")
+    dry = inside("retention-cleanup", "--dry-run", *options)
+    real = inside("retention-cleanup", *options)
+    for run, verb in ((dry, "would delete"), (real, "deleted")):
+        rules = run.json["rules"]
+        assert [(one["table"], one["rule"]) for one in rules] == [
+            ("public.a", "[[retention]] rule 1"),
+            ("public.a", "[[retention]] rule 2"),
+            ("public.b", "[[retention]] rule 3"),
+        ]
+        assert [one["deleted_count"] for one in rules] == [311, 0, 201]
+        assert len({one["cutoff"] for one in rules}) == 3
+        for one in rules:
+            rows = f"{one['deleted_count']} rows of {one['table']} ({one['rule']})"
+            assert f"{verb} {rows} older than {one['cutoff']}" in run.err
+    for rule in real.json["rules"]:
+        assert f"deleting rows of {rule['table']} ({rule['rule']}) older than" in real.err
+    assert conn.execute("SELECT (SELECT count(*) FROM a), count(*) FROM b").fetchall() == [
+        (89, 199)
+    ]
+    assert ", cutoff " not in inside("retention-cleanup", "--max-percent", "100").out

@@ -1,7 +1,15 @@
 """Those who are told at the end, because of where a run is."""
 
 import json
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
 
+import pytest
+from markdown_it import MarkdownIt
+
+from maintcli.observers import github
+from maintcli.runtime.report import Report
 from tests.parts.inside import Inside
 
 
@@ -14,6 +22,41 @@ def test_github_gets_a_summary_and_annotations(inside: Inside) -> None:
     assert "| deleted | 0 |" in summary.read_text()
     failed = inside("cleanup-sessions", "--stale-after", "0", env=env)
     assert "::error title=cleanup-sessions::--stale-after: 0s is too small" in failed.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "see [here](https://evil.example)",
+        "![](https://evil.example/x.png)<b>",
+        "<https://evil.example>",
+        "a ` b `` [c](https://evil.example)",
+        "`",
+        "a\n\n# b\r\n[c](d)",
+        "a\\",
+        "a | [b](c) |",
+    ],
+)
+def test_text_in_a_summary_is_no_markdown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """A name in the database, or an error that holds one, must not become a link or an image."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    report = Report(
+        job="cleanup-sessions",
+        run_id="0199a1b2",
+        dry_run=False,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        message=text,
+        counts={"deleted_count": 3, "archive": text},
+    )
+    github.tell(report)
+    summary = (tmp_path / "summary.md").read_text()
+    page = MarkdownIt("commonmark").enable("table").render(summary)
+    shown = f"<code>{escape(' '.join(text.split()))}</code>"
+    assert f"<p>{shown}</p>" in page
+    assert f"<tr>\n<td>archive</td>\n<td>{shown}</td>\n</tr>" in page
+    assert "<td>3</td>" in page
 
 
 def test_kubernetes_gets_one_line_of_json(inside: Inside) -> None:

@@ -64,7 +64,7 @@ class Maint:
         """Start it and go on, to signal or kill it; whatever still runs is killed at the end."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         process = subprocess.Popen(
-            [*self._limited(), sys.executable, "-m", "maintcli", *arguments],
+            [*self._python(), "-m", "maintcli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,10 +75,11 @@ class Maint:
         self._started.append(process)
         return process
 
-    def _limited(self) -> list[str]:
+    def _python(self) -> list[str]:
         if self.file_bytes is None:
-            return []
-        return [sys.executable, "-c", _LIMIT, str(self.file_bytes)]
+            return [sys.executable]
+        # -B: half a file of bytecode would break every later run.
+        return [sys.executable, "-c", _LIMIT, str(self.file_bytes), sys.executable, "-B"]
 
     def end(self) -> None:
         """Kill what still runs."""

@@ -137,5 +137,6 @@ def run(arguments: Sequence[str]) -> int:
 def _complain(error: MaintError) -> int:
     from maintcli.runtime.log import printable
 
-    sys.stderr.write(f"maint: {printable(str(error))}\n")
+    lines = [f"maint: {error}", *error.statements]
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
     return error.exit_code

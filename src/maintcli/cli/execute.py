@@ -12,7 +12,7 @@ from maintcli.cli.place import Place
 from maintcli.config.model import Config
 from maintcli.errors import Code, ConfigError
 from maintcli.runtime.job import Hear, Job, Order
-from maintcli.runtime.log import Level, Log, open_files
+from maintcli.runtime.log import Level, Log, open_found, open_named
 from maintcli.runtime.report import Report
 
 
@@ -109,8 +109,14 @@ def make_log(name: str, given: Mapping[str, Any]) -> Log:
         path, origin = variable, "environment MAINT_LOG_FILE"
     if path is not None and not path.strip():
         raise ConfigError(reason=f"{origin} is blank; give it a path, or leave it out.")
-    files = open_files(Path(path) if path else None, Path.cwd(), origin=origin)
-    return Log(name, threshold, files)
+    named, trouble = open_named(Path(path), origin) if path else (None, "")
+    found, why_not = open_found(Path.cwd() / "logs")
+    log = Log(name, threshold, [file for file in (named, found) if file is not None])
+    if trouble:
+        log.warn(trouble)
+    if why_not:
+        log.info(why_not)
+    return log
 
 
 def observers() -> list[Any]:

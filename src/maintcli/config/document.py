@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from maintcli.config.files import read_found, read_named
 from maintcli.config.say import mask, printable
-from maintcli.config.trust import judge_config_file
+from maintcli.config.trust import doubt_config_file, judge_config_file
 from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
 
@@ -20,12 +20,15 @@ _TWICE: Final = (
 
 
 class Document(NamedTuple):
-    """The file read (None: there is none), how messages call it, its tables, and its text."""
+    """The file read (None: there is none), how messages call it, its tables, its text, and
+    what should be said about it.
+    """
 
     path: Path | None
     file: str
     values: Mapping[str, object]
     text: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def read_document(config: Path | None, variables: Variables, cwd: Path) -> Document:
@@ -45,13 +48,19 @@ def read_document(config: Path | None, variables: Variables, cwd: Path) -> Docum
 
 
 def _named(path: Path, name: str, label: str) -> Document:
-    text = read_named(path, name)
-    return Document(path, printable(mask(label)), _parse(text, printable(mask(label))), text)
+    warnings: tuple[str, ...] = ()
+
+    def judge(descriptor: int, status: os.stat_result) -> None:
+        nonlocal warnings
+        warnings = doubt_config_file(path, name, descriptor, status)
+
+    text, shown = read_named(path, name, judge), printable(mask(label))
+    return Document(path, shown, _parse(text, shown), text, warnings)
 
 
 def _found(path: Path) -> Document:
-    def judge(_descriptor: int, status: os.stat_result) -> None:
-        judge_config_file(path, FILE_NAME, status)
+    def judge(descriptor: int, status: os.stat_result) -> None:
+        judge_config_file(path, FILE_NAME, descriptor, status)
 
     text = read_found(path, FILE_NAME, judge)
     if text is None:

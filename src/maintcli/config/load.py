@@ -68,7 +68,7 @@ def load(
         jobs=read_jobs(top),
         tables=read_tables(top),
         plugins=top.texts("plugins"),
-        warnings=variables.warnings,
+        warnings=(*variables.warnings, *document.warnings),
         max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
         sweeps=_sweeps(top),
         retention=_retention(top),

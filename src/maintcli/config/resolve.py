@@ -109,6 +109,8 @@ class Resolver(NamedTuple):
             raise ConfigError(reason=_sentence(place, clause, option, "remove the line"))
         if isinstance(value, Path):
             value = self.base / value
+        elif option.kind is Kind.LOCATION:
+            value = anchored(value, self.base)
         return Sourced(value, place, _shown(option, value, filled, written))
 
     def _fill(self, written: object, place: str) -> object:
@@ -117,6 +119,11 @@ class Resolver(NamedTuple):
         if isinstance(written, list):
             return [self._fill(part, place) for part in cast("list[object]", written)]
         return written
+
+
+def anchored(location: str, base: Path) -> str:
+    """A folder of maint.toml as a whole path; a URL, and a path from a home, as they are."""
+    return location if "://" in location or location.startswith("~") else str(base / location)
 
 
 def _try(option: Option, given: object, written: object = None) -> tuple[Any, str]:

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,6 +19,7 @@ Connection = psycopg.Connection[TupleRow]
 OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
 CONNECT_SECONDS = 10
 _SLOW_SECONDS = 0.5  # with the start-up, a person waits less than a second for a word
+_FILES = {"passfile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert"}
 _DEFAULTS: Mapping[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -28,13 +30,21 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def parameters(text: str, origin: str) -> dict[str, str]:
-    """Read a database URL; an `embedded:` one starts its server. Raises BadDatabaseUrl."""
+def parameters(text: str, origin: str, base: Path | None = None) -> dict[str, str]:
+    """Read a database URL; an `embedded:` one starts its server. Raises BadDatabaseUrl.
+
+    Relative paths in it begin at `base`, or else at the working directory.
+    """
+    base = base or Path()
     if text.startswith("embedded:"):
         from maintcli.db import embedded
 
-        return embedded.acquire(text)
-    return dict(url.parse(text, origin))
+        path = text.removeprefix(embedded.SCHEME)
+        return embedded.acquire(path if path[:1] in {"", "~"} else str(base / path))
+    found = dict(url.parse(text, origin))
+    # "system", pkcs11:… and the like are no paths.
+    files = {k: v for k, v in found.items() if k in _FILES and ":" not in v and v != "system"}
+    return found | {key: str(base / path) for key, path in files.items()}
 
 
 def connect(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
+_NOT_VALID = " NOT VALID"
 _ACTION = re.compile(" ON DELETE (RESTRICT|NO ACTION)")
 _BEHIND_ACTIONS = re.compile(" (NOT )?DEFERRABLE| INITIALLY | NOT VALID|$")
 
@@ -52,7 +53,7 @@ class ForeignKey(NamedTuple):
     """A foreign key: `columns` of `table` refer to `parent_columns`, compared by `operators`.
 
     `set_columns` are those that ON DELETE SET NULL or SET DEFAULT changes. `definition` is the
-    constraint as SQL, of one that forbids a delete.
+    constraint as SQL, of one that forbids a delete and could have ON DELETE CASCADE.
     """
 
     oid: int
@@ -78,15 +79,23 @@ class ForeignKey(NamedTuple):
         return sql.Identifier(self.schema, self.table)
 
     @property
-    def cascading(self) -> str:
-        """The statement that has rows go with those they refer to."""
-        head, bracket, actions = (self.definition or "").rpartition(")")
+    def cascading(self) -> tuple[str, ...]:
+        """The statements that have rows go with those they refer to.
+
+        The rows are looked at by a VALIDATE of its own, which holds up no one who writes.
+        """
+        if self.definition is None:
+            return ()
+        head, bracket, actions = self.definition.rpartition(")")
         actions = _ACTION.sub("", actions)
         place = _BEHIND_ACTIONS.search(actions)
         at = place.start() if place else len(actions)
         definition = f"{head}{bracket}{actions[:at]} ON DELETE CASCADE{actions[at:]}"
         table, name = self.quoted.as_string(), sql.Identifier(self.name).as_string()
-        return f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {definition};"
+        change = f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {definition}"
+        if self.partitioned or actions.endswith(_NOT_VALID):
+            return (f"{change};",)
+        return f"{change}{_NOT_VALID};", f"ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
 
     @property
     def create_index(self) -> str:
@@ -105,10 +114,10 @@ class Link(NamedTuple):
     indexed: bool
 
     @property
-    def remedy(self) -> str:
-        """The statements that let rows go which the child's rows keep."""
-        key = self.key
-        return key.cascading if self.indexed else f"{key.cascading} {key.create_index}"
+    def remedy(self) -> tuple[str, ...]:
+        """The statements that let rows go which the child's rows keep, the index first."""
+        cascading = self.key.cascading
+        return cascading if self.indexed or not cascading else (self.key.create_index, *cascading)
 
 
 class Links(NamedTuple):

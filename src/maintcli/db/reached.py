@@ -59,7 +59,9 @@ SELECT k.oid::bigint, k.conname::text, n.nspname::text, c.relname::text, c.relki
             coalesce(nullif(to_jsonb(k) -> 'confdelsetcols', 'null'), '[]')) u(number)
         JOIN pg_catalog.pg_attribute a
           ON a.attrelid = k.conrelid AND a.attnum = u.number::smallint),
-       CASE WHEN k.confdeltype IN ('a', 'r') THEN pg_get_constraintdef(k.oid) END,
+       CASE WHEN k.confdeltype IN ('a', 'r')
+             AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false)
+            THEN pg_get_constraintdef(k.oid) END,
        r.oid::bigint, leaf.oid::bigint
 FROM reached r
 CROSS JOIN LATERAL (

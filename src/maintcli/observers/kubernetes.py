@@ -15,7 +15,8 @@ def tell(report: Report) -> None:
     """Write the report; a file that is not there or not writable is nobody's failure."""
     line = json.dumps(report.as_dict(), default=str)
     if len(line.encode()) > _MOST_BYTES:
-        short = {**report.as_dict(), "message": report.message[:1000], "warnings": None}
+        cut = {"message": report.message[:1000], "statements": None, "warnings": None}
+        short = {**report.as_dict(), **cut}
         line = json.dumps(short, default=str)
     path = Path(os.environ.get("MAINT_TERMINATION_LOG", _DEFAULT))
     with contextlib.suppress(OSError):

@@ -53,8 +53,10 @@ def view_one(found: Whole) -> Iterator[str | Table]:
     yield from (
         f"{label(name)}: {_plain(name, value)}"
         for name, value in _counts(found.run).items()
-        if value and isinstance(value, Mapping | list)
+        if value and isinstance(value, Mapping | list) and name != "statements"
     )
+    if statements := found.run.counts.get("statements"):
+        yield from ["statements:", *statements]
     if found.run.traceback:
         yield from ["traceback:", *found.run.traceback.splitlines()]
     if not found.runs:

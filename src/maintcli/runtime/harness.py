@@ -99,7 +99,7 @@ def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Con
     database = order.database
     if database.url is None:
         raise NoDatabase(section=database.section) if job.needs_database else NoDatabaseForLedger
-    target = connect.parameters(database.url.reveal(), database.url_origin)
+    target = connect.parameters(database.url.reveal(), database.url_origin, database.base)
     if password := target.get("password"):
         order.log.hide(password)
 

@@ -40,7 +40,11 @@ def _judge(report: Report, log: Log, error: MaintError) -> None:
     report.outcome = error.outcome
     report.exit_code = error.exit_code
     report.message = log.safe(str(error))
-    (log.error if report.exit_code else log.info)(str(error))
+    report.statements = [log.safe(statement) for statement in error.statements]
+    if report.exit_code:
+        log.error(str(error), error.statements)
+    else:
+        log.info(str(error))
 
 
 def _folded(trace: Sequence[str]) -> str:

@@ -206,7 +206,7 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         "token": lease.token,
         "outcome": report.outcome.value,
         "exit_code": int(report.exit_code),
-        "counts": json.dumps(report.counts, default=str),
+        "counts": json.dumps({**report.counts, **report.remedy}, default=str),
         "message": report.message,
         "retention": json.dumps(report.retention),
         "backlog": report.backlog,

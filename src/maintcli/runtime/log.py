@@ -1,15 +1,23 @@
 """Log lines: time, level, job, sentence; to stderr and to files."""
 
 import os
+import stat
 import sys
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
-from typing import TextIO
+from typing import Final, NamedTuple, TextIO, cast
 
+from maintcli.config.trust import distrusted
 from maintcli.errors import ConfigError
+
+# Not blocking: a pipe whose reader is slow or missing must not hold up a run.
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+_NAME: Final = "maint.log"
+_WRONG: Final = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 class Level(IntEnum):
@@ -21,20 +29,32 @@ class Level(IntEnum):
     ERROR = 40
 
 
-class Log:
-    """Writes each line to stderr from `threshold` up, and to every file from INFO up."""
+class LogFile(NamedTuple):
+    """A file that lines are added to, and how messages call it."""
 
-    def __init__(self, name: str, threshold: Level, files: Sequence[TextIO] = ()) -> None:
+    name: str
+    descriptor: int
+
+
+class Log:
+    """Writes each line to stderr from `threshold` up, and to every file from INFO up.
+
+    A file that cannot be written changes nothing about a run but its warnings.
+    """
+
+    def __init__(self, name: str, threshold: Level, files: Sequence[LogFile] = ()) -> None:
         self.name = name
         self.threshold = threshold
         self.warnings: list[str] = []
         self._files = files
+        self._failed: set[LogFile] = set()
         self._secrets: set[str] = set()
 
     def close(self) -> None:
         """Close the files."""
         for file in self._files:
-            file.close()
+            with suppress(OSError):  # NFS says only now that its disk is full
+                os.close(file.descriptor)
 
     def hide(self, secret: str) -> None:
         """Never write `secret`, whatever a sentence holds. A very short one would eat the text."""
@@ -55,39 +75,85 @@ class Log:
         """Say how it goes."""
         self._write(Level.INFO, sentence)
 
-    def warn(self, sentence: str) -> None:
-        """Say what somebody should look at; it also stands in the report."""
+    def warn(self, sentence: str, statements: Sequence[str] = ()) -> None:
+        """Say what somebody should look at; it also stands in the report.
+
+        `statements` mend it. Each gets a line of its own, with nothing else on it, to be pasted.
+        """
         self.warnings.append(self.safe(sentence))
-        self._write(Level.WARNING, sentence)
+        self._write(Level.WARNING, sentence, statements)
 
-    def error(self, sentence: str) -> None:
-        """Say what went wrong."""
-        self._write(Level.ERROR, sentence)
+    def error(self, sentence: str, statements: Sequence[str] = ()) -> None:
+        """Say what went wrong, and what mends it."""
+        self._write(Level.ERROR, sentence, statements)
 
-    def _write(self, level: Level, sentence: str) -> None:
+    def _write(self, level: Level, sentence: str, statements: Sequence[str] = ()) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         line = f"{now} {level.name} {self.name} {self.safe(sentence)}\n"
-        wanted = [sys.stderr] if level >= self.threshold else []
-        for stream in [*wanted, *(self._files if level >= Level.INFO else ())]:
-            try:
+        line += "".join(f"{self.safe(statement)}\n" for statement in statements)
+        stream = cast("TextIO | None", sys.stderr)
+        if level >= self.threshold and stream is not None:  # None: started with it closed
+            with suppress(OSError):  # a full disk or a closed pipe must not stop the work
                 stream.write(line)
                 stream.flush()
-            except OSError:  # a full disk or a closed pipe must not stop the work
-                continue
+        for file in self._files if level >= Level.INFO else ():
+            self._add(file, line)
 
-
-def open_files(log_file: Path | None, cwd: Path, *, origin: str = "--log-file") -> list[TextIO]:
-    """The files that log lines go to: --log-file, and logs/maint.log where logs/ exists."""
-    files: list[TextIO] = []
-    if log_file is not None:
+    def _add(self, file: LogFile, line: str) -> None:
         try:
-            files.append(log_file.open("a", encoding="utf-8"))
+            os.write(file.descriptor, line.encode())
         except OSError as error:
-            reason = f"{origin} {log_file} cannot be written: {error.strerror}."
-            raise ConfigError(reason=reason) from None
-    if (cwd / "logs").is_dir() and os.access(cwd / "logs", os.W_OK):
-        files.append((cwd / "logs" / "maint.log").open("a", encoding="utf-8"))
-    return files
+            if file not in self._failed:
+                self._failed.add(file)
+                why = f"{file.name} cannot be written: {error.strerror}"
+                self.warn(f"{why}; lines are missing there")
+
+
+def open_named(path: Path, origin: str) -> tuple[LogFile | None, str]:
+    """The file that --log-file names, or why it cannot be written now, which stops no run.
+
+    Naming it is consent to its owner, but not to a link of another user that leads elsewhere.
+    Raises ConfigError for that, and for a path that is wrong.
+    """
+    name = f"{origin} {path}"
+    try:
+        if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
+            reason = f"{name} is a link of another user; name the file that it leads to."
+            raise ConfigError(reason=reason)
+        return LogFile(name, os.open(path, _FLAGS, 0o666)), ""
+    except OSError as error:
+        why = f"{name} cannot be written: {error.strerror}"
+        if isinstance(error, _WRONG):
+            raise ConfigError(reason=f"{why}.") from None
+        return None, why
+
+
+def open_found(folder: Path) -> tuple[LogFile | None, str]:
+    """maint.log in `folder`, or why it is not written; neither where there is no such folder."""
+    name, outer = f"{folder.name}/{_NAME}", -1
+    try:
+        outer = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if why := distrusted(os.fstat(outer), folder.lstat()):
+            return None, f"{name} is not written: {folder.name}/ {why}; name it with --log-file"
+        descriptor = os.open(_NAME, _FLAGS | os.O_NOFOLLOW, 0o666, dir_fd=outer)
+        if why := _unfit(os.fstat(descriptor)):
+            os.close(descriptor)
+            return None, f"{name} is not written: it {why}"
+        return LogFile(name, descriptor), ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ""
+    except OSError as error:
+        return None, f"{name} is not written: {error.strerror}"
+    finally:
+        if outer >= 0:
+            os.close(outer)
+
+
+def _unfit(status: os.stat_result) -> str:
+    """Why a file in logs/ could lead elsewhere, or blank."""
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    return "has another name elsewhere" if status.st_nlink > 1 else distrusted(status)
 
 
 def printable(text: str) -> str:

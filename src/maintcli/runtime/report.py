@@ -14,7 +14,8 @@ class Report:
     `backlog` is the number of items that were due and are left, None where nobody knows. `shard`
     (`0/4`) and `run_group` are blank for a run that is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
-    has a row of it. `traceback` is for the ledger alone, and empty but for a bug.
+    has a row of it. `statements` are SQL that mends what `message` says. `traceback` is for the
+    ledger alone, and empty but for a bug.
     """
 
     job: str
@@ -26,6 +27,7 @@ class Report:
     message: str = ""
     duration_ms: int = 0
     backlog: int | None = None
+    statements: list[str] = field(default_factory=list[str])
     warnings: list[str] = field(default_factory=list[str])
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
@@ -40,6 +42,11 @@ class Report:
         """Whether the process exits with 0."""
         return self.exit_code == Code.OK
 
+    @property
+    def remedy(self) -> dict[str, list[str]]:
+        """The statements that mend what the message says, where there are any."""
+        return {"statements": self.statements} if self.statements else {}
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON object of `--json`, its order being the order of reading."""
         return {
@@ -49,6 +56,7 @@ class Report:
             "outcome": self.outcome.value,
             "exit_code": int(self.exit_code),
             "message": self.message,
+            **self.remedy,
             "started_at": self.started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "duration_ms": self.duration_ms,
             "dry_run": self.dry_run,

@@ -26,7 +26,7 @@ def connected(
     """
     if database.url is None:
         raise NoDatabase(section=database.section)
-    target = connect.parameters(database.url.reveal(), database.url_origin)
+    target = connect.parameters(database.url.reveal(), database.url_origin, database.base)
     with connect.said_when_slow(_say_waiting):
         connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
         connect.first_answer(connection, connect.CONNECT_SECONDS)

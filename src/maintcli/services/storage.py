@@ -77,7 +77,10 @@ def storage(location: str, origin: str) -> Storage:
     if not separator:
         from maintcli.services.folder import Folder
 
-        return Folder(Path(location).expanduser().absolute())
+        try:
+            return Folder(Path(location).expanduser().absolute())
+        except RuntimeError:
+            raise BadLocation(origin=origin, reason="there is no such home; write it out") from None
     if scheme not in SCHEMES:
         reason = f"{scheme}:// is not known; give a folder, or s3://…, gs://… or az://…"
         raise BadLocation(origin=origin, reason=reason)

@@ -36,7 +36,8 @@ FIGURES: Mapping[str, Figure] = {
     "cascades": Figure("dry run only: what each foreign key would do"),
     "triggers": Figure("dry run only: the triggers of each table that would fire"),
     "batches": Figure("batches sent; in a dry run, how many are expected"),
-    "cutoff": Figure("what is older is stale"),
+    "cutoff": Figure("what is older is stale; of several rules, the oldest"),
+    "rules": Figure("each rule, or table of a job: `table`, `rule`, `cutoff`, `deleted_count`"),
     "plan": Figure("`heap`, `index`, or both, where partitions differ"),
     "dropped_partitions": Figure("partitions that were dropped whole"),
     "detached_count": Figure("partitions that were detached and stay as tables"),
@@ -74,8 +75,16 @@ def said(counts: Mapping[str, Any], *, dry_run: bool = False) -> Iterator[tuple[
     for name, value in sorted(counts.items(), key=lambda one: _RANKS.get(one[0], len(_RANKS))):
         if value is None or isinstance(value, Mapping | list | tuple):
             continue
+        if name == "cutoff" and _has_several_cutoffs(counts):
+            continue  # each rule has its own, and a line in the log
         if value or not FIGURES.get(name, _NO_FIGURE).dull:
             yield label(name, dry_run=dry_run), _value(name, value)
+
+
+def _has_several_cutoffs(counts: Mapping[str, Any]) -> bool:
+    rules = counts.get("rules")  # a job of another package may call anything so
+    found = rules if isinstance(rules, list) else []
+    return len({rule.get("cutoff") for rule in found if isinstance(rule, Mapping)}) > 1
 
 
 def phrases(counts: Mapping[str, Any], *, dry_run: bool = False) -> str:

@@ -33,6 +33,12 @@ def naming(
             log.info(f"{verb.done} {number:,} {'row' if number == 1 else 'rows'} of {table}")
 
 
-def stale(target: Target) -> str:
+def stale(target: Target, *, with_rule: bool = False) -> str:
     """The rows that `target` calls stale."""
-    return f"rows of {target.table} older than {moment(target.cutoff)}{target.whose}"
+    return f"rows of {old(target, with_rule=with_rule)}"
+
+
+def old(target: Target, *, with_rule: bool = False) -> str:
+    """The table and its cutoff; `with_rule` tells it from those of other rules."""
+    title = target.title if with_rule else target.table
+    return f"{title} older than {moment(target.cutoff)}{target.whose}"

@@ -77,7 +77,7 @@ _SHARD = (
 _ARCHIVE = (
     Option(
         name="archive",
-        kind=Kind.TEXT,
+        kind=Kind.LOCATION,
         default=None,
         metavar="DIR|URL",
         help="Keep the removed rows here, for maint restore: a folder, or s3://…, gs://… or"
@@ -87,7 +87,7 @@ _ARCHIVE = (
 _NO_ARCHIVE = (
     Option(
         name="archive",
-        kind=Kind.TEXT,
+        kind=Kind.LOCATION,
         default=None,
         metavar="DIR|URL",
         help="Refused here: of what is erased no copy may be kept.",

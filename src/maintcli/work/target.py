@@ -65,6 +65,11 @@ class Target(NamedTuple):
     also: str | None = None
 
     @property
+    def title(self) -> str:
+        """The table, and the rule of maint.toml that brought it."""
+        return f"{self.table} ({self.map.rule})" if self.map.rule else str(self.table)
+
+    @property
     def whose(self) -> str:
         """What makes a row stale beside its age, as a clause to put behind; empty where nothing."""
         return f" {self.elsewhere.whose}" if self.elsewhere else ""

@@ -12,6 +12,7 @@ from maintcli.runtime.context import Context
 from maintcli.work.cascade.counting import Patiently
 from maintcli.work.cascade.graph import CUTS
 from maintcli.work.cascade.reach import Reach
+from maintcli.work.sweep.tally import remedy
 from maintcli.work.sweep.task import Task
 
 
@@ -77,7 +78,7 @@ class Shown:
         elif action in CUTS:
             _add(found.triggers, child.update_triggers)
         if link in cascade.blockers:
-            _add(found.remedies, [link.remedy])
+            _add(found.remedies, link.remedy)
         elif not link.indexed:
             _add(found.missing_indexes, [_index_for(reach, link)])
         return found
@@ -150,12 +151,16 @@ def tell(context: Context, task: Task, shown: Shown) -> None:
         elif one.rows != 0:
             log.warn(
                 f"{rows} of {one.table} refer to rows that would go, without ON DELETE CASCADE"
-                f" {where}. To let those go: {' '.join(one.remedies)}"
+                f" {where}.{remedy(one.remedies)}",
+                one.remedies,
             )
         if one.triggers and one.rows != 0:
             log.info(f"triggers of {one.table} would fire: {', '.join(one.triggers)}")
-        for statement in one.missing_indexes:
-            log.warn(f"Slow: {one.table} has no index for a foreign key. To add one: {statement}")
+        if one.missing_indexes:
+            log.warn(
+                f"Slow: {one.table} has no index for a foreign key. To add it, run:",
+                one.missing_indexes,
+            )
     if shown.blocked:
         log.warn(f"{shown.blocked:,} rows of {task.target.table} cannot be deleted (exit code 3)")
 

@@ -27,6 +27,7 @@ class Account:
     batches: int = 0
     named: int = 0
     tables: Counter[str] = field(default_factory=Counter[str])
+    rules: Counter[int] = field(default_factory=Counter[int])
     tally: Tally = field(default_factory=Tally)
     came_back: bool = False
     objections: set[str] = field(default_factory=set[str])
@@ -36,13 +37,15 @@ class Account:
         """How many rows the next batch may still show."""
         return MOST_SHOWN - self.named
 
-    def enter(self, table: str, done: Done) -> None:
-        """Add a batch of `table`."""
+    def enter(self, number: int, table: str, done: Done) -> None:
+        """Add a batch of `table`, which the rule `number` sweeps."""
         self.batches += 1
         expected = self.deleted + done.rows
         self.deleted = done.total if self.context.lease else expected
         self.came_back |= self.deleted < expected  # batches that were not yet on disk
-        self.tables[table] += done.rows + self.deleted - expected
+        rows = done.rows + self.deleted - expected
+        self.tables[table] += rows
+        self.rules[number] += rows
         # Known from now on, however the run ends.
         self.context.counts |= {"deleted_count": self.deleted, "batches": self.batches}
         for row in done.shown:

@@ -12,7 +12,7 @@ from functools import partial
 from maintcli.db import protections
 from maintcli.work import identity
 from maintcli.work.attempt import patiently
-from maintcli.work.sweep import left
+from maintcli.work.sweep import left, result
 from maintcli.work.sweep.left import Left
 from maintcli.work.sweep.result import Swept, moment
 from maintcli.work.sweep.table import Means, TableSweep
@@ -132,6 +132,7 @@ class Passes:
             cutoff=moment(task.target.cutoff),
             plan=task.ways,
             tables={},
+            rules=[result.rule(task.target, self.means.account.rules[number])],
         )
 
     def _rule(self, number: int) -> Rule:

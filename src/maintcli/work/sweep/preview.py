@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from maintcli.db.protections import triggers
 from maintcli.runtime.context import Context
-from maintcli.work import count
+from maintcli.work import count, naming
 from maintcli.work.partitions import expired as partitions
 from maintcli.work.sweep import result
 from maintcli.work.sweep.result import Swept, moment
@@ -24,7 +24,11 @@ _DELETE_SECONDS_A_ROW = 1e-6  # on top of reading it; measured in docs/performan
 def preview(context: Context, tasks: Sequence[Task]) -> Swept:
     """Count what is stale, and say by which plan, in how many batches, and how long."""
     below = reached_in_turn(context, tasks)
-    counted = [_preview(context, task, one) for task, one in zip(tasks, below, strict=True)]
+    several = len(tasks) > 1
+    counted = [
+        _preview(context, task, one, several=several)
+        for task, one in zip(tasks, below, strict=True)
+    ]
     swept = result.total([swept for swept, _ in counted])
     seconds = sum(seconds for _, seconds in counted)
     context.backlog = swept.deleted_count
@@ -42,7 +46,9 @@ def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequen
     return in_turn(context, tasks)
 
 
-def _preview(context: Context, task: Task, reached: "Sequence[Reach]") -> tuple[Swept, float]:
+def _preview(
+    context: Context, task: Task, reached: "Sequence[Reach]", *, several: bool
+) -> tuple[Swept, float]:
     target, order = task.target, context.order
     began = time.perf_counter()
     stale = partitions.own(context, task)
@@ -54,8 +60,7 @@ def _preview(context: Context, task: Task, reached: "Sequence[Reach]") -> tuple[
     going = stale if below is None or below.own is None else below.own
     least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
-        f"would delete {going:,} rows of {target.table} older than {moment(target.cutoff)}"
-        + target.whose
+        f"would delete {going:,} {naming.stale(target, with_rule=several)}"
         + (f", in {least}" if going else "")
     )
     whole = partitions.show(context, task)
@@ -85,6 +90,7 @@ def _preview(context: Context, task: Task, reached: "Sequence[Reach]") -> tuple[
         blocked_count=below.blocked if below is not None else 0,
         cascades=[one.as_dict() for one in below.listed] if below is not None else [],
         triggers={str(target.table): fires} if fires else {},
+        rules=[result.rule(target, going)],
     )
     return swept, seconds
 

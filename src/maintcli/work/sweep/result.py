@@ -4,7 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maintcli.work.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Swept:
     (SET NULL, SET DEFAULT), and `blocked_count` stale rows stay because others refer to them.
     `failed_count` stay because a trigger or a constraint objects to their removal.
     `kept_count` rows are still there after a DELETE, because a trigger or a rule keeps them.
+    `rules` says for each rule, or table, of a job which rows were stale and how many of them went.
     `cascades` says in a dry run what each foreign key would do, `triggers` which triggers of each
     swept table would fire.
     """
@@ -43,6 +47,7 @@ class Swept:
     blocked_count: int | None = 0
     failed_count: int = 0
     kept_count: int = 0
+    rules: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     cascades: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     triggers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -71,9 +76,20 @@ def total(parts: Sequence[Swept]) -> Swept:
         cascaded_count=_sum(part.cascaded_count for part in parts),
         unlinked_count=_sum(part.unlinked_count for part in parts),
         blocked_count=_sum(part.blocked_count for part in parts),
+        rules=[one for part in parts for one in part.rules],
         cascades=[one for part in parts for one in part.cascades],
         triggers={table: names for part in parts for table, names in part.triggers.items()},
     )
+
+
+def rule(target: "Target", deleted: int | None) -> dict[str, Any]:
+    """One rule, for `rules`."""
+    return {
+        "table": str(target.table),
+        "rule": target.map.rule,
+        "cutoff": moment(target.cutoff),
+        "deleted_count": deleted,
+    }
 
 
 def moment(when: datetime) -> str:

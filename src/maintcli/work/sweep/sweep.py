@@ -15,7 +15,7 @@ from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
 from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import shown
-from maintcli.work.naming import naming, stale
+from maintcli.work.naming import naming, old, stale
 from maintcli.work.outlook import say as outlook
 from maintcli.work.outlook import space
 from maintcli.work.partitions import expired as partitions
@@ -61,7 +61,7 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
 def _rows(tasks: Sequence[Task]) -> Iterator[str]:
     """What is deleted: the stale rows, and those that go with them."""
     for task in tasks:
-        yield stale(task.target)
+        yield stale(task.target, with_rule=len(tasks) > 1)
         if task.links is None:
             continue
         for link in task.links.links:
@@ -70,6 +70,9 @@ def _rows(tasks: Sequence[Task]) -> Iterator[str]:
 
 
 def _counts(tasks: Sequence[Task], account: Account) -> dict[str, int]:
+    if len(tasks) > 1 and all(task.target.map.rule for task in tasks):
+        rules = {old(task.target, with_rule=True): account.rules[n] for n, task in enumerate(tasks)}
+        return rules | dict(account.tally.cascaded)
     named = {str(task.target.table): 0 for task in tasks}
     return named | dict(account.tables + account.tally.cascaded)
 
@@ -117,14 +120,14 @@ class Sweep:
             raise
         if (why := self.means.account.tally.why_blocked()) is not None:
             self.means.context.counts |= asdict(found)
-            raise Partial(reason=why)
+            raise Partial(reason=why, statements=self.means.account.tally.statements)
         return found
 
     def _drop_partitions(self) -> None:
         """Drop what can go as a whole; the tasks are then what is left to sweep."""
         context, account = self.means.context, self.means.account
         for number, task in enumerate(self.tasks):
-            note = partial(account.enter, str(task.target.table))
+            note = partial(account.enter, number, str(task.target.table))
             found = partitions.drop(context, task, note, self._may_go_on)
             self.tasks = [*self.tasks[:number], found.task, *self.tasks[number + 1 :]]
             self.prepared.append(found.before)

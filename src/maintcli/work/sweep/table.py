@@ -183,7 +183,7 @@ class TableSweep:
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.means.account
-        account.enter(str(self.task.target.table), done)
+        account.enter(self.rule[0], str(self.task.target.table), done)
         account.enter_below(self.rule, done, window)
         self.left_rows += done.left
         waits = (done.extra or {}).get("waits", 0)

@@ -39,7 +39,7 @@ class Tally:
     failed: Counter[Rule] = field(default_factory=Counter[Rule])
     objections: dict[Rule, dict[str, None]] = field(default_factory=dict[Rule, dict[str, None]])
     blockers: dict[Rule, Counter[str]] = field(default_factory=dict[Rule, Counter[str]])
-    remedies: dict[str, str] = field(default_factory=dict[str, str])
+    remedies: dict[str, dict[str, None]] = field(default_factory=dict[str, dict[str, None]])
     refers: dict[Rule, set[int]] = field(default_factory=dict[Rule, set[int]])
     kept: dict[Rule, Kept] = field(default_factory=dict[Rule, Kept])
 
@@ -73,7 +73,7 @@ class Tally:
         for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
             if rows:
                 names[_name(link)] += rows
-                self.remedies[_name(link)] = link.remedy
+                self.remedies.setdefault(_name(link), {}).update(dict.fromkeys(link.remedy))
                 refers.add(link.child)
 
     def forget(self, rule: Rule, cascade: "Cascade", extra: Mapping[str, Any]) -> None:
@@ -109,12 +109,19 @@ class Tally:
             "kept_count": sum(kept.rows for kept in self.kept.values()),
         }
 
+    @property
+    def statements(self) -> list[str]:
+        """What lets the blocked rows go."""
+        blockers = [names for rule, names in self.blockers.items() if self.blocked[rule]]
+        names = sorted({name for found in blockers for name in +found})
+        return list(dict.fromkeys(one for name in names for one in self.remedies[name]))
+
     def why_blocked(self) -> str | None:
         """A sentence that names what stays and what keeps it; None where nothing does."""
         sentences = [
             f"{_rows(self.blocked[rule])} of {rule[1]} cannot be deleted: {_some(sorted(names))}"
             f" {'refers' if len(names) == 1 else 'refer'} to them, or to what would go with them,"
-            f" without ON DELETE CASCADE. To let them go: {self._remedy(sorted(names))}"
+            f" without ON DELETE CASCADE.{remedy(self.statements)}"
             for rule, names in ((rule, +names) for rule, names in self.blockers.items())
             if self.blocked[rule]
         ]
@@ -138,8 +145,12 @@ class Tally:
         ]
         return " ".join([*sentences, "The rest is done."]) if sentences else None
 
-    def _remedy(self, names: Sequence[str]) -> str:
-        return " ".join(self.remedies[name] for name in names[:_MOST_SAID])
+
+def remedy(statements: Sequence[str]) -> str:
+    """The sentence that leads to `statements`, which let rows go that others refer to."""
+    if not statements:
+        return " Delete those first."
+    return " To have the rows that refer deleted as well, whatever their age, run these statements."
 
 
 def _some(objections: Sequence[str]) -> str:
