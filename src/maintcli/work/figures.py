@@ -1,7 +1,7 @@
 """The figures of a report: what people read for each name, here and nowhere else."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from maintcli.work.outlook.words import size, took
 
@@ -82,9 +82,11 @@ def said(counts: Mapping[str, Any], *, dry_run: bool = False) -> Iterator[tuple[
 
 
 def _has_several_cutoffs(counts: Mapping[str, Any]) -> bool:
-    rules = counts.get("rules")  # a job of another package may call anything so
-    found = rules if isinstance(rules, list) else []
-    return len({rule.get("cutoff") for rule in found if isinstance(rule, Mapping)}) > 1
+    rules: Any = counts.get("rules")
+    if not isinstance(rules, list):  # a job of another package may call anything so
+        return False
+    found = (rule for rule in cast("list[Any]", rules) if isinstance(rule, dict))
+    return len({cast("dict[str, Any]", rule).get("cutoff") for rule in found}) > 1
 
 
 def phrases(counts: Mapping[str, Any], *, dry_run: bool = False) -> str:
