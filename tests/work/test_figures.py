@@ -28,3 +28,9 @@ def test_a_figure_of_a_plugin_is_called_as_its_author_calls_it() -> None:
     """Numbers get separators; what is a list or a table is left to --json."""
     counts = {"moved_rows": 12000, "ratio": 0.25, "ok": True, "by_day": {"a": 1}, "unknown": None}
     assert phrases(counts) == "moved rows 12,000, ratio 0.25, ok True"
+
+
+@pytest.mark.parametrize("rules", [3, "two", [1], [{"limit": 2}], None])
+def test_what_another_package_calls_rules(rules: object) -> None:
+    """Only a sweep's own rules decide whether its one cutoff is said."""
+    assert phrases({"cutoff": "2026", "rules": rules}).startswith("cutoff 2026")
