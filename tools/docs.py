@@ -42,7 +42,8 @@ def complaints() -> Iterator[str]:
 
 def written() -> list[Path]:
     """The documentation."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    top = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+    return [*(ROOT / name for name in top), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def main(arguments: list[str]) -> int:

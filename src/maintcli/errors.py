@@ -115,6 +115,7 @@ class MaintError(Exception):
     def __init__(self, **facts: object) -> None:
         """Fill `facts` into the docstring; the result is the one sentence a user reads."""
         self.facts = facts
+        self.in_json = False  # whether the command has printed an object that tells of it
         sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
         super().__init__(sentence.format(**facts))
 
@@ -401,6 +402,12 @@ class NoFirstAnswer(Unreachable):
 
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
+
+
+class ReadOnlyByDefault(ConfigError):
+    """The database is not a replica, but default_transaction_read_only is on, so maint writes
+    nothing. If writing is meant to be allowed, {cure}
+    """
 
 
 class NotAllowed(MaintError):

@@ -244,8 +244,14 @@ def test_strangers_tables_are_never_touched(inside: Inside, bare_db: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--max-rows", "1"), ("more than 1 rows", "--max-rows", "--yes-really")),
-        (("--max-rows", "1", "--yes-really", "1"), ("more than 1 rows",)),
+        (("--max-rows", "1"), ("public.active_sessions has 2 old rows; --max-rows allows 1.",)),
+        (
+            ("--max-rows", "1", "--yes-really", "1"),
+            (
+                "public.active_sessions has 2 old rows; --yes-really allows 1.",
+                "run: maint cleanup-sessions --max-rows 1 --yes-really 2",
+            ),
+        ),
     ],
 )
 def test_guards_refuse(
@@ -267,7 +273,8 @@ def test_a_share_of_the_table_is_guarded(inside: Inside, conn: Conn) -> None:
     conn.execute(
         "INSERT INTO active_sessions SELECT i, 'k', now() FROM generate_series(1001, 1500) i"
     )
-    refuses(inside, 65, "--max-percent 50", arguments=("--max-percent", "50"))
+    said = "has 1,000 old rows, 66.7 % of 1,500; --max-percent 50 allows 750."
+    refuses(inside, 65, said, arguments=("--max-percent", "50"))
     assert inside("cleanup-sessions", "--max-percent", "70").code == 0
 
 

@@ -500,6 +500,56 @@ def test_the_same_below_a_folder(every: Inside) -> None:
     assert (result.code, "foreign" in result.out) == (1, True)
 
 
+KEPT = "\n## kept below\n# é: a line of the user's\r\n"
+
+
+def test_what_the_user_wrote_at_the_end_of_a_file_stays(inside: Inside) -> None:
+    """In files of every target that a change of the schedule rewrites; a check leaves it out."""
+    write(inside, SWEEP + ON)
+    at_home(inside.folder)
+    assert inside("schedule", "render", "--write").code == 0
+    all_files = (path for path in inside.folder.rglob("*") if path.is_file())
+    rendered = [path for path in all_files if "rendered from" in path.read_text()]
+    for path in rendered:
+        path.write_bytes(path.read_bytes() + KEPT.encode())
+    assert inside("schedule", "check", "--no-ledger").code == 0
+    assert "wrote" not in inside("schedule", "render", "--write").err
+    write(inside, (SWEEP + ON).replace("1d", "12h"))
+    assert inside("schedule", "check", "--no-ledger").code == 1
+    wrote = inside("schedule", "render", "--write").err
+    assert {name for name in TARGETS if TARGETS[name].folder in wrote} == set(TARGETS)
+    assert inside("schedule", "check", "--no-ledger").code == 0
+    assert all(path.read_bytes().endswith(KEPT.encode()) for path in rendered)
+    assert all(path.read_text().count("kept below") == 1 for path in rendered)
+
+
+def test_a_file_with_lines_of_the_user_is_not_removed(inside: Inside) -> None:
+    """When its entry is gone; that is said, and a check still finds it."""
+    write(inside, SWEEP + ON)
+    assert inside("schedule", "render", "--target", "systemd", "--write").code == 0
+    timer = inside.folder / "deploy" / "systemd" / "maint-old-mail.timer"
+    timer.write_text(timer.read_text() + KEPT)
+    write(inside, ON)
+    result = inside("schedule", "render", "--target", "systemd", "--write")
+    assert f"maint: left deploy/systemd/{timer.name}, which is rendered no longer; " in result.err
+    assert timer.read_text().endswith("# é: a line of the user's\n")
+    assert not timer.with_suffix(".service").exists()
+    result = inside("schedule", "check", "--target", "systemd", "--no-ledger")
+    assert (result.code, timer.name in result.out) == (1, True)
+
+
+def test_a_file_that_was_not_rendered_is_not_overwritten(inside: Inside) -> None:
+    """Nor is any other file of that target written then."""
+    write(inside, ON)
+    own = inside.folder / "deploy" / "kubernetes" / "kustomization.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("resources: [mine.yaml]\n")
+    result = inside("schedule", "render", "--target", "kubernetes", "--write")
+    assert (result.code, result.out) == (78, "")
+    assert "deploy/kubernetes/kustomization.yaml is there and was not rendered by" in result.err
+    assert files(own.parent) == {own.name: "resources: [mine.yaml]\n"}
+
+
 ELSEWHERE = ("github", "railway", "render")
 
 

@@ -2,13 +2,11 @@
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 from maintcli.config.database import ALL
 from maintcli.config.say import bare
 from maintcli.config.scheduler import BY_HAND
 from maintcli.config.suggest import hint
-from maintcli.config.write import write_new
 from maintcli.errors import ConfigError, Refused, Usage
 from maintcli.runtime.log import printable
 from maintcli.schedules.entry import Entry, Rendered, Settings
@@ -73,22 +71,6 @@ def together(files: Mapping[str, str]) -> str:
     if len(files) == 1:
         return next(iter(files.values()))
     return "\n".join(f"# ==> {path} <==\n{text}" for path, text in files.items())
-
-
-def write(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write each file below `folder`; the paths of those that were not so already."""
-    return [folder / name for name, text in files.items() if _write(folder / name, text)]
-
-
-def _write(path: Path, text: str) -> bool:
-    try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(reason=f"{path} cannot be written: {error}.") from None
-    write_new(path, text, force=True)
-    return True
 
 
 def only_kubernetes(target: str) -> None:

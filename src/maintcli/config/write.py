@@ -5,11 +5,13 @@ from pathlib import Path
 
 from maintcli.errors import ConfigError, Usage
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
-def write_new(path: Path, text: str, *, force: bool) -> None:
-    """Write `text` to `path`, whole or not at all; an existing file is replaced only by `force`.
 
-    Raises Usage where it exists, ConfigError where it cannot be written.
+def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -> None:
+    """Write `text` to `path`; an existing file is replaced only by `force`, and then as a whole.
+
+    Raises Usage where it exists, with `advice`, ConfigError where it cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -17,10 +19,10 @@ def write_new(path: Path, text: str, *, force: bool) -> None:
             beside.write_text(text, encoding="utf-8")
             beside.replace(path)
         else:
-            with path.open("x", encoding="utf-8") as file:
+            with os.fdopen(os.open(path, _NEW, 0o644), "w", encoding="utf-8") as file:
                 file.write(text)
     except FileExistsError:
-        raise Usage(reason=f"{path} exists and was left as it is; --force overwrites it.") from None
+        raise Usage(reason=f"{path} exists and was left as it is.{advice}") from None
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise ConfigError(reason=f"{path} cannot be written: {error.strerror}.") from None

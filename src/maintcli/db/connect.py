@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from maintcli.db import refusal, search_path, url
+from maintcli.db import formats, refusal, search_path, url
 from maintcli.errors import BadDatabaseUrl, ConfigError, NoFirstAnswer
 
 Connection = psycopg.Connection[TupleRow]
@@ -26,7 +26,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    "client_encoding": "UTF8",
 }
 
 
@@ -63,9 +62,10 @@ def connect(
     wanted: dict[str, Any] = {
         **_DEFAULTS,
         "connect_timeout": max(2, min(CONNECT_SECONDS, int(seconds))),
-        "target_session_attrs": "any" if read_only else "read-write",
+        "target_session_attrs": "any" if read_only else "primary",
         **target,
         "application_name": application[:63],
+        "client_encoding": "UTF8",  # as the program and its archives are
     }
     try:
         # No server-side prepare: a pooler may send the next execution to another backend.
@@ -76,11 +76,23 @@ def connect(
         raise BadDatabaseUrl(
             origin="the configuration", reason="libpq refuses its parameters"
         ) from None
+    try:
+        _check(connection, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    # What is the default may be another level, which fails where others write.
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    formats.prepare(connection)
+    return connection
+
+
+def _check(connection: Connection, *, read_only: bool) -> None:
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
-        connection.close()
         raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
-    return connection
+    if not read_only and connection.info.parameter_status("default_transaction_read_only") == "on":
+        raise refusal.read_only_by_default(connection)
 
 
 def first_answer(connection: Connection, seconds: float) -> tuple[str, ...]:

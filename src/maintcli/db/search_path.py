@@ -17,6 +17,9 @@ from psycopg import sql
 # pg_temp has to be named: it would otherwise come first for tables and types.
 PINNED = sql.SQL("SET LOCAL search_path = pg_catalog, pg_temp")
 
+# What is the default may be another level, which fails where others write.
+_READ_COMMITTED = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
 _SCHEMAS = "SELECT pg_catalog.current_schemas(false)"
 
 Rows = list[tuple[Any, ...]]
@@ -52,9 +55,8 @@ def run(
 
     Several statements in a message are one transaction, so SET LOCAL ends with them.
     """
-    return last_rows(
-        connection.execute(sql.SQL("; ").join([PINNED, bound(connection, query, params)]))
-    )
+    parts = [_READ_COMMITTED, PINNED, bound(connection, query, params)]
+    return last_rows(connection.execute(sql.SQL("; ").join(parts)))
 
 
 def bound(

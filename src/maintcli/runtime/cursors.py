@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Loader
 
+from maintcli.db import formats
 from maintcli.db.connect import Connection
 
 Raw = tuple[bytes | None, ...]
@@ -53,7 +54,7 @@ class Cursors:
 
     def _piece(self, name: str, count: int) -> Generator[Raw]:
         fetch = sql.SQL("FETCH {} FROM {}").format(count, sql.Identifier(name))
-        with _RawCursor(self._connection) as cursor:
+        with formats.as_bytes(self._connection), _RawCursor(self._connection) as cursor:
             # Row by row also within a piece: nobody knows how long the next rows are.
             for row in cursor.stream(fetch.as_bytes(self._connection)):
                 self.rows += 1

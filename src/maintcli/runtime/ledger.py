@@ -1,6 +1,5 @@
 """The ledger: beginning a run, its progress, and its end, each one statement."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import sqlstate
+from maintcli.db import formats, sqlstate
 from maintcli.errors import ConnectionLost, Held, LeaseLost, Outcome, Skip
 from maintcli.runtime import parts
 from maintcli.runtime.lease import TTL_SECONDS, Lease, row_name
@@ -156,7 +155,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
     name = row_name(entry.job, shard)
     values = {field: getattr(entry, field) for field in Entry._fields if field != "part"} | {
         "name": name,
-        "parameters": json.dumps(dict(entry.parameters)),
+        "parameters": formats.as_json(dict(entry.parameters)),
         "ttl": TTL_SECONDS,
         "also": [*([entry.job] if part else []), JOBS_RUNNER],
         "lost": _LOST,
@@ -169,6 +168,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
         turn = parts.turn(names["heartbeats"], entry.job, part.shard)
         query = parts.begin(_BEGIN, names, part)
         values |= parts.values(part)
+    values = formats.storable(session.connection, values)
     rows = session.write(query, values, settings=turn, ours=True)
     if not rows:
         raise _why_not(session, names, entry.job, name)
@@ -206,9 +206,9 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         "token": lease.token,
         "outcome": report.outcome.value,
         "exit_code": int(report.exit_code),
-        "counts": json.dumps({**report.counts, **report.remedy}, default=str),
+        "counts": formats.as_json({**report.counts, **report.remedy}),
         "message": report.message,
-        "retention": json.dumps(report.retention),
+        "retention": formats.as_json(report.retention),
         "backlog": report.backlog,
         "traceback": report.traceback or None,
         "succeeded": report.outcome is Outcome.SUCCESS,
@@ -220,6 +220,7 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         query = _END.format(**_names(lease.schema), whole=parts.whole(lease))
         turn = parts.turn_to_end(lease)
         values |= parts.ending(lease.shard, report.message)
+    values = formats.storable(session.connection, values)
     try:
         return _said(session, query, values, turn)
     except psycopg.Error as error:

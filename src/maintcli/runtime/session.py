@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from maintcli.db import code, search_path
+from maintcli.db import code, formats, search_path
 from maintcli.db.connect import Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
@@ -25,6 +25,10 @@ RECONNECT_SECONDS = 30.0
 LEAST_SECONDS = 1.0  # with less there is nothing to wait for
 LAST_WORDS_SECONDS = 8.0
 Row = tuple[Any, ...]
+
+# READ COMMITTED is what makes a DELETE look again at a row that changed under it.
+_READ = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+_WRITE = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
 
 class Session:
@@ -101,9 +105,7 @@ class Session:
         """The same for a query with identifiers put in; `ours`: no code of the user's is in it."""
         text = search_path.bound(self.connection, query, params)
         limits = self._limits(statement_seconds, ours=ours)
-        return self._send(
-            [sql.SQL("BEGIN READ ONLY"), *limits, *([settings] if settings else []), text]
-        )
+        return self._send(_READ, [*limits, *([settings] if settings else []), text])
 
     def write(
         self,
@@ -117,11 +119,9 @@ class Session:
     ) -> list[Row]:
         """Run `query`, then `then`, in one transaction; return the last rows that came back."""
         text = search_path.bound(self.connection, query, params)
-        # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
-        begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         limits = self._limits(statement_seconds, ours=ours)
-        parts = [begin, *limits, *([settings] if settings else []), text]
-        return self._send([*parts, *([then] if then else [])])
+        parts = [*limits, *([settings] if settings else []), text]
+        return self._send(_WRITE, [*parts, *([then] if then else [])])
 
     def converse(
         self,
@@ -138,10 +138,12 @@ class Session:
         """
         from maintcli.runtime.cursors import Cursors
 
-        begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        opening = [begin, *self._limits(statement_seconds), *first]
         self.stop.check()
         connection = self.connection
+        opening = [
+            _WRITE,
+            *formats.enclosed(connection, [*self._limits(statement_seconds), *first]),
+        ]
         try:
             found = search_path.last_rows(connection.execute(sql.SQL("; ").join(opening)))
             with contextlib.closing(Cursors(connection, self.stop.check)) as cursors:
@@ -254,8 +256,7 @@ class Session:
             sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
             sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
             sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
-            sql.SQL("SET LOCAL TimeZone = 'UTC'"),
-            sql.SQL("SET LOCAL DateStyle = 'ISO'"),
+            formats.SETTINGS,
             # A forced plan has a cost that sends every statement of a batch to the compiler.
             sql.SQL("SET LOCAL jit = off"),
         ]
@@ -265,10 +266,11 @@ class Session:
         # Triggers that are deferred until COMMIT are code of the user's, too.
         return [*([self.path] if self.runs_code_of_users else []), sql.SQL("COMMIT")]
 
-    def _send(self, statements: Sequence[sql.Composable]) -> list[Row]:
+    def _send(self, begin: sql.Composable, statements: Sequence[sql.Composable]) -> list[Row]:
         self.stop.check()
         connection = self.connection
-        message = sql.SQL("; ").join([*statements, *self._commit])
+        enclosed = formats.enclosed(connection, statements)
+        message = sql.SQL("; ").join([begin, *enclosed, *self._commit])
         try:
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
@@ -279,7 +281,8 @@ class Session:
     def _send_rest(self, connection: Connection, statements: Sequence[sql.Composable]) -> list[Row]:
         try:
             self.stop.check()
-            message = sql.SQL("; ").join([*statements, *self._commit])
+            enclosed = formats.enclosed(connection, statements)
+            message = sql.SQL("; ").join([*enclosed, *self._commit])
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
             self._clean_up(connection)

@@ -103,6 +103,8 @@ def _show_check(
     table = Table(("table", "needed", "missing"), rows)
     end = [] if error else [_good(schema)]
     show(data, lambda: ([table] if rows else []) + end, json=json)
+    if error:
+        error.in_json = json
 
 
 @operator("example")

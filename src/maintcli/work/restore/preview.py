@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
+from maintcli.db import formats
 from maintcli.runtime.context import Context
 from maintcli.work.archive import copytext, ledger
 from maintcli.work.archive.copytext import Row
@@ -18,7 +19,6 @@ from maintcli.work.restore.prune import shares
 from maintcli.work.restore.result import Restored, Tally
 from maintcli.work.restore.source import Source
 from maintcli.work.restore.table import Key
-from maintcli.work.restore.transaction import FORMATS
 
 _ROWS_A_QUERY = 10_000
 
@@ -140,7 +140,7 @@ def _count(
         columns=load.names(columns),
         there=there,
     )
-    ((count,),) = context.session.read_composed(query, settings=FORMATS)
+    ((count,),) = context.session.read_composed(query, settings=formats.WITHOUT_LOSS)
     return int(count)
 
 
