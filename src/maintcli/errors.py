@@ -589,5 +589,9 @@ class InterruptedEarly(Interrupted):
     """Stopped by {signal} before the database was reached; nothing was changed."""
 
 
+class DryRunInterrupted(Interrupted):
+    """Stopped by {signal} in a dry run, which changes nothing."""
+
+
 class CommandInterrupted(Interrupted):
     """Stopped by {signal}."""

@@ -20,6 +20,7 @@ from tests.parts.server import Server
 from tests.parts.waiting import until
 
 Process = subprocess.Popen[str]
+Conn = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture
@@ -76,6 +77,21 @@ def test_interrupted_before_any_connection(maint: Maint, mute: str) -> None:
     assert "Stopped by SIGINT before the database was reached; nothing was changed." in out
     assert "committed" not in out + err
     assert "rolled back" not in out + err
+
+
+def test_an_interrupted_dry_run(maint: Maint, db: str, conn: Conn) -> None:
+    """It has nothing that could be kept or rolled back."""
+    with psycopg.connect(db) as holder:
+        holder.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
+        process = maint.start("cleanup-sessions", "--dry-run", env={"DATABASE_URL": db})
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+            " 'maint/cleanup-sessions' AND wait_event_type = 'Lock'"
+        )
+        until(lambda: conn.execute(waits).fetchone() == (1,), "it waits for the table")
+        said = interrupted(process)
+    assert "Stopped by SIGINT in a dry run, which changes nothing." in said
+    assert "rolled back" not in said
 
 
 @pytest.mark.usefixtures("impatient")

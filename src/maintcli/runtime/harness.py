@@ -14,6 +14,7 @@ from maintcli import __version__
 from maintcli.db import connect, toolkit
 from maintcli.errors import (
     CannotDryRun,
+    DryRunInterrupted,
     Held,
     Interrupted,
     InterruptedEarly,
@@ -43,7 +44,8 @@ def run(job: Job, order: Order) -> Report:
     report = Report(
         job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC)
     )
-    with stop.on_signals() as stopped, judged(report, order.log):  # 1. signals first
+    interrupted = DryRunInterrupted if order.dry_run else Interrupted
+    with stop.on_signals(interrupted) as stopped, judged(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
         try:
