@@ -9,9 +9,11 @@ from collections.abc import Generator
 import psycopg
 import pytest
 
+from maintcli.config.database import DatabaseConfig
+from maintcli.config.secret import Secret
 from maintcli.db.connect import first_answer
-from maintcli.errors import Code, NoFirstAnswer
-from maintcli.runtime import session
+from maintcli.errors import Code, ConnectionLost, NoFirstAnswer
+from maintcli.runtime import session, visit
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.own_server import own_server
@@ -142,6 +144,23 @@ def test_a_pooler_whose_server_is_gone(maint: Maint) -> None:
         process = maint.start("status", env=env)
         assert process.wait() == 69
         server.start()
+
+
+def test_a_command_does_not_wait_for_a_connection_it_lost(conn: Conn, db: str) -> None:
+    """It ends with 69: whoever typed it types it again."""
+    database = DatabaseConfig("default", Secret(db), "a test", None, "database")
+
+    def lose() -> None:
+        with visit.toolkit_tables(database, "status") as (session, _):
+            pid = session.connection.info.backend_pid
+            conn.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            with pytest.raises(psycopg.OperationalError):
+                session.read("SELECT 1")
+            session.read("SELECT 1")
+
+    with pytest.raises(ConnectionLost) as caught:
+        lose()
+    assert caught.value.exit_code == Code.UNREACHABLE
 
 
 def test_a_server_that_accepts_and_never_answers() -> None:

@@ -48,7 +48,13 @@ def toolkit_tables(
             schema = toolkit.require(connection, database.schema, section=database.section)
         except NoToolkitTables as error:
             raise NothingRecorded(**error.facts) from None
-        yield Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute")), schema
+
+        def opener() -> connect.Connection:
+            if connection.closed:
+                raise psycopg.OperationalError("the server closed it")
+            return connection
+
+        yield Session(opener, Stop(), Deadline(_SECONDS, "a minute")), schema
 
 
 def _say_waiting() -> None:
