@@ -281,7 +281,7 @@ def _body(
                 raise Refused(reason=f"{origin}: {clause}. Nothing was touched.")
         if not function.__module__.startswith("maintcli."):
             context.session.runs_code_of_users = True
-        return function(Run(context), **values)
+        return function((context.make_run or Run)(context), **values)
 
     return body
 

@@ -215,6 +215,12 @@ class NothingRecorded(ConfigError):
     """
 
 
+class NoOpenSchema(ConfigError):
+    """The search path names no schema that exists and is open to this role. Set schema = "…" under
+    [database] in maint.toml.
+    """
+
+
 class OldToolkitTables(ConfigError):
     """The toolkit's tables in schema {schema} are at version {found} and this maint needs
     {needed}. Run: maint db migrate
@@ -404,6 +410,12 @@ class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
 
+class ReservedColumn(ConfigError):
+    """{table} has a column {column}, and names that begin with maint_ are maint's own in its SQL.
+    Rename the column.
+    """
+
+
 class ReadOnlyByDefault(ConfigError):
     """The database is not a replica, but default_transaction_read_only is on, so maint writes
     nothing. If writing is meant to be allowed, {cure}
@@ -419,6 +431,16 @@ class NotAllowed(MaintError):
 class MissingPrivilege(NotAllowed):
     """Role {role} may not {privilege} {table}. Let the owner run:
     GRANT {privilege} ON {table} TO {role};
+    """
+
+
+class ClosedToolkitTables(NotAllowed):
+    """This role may not write maint's tables in schema {schema}. Run: maint db check"""
+
+
+class MissingPrivileges(NotAllowed):
+    """Role {role} lacks privileges that {whose} on {tables}. Let a superuser, or the owner, run
+    these statements.
     """
 
 

@@ -64,7 +64,7 @@ def test_what_runs_now_is_shown_with_its_lease(inside: Inside, conn: Conn) -> No
     """Since when, which run, until when the lease lasts."""
     beat(conn)
     run_id = run_was(conn, "running", ago="10 s")
-    lease(conn, run_id, left="1 h")
+    lease(conn, run_id, left="1 min")
     found = job(inside)
     assert found["state"] == "running"
     assert found["running"]["run_id"] == run_id

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
+from maintcli.db import toolkit
 from maintcli.errors import Outcome, Usage
 from maintcli.runtime.session import Row, Session
 
@@ -54,7 +55,7 @@ SELECT * FROM (
     SELECT r.run_id::text, r.job,
            CASE WHEN r.outcome = 'running' AND NOT EXISTS (
                     SELECT FROM {heartbeats} h WHERE h.lease_run_id = r.run_id
-                    AND h.lease_expires_at > clock_timestamp())
+                    AND h.lease_expires_at {live})
                 THEN 'lost' ELSE r.outcome END AS outcome,
            r.exit_code, r.message, r.started_at, r.finished_at, r.origin, r.scheduled_for, r.host,
            r.runner_id, r.version, r.config_hash, r.parameters, r.batches, r.deleted_count,
@@ -152,4 +153,5 @@ def _names(schema: str) -> dict[str, sql.Composable]:
     return {
         "heartbeats": sql.Identifier(schema, "job_heartbeats"),
         "runs": sql.Identifier(schema, "job_runs"),
+        "live": toolkit.LIVE,
     }

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import formats, sqlstate
+from maintcli.db import formats, sqlstate, toolkit
 from maintcli.errors import ConnectionLost, Held, LeaseLost, Outcome, Skip
 from maintcli.runtime import parts
 from maintcli.runtime.lease import TTL_SECONDS, Lease, row_name
@@ -32,7 +32,7 @@ WITH gone AS (
     WHERE r.job = %(job)s AND r.outcome = 'running'
       AND ((r.part, r.parts) IS NOT DISTINCT FROM ({part}, {parts}) OR NOT EXISTS (
           SELECT FROM {heartbeats} k
-          WHERE k.lease_run_id = r.run_id AND k.lease_expires_at > clock_timestamp()))
+          WHERE k.lease_run_id = r.run_id AND k.lease_expires_at {live}))
 ), taken AS (
     INSERT INTO {heartbeats} AS h
         (name, lease_token, lease_expires_at, lease_run_id, last_heartbeat, runner_id)
@@ -51,7 +51,7 @@ WITH gone AS (
                    CASE WHEN count(*) > 0 THEN %(lost)s ELSE h.last_error END,
                    CASE WHEN count(*) > 0 THEN clock_timestamp() ELSE h.last_error_at END
             FROM gone WHERE own OR h.name = %(job)s)
-    WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at <= clock_timestamp(), true)
+    WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at NOT {live}, true)
     RETURNING lease_token
 ), lost AS (
     UPDATE {runs} r
@@ -280,4 +280,5 @@ def written(session: Session, lease: Lease) -> tuple[int, int]:
 
 def _names(schema: str) -> dict[str, sql.Composable]:
     tables = {"heartbeats": "job_heartbeats", "runs": "job_runs", "slots": "job_slots"}
-    return {key: sql.Identifier(schema, table) for key, table in tables.items()}
+    named = {key: sql.Identifier(schema, table) for key, table in tables.items()}
+    return {**named, "live": toolkit.LIVE}

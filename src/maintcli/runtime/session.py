@@ -76,6 +76,15 @@ class Session:
         return self._schemas or ()
 
     @property
+    def closed_schemas(self) -> tuple[str, ...]:
+        """Those of the path that are closed to this role, so that PostgreSQL passes them over."""
+        return search_path.closed(self.connection)
+
+    def look_into_closed_schemas(self) -> None:
+        """Let `schemas` name them, too: to say what a role would find that may use them."""
+        self._schemas = (*self.schemas, *self.closed_schemas)
+
+    @property
     def path(self) -> sql.Composable:
         """The statement that says whose names are meant; the first of every transaction."""
         if self.runs_code_of_users:
@@ -83,7 +92,12 @@ class Session:
         return search_path.PINNED
 
     def admit_code_on(self, oids: Iterable[int]) -> None:
-        """Let code of the user's that stands on these relations find what it was written for."""
+        """Let code of the user's that stands on these relations find what it was written for.
+
+        Raises ReservedColumn.
+        """
+        oids = sorted(oids)
+        code.check_names(self, oids)
         if not self.runs_code_of_users:
             self.runs_code_of_users = code.stands_on(self, oids)
 

@@ -8,7 +8,7 @@ import psycopg
 
 from maintcli.config.database import DatabaseConfig
 from maintcli.db import connect, sqlstate, toolkit
-from maintcli.errors import NoDatabase, NothingRecorded, NoToolkitTables
+from maintcli.errors import NoDatabase, NotAllowed, NothingRecorded, NoToolkitTables
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
@@ -32,6 +32,8 @@ def connected(
         connect.first_answer(connection, connect.CONNECT_SECONDS)
     try:
         yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotAllowed(reason=f"{sqlstate.meaning(error)} Run: maint db check") from None
     except psycopg.Error as error:
         raise sqlstate.meaning(error) from None
     finally:
@@ -48,13 +50,18 @@ def toolkit_tables(
             schema = toolkit.require(connection, database.schema, section=database.section)
         except NoToolkitTables as error:
             raise NothingRecorded(**error.facts) from None
+        yield bounded(connection), schema
 
-        def opener() -> connect.Connection:
-            if connection.closed:
-                raise psycopg.OperationalError("the server closed it")
-            return connection
 
-        yield Session(opener, Stop(), Deadline(_SECONDS, "a minute")), schema
+def bounded(connection: connect.Connection) -> Session:
+    """A session on `connection`, for a minute."""
+
+    def opener() -> connect.Connection:
+        if connection.closed:
+            raise psycopg.OperationalError("the server closed it")
+        return connection
+
+    return Session(opener, Stop(), Deadline(_SECONDS, "a minute"))
 
 
 def _say_waiting() -> None:

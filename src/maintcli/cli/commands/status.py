@@ -9,6 +9,7 @@ from maintcli.cli.declared import declared, known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
+from maintcli.errors import Code
 from maintcli.present import status as present
 from maintcli.present.show import show
 from maintcli.runtime.heartbeats import watch
@@ -22,12 +23,13 @@ _JOB = typer.Argument(
 
 
 @operator("status")
-def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json = False) -> None:
+def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json = False) -> int:
     """Show how each job is doing, and which are late.
 
     Shown are the jobs that maint.toml enables, and those that were seen to run. It looks and writes
     nothing: a run whose lease has ended is shown as lost, and the job's next run records it. The
-    exit code is 0 whatever it shows; maint readyz judges.
+    exit code is 0 unless a job's times lie in the future, for then it cannot tell; maint readyz
+    judges the rest.
     """
     config = place.read_aloud()
     jobs = declared(config)
@@ -46,3 +48,5 @@ def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json 
         lambda: present.view(rows, runner, seen.now, backlogs),
         json=json,
     )
+    beats = [row.beat for row in rows if row.beat and not row.beat.paused]
+    return Code.FAILED if any(beat.ahead for beat in beats) else Code.OK
