@@ -215,6 +215,12 @@ class NothingRecorded(ConfigError):
     """
 
 
+class NoOpenSchema(ConfigError):
+    """The search path names no schema that exists and is open to this role. Set schema = "…" under
+    [database] in maint.toml.
+    """
+
+
 class OldToolkitTables(ConfigError):
     """The toolkit's tables in schema {schema} are at version {found} and this maint needs
     {needed}. Run: maint db migrate
@@ -394,6 +400,12 @@ class ConnectionLost(Unreachable):
     """The connection to the database was lost and could not be made again: {reason}."""
 
 
+class NoFirstAnswer(Unreachable):
+    """The database cannot be reached: the connection was accepted, but no answer came for
+    {seconds}. Behind a pooler, the server may be down, or the pool has no free connection.
+    """
+
+
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
@@ -419,6 +431,16 @@ class NotAllowed(MaintError):
 class MissingPrivilege(NotAllowed):
     """Role {role} may not {privilege} {table}. Let the owner run:
     GRANT {privilege} ON {table} TO {role};
+    """
+
+
+class ClosedToolkitTables(NotAllowed):
+    """This role may not write maint's tables in schema {schema}. Run: maint db check"""
+
+
+class MissingPrivileges(NotAllowed):
+    """Role {role} lacks privileges that {whose} on {tables}. Let a superuser, or the owner, run
+    these statements.
     """
 
 
@@ -587,6 +609,10 @@ class Interrupted(MaintError):
 
 class InterruptedEarly(Interrupted):
     """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class DryRunInterrupted(Interrupted):
+    """Stopped by {signal} in a dry run, which changes nothing."""
 
 
 class CommandInterrupted(Interrupted):

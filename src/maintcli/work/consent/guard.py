@@ -7,11 +7,13 @@ refusal counts to the end, bounded in time, so that it names the number and the 
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
@@ -87,10 +89,21 @@ def _loss(context: Context, rules: Sequence[Target]) -> Loss:
     return Loss(
         str(first.table),
         f"old rows{whose}",
-        [lambda most, seconds: count.few(context, first, either, most, seconds)],
-        lambda most, seconds: count.few(context, first, sql.SQL("true"), most, seconds),
+        [partial(_few, context, first, either)],
+        partial(_few, context, first, sql.SQL("true")),
         count.table_rows(context, first),
     )
+
+
+def _few(
+    context: Context,
+    target: Target,
+    condition: sql.Composable,
+    most: int | None,
+    seconds: float | None = None,
+) -> int:
+    with sqlstate.about(target.title):
+        return count.few(context, target, condition, most, seconds)
 
 
 def _has_limit(context: Context) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
@@ -26,7 +27,8 @@ def check(context: Context, targets: Sequence[Target]) -> None:
     found = earlier.find(context, targets)
     for name, target in zip(ages.keys(targets), targets, strict=True):
         before = found.get(ages.column(target))
-        why = _objection(context, name, target, before) if before is not None else None
+        with sqlstate.about(target.title):
+            why = _objection(context, name, target, before) if before is not None else None
         if why is None:
             continue
         if not _is_acknowledged(context, targets):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.runtime.context import Context
 from maintcli.work import count, keys
 from maintcli.work.erase.holding import ROW, Holding
@@ -29,7 +30,8 @@ def preview(context: Context, users: Users, holdings: Sequence[Holding]) -> Eras
     )
     tables: Counter[str] = Counter()
     for table, some in _by_table(holdings).items():
-        rows = _rows(context, users, some)
+        with sqlstate.about(table):
+            rows = _rows(context, users, some)
         if not rows:
             continue
         tables[table] = rows

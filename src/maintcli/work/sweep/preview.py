@@ -6,6 +6,7 @@ from dataclasses import asdict
 from math import ceil
 from typing import TYPE_CHECKING
 
+from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
 from maintcli.runtime.context import Context
 from maintcli.work import count, naming
@@ -25,10 +26,10 @@ def preview(context: Context, tasks: Sequence[Task]) -> Swept:
     """Count what is stale, and say by which plan, in how many batches, and how long."""
     below = reached_in_turn(context, tasks)
     several = len(tasks) > 1
-    counted = [
-        _preview(context, task, one, several=several)
-        for task, one in zip(tasks, below, strict=True)
-    ]
+    counted: list[tuple[Swept, float]] = []
+    for task, one in zip(tasks, below, strict=True):
+        with sqlstate.about(task.target.title):
+            counted.append(_preview(context, task, one, several=several))
     swept = result.total([swept for swept, _ in counted])
     seconds = sum(seconds for _, seconds in counted)
     context.backlog = swept.deleted_count
