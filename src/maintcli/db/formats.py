@@ -20,8 +20,10 @@ from psycopg.types.json import set_json_loads
 # Of every transaction, and few: pg_stat_activity shows the first 1024 bytes of a message. In the
 # user's conditions 01.02. means what it means to the role: the order of day and month stays.
 # standard_conforming_strings cannot be set in the message that depends on it: no text needs it.
-SETTINGS = sql.SQL("""SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO';
-SET LOCAL quote_all_identifiers = off""")
+SETTINGS = sql.SQL("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
+
+# Where the catalog is asked for names.
+NAMES = sql.SQL("SET LOCAL quote_all_identifiers = off")
 
 # Where values are written so that they can be read again without loss, and where they are read.
 WITHOUT_LOSS = sql.SQL("""SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex';

@@ -185,6 +185,7 @@ class Session:
             # A forced plan has a cost that sends every statement of a batch to the compiler.
             sql.SQL("SET LOCAL jit = off"),
             *search_path.without_end(self.connection),
+            *([formats.NAMES] if ours else []),
         ]
 
     def alone(self, statement: sql.Composable, *, seconds: float) -> None:

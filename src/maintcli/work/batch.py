@@ -68,22 +68,23 @@ class Step(NamedTuple):
 # What follows the bites is ours alone, so the catalog's names alone are meant from there on.
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
 # The server watches the clock: no guess of ours about the next rows can make a batch long.
+# What it does comes early: pg_stat_activity shows the first 1024 bytes of a message.
 # A condition of the user's may name a column that is called like a variable: FOUND is one of each
 # block, and ours begin with maint_, as no column of theirs may (see db/code.py).
 _FRAME = sql.SQL("""DO {quote}
 #variable_conflict use_column
 DECLARE
-    maint_n bigint := 0;
-    maint_k bigint;
-    maint_left bigint := 0;
-    maint_end text;
-    maint_stop boolean := false;
-    maint_tied boolean := false;
-    maint_shown json;
-    maint_most bigint := {most};
-    maint_seconds float8 := {budget};
-    maint_extra json;
-    {declare}
+maint_n bigint := 0;
+maint_k bigint;
+maint_left bigint := 0;
+maint_end text;
+maint_stop bool := false;
+maint_tied bool := false;
+maint_shown json;
+maint_most bigint := {most};
+maint_seconds float8 := {budget};
+maint_extra json;
+{declare}
 BEGIN
 LOOP
 {bite}
