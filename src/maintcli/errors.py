@@ -115,6 +115,7 @@ class MaintError(Exception):
     def __init__(self, **facts: object) -> None:
         """Fill `facts` into the docstring; the result is the one sentence a user reads."""
         self.facts = facts
+        self.in_json = False  # whether the command has printed an object that tells of it
         sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
         super().__init__(sentence.format(**facts))
 
@@ -211,6 +212,12 @@ class NoToolkitTables(ConfigError):
 class NothingRecorded(ConfigError):
     """The toolkit's own tables are not in schema {schema}, so nothing is recorded there yet. Run:
     maint db migrate
+    """
+
+
+class NoOpenSchema(ConfigError):
+    """The search path names no schema that exists and is open to this role. Set schema = "…" under
+    [database] in maint.toml.
     """
 
 
@@ -393,8 +400,26 @@ class ConnectionLost(Unreachable):
     """The connection to the database was lost and could not be made again: {reason}."""
 
 
+class NoFirstAnswer(Unreachable):
+    """The database cannot be reached: the connection was accepted, but no answer came for
+    {seconds}. Behind a pooler, the server may be down, or the pool has no free connection.
+    """
+
+
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
+
+
+class ReservedColumn(ConfigError):
+    """{table} has a column {column}, and names that begin with maint_ are maint's own in its SQL.
+    Rename the column.
+    """
+
+
+class ReadOnlyByDefault(ConfigError):
+    """The database is not a replica, but default_transaction_read_only is on, so maint writes
+    nothing. If writing is meant to be allowed, {cure}
+    """
 
 
 class NotAllowed(MaintError):
@@ -406,6 +431,16 @@ class NotAllowed(MaintError):
 class MissingPrivilege(NotAllowed):
     """Role {role} may not {privilege} {table}. Let the owner run:
     GRANT {privilege} ON {table} TO {role};
+    """
+
+
+class ClosedToolkitTables(NotAllowed):
+    """This role may not write maint's tables in schema {schema}. Run: maint db check"""
+
+
+class MissingPrivileges(NotAllowed):
+    """Role {role} lacks privileges that {whose} on {tables}. Let a superuser, or the owner, run
+    these statements.
     """
 
 
@@ -574,6 +609,10 @@ class Interrupted(MaintError):
 
 class InterruptedEarly(Interrupted):
     """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class DryRunInterrupted(Interrupted):
+    """Stopped by {signal} in a dry run, which changes nothing."""
 
 
 class CommandInterrupted(Interrupted):

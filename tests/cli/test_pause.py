@@ -53,11 +53,12 @@ def test_a_role_that_may_not_write_is_told_so(inside: Inside, conn: Conn, db: st
         result = inside("pause", "cleanup-sessions", env=env)
         assert result.code == 77
         assert "permission denied" in result.err
+        assert "Run: maint db check" in result.err
         assert inside("status", env=env).code == 0
         check = inside("db", "check", "--json", env=env)
         assert (check.code, check.json["ok"]) == (77, False)
         assert check.json["tables"][0]["missing"] == ["INSERT", "UPDATE"]
-        assert "GRANT INSERT, UPDATE ON public.job_heartbeats TO reader;" in check.err
+        assert 'GRANT INSERT, UPDATE ON "public"."job_heartbeats" TO "reader";' in check.err
     finally:
         conn.execute("DROP OWNED BY reader")
         conn.execute("DROP ROLE reader")

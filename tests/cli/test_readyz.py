@@ -2,12 +2,13 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
-from tests.parts.ledger import Conn, beat
+from tests.parts.ledger import Conn, beat, run_was
 
 JOB = "cleanup-sessions"
 REQUIRED = [{"JOBS_ENABLED": "true"}, {"JOB_HEARTBEAT_REQUIRED": "1"}]
@@ -216,3 +217,44 @@ def test_without_our_tables_it_is_78_and_json_still(inside: Inside, bare_db: str
     result = inside("readyz", "--json", env={"DATABASE_URL": bare_db})
     assert result.code == 78
     assert "maint db migrate" in result.json["message"]
+
+
+@pytest.mark.parametrize("column", ["last_heartbeat", "last_success_at", "lease_expires_at"])
+def test_times_in_the_future_are_found_until_the_next_success(
+    inside: Inside, conn: Conn, column: str
+) -> None:
+    """What was written while the server's clock was ahead proves nothing: readyz and status fail."""
+    named(inside, JOB)
+    beat(conn)
+    beat(conn, "jobs-runner")
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    assert inside("status").code == 0
+    beat(conn, ago="1 min", **{column: datetime.now(UTC) + timedelta(days=300)})
+    assert said(inside) == (1, "stale", {"jobs": True, JOB: False})
+    text = inside("readyz").out
+    assert f"{column} lies in the future, since the server's clock went back" in text
+    state = inside("status")
+    assert (state.code, f"{column} lies in the future" in state.out) == (1, True)
+    assert inside(JOB).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    assert inside("status").code == 0
+
+
+def test_a_runner_seen_in_the_future_is_not_seen(inside: Inside, conn: Conn) -> None:
+    """Nor does a migration in the future give a job that never ran its time."""
+    beat(conn, "jobs-runner", ago="-300 d", last_success_at=None)
+    assert said(inside, JOBS_ENABLED="true") == (1, "stale", {"jobs": False})
+    named(inside, JOB, ago=3600)
+    made(conn, "-300 d")
+    assert said(inside) == (1, "stale", {"jobs": False, JOB: False})
+    assert inside(JOB).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+
+
+def test_a_run_of_the_future_is_not_the_newest(inside: Inside, conn: Conn) -> None:
+    """The outcome shown is that of a run which has begun."""
+    beat(conn)
+    run_was(conn, "success", ago="-300 d")
+    run_was(conn, "failed", ago="1 min")
+    (job,) = inside("status", "--json").json["jobs"]
+    assert job["last_outcome"] == "failed"

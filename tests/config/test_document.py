@@ -106,7 +106,8 @@ def test_dev_null_means_no_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a = \n", "maint.toml: is not valid TOML: Invalid value (at line 1, column 5);"),
-        ("x = 1\nx = 2\n", "maint.toml: is not valid TOML: Cannot overwrite a value (at line 2"),
+        ("x = 1\nx = 2\n", "maint.toml: line 2: x stands there for the second time; remove one."),
+        ("[a.b]\n[a.b]\n", "maint.toml: line 2: the section [a.b] stands there for the second"),
         (f"x = {'9' * 5000}", "maint.toml: holds a number of too many digits;"),
         (f"x = {'[' * 5000}", "maint.toml: is nested too deeply;"),
     ],
@@ -115,6 +116,25 @@ def test_invalid_toml_names_the_line(tmp_path: Path, text: str, message: str) ->
     """A mistake in the file is said with its place."""
     _ = (tmp_path / "maint.toml").write_text(text)
     assert refusal(tmp_path).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("keep = 90d", 'write text and durations in straight quotes: keep = "…".'),
+        ("keep = “90d”", 'write text and durations in straight quotes: keep = "…".'),
+        ('keep = "90d', "close the quotation mark behind keep."),
+        ('keep: "90d"', "write keep = …."),
+        ("[jobs", "mend that line."),
+    ],
+)
+def test_invalid_toml_is_said_with_what_to_do(tmp_path: Path, text: str, advice: str) -> None:
+    """Also behind lines that end as on Windows; the value is not repeated."""
+    _ = (tmp_path / "maint.toml").write_bytes(f"[database]\r\n{text}\r\n".encode())
+    said = refusal(tmp_path)
+    assert "(at line 2, column " in said
+    assert said.endswith(advice)
+    assert "90d" not in said
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_role_that_may_not_delete_from_the_whole_table_may_not_from_its_parts(
     family.inside.env["DATABASE_URL"] = db.replace("postgres@", "sweeper@", 1)
     result = family.sweep("--no-ledger")
     assert result.code == 77, result.err
-    assert 'GRANT DELETE ON "public"."roots" TO "sweeper"' in result.json["message"]
+    assert 'GRANT DELETE ON "public"."roots" TO "sweeper";' in result.json["statements"]
     assert family.count("roots") == 40
 
 

@@ -95,7 +95,7 @@ def _tables(job: Job) -> Iterator[str]:
         return Reaped(0, 0, 0, 0, 0, 0, "")
 
     silent = SimpleNamespace(info=lambda _: None, warn=lambda _: None)
-    context = cast("Any", SimpleNamespace(log=silent, dry_run=True))
+    context = cast("Any", SimpleNamespace(log=silent, dry_run=True, make_run=None))
     no_rules = mock.patch("maintcli.work.retention.rules", return_value=())
     no_orphans = mock.patch("maintcli.work.orphans.sweep.sweep", return_value=None)
     no_erasure = mock.patch("maintcli.work.erase.sweep.sweep", return_value=None)

@@ -4,13 +4,15 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from maintcli import catalog
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
-from maintcli.errors import Code, ConfigError
+from maintcli.errors import Code, ConfigError, MaintError
+from maintcli.runtime.context import Context
 from maintcli.runtime.job import Hear, Job, Order
 from maintcli.runtime.log import Level, Log, open_found, open_named
 from maintcli.runtime.report import Report
@@ -73,9 +75,16 @@ def make_order(
         log=log,
         environ=os.environ,
         observers=observers() if among is None else (),
+        lacking=partial(_lacking, job),
     )
     _ = order.shard  # before there is a run: a part that cannot be is wrong usage
     return order
+
+
+def _lacking(job: Job, context: Context) -> MaintError | None:
+    from maintcli.cli.rights import lacking
+
+    return lacking(job, context)
 
 
 def check_names(config: Config) -> None:
@@ -93,9 +102,9 @@ def check_names(config: Config) -> None:
     if config.jobs:
         config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
     if config.tables and not config.plugins:  # a plugin may sweep tables of any name
-        from maintcli.db.example import TABLES
+        from maintcli.db.example import columns
 
-        config.check_tables(TABLES)
+        config.check_tables(columns())
 
 
 def make_log(name: str, given: Mapping[str, Any]) -> Log:

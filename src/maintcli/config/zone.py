@@ -26,7 +26,9 @@ def fault_of_zone(name: str) -> str | None:
     zones = available_timezones()
     if not zones:  # a system without time zone data; the database will judge
         return None
-    near = closest(name, [zone for zone in zones if _is_portable(zone)])
+    # CEST is not EST, and Etc/GMT+1 is west of GMT: only a name of a place is surely what is meant.
+    places = (one for one in zones if "/" in one and not one.startswith("Etc/"))
+    near = closest(name, ["UTC", *filter(_is_portable, places)])
     advice = f"did you mean {near}?" if near else 'write e.g. "UTC" or "Europe/Berlin"'
     return f"{quote(name)} is no time zone; {advice}"
 

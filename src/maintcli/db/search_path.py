@@ -17,7 +17,17 @@ from psycopg import sql
 # pg_temp has to be named: it would otherwise come first for tables and types.
 PINNED = sql.SQL("SET LOCAL search_path = pg_catalog, pg_temp")
 
+# What is the default may be another level, which fails where others write.
+_READ_COMMITTED = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
 _SCHEMAS = "SELECT pg_catalog.current_schemas(false)"
+
+_PATH = "SELECT pg_catalog.current_setting('search_path'), current_user::pg_catalog.text"
+_CLOSED = """
+SELECT n.nspname::text FROM unnest(%(path)s::text[]) WITH ORDINALITY AS s(name, place)
+JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
+WHERE NOT has_schema_privilege(n.oid, 'USAGE') ORDER BY s.place
+"""
 
 Rows = list[tuple[Any, ...]]
 _Connection = psycopg.Connection[tuple[Any, ...]]
@@ -27,6 +37,19 @@ def schemas(connection: _Connection) -> tuple[str, ...]:
     """The schemas of the user's search path that exist and are open to this role, in order."""
     ((found,),) = connection.execute(_SCHEMAS)
     return tuple(name for name in found if name != "pg_catalog" and not name.startswith("pg_temp"))
+
+
+def closed(connection: _Connection) -> tuple[str, ...]:
+    """The schemas of the user's search path that exist and are closed to this role, in order."""
+    found = run(connection, sql.SQL(_CLOSED), {"path": _names(connection)})
+    return tuple(name for (name,) in found)
+
+
+def _names(connection: _Connection) -> list[str]:
+    ((path, user),) = connection.execute(_PATH)
+    found = re.findall(r'"((?:[^"]|"")*)"|([^\s,"]+)', path)
+    names = [quoted.replace('""', '"') if quoted else bare for quoted, bare in found]
+    return [user if name == "$user" else name for name in names]
 
 
 def behind_catalog(path: Sequence[str]) -> sql.Composable:
@@ -52,9 +75,8 @@ def run(
 
     Several statements in a message are one transaction, so SET LOCAL ends with them.
     """
-    return last_rows(
-        connection.execute(sql.SQL("; ").join([PINNED, bound(connection, query, params)]))
-    )
+    parts = [_READ_COMMITTED, PINNED, bound(connection, query, params)]
+    return last_rows(connection.execute(sql.SQL("; ").join(parts)))
 
 
 def bound(

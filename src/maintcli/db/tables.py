@@ -18,6 +18,8 @@ KINDS = {
     "t": "TOAST table",
 }
 
+WITH_ROWS = frozenset({"table", "partitioned table"})  # what jobs work on
+
 
 class Reader(Protocol):
     """Something that runs a bounded, read-only query, with names of the catalog alone."""
@@ -48,7 +50,8 @@ class Part(NamedTuple):
     """A relation that holds rows itself: the table, or one leaf of a partitioned one.
 
     `rows` is the planner's count at the last ANALYZE, -1 before the first; `total_bytes` its size
-    with indexes and TOAST; `referenced` whether a foreign key refers to it.
+    with indexes and TOAST; `can_lock` whether this role may
+    lock its rows, which takes UPDATE on a column; `referenced` whether a foreign key refers to it.
     """
 
     oid: int
@@ -61,6 +64,7 @@ class Part(NamedTuple):
     indexed: frozenset[str]
     can_select: bool
     can_delete: bool
+    can_lock: bool
     hides_rows: bool
     total_bytes: int
     referenced: bool
@@ -113,11 +117,11 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, current_user::text,
        row_security_active(c.oid),
        has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = to_regclass(quote_ident(coalesce(%(schema)s, (
+WHERE c.relname = %(table)s AND n.nspname = coalesce(%(schema)s, (
     SELECT sn.nspname::text FROM unnest(%(path)s::text[]) WITH ORDINALITY AS s(name, place)
     JOIN pg_catalog.pg_namespace sn ON sn.nspname = s.name
     JOIN pg_catalog.pg_class sc ON sc.relnamespace = sn.oid AND sc.relname = %(table)s
-    ORDER BY s.place LIMIT 1))) || '.' || quote_ident(%(table)s))
+    ORDER BY s.place LIMIT 1))
 """
 
 _COLUMNS = """
@@ -162,7 +166,7 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
                    AND (x.indpred IS NULL OR pg_get_expr(x.indpred, x.indrelid)
                                              = format('(%%I IS NOT NULL)', a.attname))), '{}'),
        has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE'),
-       row_security_active(c.oid),
+       has_any_column_privilege(c.oid, 'UPDATE'), row_security_active(c.oid),
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_total_relation_size(c.oid) ELSE 0 END,
        EXISTS (SELECT FROM pg_catalog.pg_constraint k
                WHERE k.contype = 'f' AND k.conparentid = 0

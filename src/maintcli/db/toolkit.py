@@ -16,9 +16,10 @@ from maintcli.db.connect import Connection
 from maintcli.db.tables import Reader
 from maintcli.db.trust import FINDINGS
 from maintcli.errors import (
-    ConfigError,
+    ClosedToolkitTables,
     ForeignTable,
     NewerToolkitTables,
+    NoOpenSchema,
     NoToolkitTables,
     OldToolkitTables,
     UntrustedTable,
@@ -35,11 +36,19 @@ TABLES = (
 )
 MARK = "maint toolkit, version "
 
+LEASE_SECONDS = 60
+# The end of a lease that still holds. One that ends later than a lease can was taken while the
+# server's clock was ahead; whoever has it may lose it, as the fence keeps its batches out.
+LIVE = sql.SQL("BETWEEN clock_timestamp() AND clock_timestamp() + interval '61 s'")
+
 _LOOK = f"""
 SELECT array_agg(t.name ORDER BY t.name) FILTER (WHERE c.oid IS NOT NULL AND d.description IS NULL),
        max(substr(d.description, %(skip)s)) FILTER (WHERE t.name = 'maint_migrations'),
        (SELECT array_agg(ARRAY[f.name, f.what, f.cure] ORDER BY f.name, f.what)
-        FROM ({FINDINGS}) AS f)
+        FROM ({FINDINGS}) AS f),
+       bool_and(has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'UPDATE')
+                AND (t.name = 'job_slots' OR has_table_privilege(c.oid, 'INSERT')))
+           FILTER (WHERE t.name IN ('job_heartbeats', 'job_runs', 'job_slots'))
 FROM unnest(%(tables)s::text[]) AS t(name)
 LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = %(schema)s
 LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
@@ -59,13 +68,15 @@ class Found(NamedTuple):
     """The toolkit's schema and the version found there; None: no tables.
 
     `foreign` are strangers' tables of the same names. `faults` are reasons not to trust a table:
-    its name, what is wrong with it, and the statement that mends that.
+    its name, what is wrong with it, and the statement that mends that. `is_writable`: this role may
+    write the ledger, from the beginning of a run to its end.
     """
 
     schema: str
     version: int | None
     foreign: tuple[str, ...]
     faults: tuple[tuple[str, str, str], ...]
+    is_writable: bool
 
     def refuse_strangers(self, section: str) -> None:
         """Raise ForeignTable or UntrustedTable where a table is not ours alone."""
@@ -81,12 +92,13 @@ def look(connection: Connection, schema: str | None) -> Found:
     """Look for the toolkit's tables; `schema` None means the first of the search path."""
     where = schema or home(connection)
     values = {"schema": where, "tables": list(TABLES), "mark": MARK, "skip": len(MARK) + 1}
-    ((foreign, version, faults),) = search_path.run(connection, sql.SQL(_LOOK), values)
+    ((foreign, version, faults, writable),) = search_path.run(connection, sql.SQL(_LOOK), values)
     return Found(
         where,
         int(version) if version else None,
         tuple(foreign or ()),
         tuple((table, what, cure) for table, what, cure in faults or ()),
+        bool(writable),
     )
 
 
@@ -103,15 +115,17 @@ def home(connection: Connection) -> str:
 
 def _first(schemas: Sequence[str]) -> str:
     if not schemas:
-        raise ConfigError(
-            reason='The search path names no schema that exists. Set schema = "…" under [database] '
-            "in maint.toml."
-        )
+        raise NoOpenSchema
     return schemas[0]
 
 
-def require(connection: Connection, schema: str | None, *, section: str) -> str:
-    """Return the toolkit's schema once its tables are there, ours, and of this version."""
+def require(
+    connection: Connection, schema: str | None, *, section: str, write: bool = False
+) -> str:
+    """Return the toolkit's schema once its tables are there, ours, and of this version.
+
+    With `write` also open to this role: a run must not find out at its end that they are not.
+    """
     found = look(connection, schema)
     found.refuse_strangers(section)
     if found.version is None:
@@ -120,6 +134,8 @@ def require(connection: Connection, schema: str | None, *, section: str) -> str:
         raise OldToolkitTables(schema=found.schema, found=found.version, needed=VERSION)
     if found.version > VERSION:
         raise NewerToolkitTables(schema=found.schema, found=found.version, needed=VERSION)
+    if write and not found.is_writable:
+        raise ClosedToolkitTables(schema=found.schema)
     return found.schema
 
 

@@ -1,5 +1,6 @@
 """What a run gives to the way of working that does its work."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,7 @@ class Context:
 
     `counts` are figures known so far: they reach the report however the run ends. `retention` are
     the ages that the run was let through with, for the ledger. `names` are the tables that it has
-    looked for.
+    looked for. `make_run` makes what the job is given, in place of api.Run.
     """
 
     job: str
@@ -35,6 +36,7 @@ class Context:
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
     names: list[Name] = field(default_factory=list[Name])
+    make_run: Callable[["Context"], Any] | None = None
 
     def describe(self, name: Name) -> Table | None:
         """Describe the table called `name`, and remember it: others may lock it later, or now."""

@@ -14,10 +14,14 @@ from maintcli import __version__
 from maintcli.db import connect, toolkit
 from maintcli.errors import (
     CannotDryRun,
+    ClosedToolkitTables,
+    ConfigError,
+    DryRunInterrupted,
     Held,
     Interrupted,
     InterruptedEarly,
     LeaseLost,
+    MissingPrivilege,
     NoDatabase,
     NoDatabaseForLedger,
     Skip,
@@ -35,6 +39,7 @@ from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
 
 _HELD_RETRY_SECONDS = 1.0
+_DENIED = (ClosedToolkitTables, MissingPrivilege, psycopg.errors.InsufficientPrivilege)
 
 
 def run(job: Job, order: Order) -> Report:
@@ -43,13 +48,15 @@ def run(job: Job, order: Order) -> Report:
     report = Report(
         job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC)
     )
-    with stop.on_signals() as stopped, judged(report, order.log):  # 1. signals first
+    interrupted = DryRunInterrupted if order.dry_run else Interrupted
+    with stop.on_signals(interrupted) as stopped, judged(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
         try:
             with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
-                _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
-                with judged(report, order.log), _kept(context):
+                with _allowed(context):
+                    _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
+                with judged(report, order.log), _allowed(context), _kept(context):
                     _body(job, context, report)  # 6. the work
             _end(context, report)  # 7. the end
         finally:
@@ -117,7 +124,13 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     if not order.is_recorded:
         return
     database = order.database
-    schema = toolkit.require(session.connection, database.schema, section=database.section)
+    try:
+        schema = toolkit.require(
+            session.connection, database.schema, section=database.section, write=True
+        )
+    except psycopg.Error:
+        context.stop.check()  # a stop cancels what waits for an answer
+        raise
     begun = _begun(context, schema, _entry(job, order, report))
     context.lease = begun.lease
     report.is_recorded = True
@@ -126,6 +139,20 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     order.log.info(f"started run={report.run_id}{part}")
     for run_id, started_at in begun.lost:
         order.log.warn(f"run {run_id} of {started_at} never finished: recorded as lost")
+
+
+@contextmanager
+def _allowed(context: Context) -> Generator[None]:
+    """Where a privilege is missing, name every one, of this job and of the others."""
+    try:
+        yield
+    except (*_DENIED, ConfigError) as error:
+        if isinstance(error, ConfigError) and not context.session.closed_schemas:
+            raise
+        lacking = context.order.lacking(context)
+        if lacking is None:
+            raise
+        raise lacking from error
 
 
 def _begun(context: Context, schema: str, entry: Entry) -> Begun:

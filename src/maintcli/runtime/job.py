@@ -11,6 +11,7 @@ from maintcli.config.sourced import Sourced
 from maintcli.runtime.log import Log
 
 if TYPE_CHECKING:
+    from maintcli.errors import MaintError
     from maintcli.runtime.context import Context
     from maintcli.runtime.report import Report
     from maintcli.runtime.shard import Shard
@@ -48,6 +49,7 @@ class Order(NamedTuple):
     """One order to run a job: where, with which values, and who is told.
 
     `progress` hears, after each batch, of the rows done and the share of the way (None: unknown).
+    `lacking` says, once PostgreSQL has refused something, all that this role may not do.
     """
 
     config: Config
@@ -57,6 +59,7 @@ class Order(NamedTuple):
     environ: Mapping[str, str]
     observers: Sequence[Callable[["Report"], None]] = ()
     progress: Hear = lambda _done, _share: None
+    lacking: "Callable[[Context], MaintError | None]" = lambda _context: None
 
     def value(self, name: str) -> Any:
         """The value of one option."""

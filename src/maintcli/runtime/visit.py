@@ -8,7 +8,7 @@ import psycopg
 
 from maintcli.config.database import DatabaseConfig
 from maintcli.db import connect, sqlstate, toolkit
-from maintcli.errors import NoDatabase, NothingRecorded, NoToolkitTables
+from maintcli.errors import NoDatabase, NotAllowed, NothingRecorded, NoToolkitTables
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
@@ -29,8 +29,11 @@ def connected(
     target = connect.parameters(database.url.reveal(), database.url_origin, database.base)
     with connect.said_when_slow(_say_waiting):
         connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
+        connect.first_answer(connection, connect.CONNECT_SECONDS)
     try:
         yield connection
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotAllowed(reason=f"{sqlstate.meaning(error)} Run: maint db check") from None
     except psycopg.Error as error:
         raise sqlstate.meaning(error) from None
     finally:
@@ -47,7 +50,18 @@ def toolkit_tables(
             schema = toolkit.require(connection, database.schema, section=database.section)
         except NoToolkitTables as error:
             raise NothingRecorded(**error.facts) from None
-        yield Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute")), schema
+        yield bounded(connection), schema
+
+
+def bounded(connection: connect.Connection) -> Session:
+    """A session on `connection`, for a minute."""
+
+    def opener() -> connect.Connection:
+        if connection.closed:
+            raise psycopg.OperationalError("the server closed it")
+        return connection
+
+    return Session(opener, Stop(), Deadline(_SECONDS, "a minute"))
 
 
 def _say_waiting() -> None:

@@ -14,6 +14,7 @@ def mapped(context: Context, table: str) -> TableMap | None:
     """
     database = context.order.database
     schema = context.lease.schema if context.lease else database.schema
+    schema = schema or next(iter(context.session.schemas), None)
     if context.lease is None:  # or that was looked at before the lease was taken
         toolkit.look(context.session.connection, schema).refuse_strangers(database.section)
     where = toolkit.place(context.session, schema, table)

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from maintcli.config.tables import TableMap
-from maintcli.db import names
+from maintcli.db import names, tables
 from maintcli.db.tables import Column, Table
 from maintcli.errors import (
     DifferentTypes,
@@ -68,14 +68,10 @@ def find(context: Context, reference: Reference) -> Found:
 
     Hidden rows are refused: one that cannot be seen would count as one that is not there.
     """
-    key, origin = reference.table, reference.origin
-    mapped = context.config.table(key)
-    name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
-    table = context.describe(name)
-    if table is None:
-        raise NoTableListed(origin=origin, text=reference.text, table=str(name))
+    origin = reference.origin
+    mapped, table = locate(context, reference)
     context.session.admit_code_on(table.oids)
-    if table.kind not in {"table", "partitioned table"}:
+    if table.kind not in tables.WITH_ROWS:
         raise NotListable(origin=origin, table=str(table), kind=table.kind)
     if odd := next((part for part in table.parts if part.kind != "table"), None):
         raise NotListable(origin=origin, table=str(odd), kind=odd.kind)
@@ -86,6 +82,17 @@ def find(context: Context, reference: Reference) -> Found:
         if part.hides_rows or table.hides_rows:
             raise HiddenRows(table=str(part), role=role)
     return Found(mapped, table, column(reference, mapped, table, reference.column))
+
+
+def locate(context: Context, reference: Reference) -> tuple[TableMap, Table]:
+    """The table, and how the user calls it. Raises NoTableListed."""
+    key, origin = reference.table, reference.origin
+    mapped = context.config.table(key)
+    name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
+    table = context.describe(name)
+    if table is None:
+        raise NoTableListed(origin=origin, text=reference.text, table=str(name))
+    return mapped, table
 
 
 def column(reference: Reference, mapped: TableMap, table: Table, name: str) -> Column:

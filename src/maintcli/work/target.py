@@ -9,7 +9,7 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.db import names
+from maintcli.db import names, tables
 from maintcli.db.tables import Column, Part, Table
 from maintcli.errors import (
     ConfigError,
@@ -89,13 +89,11 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     None where the table does not exist and need not. Without `deleting` its rows are only changed.
     """
     key = stale.table
-    mapped = stale.map or (own.mapped(context, key) if stale.own else context.config.table(key))
-    if mapped is None:
-        context.log.debug(f"the toolkit has no table {key} yet; passed over")
+    found = locate(context, stale)
+    if found is None:
         return None
-    table = _table(context, key, mapped, optional=stale.optional, deleting=deleting)
-    if table is None:
-        return None
+    mapped, table = found
+    check_parts(context, table, key, mapped, deleting=deleting)
     names_used = {stale.by, *stale.show, *_fields(stale.where)}
     columns = {name: _column(table, key, mapped, name) for name in names_used}
     by = columns[stale.by]
@@ -116,6 +114,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         else:
             context.session.runs_code_of_users = True
         condition.check(context, table, also, mapped.setting(key, "where"))
+        also = condition.of_parts(table, also)
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
         key=key,
@@ -139,18 +138,21 @@ def _fields(where: str) -> set[str]:
     return {field for field in fields if not statuses.is_status(field)} - {"cutoff", "table"}
 
 
-def _table(
-    context: Context, key: str, mapped: TableMap, *, optional: bool, deleting: bool
-) -> Table | None:
+def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
+    """The table, and how the user calls it; None where it does not exist and need not."""
+    key = stale.table
+    mapped = stale.map or (own.mapped(context, key) if stale.own else context.config.table(key))
+    if mapped is None:
+        context.log.debug(f"the toolkit has no table {key} yet; passed over")
+        return None
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else key)
     table = context.describe(name)
-    if table is None and optional and not mapped.name:
+    if table is None and stale.optional and not mapped.name:
         context.log.debug(f"there is no table {key}; passed over")
         return None
     if table is None:
         raise NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
-    check_parts(context, table, key, mapped, deleting=deleting)
-    return table
+    return mapped, table
 
 
 def check_parts(
@@ -158,7 +160,7 @@ def check_parts(
 ) -> None:
     """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
     context.session.admit_code_on(table.oids)
-    if table.kind not in {"table", "partitioned table"}:
+    if table.kind not in tables.WITH_ROWS:
         raise _not_sweepable(table, key, mapped)
     for part in table.parts:
         if part.kind != "table":

@@ -1,7 +1,7 @@
 """maint db: the toolkit's own tables, and the example."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -9,15 +9,16 @@ import typer
 from maintcli.cli import everywhere
 from maintcli.cli.operator import Json, Yes, agree, group, operator
 from maintcli.cli.place import Place
+from maintcli.cli.rights import Survey, survey
 from maintcli.config.database import DatabaseConfig
-from maintcli.db import check as checking
+from maintcli.config.model import Config
 from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import MaintError, Usage
+from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkitTables, Usage
 from maintcli.present.show import show
 from maintcli.present.table import Table
-from maintcli.runtime.visit import connected, toolkit_tables
+from maintcli.runtime.visit import bounded, connected
 
 _SESSIONS = typer.Option("--sessions", metavar="N", help="How many sessions to make up.")
 _SCHEMA = typer.Option(
@@ -53,30 +54,47 @@ def _migrated(found: Mapping[str, Any]) -> list[str]:
 
 @operator("check")
 def check(place: Place, *, json: Json = False) -> int | None:
-    """Check that the toolkit's tables are there, ours, current, and open to this role."""
+    """Check that maint's tables are there, ours and current, and that this role may use them.
+
+    So are the tables of the enabled jobs. What is missing is given as GRANTs, to be pasted.
+    """
     config = place.read_aloud()
     if place.is_everywhere(config):
-        return everywhere.each(config, _checked, lambda found: [_good(found["schema"])], json=json)
+        return everywhere.each(
+            config, partial(_checked, config), lambda found: [_good(found["schema"])], json=json
+        )
     try:
-        schema, tables = _check(place.target(config))
+        schema, found = _check(config, place.target(config))
     except MaintError as error:
-        _show_check(None, [], error, json=json)
+        _show_check(None, None, error, json=json)
         raise
-    lacking = checking.missing(schema, tables)
-    _show_check(schema, tables, lacking, json=json)
+    lacking = found.error("maint and the enabled jobs need")
+    _show_check(schema, found, lacking, json=json)
     if lacking:
         raise lacking
     return None
 
 
-def _check(database: DatabaseConfig) -> tuple[str, list[checking.TableCheck]]:
-    with toolkit_tables(database, "db check") as (session, schema):
-        return schema, checking.check(session.connection, schema)
+def _check(config: Config, database: DatabaseConfig) -> tuple[str | None, Survey]:
+    with connected(database, "db check") as connection:
+        session, schema = bounded(connection), None
+        closed = session.closed_schemas
+        session.look_into_closed_schemas()
+        try:
+            schema = toolkit.require(connection, database.schema, section=database.section)
+        except (NoToolkitTables, NoOpenSchema) as error:
+            found = survey(config, database, session) if closed else None
+            if found is not None and found.error("") is not None:
+                return None, found
+            if isinstance(error, NoToolkitTables):
+                raise NothingRecorded(**error.facts) from None
+            raise
+        return schema, survey(config, database, session)
 
 
-def _checked(database: DatabaseConfig) -> dict[str, Any]:
-    schema, tables = _check(database)
-    if lacking := checking.missing(schema, tables):
+def _checked(config: Config, database: DatabaseConfig) -> dict[str, Any]:
+    schema, found = _check(config, database)
+    if lacking := found.error("maint and the enabled jobs need"):
         raise lacking
     return {"schema": schema, "version": toolkit.VERSION}
 
@@ -86,23 +104,29 @@ def _good(schema: str | None) -> str:
 
 
 def _show_check(
-    schema: str | None,
-    tables: list[checking.TableCheck],
-    error: MaintError | None,
-    *,
-    json: bool,
+    schema: str | None, found: Survey | None, error: MaintError | None, *, json: bool
 ) -> None:
+    tables = found.tables if found else []
+    passed = found.passed if found else {}
     data = {
         "ok": error is None,
         "schema": schema,
         "version": toolkit.VERSION if schema else None,
-        "tables": [asdict(table) | {"ok": table.ok} for table in tables],
+        "tables": tables,
+        "not_checked": passed,
         "message": str(error) if error else "",
+        "statements": list(error.statements) if error else [],
     }
-    rows = [(t.table, ", ".join(t.needed), ", ".join(t.missing) or "nothing") for t in tables]
+    rows = [
+        (one["table"], ", ".join(one["needed"]), ", ".join(one["missing"]) or "nothing")
+        for one in tables
+    ]
     table = Table(("table", "needed", "missing"), rows)
     end = [] if error else [_good(schema)]
+    end += [f"The tables of {job} were not checked: {why}" for job, why in passed.items()]
     show(data, lambda: ([table] if rows else []) + end, json=json)
+    if error:
+        error.in_json = json
 
 
 @operator("example")

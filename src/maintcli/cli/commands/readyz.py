@@ -48,6 +48,7 @@ def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Jso
         if json:
             note = unasked(asked, "it could not be checked", ok=False)
             show(present.data("error", [note], str(error)), lambda: (), json=True)
+        error.in_json = json
         raise
     found = found[:1] if only else found
     return _show(status(found), found, json=json)

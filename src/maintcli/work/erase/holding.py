@@ -7,7 +7,7 @@ from psycopg import sql
 
 from maintcli.db.links import ForeignKey, Links
 from maintcli.db.names import Name
-from maintcli.db.tables import Table
+from maintcli.db.tables import Part, Table
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
 from maintcli.runtime.context import Context
 from maintcli.work import keys, protections, reference
@@ -150,6 +150,8 @@ def _check(context: Context, table: Table) -> None:
             raise MissingPrivilege(role=role, privilege="SELECT", table=name)
         if not part.can_delete and not context.dry_run:
             raise MissingPrivilege(role=role, privilege="DELETE", table=name)
+        if isinstance(part, Part) and not part.can_lock and not context.dry_run:
+            raise MissingPrivilege(role=role, privilege="UPDATE", table=name)
         if part.hides_rows:
             raise HiddenRows(table=str(part), role=table.role)
 

@@ -27,6 +27,7 @@ NEEDED = ("status", "retry_count", "error_message")
 LEASE = ("locked_until", "run_token")
 MOST_DEATHS = 3
 _AGES = ("started_at", "updated_at", "created_at")  # the first that the table has says the age
+CHANGED = (*NEEDED, *LEASE, "started_at", "finished_at", "run_after", "updated_at")
 STATUSES = ("running", "pending", "failed")
 _RUNNING: LiteralString = "{status}::text = {'running'}"
 _BACKOFF = sql.SQL(

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg import sql
 
+from maintcli.db import formats
 from maintcli.db.connect import Connection
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
@@ -20,14 +21,9 @@ SET LOCAL lock_timeout = {lock};
 SET LOCAL statement_timeout = {statement};
 SET LOCAL idle_in_transaction_session_timeout = '30s';
 {formats};
+{exactly};
 SET LOCAL jit = off;
 SET CONSTRAINTS ALL IMMEDIATE""")
-
-FORMATS = sql.SQL("""SET LOCAL TimeZone = 'UTC';
-SET LOCAL DateStyle = 'ISO, YMD';
-SET LOCAL IntervalStyle = 'postgres';
-SET LOCAL bytea_output = 'hex';
-SET LOCAL extra_float_digits = 1""")
 
 _COUNT = sql.SQL("""DECLARE maint_n bigint := {rows};
 BEGIN
@@ -55,7 +51,8 @@ def transaction(context: Context) -> Generator[tuple[Connection, Progress]]:
                 path=session.path,
                 lock=LOCK_TIMEOUT_MS,
                 statement=int(seconds * 1000),
-                formats=FORMATS,
+                formats=formats.SETTINGS,
+                exactly=formats.WITHOUT_LOSS,
             )
         )
         yield connection, progress
