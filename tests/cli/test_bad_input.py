@@ -1,6 +1,7 @@
 """Bad input gets one clear sentence, the right exit code, and changes nothing."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -302,3 +303,20 @@ def test_wrong_usage(
     """Exit 2, naming the flag."""
     refuses(inside, 2, *words, arguments=arguments)
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+
+
+def test_a_working_directory_that_is_gone_is_said(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bug of maint's: a deployment replaced the folder under a shell."""
+
+    real = Path.cwd
+
+    def cwd() -> Path:
+        if real() == inside.folder:
+            raise FileNotFoundError(2, "No such file or directory")
+        return real()
+
+    monkeypatch.setattr(Path, "cwd", cwd)
+    found = inside("cleanup-sessions")
+    assert (found.code, "working directory is not there any more" in found.err) == (78, True)

@@ -36,7 +36,7 @@ class Place:
             config=Path(self.config) if self.config is not None else None,
             env_file=Path(env_file) if env_file is not None else None,
             environ=os.environ,
-            cwd=Path.cwd(),
+            cwd=_working_directory(),
         )
 
     def read_aloud(self) -> Config:
@@ -74,6 +74,14 @@ class Loudness:
     quiet: bool | None = None
     verbose: bool | None = None
     log_file: str | None = None
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        reason = "The working directory is not there any more; change into one that is."
+        raise ConfigError(reason=reason) from None
 
 
 def _variable(name: str) -> str | None:
