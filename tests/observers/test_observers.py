@@ -9,6 +9,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from maintcli.observers import github
+from maintcli.present.json import as_json
+from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 from tests.parts.inside import Inside
 
@@ -82,3 +84,11 @@ def test_who_listens_cannot_change_what_happened(inside: Inside) -> None:
     result = inside("cleanup-sessions", env=env)
     assert result.code == 0
     assert "could not tell maintcli.observers.github" in result.err
+
+
+def test_text_of_the_database_is_no_command_to_the_runner() -> None:
+    """GitHub's runner obeys ##[add-mask] and the like anywhere in a line."""
+    text = "a ##[stop-commands]x ###[b]"
+    assert "##[" not in printable(text)
+    assert "##[" not in as_json({"message": text})
+    assert json.loads(as_json({"message": text})) == {"message": text}
