@@ -177,8 +177,10 @@ def test_bytes_of_other_encodings_come_back(inside: Inside, encoded: str) -> Non
         psycopg.connect(encoded, autocommit=True, client_encoding="LATIN1") as conn,
         psycopg.connect(encoded, autocommit=True, client_encoding="UTF8") as utf8,
     ):
-        conn.execute("CREATE TABLE letters (id integer PRIMARY KEY, words text, at timestamptz)")
-        utf8.execute("CREATE TABLE käse (id integer REFERENCES letters ON DELETE CASCADE)")
+        conn.execute(
+            "CREATE TABLE letters (id integer UNIQUE, words text PRIMARY KEY, at timestamptz)"
+        )
+        utf8.execute("CREATE TABLE käse (id integer REFERENCES letters (id) ON DELETE CASCADE)")
         conn.execute(
             "INSERT INTO letters VALUES (1, '\xfc\xdf\xe9\xa9', now() - interval '60 d'), (2, '', now())"
         )
@@ -191,9 +193,13 @@ def test_bytes_of_other_encodings_come_back(inside: Inside, encoded: str) -> Non
                 inside(command, *(["old-letters"] if command in {"pause", "resume"} else [])).code
                 == 0
             )
-        back = inside("restore", gone.json["run_id"], "--json")
+        again = ("restore", gone.json["run_id"], "--json")
+        dry = inside(*again, "--dry-run")
+        assert (dry.code, dry.json.get("restored_count")) == (0, 2), dry.err
+        back = inside(*again)
         assert back.code == 0, back.err
         assert conn.execute("SELECT * FROM letters ORDER BY id").fetchall() == before
+        assert inside(*again, "--dry-run").json["existing_count"] == 2
         assert one(utf8, "SELECT count(*) FROM käse") == 1
 
 
