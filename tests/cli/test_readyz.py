@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,8 @@ def named(inside: Inside, *names: str, ago: float = 0) -> None:
     """Enable these jobs, so many seconds ago; one each five minutes without names."""
     file = inside.folder / "maint.toml"
     file.write_text(enable(*names or (JOB,)))
-    os.utime(file, (time.time() - ago,) * 2)
+    moment = time.time() - ago
+    os.utime(file, (moment, moment))
 
 
 def said(inside: Inside, *arguments: str, **env: str) -> tuple[int, str, dict[str, bool]]:
@@ -140,7 +142,8 @@ def test_what_the_file_makes_counts_as_well(inside: Inside, conn: Conn) -> None:
         "[triggers.ping]\nurl = 'http://127.0.0.1:9'\nauth = 'none'\nevery = '5m'\n"
         f"[[schedules]]\nname = 'again'\njob = '{JOB}'\nevery = '1d'\n"
     )
-    os.utime(inside.folder / "maint.toml", (time.time() - 30 * 86400,) * 2)
+    moment = time.time() - 30 * 86400
+    os.utime(inside.folder / "maint.toml", (moment, moment))
     made(conn, "1 y")
     jobs = dict.fromkeys(("jobs", JOB, "retention-cleanup", "old-mail", "trigger-ping"), False)
     assert said(inside) == (1, "stale", jobs)
@@ -256,7 +259,8 @@ def test_times_in_the_future_are_found_until_the_next_success(
     beat(conn, "jobs-runner")
     assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
     assert inside("status").code == 0
-    beat(conn, ago="1 min", **{column: datetime.now(UTC) + timedelta(days=300)})
+    ahead: dict[str, Any] = {column: datetime.now(UTC) + timedelta(days=300)}
+    beat(conn, JOB, ago="1 min", **ahead)
     assert said(inside) == (1, "stale", {"jobs": True, JOB: False})
     text = inside("readyz").out
     assert f"{column} lies in the future, since the server's clock went back" in text

@@ -63,7 +63,9 @@ _VALUES = """SELECT id, at, local::text, day::text, span::text, encode(bytes, 'h
 
 def be_hostile(conn: Conn, name: str) -> None:
     for setting, value in HOSTILE[name].items():
-        text = sql.SQL(value) if setting == "search_path" else sql.Literal(value)
+        text: sql.Composable = sql.Literal(value)
+        if setting == "search_path":
+            text = sql.SQL(", ").join(map(sql.Identifier, value.split(", ")))
         conn.execute(
             sql.SQL("ALTER DATABASE {} SET {} = {}").format(
                 sql.Identifier(conn.info.dbname), sql.Identifier(setting), text
