@@ -26,8 +26,9 @@ def fill(conn: Conn, table: str, old: int, young: int, more: str = "") -> None:
 
 def count(conn: Conn, table: str) -> int:
     """All its rows."""
-    ((rows,),) = conn.execute(f"SELECT count(*) FROM {table}").fetchall()  # type: ignore[arg-type]
-    return int(rows)
+    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    return int(row[0])
 
 
 def sweep(inside: Inside, *flags: str, tables: str = "t", where: str = "") -> Result:
