@@ -83,6 +83,18 @@ def test_numbers_are_of_the_whole_run(inside: Inside, conn: Conn) -> None:
     assert (count(conn, "a"), count(conn, "b")) == (1, 1)
 
 
+def test_the_command_leads_to_the_same_database(inside: Inside, conn: Conn, db: str) -> None:
+    """Of several databases, and in a file of another name, the one that was refused."""
+    fill(conn, "t", old=5, young=5)
+    (inside.folder / "other.toml").write_text(f'[databases.b]\nurl = "{db}"\n' + RULE.format("t"))
+    inside.env.pop("DATABASE_URL")
+    limit = ("retention-cleanup", "--max-rows", "4", "--config", "other.toml")
+    refused = inside(*limit, "--database", "b")
+    assert refused.code == 65, refused.err
+    assert "--config other.toml --database b --max-rows 4 --yes-really 5" in refused.err
+    assert pasted(inside, refused).json["deleted_count"] == 5
+
+
 def test_rows_of_two_rules_count_once(inside: Inside, conn: Conn) -> None:
     """Rules of one table take their share of it together."""
     fill(conn, "t", old=900, young=1_100)
