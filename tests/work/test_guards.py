@@ -28,7 +28,7 @@ def count(conn: Conn, table: str) -> int:
     """All its rows."""
     row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]
     assert row is not None
-    return int(row[0])
+    return int(str(row[0]))
 
 
 def sweep(inside: Inside, *flags: str, tables: str = "t", where: str = "") -> Result:
