@@ -1,7 +1,7 @@
 """Guards: they look at the whole run, by rows and not by statistics, and say how to go on."""
 
 import shlex
-from typing import Any
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -11,7 +11,7 @@ from maintcli.work.consent.ages import spaced
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 
-Conn = psycopg.Connection[Any]
+Conn = psycopg.Connection[tuple[object, ...]]
 RULE = '[[retention]]\ntable = "{}"\ncolumn = "seen"\nkeep = "30d"\n'
 
 
@@ -24,9 +24,9 @@ def fill(conn: Conn, table: str, old: int, young: int, more: str = "") -> None:
     )
 
 
-def count(conn: Conn, table: str) -> int:
+def count(conn: Conn, table: LiteralString) -> int:
     """All its rows."""
-    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()  # type: ignore[arg-type]
+    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
     assert row is not None
     return int(str(row[0]))
 
