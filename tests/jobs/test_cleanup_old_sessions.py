@@ -83,7 +83,7 @@ def test_its_guard_refuses_most_of_a_table(inside: Inside, conn: Conn) -> None:
     )
     result = inside(JOB)
     assert result.code == 65
-    assert "rows of public.peptide_info_sessions" in result.err
+    assert "public.peptide_info_sessions has 600 old rows" in result.err
     assert inside(JOB, "--yes-really", "600", "--json").json["deleted_count"] == 600
 
 

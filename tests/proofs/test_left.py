@@ -15,7 +15,7 @@ from tests.parts.databases import database
 from tests.parts.inside import Inside
 from tests.parts.server import Server
 from tests.proofs.chaos import FULL, SEED
-from tests.proofs.schemas import TableMade, contents, create, tables
+from tests.proofs.schemas import TableMade, create, tables
 
 Conn = psycopg.Connection[Any]
 FIGURES = ("deleted_count", "tables", "cascaded_count", "blocked_count")
@@ -62,7 +62,7 @@ def test_rules_for_any_schema_leave_what_they_say(
 
 def count(conn: Conn, made: list[TableMade]) -> int:
     """All rows."""
-    return sum(len(rows) for rows in contents(conn, made))
+    return sum(one(conn, f"SELECT count(*) FROM t{n}") for n in range(len(made)))  # type: ignore[arg-type]
 
 
 @pytest.fixture

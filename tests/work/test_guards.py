@@ -1,7 +1,7 @@
 """Guards: they look at the whole run, by rows and not by statistics, and say how to go on."""
 
 import shlex
-from typing import Any
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -11,7 +11,7 @@ from maintcli.work.consent.ages import spaced
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 
-Conn = psycopg.Connection[Any]
+Conn = psycopg.Connection[tuple[object, ...]]
 RULE = '[[retention]]\ntable = "{}"\ncolumn = "seen"\nkeep = "30d"\n'
 
 
@@ -24,10 +24,11 @@ def fill(conn: Conn, table: str, old: int, young: int, more: str = "") -> None:
     )
 
 
-def count(conn: Conn, table: str) -> int:
+def count(conn: Conn, table: LiteralString) -> int:
     """All its rows."""
-    ((rows,),) = conn.execute(f"SELECT count(*) FROM {table}").fetchall()  # type: ignore[arg-type]
-    return int(rows)
+    row = conn.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(str(row[0]))
 
 
 def sweep(inside: Inside, *flags: str, tables: str = "t", where: str = "") -> Result:
@@ -80,6 +81,18 @@ def test_numbers_are_of_the_whole_run(inside: Inside, conn: Conn) -> None:
     assert count(conn, "a, b") == 15 * 14
     assert pasted(inside, refused).json["deleted_count"] == 27
     assert (count(conn, "a"), count(conn, "b")) == (1, 1)
+
+
+def test_the_command_leads_to_the_same_database(inside: Inside, conn: Conn, db: str) -> None:
+    """Of several databases, and in a file of another name, the one that was refused."""
+    fill(conn, "t", old=5, young=5)
+    (inside.folder / "other.toml").write_text(f'[databases.b]\nurl = "{db}"\n' + RULE.format("t"))
+    inside.env.pop("DATABASE_URL")
+    limit = ("retention-cleanup", "--max-rows", "4", "--config", "other.toml")
+    refused = inside(*limit, "--database", "b")
+    assert refused.code == 65, refused.err
+    assert "--config other.toml --database b --max-rows 4 --yes-really 5" in refused.err
+    assert pasted(inside, refused).json["deleted_count"] == 5
 
 
 def test_rows_of_two_rules_count_once(inside: Inside, conn: Conn) -> None:

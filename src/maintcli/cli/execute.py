@@ -76,6 +76,7 @@ def make_order(
         environ=os.environ,
         observers=observers() if among is None else (),
         lacking=partial(_lacking, job),
+        place=place(given).words(among),
     )
     _ = order.shard  # before there is a run: a part that cannot be is wrong usage
     return order

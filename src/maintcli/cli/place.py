@@ -29,6 +29,15 @@ class Place:
             if value is not None and not value.strip():
                 raise Usage(reason=f"{flag} is blank; give it a value, or leave it out.")
 
+    def words(self, among: str | None = None) -> tuple[str, ...]:
+        """The flags that lead here, or to the database `among` those of the configuration."""
+        given = {
+            "--config": self.config,
+            "--env-file": self.env_file,
+            "--database": among or self.database,
+        }
+        return tuple(word for flag, value in given.items() if value for word in (flag, value))
+
     def read(self) -> Config:
         """The configuration. Raises ConfigError."""
         env_file = self.env_file or _variable("MAINT_ENV_FILE")

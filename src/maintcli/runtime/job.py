@@ -49,7 +49,8 @@ class Order(NamedTuple):
     """One order to run a job: where, with which values, and who is told.
 
     `progress` hears, after each batch, of the rows done and the share of the way (None: unknown).
-    `lacking` says, once PostgreSQL has refused something, all that this role may not do.
+    `lacking` says, once PostgreSQL has refused something, all that this role may not do. `place`
+    are the flags that name configuration and database, for a command to paste.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class Order(NamedTuple):
     observers: Sequence[Callable[["Report"], None]] = ()
     progress: Hear = lambda _done, _share: None
     lacking: "Callable[[Context], MaintError | None]" = lambda _context: None
+    place: Sequence[str] = ()
 
     def value(self, name: str) -> Any:
         """The value of one option."""

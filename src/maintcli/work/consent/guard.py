@@ -221,7 +221,7 @@ def _way(context: Context, found: int | None) -> str:
 
 def command(context: Context, *more: str) -> str:
     """This command once more, with `more` in place of what it says of guards and dry runs."""
-    words = ["maint", context.job]
+    words = ["maint", context.job, *context.order.place]
     for name, given in context.order.values.items():
         if given.origin.startswith("--") and name not in {"yes_really", "dry_run", "plan"}:
             flag = given.origin
