@@ -29,12 +29,16 @@ _OTHERWISE = {"null_count": "without a time"}
 _IN_BYTES = {"bytes_reusable": "reusable about", "bytes_returned": "returned"}
 
 
-def summary(report: Report) -> str:
-    """One line: how it ended, what for, the figures, and how long it took."""
+def summary(report: Report, why: str = "") -> str:
+    """One line: how it ended, the figures, and how long it took.
+
+    What a run failed of stands in its log, on standard error, and is not said again. `why` is for
+    a report that has no log.
+    """
     head = f"{report.job}: dry run" if report.dry_run else f"{report.job}: {report.outcome.value}"
     if report.dry_run and not report.success:
         head += f": {report.outcome.value}"
-    parts = [head, *([report.message.rstrip(".")] if report.message else [])]
+    parts = [head, *([why] if why else [])]
     figures = ", ".join(_figures(report))
     return f"{': '.join([*parts, *([figures] if figures else [])])} ({_end(report)})\n"
 
