@@ -11,7 +11,7 @@ COPY LICENSE README.md pyproject.toml maint.tom[l] ./
 COPY src src
 RUN /opt/build/bin/pip install --quiet --no-index --find-links wheels hatchling editables \
  && /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheels .
-# What runs has no pip and nothing that only the building wanted.
+# Nothing that only the building wanted.
 RUN python -m venv --without-pip /opt/maint \
  && /opt/build/bin/pip --python /opt/maint/bin/python install --quiet --no-index \
     --find-links wheels 'maintcli[storage]'

@@ -25,6 +25,7 @@ NAMES = (
     "memory",
     "large",
     "cascade",
+    "wide",
     "archive",
     "shards",
     "partitions",

@@ -18,11 +18,13 @@ def main(result: str, arguments: list[str]) -> int:
     learn = Pace.learn
     ends: list[float] = []
 
-    def recording(pace: Pace, units: float, server_ms: float, wall_ms: float) -> float:
+    def recording(
+        pace: Pace, units: float, server_ms: float, wall_ms: float, fixed_ms: float = 0.0
+    ) -> float:
         target = max(pace.target_ms, GROWTH * max(0.0, wall_ms - server_ms))
         batches.append((units, server_ms, wall_ms, target))
         ends.append(time.time())
-        return learn(pace, units, server_ms, wall_ms)
+        return learn(pace, units, server_ms, wall_ms, fixed_ms)
 
     Pace.learn = recording  # type: ignore[assignment,method-assign]
     code = run(arguments)

@@ -115,6 +115,7 @@ class MaintError(Exception):
     def __init__(self, **facts: object) -> None:
         """Fill `facts` into the docstring; the result is the one sentence a user reads."""
         self.facts = facts
+        self.in_json = False  # whether the command has printed an object that tells of it
         sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
         super().__init__(sentence.format(**facts))
 
@@ -399,8 +400,26 @@ class ConnectionLost(Unreachable):
     """The connection to the database was lost and could not be made again: {reason}."""
 
 
+class NoFirstAnswer(Unreachable):
+    """The database cannot be reached: the connection was accepted, but no answer came for
+    {seconds}. Behind a pooler, the server may be down, or the pool has no free connection.
+    """
+
+
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
+
+
+class ReservedColumn(ConfigError):
+    """{table} has a column {column}, and names that begin with maint_ are maint's own in its SQL.
+    Rename the column.
+    """
+
+
+class ReadOnlyByDefault(ConfigError):
+    """The database is not a replica, but default_transaction_read_only is on, so maint writes
+    nothing. If writing is meant to be allowed, {cure}
+    """
 
 
 class NotAllowed(MaintError):
@@ -422,6 +441,12 @@ class ClosedToolkitTables(NotAllowed):
 class MissingPrivileges(NotAllowed):
     """Role {role} lacks privileges that {whose} on {tables}. Let a superuser, or the owner, run
     these statements.
+    """
+
+
+class ClosedSchema(NotAllowed):
+    """Role {role} may not create tables in schema {schema}. Let a superuser, or the owner, run this
+    statement, or run this command as a role that may; schema under [database] names another one.
     """
 
 
@@ -590,6 +615,10 @@ class Interrupted(MaintError):
 
 class InterruptedEarly(Interrupted):
     """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class DryRunInterrupted(Interrupted):
+    """Stopped by {signal} in a dry run, which changes nothing."""
 
 
 class CommandInterrupted(Interrupted):

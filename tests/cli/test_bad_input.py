@@ -1,6 +1,7 @@
 """Bad input gets one clear sentence, the right exit code, and changes nothing."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -134,6 +135,12 @@ def test_a_replica(inside: Inside) -> None:
         assert inside("cleanup-sessions", "-n", env={"DATABASE_URL": replica.dsn()}).code == 0
 
 
+@pytest.mark.parametrize("flag", ["--config", "--env-file", "--database"])
+def test_a_place_that_is_blank(inside: Inside, flag: str) -> None:
+    """As it is of a variable that is not set; never the default in its place."""
+    refuses(inside, 2, f"{flag} is blank; give it a value, or leave it out.", arguments=(flag, ""))
+
+
 @pytest.mark.parametrize(
     ("age", "code", "words"),
     [
@@ -244,8 +251,14 @@ def test_strangers_tables_are_never_touched(inside: Inside, bare_db: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--max-rows", "1"), ("more than 1 rows", "--max-rows", "--yes-really")),
-        (("--max-rows", "1", "--yes-really", "1"), ("more than 1 rows",)),
+        (("--max-rows", "1"), ("public.active_sessions has 2 old rows; --max-rows allows 1.",)),
+        (
+            ("--max-rows", "1", "--yes-really", "1"),
+            (
+                "public.active_sessions has 2 old rows; --yes-really allows 1.",
+                "run: maint cleanup-sessions --max-rows 1 --yes-really 2",
+            ),
+        ),
     ],
 )
 def test_guards_refuse(
@@ -267,7 +280,8 @@ def test_a_share_of_the_table_is_guarded(inside: Inside, conn: Conn) -> None:
     conn.execute(
         "INSERT INTO active_sessions SELECT i, 'k', now() FROM generate_series(1001, 1500) i"
     )
-    refuses(inside, 65, "--max-percent 50", arguments=("--max-percent", "50"))
+    said = "has 1,000 old rows, 66.7 % of 1,500; --max-percent 50 allows 750."
+    refuses(inside, 65, said, arguments=("--max-percent", "50"))
     assert inside("cleanup-sessions", "--max-percent", "70").code == 0
 
 
@@ -289,3 +303,20 @@ def test_wrong_usage(
     """Exit 2, naming the flag."""
     refuses(inside, 2, *words, arguments=arguments)
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+
+
+def test_a_working_directory_that_is_gone_is_said(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bug of maint's: a deployment replaced the folder under a shell."""
+
+    real = Path.cwd
+
+    def cwd() -> Path:
+        if real() == inside.folder:
+            raise FileNotFoundError(2, "No such file or directory")
+        return real()
+
+    monkeypatch.setattr(Path, "cwd", cwd)
+    found = inside("cleanup-sessions")
+    assert (found.code, "working directory is not there any more" in found.err) == (78, True)

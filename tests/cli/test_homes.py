@@ -1,5 +1,6 @@
 """Where a command leads, and whether a service of systemd can go there"""
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -86,3 +87,12 @@ def test_a_home_that_is_closed_is_said(machine: Path, inside: Inside) -> None:
     assert inside(*render, "--strict").code == 65
     check = ("schedule", "check", "--target", "systemd", "--output", "units", "--no-ledger")
     assert inside(*check, "--command", command).code == 0
+
+
+def test_a_command_that_cannot_be_followed_hides_nothing(tmp_path: Path) -> None:
+    """A circle of links, a name that no file has, a pipe that would keep us waiting."""
+    circle, pipe = tmp_path / "circle", tmp_path / "pipe"
+    circle.symlink_to(circle)
+    os.mkfifo(pipe)
+    for path in (circle, pipe, tmp_path / ("c" * 400), tmp_path / "pipe" / "below"):
+        assert fault(str(path)) == ""

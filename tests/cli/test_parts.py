@@ -90,7 +90,7 @@ def test_a_part_that_runs_is_running_and_not_lost(inside: Inside, conn: Conn) ->
     """Its lease is another row than the job's."""
     run_id = part(inside, "0/2")
     conn.execute("UPDATE job_runs SET outcome = 'running', finished_at = NULL")
-    lease(conn, run_id, left="1 h", job=f"{JOB} 0/2")
+    lease(conn, run_id, left="1 min", job=f"{JOB} 0/2")
     found = job(inside, "status")
     assert (found["state"], found["last_outcome"], found["lost"]) == ("running", "running", [])
     assert found["running"]["run_id"] == run_id

@@ -2,12 +2,13 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
-from tests.parts.ledger import Conn, beat
+from tests.parts.ledger import Conn, beat, run_was
 
 JOB = "cleanup-sessions"
 REQUIRED = [{"JOBS_ENABLED": "true"}, {"JOB_HEARTBEAT_REQUIRED": "1"}]
@@ -118,6 +119,33 @@ def test_each_enabled_job_is_judged_by_its_last_success(inside: Inside, conn: Co
     assert "paused" in inside("readyz").out
 
 
+def test_a_job_that_is_not_enabled_does_not_count(inside: Inside, conn: Conn) -> None:
+    """Beside one that is: whatever became of it by hand, or before it was taken out."""
+    named(inside)
+    for job in (JOB, "jobs-runner"):
+        beat(conn, job, ago="1 min")
+    beat(conn, "cleanup-orphans", ago="1 y", consecutive_failures=9)
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    (inside.folder / "maint.toml").write_text(
+        f"[jobs.{JOB}]\n[jobs.cleanup-orphans]\nenabled = false\n"
+    )
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+
+
+def test_what_the_file_makes_counts_as_well(inside: Inside, conn: Conn) -> None:
+    """Sweeps, rules of retention, triggers and further schedules name themselves."""
+    (inside.folder / "maint.toml").write_text(
+        "[sweeps.old-mail]\ntable = 'mail'\ncolumn = 'sent_at'\nkeep = '90d'\nevery = '1h'\n"
+        "[[retention]]\ntable = 'mail'\ncolumn = 'sent_at'\nkeep = '1y'\n"
+        "[triggers.ping]\nurl = 'http://127.0.0.1:9'\nauth = 'none'\nevery = '5m'\n"
+        f"[[schedules]]\nname = 'again'\njob = '{JOB}'\nevery = '1d'\n"
+    )
+    os.utime(inside.folder / "maint.toml", (time.time() - 30 * 86400,) * 2)
+    made(conn, "1 y")
+    jobs = dict.fromkeys(("jobs", JOB, "retention-cleanup", "old-mail", "trigger-ping"), False)
+    assert said(inside) == (1, "stale", jobs)
+
+
 def test_a_job_whose_last_run_failed_says_failed(inside: Inside, conn: Conn) -> None:
     """However new its last success is; unless it is paused."""
     named(inside)
@@ -216,3 +244,44 @@ def test_without_our_tables_it_is_78_and_json_still(inside: Inside, bare_db: str
     result = inside("readyz", "--json", env={"DATABASE_URL": bare_db})
     assert result.code == 78
     assert "maint db migrate" in result.json["message"]
+
+
+@pytest.mark.parametrize("column", ["last_heartbeat", "last_success_at", "lease_expires_at"])
+def test_times_in_the_future_are_found_until_the_next_success(
+    inside: Inside, conn: Conn, column: str
+) -> None:
+    """What was written while the server's clock was ahead proves nothing: readyz and status fail."""
+    named(inside, JOB)
+    beat(conn)
+    beat(conn, "jobs-runner")
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    assert inside("status").code == 0
+    beat(conn, ago="1 min", **{column: datetime.now(UTC) + timedelta(days=300)})
+    assert said(inside) == (1, "stale", {"jobs": True, JOB: False})
+    text = inside("readyz").out
+    assert f"{column} lies in the future, since the server's clock went back" in text
+    state = inside("status")
+    assert (state.code, f"{column} lies in the future" in state.out) == (1, True)
+    assert inside(JOB).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    assert inside("status").code == 0
+
+
+def test_a_runner_seen_in_the_future_is_not_seen(inside: Inside, conn: Conn) -> None:
+    """Nor does a migration in the future give a job that never ran its time."""
+    beat(conn, "jobs-runner", ago="-300 d", last_success_at=None)
+    assert said(inside, JOBS_ENABLED="true") == (1, "stale", {"jobs": False})
+    named(inside, JOB, ago=3600)
+    made(conn, "-300 d")
+    assert said(inside) == (1, "stale", {"jobs": False, JOB: False})
+    assert inside(JOB).code == 0
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+
+
+def test_a_run_of_the_future_is_not_the_newest(inside: Inside, conn: Conn) -> None:
+    """The outcome shown is that of a run which has begun."""
+    beat(conn)
+    run_was(conn, "success", ago="-300 d")
+    run_was(conn, "failed", ago="1 min")
+    (job,) = inside("status", "--json").json["jobs"]
+    assert job["last_outcome"] == "failed"

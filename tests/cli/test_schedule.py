@@ -10,7 +10,7 @@ import pytest
 from maintcli import catalog
 from maintcli.schedules.entry import Found
 from maintcli.schedules.targets import TARGETS
-from tests.parts.enabled import at_home
+from tests.parts.enabled import at_home, enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 
@@ -109,11 +109,15 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
     assert "\n7 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
 
 
+IDLE = ("cleanup-queues", "retention-cleanup")  # until maint.toml says what they work on
+
+
 @pytest.mark.parametrize(("target", "lines"), [("crontab", 1), ("systemd", 1), ("github", 2)])
 def test_the_schedules_that_jobs_bring_make_little_noise(
     every: Inside, target: str, lines: int
 ) -> None:
     """A line that says how to have minutes of one's own, and for GitHub what to know of it."""
+    write(every, enable(*(job for job in catalog.JOBS if job not in IDLE)))
     result = every("schedule", "render", "--target", target, "--strict")
     assert result.code == 0
     found = result.err.splitlines()
@@ -262,6 +266,10 @@ def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
             "[schedule] start: there is no 'hand'; did you mean by-hand?",
         ),
         ("[schedule]\ntimezone = 'Mars'", "[schedule] timezone: 'Mars' is no time zone; write"),
+        *(
+            (f"[schedule]\nzone = '{name}'", f"[schedule] zone: '{name}' is no time zone; ")
+            for name in ("localtime", "posixrules", "Factory", "right/Asia/Tokyo", "posix/UTC")
+        ),
         ("[schedule]\nzone = 'Berlin'", "[schedule] zone: 'Berlin' is no time zone; did you mean"),
         ("[[schedule]]\nname = 'x'", "schedule: an entry stands under [[schedules]], with an s."),
         ("schedule = 'x'", "maint.toml schedule: it is text and must be a table: [schedule]"),
@@ -356,6 +364,30 @@ def test_with_no_job_named_nothing_is_scheduled(
     assert 'or enable them in maint.toml: jobs = ["cleanup-sessions"].' in result.err
     assert files(inside.folder) == before
     assert conn.execute("SELECT count(*) FROM job_runs").fetchall() == [(0,)]
+
+
+def test_a_job_that_is_enabled_and_has_nothing_to_do_is_said(inside: Inside) -> None:
+    """It is rendered nowhere, which whoever named it would not see; --strict refuses."""
+    queues = "cleanup-queues is enabled and has nothing to do; write tables under"
+    write(inside, "[jobs.cleanup-queues]\n")
+    for command in ("schedule render --target crontab", "schedule next", "run --all"):
+        result = inside(*command.split())
+        assert (result.code, result.out) == (2, "")
+        assert result.err == f"maint: {queues} [jobs.cleanup-queues] in maint.toml.\n"
+    write(inside, "[jobs.cleanup-queues]\n[jobs.retention-cleanup]\n[jobs.cleanup-sessions]\n")
+    result = inside("schedule", "render", "--target", "crontab")
+    assert result.code == 0
+    assert "maint cleanup-sessions" in result.out
+    assert queues in result.err
+    assert (
+        "retention-cleanup is enabled and has nothing to do; write a rule under [[ret" in result.err
+    )
+    strict = inside("schedule", "render", "--target", "crontab", "--strict")
+    assert (strict.code, strict.out) == (65, "")
+    assert queues in strict.err
+    ran = inside("run", "--all")
+    assert ran.code == 0
+    assert queues in ran.err
 
 
 def test_jobs_may_be_named_on_the_command_line(inside: Inside) -> None:
@@ -494,6 +526,56 @@ def test_the_same_below_a_folder(every: Inside) -> None:
     assert [*files(every.folder / "there")] == ["maintenance.yml"]
     result = every("schedule", "check", *place, "--no-ledger")
     assert (result.code, "foreign" in result.out) == (1, True)
+
+
+KEPT = "\n## kept below\n# é: a line of the user's\r\n"
+
+
+def test_what_the_user_wrote_at_the_end_of_a_file_stays(inside: Inside) -> None:
+    """In files of every target that a change of the schedule rewrites; a check leaves it out."""
+    write(inside, SWEEP + ON)
+    at_home(inside.folder)
+    assert inside("schedule", "render", "--write").code == 0
+    all_files = (path for path in inside.folder.rglob("*") if path.is_file())
+    rendered = [path for path in all_files if "rendered from" in path.read_text()]
+    for path in rendered:
+        path.write_bytes(path.read_bytes() + KEPT.encode())
+    assert inside("schedule", "check", "--no-ledger").code == 0
+    assert "wrote" not in inside("schedule", "render", "--write").err
+    write(inside, (SWEEP + ON).replace("1d", "12h"))
+    assert inside("schedule", "check", "--no-ledger").code == 1
+    wrote = inside("schedule", "render", "--write").err
+    assert {name for name in TARGETS if TARGETS[name].folder in wrote} == set(TARGETS)
+    assert inside("schedule", "check", "--no-ledger").code == 0
+    assert all(path.read_bytes().endswith(KEPT.encode()) for path in rendered)
+    assert all(path.read_text().count("kept below") == 1 for path in rendered)
+
+
+def test_a_file_with_lines_of_the_user_is_not_removed(inside: Inside) -> None:
+    """When its entry is gone; that is said, and a check still finds it."""
+    write(inside, SWEEP + ON)
+    assert inside("schedule", "render", "--target", "systemd", "--write").code == 0
+    timer = inside.folder / "deploy" / "systemd" / "maint-old-mail.timer"
+    timer.write_text(timer.read_text() + KEPT)
+    write(inside, ON)
+    result = inside("schedule", "render", "--target", "systemd", "--write")
+    assert f"maint: left deploy/systemd/{timer.name}, which is rendered no longer; " in result.err
+    assert timer.read_text().endswith("# é: a line of the user's\n")
+    assert not timer.with_suffix(".service").exists()
+    result = inside("schedule", "check", "--target", "systemd", "--no-ledger")
+    assert (result.code, timer.name in result.out) == (1, True)
+
+
+def test_a_file_that_was_not_rendered_is_not_overwritten(inside: Inside) -> None:
+    """Nor is any other file of that target written then."""
+    write(inside, ON)
+    own = inside.folder / "deploy" / "kubernetes" / "kustomization.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("resources: [mine.yaml]\n")
+    result = inside("schedule", "render", "--target", "kubernetes", "--write")
+    assert (result.code, result.out) == (78, "")
+    assert "deploy/kubernetes/kustomization.yaml is there and was not rendered by" in result.err
+    assert files(own.parent) == {own.name: "resources: [mine.yaml]\n"}
 
 
 ELSEWHERE = ("github", "railway", "render")

@@ -206,3 +206,15 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path, text: str, message: str) 
     assert found.startswith("maint.toml ")
     assert message in found
     assert found.endswith((".", "?"))
+
+
+def test_a_value_that_no_run_could_use_is_refused_where_it_is_scheduled(tmp_path: Path) -> None:
+    """It would fail each time; what holds ${NAME} is known only where the run is."""
+    section = "[jobs.cleanup-sessions]\n"
+    for line, words in (
+        ("stale-after = 60", "stale-after: '60' has a number without a unit; write e.g. 90s"),
+        ("max-percent = 500", "max-percent: 500 is too large; it must be at most 100."),
+        ("schedule = []", "schedule: its list is empty; give it a time or remove the line."),
+    ):
+        assert words in refusal(tmp_path, f"{section}{line}\n")
+    assert entries(tmp_path, f'{section}stale-after = "${{ELSEWHERE}}"\n')

@@ -36,6 +36,7 @@ def test_the_variable_beats_the_file(tmp_path: Path) -> None:
     found = read(tmp_path, DATABASE_URL="postgres://env").database()
     assert (found.url, found.url_origin) == (Secret("postgres://env"), "environment DATABASE_URL")
     assert (found.schema, found.section) == ("maint", "database")
+    assert (found.base, read(tmp_path, PW="x").database().base) == (None, tmp_path)
 
 
 def test_the_file_is_filled_in(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from maintcli.config.load import load
 from maintcli.config.model import Config
 from maintcli.errors import Code, ConfigError
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
 
 def read(cwd: Path, config: str | None = None, **environ: str) -> Config:
     """The configuration as a command in `cwd` sees it."""
@@ -104,7 +106,8 @@ def test_dev_null_means_no_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a = \n", "maint.toml: is not valid TOML: Invalid value (at line 1, column 5);"),
-        ("x = 1\nx = 2\n", "maint.toml: is not valid TOML: Cannot overwrite a value (at line 2"),
+        ("x = 1\nx = 2\n", "maint.toml: line 2: x stands there for the second time; remove one."),
+        ("[a.b]\n[a.b]\n", "maint.toml: line 2: the section [a.b] stands there for the second"),
         (f"x = {'9' * 5000}", "maint.toml: holds a number of too many digits;"),
         (f"x = {'[' * 5000}", "maint.toml: is nested too deeply;"),
     ],
@@ -113,6 +116,25 @@ def test_invalid_toml_names_the_line(tmp_path: Path, text: str, message: str) ->
     """A mistake in the file is said with its place."""
     _ = (tmp_path / "maint.toml").write_text(text)
     assert refusal(tmp_path).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("keep = 90d", 'write text and durations in straight quotes: keep = "…".'),
+        ("keep = “90d”", 'write text and durations in straight quotes: keep = "…".'),
+        ('keep = "90d', "close the quotation mark behind keep."),
+        ('keep: "90d"', "write keep = …."),
+        ("[jobs", "mend that line."),
+    ],
+)
+def test_invalid_toml_is_said_with_what_to_do(tmp_path: Path, text: str, advice: str) -> None:
+    """Also behind lines that end as on Windows; the value is not repeated."""
+    _ = (tmp_path / "maint.toml").write_bytes(f"[database]\r\n{text}\r\n".encode())
+    said = refusal(tmp_path)
+    assert "(at line 2, column " in said
+    assert said.endswith(advice)
+    assert "90d" not in said
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
@@ -129,13 +151,25 @@ def test_a_byte_order_mark_is_fine(tmp_path: Path) -> None:
 
 def test_a_planted_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger's maint.toml in another one's directory is not believed unless named."""
-    _ = (tmp_path / "maint.toml").write_text("max-concurrent-jobs = 2")
-    owner = (tmp_path / "maint.toml").stat()
+    path = tmp_path / "maint.toml"
+    _ = path.write_text("max-concurrent-jobs = 2")
+    owner = path.stat()
     strange = os.stat_result([*owner[:4], 4242, *owner[5:]])
     monkeypatch.setattr(os, "geteuid", lambda: 4343)
-    with pytest.raises(ConfigError, match=r"belongs to user 4242.*--config maint\.toml"):
-        trust.judge_config_file(tmp_path / "maint.toml", "maint.toml", strange)
+    with path.open() as file, pytest.raises(ConfigError, match=r"user 4242.*--config maint\.toml"):
+        trust.judge_config_file(path, "maint.toml", file.fileno(), strange)
     assert read(tmp_path, "maint.toml").max_concurrent_jobs == 2
+
+
+@AS_ROOT
+def test_a_planted_link_is_refused(tmp_path: Path) -> None:
+    """A stranger's link chooses what is read, be the file one's own. One of root's is fine."""
+    (tmp_path / "..data").mkdir()
+    _ = (tmp_path / "..data" / "maint.toml").write_text("max-concurrent-jobs = 2")
+    (tmp_path / "maint.toml").symlink_to("..data/maint.toml")  # as of a ConfigMap in Kubernetes
+    assert read(tmp_path).max_concurrent_jobs == 2
+    os.lchown(tmp_path / "maint.toml", 4242, 4242)
+    assert "belongs to user 4242" in refusal(tmp_path)
 
 
 def test_the_owner_of_the_directory_may_configure(
@@ -147,10 +181,31 @@ def test_the_owner_of_the_directory_may_configure(
     assert read(tmp_path).max_concurrent_jobs == 2
 
 
-def test_a_file_that_all_can_write_is_refused_unless_named(tmp_path: Path) -> None:
-    """maint.toml names code to run, so not everybody may write it."""
+@pytest.mark.parametrize("mode", [0o666, 0o602, 0o664])
+def test_a_file_that_others_can_write_is_refused_unless_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """maint.toml names code to run, so others may not write it. A named one is warned about."""
     path = tmp_path / "maint.toml"
     _ = path.write_text("max-concurrent-jobs = 2")
-    path.chmod(0o666)
-    assert "chmod o-w maint.toml" in refusal(tmp_path)
-    assert read(tmp_path, "maint.toml").max_concurrent_jobs == 2
+    path.chmod(mode)
+    monkeypatch.setattr("grp.getgrgid", _no_such_group)
+    assert f"(mode {mode:04o})" in refusal(tmp_path)
+    assert "chmod go-w maint.toml" in refusal(tmp_path)
+    named = read(tmp_path, "maint.toml")
+    assert named.max_concurrent_jobs == 2
+    assert [f"chmod go-w {path}" in warning for warning in named.warnings] == [True]
+
+
+def _no_such_group(_gid: int) -> None:
+    raise KeyError
+
+
+def test_a_private_group_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With umask 002 and a group of one's own, 0664 is what an editor leaves."""
+    path = tmp_path / "maint.toml"
+    _ = path.write_text("max-concurrent-jobs = 2")
+    path.chmod(0o664)
+    monkeypatch.setattr(trust, "_is_private_group", lambda *_: True)
+    assert read(tmp_path).max_concurrent_jobs == 2
+    assert read(tmp_path, "maint.toml").warnings == ()

@@ -192,3 +192,33 @@ def test_a_name_set_twice_is_said(env_file: Path) -> None:
     variables = read(env_file.parent)
     assert variables["A"].value == "2"
     assert variables.warnings == (".env sets A more than once; the last one counts.",)
+
+
+@pytest.mark.parametrize(
+    ("line", "exposed"),
+    [
+        ("DATABASE_URL=postgresql://u:hunter2@db/x", True),
+        ("DATABASE_URL='host=db password=hunter2'", True),
+        ("SMTP_PASSWORD=hunter2", True),
+        ("CRON_SECRET=hunter2", True),
+        ("DATABASE_URL=postgresql://u@db/x", False),
+        ("DATABASE_URL=postgresql://u:${DB_PASSWORD}@db/x", False),
+        ("CRON_SECRET=file:/run/secrets/cron", False),
+        ("DB_PASSWORD_FILE=/run/secrets/db", False),
+        ("SMTP_PASSWORD=", False),
+    ],
+)
+def test_a_password_that_all_can_read_is_warned_about(
+    env_file: Path, line: str, *, exposed: bool
+) -> None:
+    """The warning names the variable and the way out, never the password."""
+    _ = env_file.write_text(f"A=1\n{line}\n")
+    assert read(env_file.parent).warnings == ()
+    env_file.chmod(0o640)
+    assert read(env_file.parent).warnings == ()
+    env_file.chmod(0o644)
+    name = line.partition("=")[0]
+    expected = f".env: every user can read {name} (mode 0644); run: chmod o-r {env_file}"
+    assert read(env_file.parent).warnings == ((expected,) if exposed else ())
+    named = read(env_file.parent, ".env").warnings
+    assert named == ((f"--env-file {expected}",) if exposed else ())

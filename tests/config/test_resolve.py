@@ -18,6 +18,7 @@ OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s"),
     Option(name="max_rows", kind=Kind.INTEGER),
     Option(name="archive", kind=Kind.PATH),
+    Option(name="place", kind=Kind.LOCATION),
     Option(name="note", kind=Kind.TEXT),
     Option(name="kinds", kind=Kind.LIST, default=("a", "b")),
     Option(name="timeout", kind=Kind.DURATION, default=duration("1m"), min="1s"),
@@ -190,6 +191,19 @@ def test_a_path_is_relative_to_the_file_that_names_it(given: Given) -> None:
     given.toml('archive = "old"')
     assert given.resolve()["archive"].value == given.cwd / "old"
     assert given.resolve(archive="old")["archive"].value == Path("old")
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/x", "~/x", "/x"])
+def test_a_folder_is_relative_to_the_file_that_names_it(given: Given, place: str) -> None:
+    """A bucket is not, nor is a whole path; by flag and variable it stays as it is."""
+    given.toml('place = "./old"')
+    assert given.resolve()["place"].value == str(given.cwd / "old")
+    assert given.resolve(place="old")["place"].value == "old"
+    given.environ["MAINT_CLEANUP_SESSIONS_PLACE"] = "old"
+    assert given.resolve()["place"].value == "old"
+    del given.environ["MAINT_CLEANUP_SESSIONS_PLACE"]
+    given.toml(f'place = "{place}"')
+    assert given.resolve()["place"].value == place
 
 
 def test_a_url_with_a_password_is_not_shown(given: Given) -> None:

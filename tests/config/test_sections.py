@@ -114,13 +114,13 @@ def test_a_section_of_no_job_is_an_error(tmp_path: Path) -> None:
         "maint.toml [jobs.cleanup-sesions]: there is no such job; did you mean cleanup-sessions?"
     )
     with pytest.raises(ConfigError, match=r"\[tables.sesions\].*did you mean sessions\?"):
-        config.check_tables(["sessions"])
+        config.check_tables({"sessions": ["id"]})
     config.check_jobs(["cleanup-sesions"])
 
 
 def test_a_table_of_one_s_own_may_be_mapped(tmp_path: Path) -> None:
     """A list of tables may name it; a slip of the pen in a known name is still an error."""
-    known = ["active_sessions", "chat_sessions"]
+    known = {"active_sessions": ["session_id"], "chat_sessions": ["id"]}
     for own in ("forum_posts", "'app.posts'", "'public.chat_sesions'", "'\"Order\"'"):
         read(tmp_path, f"[tables.{own}]\ntimezone = 'UTC'").check_tables(known)
     for wrong in ("[tables.chat_sesions]", "[tables.chat_sesions]\nname = 'app.chats'"):
@@ -131,6 +131,19 @@ def test_a_table_of_one_s_own_may_be_mapped(tmp_path: Path) -> None:
             " called so needs its schema, here and in the job's list:"
             " [tables.'public.chat_sesions']."
         )
+
+
+def test_a_column_that_no_job_knows_is_an_error(tmp_path: Path) -> None:
+    """Else the job would look at the column that was not mapped; a user's own table has any."""
+    known = {"active_sessions": ["last_heartbeat", "session_id"]}
+    wrong = "[tables.active_sessions.columns]\nlast_hartbeat = 'seen_at'"
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, wrong).check_tables(known)
+    assert str(caught.value) == (
+        "maint.toml [tables.active_sessions.columns]: unknown key last_hartbeat; did you mean"
+        " last_heartbeat?"
+    )
+    read(tmp_path, "[tables.'app.posts'.columns]\nwritten = 'written_at'").check_tables(known)
 
 
 def test_jobs_stay_as_written(tmp_path: Path) -> None:

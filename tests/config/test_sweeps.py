@@ -89,7 +89,7 @@ BAD = [
     ("where", "'a = 1'", "where: it is SQL as it stands; say so with allow-sql = true beside it."),
     ("allow-sql", "'yes'", "allow-sql: it is text and must be true or false."),
     ("final", "1", "final: it is a number and must be true or false."),
-    ("epoch", "'ns'", "epoch: 'ns' is not one of its values; did you mean s?"),
+    ("epoch", "'ns'", "epoch: 'ns' is not one of its values; known: ms, s."),
     ("timezone", "'Europe/Berln'", "timezone: 'Europe/Berln' is no time zone; did you mean Europ"),
 ]
 
@@ -122,7 +122,7 @@ def test_a_false_permission_is_none(tmp_path: Path) -> None:
         (RULE + "show = ['id']\n", "[[retention]] rule 1: unknown key show; known: "),
         (SWEEP.replace("table", "tabel"), "[sweeps.old-mail]: unknown key tabel; did you mean tab"),
         (SWEEP + "show = 'id'\n", '[sweeps.old-mail] show: it is text and must be a list: ["…"].'),
-        (SWEEP + "show = ['']\n", "[sweeps.old-mail] show: in its list, it is blank."),
+        (SWEEP + "show = ['']\n", "[sweeps.old-mail] show: in its list, it is blank; take it out."),
         (SWEEP + "enabled = 'no'\n", "[sweeps.old-mail] enabled: it is text and must be true or"),
         (SWEEP + "schedule = 5\n", "[sweeps.old-mail] schedule: it is a number and must be a list"),
         (SWEEP + "description = ''\n", "[sweeps.old-mail] description: it is blank; give it a val"),

@@ -30,6 +30,17 @@ def test_the_schema_holds_exactly_the_tables_it_names(database: Connection) -> N
     assert _tables(database, "public") == sorted(example.TABLES)
 
 
+def test_the_columns_are_those_of_the_tables(database: Connection) -> None:
+    """As they are read from the statements, for sections of [tables.NAME.columns]."""
+    example.create_schema(database)
+    found = database.execute(
+        "SELECT relname::text, array_agg(attname::text ORDER BY attnum) FROM pg_class"
+        " JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' GROUP BY relname"
+    )
+    assert example.columns() == dict(found.fetchall())
+
+
 def test_every_table_says_what_it_is_for() -> None:
     """Above each CREATE TABLE stands a comment."""
     folder = resources.files("maintcli.db") / "sql" / "example" / "schema"

@@ -1,6 +1,7 @@
 """A connection that does not come about: what stays wrong is said at once, the rest is retried."""
 
 from collections.abc import Generator
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from maintcli.db import refusal
 from maintcli.db.connect import connect
 from maintcli.errors import Code, MaintError
+from tests.jobs.every import SESSIONS, fill, one
+from tests.parts.inside import Inside
 from tests.parts.own_server import OwnServer, own_server
 from tests.parts.pgbouncer import pgbouncer
 
@@ -121,3 +124,30 @@ def test_texts_of_other_places(text: str, code: int) -> None:
     error = refusal.meaning(psycopg.OperationalError(text))
     assert error.exit_code == code
     assert ("Point DATABASE_URL at the primary" in str(error)) == ("read-only" in text)
+
+
+@pytest.mark.parametrize(
+    ("where", "cure"),
+    [
+        ("ROLE {role}", "ALTER ROLE {role} RESET"),
+        ("DATABASE {database}", "ALTER DATABASE {database} RESET"),
+        ("ROLE {role} IN DATABASE {database}", "ALTER ROLE {role} IN DATABASE {database} RESET"),
+    ],
+)
+def test_primary_that_is_read_only_by_default_is_refused_at_once(
+    inside: Inside, conn: psycopg.Connection, db: str, where: str, cure: str
+) -> None:
+    """With the statement to run; a dry run needs it not, and no row goes before."""
+    names = {"role": f"keeper_{uuid4().hex[:8]}", "database": conn.info.dbname}
+    conn.execute(f"CREATE ROLE {names['role']} LOGIN SUPERUSER".encode())
+    setting = "SET default_transaction_read_only = on"
+    conn.execute(f"ALTER {where.format(**names)} {setting}".encode())
+    fill(conn, SESSIONS, stale=1, fresh=1)
+    env = {"DATABASE_URL": db.replace("postgres@", f"{names['role']}@")}
+    dry = inside(*SESSIONS.command, "--dry-run", "--json", env=env)
+    assert (dry.code, dry.json["deleted_count"]) == (0, 1), dry.err
+    for command in (SESSIONS.command, ("pause", "cleanup-sessions")):
+        real = inside(*command, env=env)
+        assert (real.code, one(conn, SESSIONS.stale)) == (78, 1)
+        assert f"run: {cure.format(**names)} default_transaction_read_only;" in real.err
+        assert "not a replica" in real.err

@@ -12,23 +12,29 @@ _numbers = count(1)
 
 
 @contextmanager
-def database(server: Server, *, template: str | None = None) -> Generator[str]:
+def database(
+    server: Server, *, template: str | None = None, encoding: str | None = None
+) -> Generator[str]:
     """The name of a new database of `server`, a copy of `template`; dropped afterwards."""
     name = f"test_{next(_numbers)}"
-    create(server, name, template=template)
+    create(server, name, template=template, encoding=encoding)
     try:
         yield name
     finally:
         drop(server, name)
 
 
-def create(server: Server, name: str, *, template: str | None = None) -> None:
+def create(
+    server: Server, name: str, *, template: str | None = None, encoding: str | None = None
+) -> None:
     """Make a database, empty or a copy of `template`, which nobody may be connected to."""
-    how = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    how = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template or "template0")
+    )
+    if encoding is not None:
+        how += sql.SQL(" ENCODING {} LOCALE_PROVIDER libc LOCALE 'C'").format(encoding)
     with server.connect() as connection:
-        connection.execute(
-            how.format(sql.Identifier(name), sql.Identifier(template or "template0"))
-        )
+        connection.execute(how)
 
 
 def drop(server: Server, name: str) -> None:

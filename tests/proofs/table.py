@@ -41,7 +41,7 @@ CREATE TRIGGER slow BEFORE DELETE ON active_sessions FOR EACH ROW
     EXECUTE FUNCTION dawdle();
 CREATE TABLE gate (open boolean NOT NULL);
 CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN WHILE NOT EXISTS (SELECT FROM gate WHERE open) LOOP PERFORM pg_sleep(0.005); END LOOP;
+    $$ BEGIN WHILE NOT EXISTS (SELECT FROM public.gate WHERE open) LOOP PERFORM pg_sleep(0.005); END LOOP;
     RETURN NULL; END $$;
 """
 GATE_OF_ENDS: LiteralString = """

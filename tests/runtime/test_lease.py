@@ -14,6 +14,7 @@ from maintcli.runtime.lease import Lease
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Never
 from tests.parts.inside import Inside
+from tests.parts.ledger import run_was
 from tests.parts.waiting import until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
@@ -164,3 +165,26 @@ def test_every_run_touches_the_jobs_runner(inside: Inside, conn: Conn) -> None:
     inside("cleanup-sessions", env={"JOB_RUNNER_ID": "pod-7"})
     query = "SELECT runner_id FROM job_heartbeats WHERE name = 'jobs-runner' AND last_heartbeat IS NOT NULL"
     assert conn.execute(query).fetchone() == ("pod-7",)
+
+
+def test_a_lease_of_a_clock_that_was_ahead_is_taken(inside: Inside, conn: Conn) -> None:
+    """A lease is 60 s long; the killed run is recorded as lost, and the rows go."""
+    killed = run_was(conn, "running")
+    hold(conn, 300 * 86_400)
+    conn.execute("UPDATE job_heartbeats SET lease_run_id = %s", [killed])
+    conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 hour')")
+    result = inside("cleanup-sessions", "--json")
+    assert (result.code, result.json["outcome"]) == (0, "success"), result.err
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
+    assert conn.execute("SELECT outcome FROM job_runs WHERE run_id = %s", [killed]).fetchone() == (
+        "lost",
+    )
+
+
+def test_a_slot_of_a_clock_that_was_ahead_is_taken(inside: Inside, conn: Conn) -> None:
+    """Also where all of them are."""
+    conn.execute(
+        "INSERT INTO job_slots SELECT i, now() + interval '300 d', gen_random_uuid()"
+        " FROM generate_series(1, 5) AS i"
+    )
+    assert inside("cleanup-orphans").code == 0

@@ -143,6 +143,13 @@ def test_sweeps_that_may_meet_are_said_in_groups() -> None:
     assert kinds(*night, *evening, late) == [("overlap", ("a", "b", "c", "d", "e", "z"))]
 
 
+def test_many_sweeps_of_every_minute_are_one_group() -> None:
+    """Held against what is taken up to here, not each against each, which took half a minute."""
+    every = [entry("* * * * *", key=f"s{n}", timeout=30) for n in range(40)]
+    apart = entry("0 0 L * *", key="apart")
+    assert kinds(*every, apart) == [("overlap", tuple(one.key for one in every))]
+
+
 def test_what_is_special_to_github() -> None:
     """Said for that target alone: its delays, and the end after 60 days."""
     quiet, hourly = entry("17 3 * * *", key="quiet"), entry("0 9 * * *", key="hourly")

@@ -39,6 +39,47 @@ def test_what_is_no_expression(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("expression", "clause"),
+    [
+        ("*/99999999999999999999 * * * *", "a number of more than four digits"),
+        (f"{'9' * 5000} * * * *", "a number of more than four digits"),
+        (f"* * * * mon#{'9' * 5000}", "a number of more than four digits"),
+        ("*/61 * * * *", "a step of 61 where there are 60; take a smaller one"),
+        ("0 1-5/25 * * *", "a step of 25 where there are 24"),
+        ("0 0 */32 * *", "a step of 32"),
+        ("0 0 1 */13 *", "a step of 13"),
+        ("0 0 * * */8", "a step of 8 where there are 7"),
+    ],
+)
+def test_a_number_that_cannot_be_meant(expression: str, clause: str) -> None:
+    """The library takes it for the first value alone, or fails in its own words."""
+    with pytest.raises(ValueError, match=clause) as caught:
+        cron.next_time(expression, "UTC", at("2026-01-01"))
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize("step", ["*/60 * * * *", "0 */24 * * *", "0 0 */31 * *", "0 0 1 */12 *"])
+def test_a_step_as_long_as_its_field_is_the_first_value(step: str) -> None:
+    """As people write each hour, or each day."""
+    assert cron.next_time(step, "UTC", at("2025-12-31 23:30")) == at("2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("expression", "dues"),
+    [
+        ("0 2 1 * */3,7", ["2026-02-01", "2026-03-01", "2026-04-01"]),  # the 1st, if such a day
+        ("0 2 1 * */3,5-7", ["2026-02-01", "2026-03-01", "2026-04-01"]),
+        ("0 2 * * 4/3", ["2026-01-01", "2026-01-04", "2026-01-08"]),  # Thursday and Sunday
+        ("0 2 * * 7/2", ["2026-01-04", "2026-01-11", "2026-01-18"]),
+    ],
+)
+def test_sunday_as_7(expression: str, dues: list[str]) -> None:
+    """It counts as the last day too, and takes no star away, with which both days must match."""
+    found = cron.times(expression, "UTC", at("2025-12-31 12:00"), 3)
+    assert found == [at(f"{due} 02:00") for due in dues]
+
+
+@pytest.mark.parametrize(
     ("expression", "now", "hours"),
     [
         ("*/5 * * * *", "2026-01-01 12:00", 1 / 12),

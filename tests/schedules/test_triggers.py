@@ -103,6 +103,20 @@ def test_kubernetes_starts_it_once(entries: dict[str, Entry]) -> None:
     assert "CRON_SECRET (cron-secret), BACKEND_URL (backend-url)" in made["kustomization.yaml"]
 
 
+def test_kubernetes_says_when_it_starts_one_twice(entries: dict[str, Entry]) -> None:
+    """At night when the clocks go back; a job of maint bears that, and is not spoken of."""
+    trigger = entries["trigger-pending"]._replace(expressions=("30 2 * * *",), zone="Europe/Berlin")
+    rendered = TARGETS["kubernetes"].render([trigger], Settings())
+    said = "when the clocks of Europe/Berlin go back, Kubernetes starts '30 2 * * *' twice; "
+    assert [str(note) for note in rendered.notes] == [
+        f'trigger-pending: {said}the nearest is another hour, or timezone = "UTC".'
+    ]
+    assert said in rendered.files["kustomization.yaml"]
+    assert "trigger-pending.yaml" in rendered.files
+    for other in (trigger._replace(repeatable=True), trigger._replace(zone="UTC")):
+        assert not TARGETS["kubernetes"].render([other], Settings()).notes
+
+
 def _once(job: dict[str, Any], needs: tuple[str, ...]) -> None:
     pod = job["template"]["spec"]
     assert (job["backoffLimit"], pod["restartPolicy"]) == (0, "Never")

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from maintcli.runtime.session import Session
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 
@@ -116,6 +117,42 @@ def test_triggers_that_would_fire_are_shown(family: Family) -> None:
     assert found["public.n"]["triggers"] == ["after_n"]
 
 
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL", "RESTRICT"])
+def test_many_partitions_are_counted_by_one_statement(
+    family: Family, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """As many queries for forty of them as for two, in a dry run with its guards."""
+    sent: list[object] = []
+    read = Session.read_composed
+
+    def reading(*arguments: Any, **named: Any) -> list[Any]:
+        sent.append(arguments)
+        return read(*arguments, **named)
+
+    monkeypatch.setattr(Session, "read_composed", reading)
+    queries: list[int] = []
+    family.make()
+    family.roots(old=80)
+    for parts in (2, 40):
+        family.do(
+            "DROP TABLE IF EXISTS a",
+            f"CREATE TABLE a (id int, root int REFERENCES roots ON DELETE {action})"
+            " PARTITION BY HASH (id)",
+            *(
+                f"CREATE TABLE a{n} PARTITION OF a FOR VALUES WITH (MODULUS {parts}, REMAINDER {n})"
+                for n in range(parts)
+            ),
+            "INSERT INTO a SELECT i, i FROM generate_series(1, 80) i",
+            "CREATE INDEX ON a (root)",
+            "ANALYZE a, roots",
+        )
+        sent.clear()
+        dry = family.sweep("--dry-run", "--max-percent", "99", "--max-rows", "1000")
+        assert by_table(dry.json)["public.a"]["rows"] == 80, dry.err
+        queries.append(len(sent))
+    assert queries[0] == queries[1]
+
+
 def test_max_rows_counts_what_goes_along(family: Family) -> None:
     """Ten roots with a hundred children are 110 rows."""
     family.make(child("a"))
@@ -123,7 +160,10 @@ def test_max_rows_counts_what_goes_along(family: Family) -> None:
     family.do("INSERT INTO a SELECT i, i % 10 + 1 FROM generate_series(1, 100) i")
     result = family.sweep("--max-rows", "109")
     assert result.code == 65
-    assert "more than 109 rows would go with the stale" in result.err
+    assert (
+        "110 rows would go: 10 of public.roots, 100 of public.a; --max-rows allows 109"
+        in result.err
+    )
     assert family.count("a") == 100
     assert family.sweep("--max-rows", "109", "--yes-really", "110").code == 0
 
@@ -137,7 +177,7 @@ def test_max_percent_looks_at_each_table(family: Family) -> None:
     )
     result = family.sweep("--max-percent", "50")
     assert result.code == 65
-    assert "more than 1,000 rows of public.a" in result.err
+    assert "public.a has 1,600 rows that refer to old rows" in result.err
     assert family.count("roots") == 2000
     assert family.sweep("--max-percent", "90").code == 0
 

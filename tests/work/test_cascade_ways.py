@@ -145,7 +145,7 @@ def test_a_blocked_row_beside_a_locked_one_is_counted_once(family: Family, db: s
         found = family.sweep("--batch-target", "5s")
     assert (found.code, found.json["deleted_count"]) == (3, 18), found.err
     assert (found.json["blocked_count"], found.json["locked_count"]) == (1, 1)
-    assert found.json["message"].startswith("1 stale rows of public.roots stay")
+    assert found.json["message"].startswith("1 row of public.roots cannot be deleted")
 
 
 @pytest.mark.parametrize("index", [False, True], ids=["heap", "index"])

@@ -20,6 +20,25 @@ def test_room_made_inside_the_table_is_estimated(
     assert found["bytes_reusable"] == pytest.approx(int(str(row[0])) * stale / 40_000, rel=0.2)
 
 
+LONG = "(SELECT string_agg(md5(i::text || n), '') FROM generate_series(1, 250) n)"  # 8 kB
+
+
+def test_values_stored_out_of_line_count(inside: Inside, conn: Conn) -> None:
+    """Of a swept table and of one below, whose rows hold almost all of their bytes in TOAST."""
+    conn.execute("CREATE TABLE t (id int PRIMARY KEY, seen timestamptz NOT NULL, mail text)")
+    conn.execute("CREATE TABLE c (id int REFERENCES t ON DELETE CASCADE, mail text)")
+    conn.execute("CREATE INDEX ON c (id)")
+    for table, mail in (("t", "now() - i % 2 * interval '1 y', "), ("c", "")):
+        conn.execute(f"ALTER TABLE {table} ALTER mail SET STORAGE EXTERNAL")  # type: ignore[arg-type]
+        conn.execute(f"INSERT INTO {table} SELECT i, {mail}{LONG} FROM generate_series(1, 500) i")  # type: ignore[arg-type]
+    conn.execute("ANALYZE t, c")
+    rule = '[[retention]]\ntable = "t"\ncolumn = "seen"\nkeep = "30d"\n'
+    (inside.folder / "maint.toml").write_text(rule)
+    found = inside("retention-cleanup", "--json", "--max-percent", "100").json
+    assert (found["deleted_count"], found["cascaded_count"]) == (250, 250)
+    assert found["bytes_reusable"] == pytest.approx(500 * 8_000, rel=0.1)
+
+
 def test_nothing_is_returned_while_the_files_stay(inside: Inside, conn: Conn) -> None:
     """A DELETE frees no disk; and growth elsewhere makes the figure no less than nothing."""
     conn.execute("ALTER TABLE active_sessions SET (autovacuum_enabled = off)")

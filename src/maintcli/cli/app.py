@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from maintcli import __version__, catalog
 from maintcli.cli import configured, plugins
+from maintcli.cli.failed import misused, put_failure
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
@@ -22,6 +24,7 @@ class Root(GivenGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.misuse: MaintError | None = None
         for name, entry in catalog.JOBS.items():
             self.add_command(_job(name, entry))
         for name, entry in COMMANDS.items():
@@ -53,11 +56,17 @@ class Root(GivenGroup):
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; Ctrl-C is ours to answer, before Typer makes an exit code of 1 of it."""
+        """Run the command; Ctrl-C is ours to answer, before Typer makes an exit code of 1 of it.
+
+        What is wrong with the command line is Typer's to say, and for --json remembered.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise CommandInterrupted(signal="SIGINT") from None
+        except Exception as error:
+            self.misuse = misused(error)
+            raise
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings."""
@@ -114,12 +123,15 @@ def root(*, version: Annotated[bool, _VERSION] = False) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run `arguments` and return the exit code; no error leaves as a traceback."""
+    command = cast("Root", typer.main.get_command(app))
     try:
-        typer.main.get_command(app).main(args=list(arguments), prog_name="maint")
+        command.main(args=list(arguments), prog_name="maint")
     except SystemExit as exit_:
+        if command.misuse:
+            put_failure(arguments, command.misuse)
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except MaintError as error:
-        return _complain(error)
+        return _complain(error, arguments)
     except KeyboardInterrupt:
         return Code.SIGINT
     except BrokenPipeError:
@@ -130,13 +142,15 @@ def run(arguments: Sequence[str]) -> int:
             raise
         from maintcli.runtime.bug import AGAIN, bug
 
-        return _complain(bug(error, look=AGAIN))
+        return _complain(bug(error, look=AGAIN), arguments)
     return Code.OK
 
 
-def _complain(error: MaintError) -> int:
+def _complain(error: MaintError, arguments: Sequence[str]) -> int:
     from maintcli.runtime.log import printable
 
     lines = [f"maint: {error}", *error.statements]
     sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+    with suppress(MaintError):  # standard output may be what failed
+        put_failure(arguments, error)
     return error.exit_code

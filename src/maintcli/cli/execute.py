@@ -104,9 +104,9 @@ def check_names(config: Config) -> None:
     if config.jobs:
         config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
     if config.tables and not config.plugins:  # a plugin may sweep tables of any name
-        from maintcli.db.example import TABLES
+        from maintcli.db.example import columns
 
-        config.check_tables(TABLES)
+        config.check_tables(columns())
 
 
 def make_log(name: str, given: Mapping[str, Any]) -> Log:

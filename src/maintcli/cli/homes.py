@@ -40,17 +40,22 @@ def _needed(command: Path) -> Iterator[Path]:
 def _followed(path: Path) -> Iterator[Path]:
     """`path`, each link that it leads to, and the file at the end."""
     last = path
-    for _ in range(_MOST_LINKS):
-        yield path
-        if not path.is_symlink():
-            break
-        path = path.parent / path.readlink()
-    yield last.resolve()
+    try:
+        for _ in range(_MOST_LINKS):
+            yield path
+            if not path.is_symlink():
+                break
+            path = path.parent / path.readlink()
+        yield last.resolve()
+    except (OSError, RuntimeError):  # a circle of links, a name too long: nothing to be followed
+        return
 
 
 def _interpreter(command: Path) -> Path | None:
     """What its first line names; pip writes a second one where that would be too long."""
     try:
+        if not command.is_file():  # opening a pipe would wait for who writes
+            return None
         with command.open("rb") as file:
             lines = file.read(_MOST_BYTES).decode(errors="replace").splitlines()
         if not lines or not lines[0].startswith("#!"):

@@ -2,13 +2,11 @@
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 from maintcli.config.database import ALL
 from maintcli.config.say import bare
 from maintcli.config.scheduler import BY_HAND
 from maintcli.config.suggest import hint
-from maintcli.config.write import write_new
 from maintcli.errors import ConfigError, Refused, Usage
 from maintcli.runtime.log import printable
 from maintcli.schedules.entry import Entry, Rendered, Settings
@@ -45,14 +43,15 @@ def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -
     ]
 
 
-def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
-    """Say on standard error what is left out. Raises Refused for the same with `strict`, and
-    ConfigError for the only target where nothing can be rendered for it.
+def complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool) -> None:
+    """Say on standard error what is left out; `idle` for every target. Raises Refused for the same
+    with `strict`, and ConfigError for the only target where nothing can be rendered for it.
     """
     for name, rendered in made.items():
         if rendered.refused and len(made) == 1:
             raise ConfigError(reason=f"{name}: {rendered.notes[0]}")
-    notes = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
+    left = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
+    notes = [*idle, *left]
     if notes and strict:
         raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
     for note in notes:
@@ -73,22 +72,6 @@ def together(files: Mapping[str, str]) -> str:
     if len(files) == 1:
         return next(iter(files.values()))
     return "\n".join(f"# ==> {path} <==\n{text}" for path, text in files.items())
-
-
-def write(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write each file below `folder`; the paths of those that were not so already."""
-    return [folder / name for name, text in files.items() if _write(folder / name, text)]
-
-
-def _write(path: Path, text: str) -> bool:
-    try:
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
-            return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(reason=f"{path} cannot be written: {error}.") from None
-    write_new(path, text, force=True)
-    return True
 
 
 def only_kubernetes(target: str) -> None:

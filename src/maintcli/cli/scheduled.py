@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maintcli.cli import triggered, wording
-from maintcli.cli.declared import Declared, declared, is_configured, timeout_seconds
+from maintcli.cli.declared import Declared, declared, idle, is_configured, timeout_seconds
+from maintcli.cli.execute import check_names
 from maintcli.cli.table import COMMANDS
 from maintcli.cli.timed import timed
 from maintcli.config import timing
@@ -27,9 +28,10 @@ def scheduled(config: Config, names: Sequence[str] = ()) -> list[Entry]:
     """Every entry that is enabled and has something to do; with `names` these alone, enabled or
     not. Raises ConfigError, and Usage for a name that cannot be scheduled.
     """
+    check_names(config)
     jobs = declared(config)
     for one in jobs.values():  # a misspelt key may be the one that says when
-        config.check_keys(one.job.name, one.job.settings)
+        config.check_section(one.job.name, one.job.settings)
     if names:
         return [_asked(config, name, jobs) for name in dict.fromkeys(names)]
     first = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
@@ -38,6 +40,8 @@ def scheduled(config: Config, names: Sequence[str] = ()) -> list[Entry]:
 
 def none_enabled(config: Config, command: str) -> Usage:
     """The error of a `command` that has no entry to work on: it says both ways to name one."""
+    if sentences := idle(config, declared(config)):
+        return Usage(reason=" ".join(sentences))
     where = f"{config.file} enables none" if config.path else f"there is no {config.file} here"
     return Usage(
         reason=f"No job has a schedule: {where}. Name jobs on the command line: maint {command}"

@@ -80,7 +80,7 @@ def _late(schedule: Schedule, beat: Heartbeat | None, seen: Watch) -> datetime |
     if beat and (beat.paused or beat.running):
         return None
     times = (beat.last_heartbeat, beat.started_at) if beat else ()
-    last = max((t for t in times if t is not None), default=seen.made_at)
+    last = max((t for t in times if t is not None and t <= seen.now), default=seen.made_at)
     return schedule.missed_since(last, seen.now)
 
 

@@ -24,7 +24,8 @@ class DatabaseConfig(NamedTuple):
     """One database, ready to connect to; `url` is None where none is configured.
 
     `section` is the TOML section that configures it (`database`, `databases.reporting`),
-    `url_origin` where the URL came from, `warnings` what should be said about the URL.
+    `url_origin` where the URL came from, `warnings` what should be said about the URL. Paths in a
+    URL of maint.toml are relative to `base`, its directory; in a variable to the working directory.
     """
 
     name: str
@@ -33,6 +34,7 @@ class DatabaseConfig(NamedTuple):
     schema: str | None
     section: str
     warnings: tuple[str, ...] = ()
+    base: Path | None = None
 
 
 class DatabaseSource(NamedTuple):
@@ -48,14 +50,15 @@ class DatabaseSource(NamedTuple):
         """Fill in, follow `file:` and `env:`, cut white space. Raises ConfigError."""
         schema = None if self.schema is None else self.schema.value
         if self.name == MAIN and URL_VARIABLE in variables:
-            read = read_secret(variables[URL_VARIABLE], variables, cwd)
+            read, base = read_secret(variables[URL_VARIABLE], variables, cwd), None
         elif self.url is not None:
             filled = variables.fill(self.url.value, self.url.origin)
             read = read_secret(Sourced(filled, self.url.origin), variables, self.base)
+            base = self.base
         else:
             return DatabaseConfig(self.name, None, "", schema, self.section)
         return DatabaseConfig(
-            self.name, read.secret, read.origin, schema, self.section, read.warnings
+            self.name, read.secret, read.origin, schema, self.section, read.warnings, base
         )
 
     def url_origin(self, variables: Variables) -> str:

@@ -1,6 +1,7 @@
 """Reading .env: from the working directory, or the file named by --env-file."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,13 @@ from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
 
 FILE_NAME: Final = ".env"
+# NAME=value of a secret's name, or with a password inside the value. A value that leads to a file
+# or to another variable is none.
+_EXPOSING: Final = (
+    r"\A\w*(PASSW|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY)\w*(?<!_FILE)=\s*(?!file:|env:|\$)\S"
+    r"|://[^/\s]*:[^/\s$][^/\s]*@"
+    r"|\bpassword\s*=\s*[^\s$&]"
+)
 
 
 def read_variables(environ: Mapping[str, str], env_file: Path | None, cwd: Path) -> Variables:
@@ -28,7 +36,8 @@ def read_variables(environ: Mapping[str, str], env_file: Path | None, cwd: Path)
     if text is None:
         return Variables(environ)
     values, warnings = _parse(text, name)
-    return Variables(environ, values, label, warnings)
+    exposed = _exposed(values, cwd / (env_file or FILE_NAME), name)
+    return Variables(environ, values, label, (*warnings, *exposed))
 
 
 def _read_named(path: Path, name: str) -> str:
@@ -71,3 +80,18 @@ def _parse(text: str, name: str) -> tuple[dict[str, str], tuple[str, ...]]:
 def _line(line: int, statement: str) -> int:
     """The line on which a statement's first character stands; its blank lines come before."""
     return line + statement[: len(statement) - len(statement.lstrip())].count("\n")
+
+
+def _exposed(values: Mapping[str, str], path: Path, name: str) -> tuple[str, ...]:
+    """A warning where all can read a password."""
+    import re
+
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) and mode & stat.S_IROTH):
+        return ()
+    secret = re.compile(_EXPOSING, re.IGNORECASE)
+    for key, value in values.items():
+        if secret.search(f"{key}={value}"):
+            what = f"{name}: every user can read {bare(key)} (mode {stat.S_IMODE(mode):04o})"
+            return (f"{what}; run: chmod o-r {path}",)
+    return ()

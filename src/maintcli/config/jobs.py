@@ -20,8 +20,12 @@ def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:
     """
     if isinstance(top.values.get("jobs"), list):
         return {name: {} for name in top.texts("jobs")}
+    if isinstance(top.values.get("jobs"), str):
+        raise top.wrong("jobs", 'it is text and must be a list: jobs = ["cleanup-sessions"]')
     sections = top.sections("jobs")
     for section in sections.values():
         timing.check_timing(section)
         check_zone(section, "timezone")
+        if section.values.get("schedule") == []:
+            raise section.wrong("schedule", "its list is empty; give it a time or remove the line")
     return {name: section.values for name, section in sections.items()}

@@ -11,8 +11,10 @@ from maintcli.config.jobs import read_jobs
 from maintcli.config.model import Config
 from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
+from maintcli.config.say import bare
 from maintcli.config.section import Section
 from maintcli.config.tables import read_tables
+from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from maintcli.config.rule import Rule
@@ -57,6 +59,7 @@ def load(
     variables = read_variables(environ, env_file, cwd)
     document = read_document(config, variables, cwd)
     top = Section(document.file, (), document.values, variables)
+    _check_sections(top)
     top.only(_KEYS)
     base = document.path.parent if document.path else cwd
     return Config(
@@ -68,7 +71,7 @@ def load(
         jobs=read_jobs(top),
         tables=read_tables(top),
         plugins=top.texts("plugins"),
-        warnings=variables.warnings,
+        warnings=(*variables.warnings, *document.warnings),
         max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
         sweeps=_sweeps(top),
         retention=_retention(top),
@@ -77,6 +80,16 @@ def load(
         text=document.text,
         triggers=_triggers(top, base, cwd),
     )
+
+
+def _check_sections(top: Section) -> None:
+    """A job is not a section of its own. Raises ConfigError."""
+    for key, value in top.values.items():
+        if key not in _KEYS and isinstance(value, dict) and "-" in key:
+            name = bare(key)
+            raise ConfigError(
+                reason=f"{top.file}: unknown section [{name}]; that of a job is [jobs.{name}]."
+            )
 
 
 def _sweeps(top: Section) -> "dict[str, ConfiguredSweep]":

@@ -131,9 +131,11 @@ class Config:
         """
         return self._resolver(job).resolve(options, flags)
 
-    def check_keys(self, job: str, options: Sequence[Option]) -> None:
-        """Raise ConfigError for a key of its section that `job` does not know."""
-        self._resolver(job).check_keys(options)
+    def check_section(self, job: str, options: Sequence[Option]) -> None:
+        """Raise ConfigError for a key of its section that `job` does not know, or a wrong value."""
+        resolver = self._resolver(job)
+        resolver.check_keys(options)
+        resolver.check_values(options)
 
     def _resolver(self, job: str) -> Resolver:
         base = self.path.parent if self.path else self.cwd
@@ -168,11 +170,12 @@ class Config:
                 )
         self._check("jobs", "job", self.jobs, known)
 
-    def check_tables(self, known: Collection[str]) -> None:
+    def check_tables(self, known: Mapping[str, Collection[str]]) -> None:
         """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
 
         Any other KEY is a table of the user's own, which a job's list may name. A section may map
-        only statuses that jobs know.
+        only columns of the table, by the names that they are `known` by, and statuses that jobs
+        know.
         """
         for name in self.tables:
             meant = None if name in known else closest(name, known, cutoff=_SLIP)
@@ -184,6 +187,8 @@ class Config:
                     f" so needs its schema, here and in the job's list: {own}."
                 )
         for key, table in self.tables.items():
+            columns = Section(self.file, ("tables", key, "columns"), table.columns)
+            columns.only(known.get(key, table.columns))
             Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
     def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:

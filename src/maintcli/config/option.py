@@ -20,6 +20,7 @@ class Kind(StrEnum):
     SIZE = "size"
     CHOICE = "choice"
     PATH = "path"
+    LOCATION = "location"  # a folder, or the URL of a bucket
     LIST = "list"
 
 
@@ -31,6 +32,7 @@ _PARSERS: Final[dict[Kind, Callable[[object], Any]]] = {
     Kind.TEXT: values.text,
     Kind.SIZE: values.size,
     Kind.PATH: values.path,
+    Kind.LOCATION: values.text,
     Kind.LIST: values.texts,
 }
 _EXAMPLES: Final = {
@@ -41,6 +43,7 @@ _EXAMPLES: Final = {
     Kind.TEXT: "text",
     Kind.SIZE: "64MiB",
     Kind.PATH: "some/path",
+    Kind.LOCATION: "some/folder",
     Kind.LIST: "one,two",
 }
 _LEAST: Final = {

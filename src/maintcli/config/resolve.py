@@ -49,6 +49,15 @@ class Resolver(NamedTuple):
         keys = [option.key for option in options if option.configurable]
         self.section.only([*keys, *self.reserved])
 
+    def check_values(self, options: Sequence[Option]) -> None:
+        """Complain about a value of the section that no run could use; what holds `${NAME}` is only
+        known where a run is.
+        """
+        for option in options:
+            written = self.section.values.get(option.key)
+            if option.configurable and written is not None and "${" not in _as_text(written):
+                self._from_toml(option)
+
     def _check_variables(self, options: Sequence[Option]) -> None:
         known = {option.variable(self.job): option for option in options}
         prefix = Option(name="", kind=Kind.TEXT).variable(self.job)
@@ -109,6 +118,8 @@ class Resolver(NamedTuple):
             raise ConfigError(reason=_sentence(place, clause, option, "remove the line"))
         if isinstance(value, Path):
             value = self.base / value
+        elif option.kind is Kind.LOCATION:
+            value = anchored(value, self.base)
         return Sourced(value, place, _shown(option, value, filled, written))
 
     def _fill(self, written: object, place: str) -> object:
@@ -117,6 +128,11 @@ class Resolver(NamedTuple):
         if isinstance(written, list):
             return [self._fill(part, place) for part in cast("list[object]", written)]
         return written
+
+
+def anchored(location: str, base: Path) -> str:
+    """A folder of maint.toml as a whole path; a URL, and a path from a home, as they are."""
+    return location if "://" in location or location.startswith("~") else str(base / location)
 
 
 def _try(option: Option, given: object, written: object = None) -> tuple[Any, str]:
@@ -128,7 +144,7 @@ def _try(option: Option, given: object, written: object = None) -> tuple[Any, st
         clause = "" if option.guarded else option.check_bounds(value) or ""
     except ValueError as error:
         value, clause = None, str(error)
-    if clause and written is not None and written != given:
+    if clause and written not in (None, given):  # NaN is what it is, and unequal
         # What was filled in may be a secret put in the wrong place.
         stands = mask(_as_text(written))
         clause = f"what {stands} stands for will not do; give e.g. {option.example}"

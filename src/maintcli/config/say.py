@@ -8,7 +8,12 @@ _LONGEST: Final = 48
 
 def quote(value: object) -> str:
     """`value` in quotes for a message: control characters escaped, cut short, secrets masked."""
-    text = printable(mask(str(value)))
+    return shown(mask(str(value)))
+
+
+def shown(text: str) -> str:
+    """The same of what is known to hold no secret."""
+    text = printable(text)
     return f"'{text[:_LONGEST]}…'" if len(text) > _LONGEST else f"'{text}'"
 
 

@@ -108,7 +108,8 @@ def _part(section: Section, key: str, part: object) -> str:
     try:
         return typed.text(part)
     except ValueError as error:
-        raise section.wrong(key, f"in its list, {error}") from None
+        advice = "; take it out" if str(error) == "it is blank" else ""
+        raise section.wrong(key, f"in its list, {error}{advice}") from None
 
 
 def _with_advice(clause: str) -> str:

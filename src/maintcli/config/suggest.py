@@ -6,12 +6,15 @@ from typing import Final
 from maintcli.config.say import bare
 
 _MOST: Final = 12
+_LEAST: Final = 3  # letters; a shorter word may mean anything
 
 
 def closest(word: str, known: Collection[str], *, cutoff: float = 0.6) -> str | None:
     """The one of `known` most like `word`, or None."""
     from difflib import get_close_matches
 
+    if len(word) < _LEAST:
+        return None
     plain = {_plain(name): name for name in known}
     found = get_close_matches(_plain(word), plain, n=1, cutoff=cutoff)
     return plain[found[0]] if found else None

@@ -142,7 +142,7 @@ def render(jobs: Sequence[Section]) -> str:
 def _job(name: str, schedule: str | None, options: Sequence[Option]) -> Iterator[str]:
     yield f"#[jobs.{name}]"
     if schedule is not None:
-        yield f"#schedule = {_quoted(schedule)}"
+        yield f"#schedule = {quoted(schedule)}"
     for option in options:
         if option.configurable:
             yield from _option(option)
@@ -171,13 +171,14 @@ def _limits(option: Option) -> str:
 def _value(option: Option) -> str:
     text = option.example
     if option.kind is Kind.LIST:
-        return f"[{', '.join(_quoted(part) for part in option.parse(text))}]"
+        return f"[{', '.join(quoted(part) for part in option.parse(text))}]"
     is_number = text.replace(".", "", 1).isdigit()
     if option.kind is Kind.FLAG or (option.kind in _NUMBERS and is_number):
         return text
-    return _quoted(text)
+    return quoted(text)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """`text` as TOML writes it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

@@ -30,25 +30,37 @@ def judge_env_file(
         )
 
 
-def judge_config_file(path: Path, name: str, status: os.stat_result) -> None:
-    """Refuse a maint.toml that nobody named and that all can write, or that somebody planted.
+def judge_config_file(path: Path, name: str, descriptor: int, status: os.stat_result) -> None:
+    """Refuse a maint.toml that nobody named and that others can write, or that somebody planted.
 
-    It may belong to the user who runs maint, to root, or to the owner of its directory, which is
-    the usual case in a container that runs as root; in /tmp that leaves only one's own. Raises
-    ConfigError. Naming it with --config is consent.
+    It, and a link to it, may belong to the user who runs maint, to root, or to the owner of its
+    directory, which is the usual case in a container that runs as root; in /tmp that leaves only
+    one's own. Raises ConfigError. Naming it with --config is consent.
     """
-    if status.st_mode & stat.S_IWOTH:
+    if _others_can_write(descriptor, status):
         raise ConfigError(
-            reason=f"{name}: every user can write the file in the working directory, so it is not "
-            f"read; check what it says, then run: chmod o-w {path.name}"
+            reason=f"{name}: other users can write the file in the working directory (mode "
+            f"{stat.S_IMODE(status.st_mode):04o}), so it is not read; check what it says, then "
+            f"run: chmod go-w {path.name}"
         )
-    trusted = {os.geteuid(), 0, path.parent.stat().st_uid}
-    if status.st_uid not in trusted:
+    strangers = {status.st_uid, path.lstat().st_uid} - {os.geteuid(), 0, path.parent.stat().st_uid}
+    if strangers:
         raise ConfigError(
-            reason=f"{name}: the file in the working directory belongs to "
-            f"{_user({status.st_uid})}, who owns neither the directory nor this run; check what it "
-            f"says, then name it: --config {path.name}"
+            reason=f"{name}: the file in the working directory belongs to {_user(strangers)}, who "
+            "owns neither the directory nor this run; check what it says, then name it: --config "
+            f"{path.name}"
         )
+
+
+def doubt_config_file(
+    path: Path, name: str, descriptor: int, status: os.stat_result
+) -> tuple[str, ...]:
+    """What should be said about a maint.toml that was named."""
+    if not _others_can_write(descriptor, status):
+        return ()
+    mode = stat.S_IMODE(status.st_mode)
+    risk = f"other users can write this file (mode {mode:04o}), and so decide what maint does"
+    return (f"{name}: {risk}; run: chmod go-w {path}",)
 
 
 def distrusted(*found: os.stat_result) -> str:

@@ -33,6 +33,7 @@ _TYPES: Final = (
     (dict, "a table"),
 )
 _LARGEST: Final = 2**63 - 1  # PostgreSQL's bigint
+_AT_MOST: Final = f"it must be at most {_LARGEST}"
 
 
 def age(value: object) -> Duration:
@@ -51,7 +52,7 @@ def integer(value: object) -> int:
     if not (digits.isdigit() and digits.isascii()):
         raise ValueError(f"{quote(text)} is no whole number; write e.g. 1000")
     if len(digits) > len(str(_LARGEST)):
-        raise ValueError(f"{quote(text)} is too large")
+        raise ValueError(f"{quote(text)} is too large; {_AT_MOST}")
     return _fitting(int(text.replace("_", "")))
 
 
@@ -156,5 +157,5 @@ def _number(number: str, whole: str) -> float:
 
 def _fitting(number: int) -> int:
     if abs(number) > _LARGEST:
-        raise ValueError(f"{quote(number)} is too large")
+        raise ValueError(f"{quote(number)} is too large; {_AT_MOST}")
     return number

@@ -1,12 +1,14 @@
-"""Whether code of the user's runs where rows of a table are compared or changed.
+"""What stands on a table: code of the user's, and names that are ours.
 
-Such code was written for the user's search path: under the catalog's alone a trigger does not find
-the table it writes to, and a type of an extension not its own `=`.
+Code that runs where rows are compared or changed was written for the user's search path: under the
+catalog's alone a trigger does not find the table it writes to, and a type of an extension not its
+own `=`.
 """
 
 from collections.abc import Iterable
 
 from maintcli.db.tables import Reader
+from maintcli.errors import ReservedColumn
 
 # The catalog does not enter that something depends on a function of its own.
 _STANDS = """
@@ -36,6 +38,20 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
                    SELECT 'pg_catalog.pg_class'::regclass, x.indexrelid
                    FROM pg_catalog.pg_index x WHERE x.indrelid IN (TABLE concerned)))
 """
+
+
+# Our variables are called so, and are looked for after the columns of a statement.
+_RESERVED = """
+SELECT a.attrelid::regclass::text, a.attname::text FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+  AND starts_with(a.attname::text, 'maint_') LIMIT 1
+"""
+
+
+def check_names(reader: Reader, oids: Iterable[int]) -> None:
+    """Raise ReservedColumn where a column of a relation could be taken for a variable of ours."""
+    for table, column in reader.read(_RESERVED, {"oids": sorted(oids)}):
+        raise ReservedColumn(table=table, column=column)
 
 
 def stands_on(reader: Reader, oids: Iterable[int]) -> bool:

@@ -1,38 +1,49 @@
 """One connection as every run wants it: autocommit, named, kept alive, pooler-proof."""
 
 import contextlib
+import os
+import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 
-from maintcli.db import refusal, url
-from maintcli.errors import BadDatabaseUrl, ConfigError
+from maintcli.db import formats, refusal, search_path, url
+from maintcli.errors import BadDatabaseUrl, ConfigError, NoFirstAnswer
 
 Connection = psycopg.Connection[TupleRow]
 
 OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
 CONNECT_SECONDS = 10
-_SLOW_SECONDS = 0.8
+_SLOW_SECONDS = 0.5  # with the start-up, a person waits less than a second for a word
+_FILES = {"passfile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert"}
 _DEFAULTS: Mapping[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    "client_encoding": "UTF8",
 }
 
 
-def parameters(text: str, origin: str) -> dict[str, str]:
-    """Read a database URL; an `embedded:` one starts its server. Raises BadDatabaseUrl."""
+def parameters(text: str, origin: str, base: Path | None = None) -> dict[str, str]:
+    """Read a database URL; an `embedded:` one starts its server. Raises BadDatabaseUrl.
+
+    Relative paths in it begin at `base`, or else at the working directory.
+    """
+    base = base or Path()
     if text.startswith("embedded:"):
         from maintcli.db import embedded
 
-        return embedded.acquire(text)
-    return dict(url.parse(text, origin))
+        path = text.removeprefix(embedded.SCHEME)
+        return embedded.acquire(path if path[:1] in {"", "~"} else str(base / path))
+    found = dict(url.parse(text, origin))
+    # "system", pkcs11:… and the like are no paths.
+    files = {k: v for k, v in found.items() if k in _FILES and ":" not in v and v != "system"}
+    return found | {key: str(base / path) for key, path in files.items()}
 
 
 def connect(
@@ -51,9 +62,10 @@ def connect(
     wanted: dict[str, Any] = {
         **_DEFAULTS,
         "connect_timeout": max(2, min(CONNECT_SECONDS, int(seconds))),
-        "target_session_attrs": "any" if read_only else "read-write",
+        "target_session_attrs": "any" if read_only else "primary",
         **target,
         "application_name": application[:63],
+        "client_encoding": "UTF8",  # as the program and its archives are
     }
     try:
         # No server-side prepare: a pooler may send the next execution to another backend.
@@ -64,11 +76,58 @@ def connect(
         raise BadDatabaseUrl(
             origin="the configuration", reason="libpq refuses its parameters"
         ) from None
+    try:
+        _check(connection, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    formats.prepare(connection)
+    return connection
+
+
+def _check(connection: Connection, *, read_only: bool) -> None:
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
-        connection.close()
         raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
-    return connection
+    if not read_only and connection.info.parameter_status("default_transaction_read_only") == "on":
+        raise refusal.read_only_by_default(connection)
+
+
+def first_answer(connection: Connection, seconds: float) -> tuple[str, ...]:
+    """The schemas of the user's search path, which the server says within `seconds`.
+
+    A pooler takes connections while its server is down: only an answer shows that there is one.
+    Raises Unreachable, NotAllowed or ConfigError, and closes the connection.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        cut(connection)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        return search_path.schemas(connection)
+    except psycopg.OperationalError as error:
+        connection.close()
+        if late.is_set():
+            raise NoFirstAnswer(seconds=f"{seconds:.0f} s") from None
+        raise refusal.meaning(error) from None
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        timer.cancel()
+
+
+def cut(connection: Connection) -> None:
+    """Break a connection whose server no longer answers; called from other threads."""
+    with contextlib.suppress(OSError, psycopg.Error):
+        twin = socket.socket(fileno=os.dup(connection.fileno()))
+        twin.shutdown(socket.SHUT_RDWR)
+        twin.close()
 
 
 @contextlib.contextmanager

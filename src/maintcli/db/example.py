@@ -65,7 +65,7 @@ def create(
     where it holds anything that is not maint's.
     """
     place = schema or toolkit.home(connection)
-    with search_path.pinned(connection):
+    with toolkit.open_schema(connection, place), search_path.pinned(connection):
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db example'))")
         if schema is not None:
             toolkit.make_schema(connection, schema, f"{MARK}schema")
@@ -78,6 +78,15 @@ def create(
         create_schema(connection, place)
         fill(connection, place, sessions=sessions, seed=seed)
     return place
+
+
+def columns() -> dict[str, list[str]]:
+    """The columns of each reference table, as its statement has them: one on each line."""
+    import re
+
+    text = "".join(_text("schema", part) for part in _PARTS)
+    made = re.findall(r"^CREATE TABLE (\w+) \(\n(.*?)^\)", text, re.MULTILINE | re.DOTALL)
+    return {table: re.findall(r"^    ([a-z]\w*) ", body, re.MULTILINE) for table, body in made}
 
 
 def existing(connection: Connection, place: str | None = None) -> dict[str, bool]:
@@ -123,8 +132,12 @@ def fill(
 
 
 def _statements(kind: str, part: str, place: str) -> sql.SQL:
+    return search_path.qualified(_text(kind, part), place, TABLES)
+
+
+def _text(kind: str, part: str) -> str:
     file = resources.files("maintcli.db") / "sql" / "example" / kind / f"{part}.sql"
-    return search_path.qualified(file.read_text("utf-8"), place, TABLES)
+    return file.read_text("utf-8")
 
 
 def _some(names: list[str]) -> str:

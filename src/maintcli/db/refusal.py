@@ -4,12 +4,23 @@ libpq gives no SQLSTATE here, so the text of the server, of a pooler or of libpq
 text may pass, and is tried again: too many clients, a server that starts or stops, a lost network.
 """
 
+import contextlib
 import re
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
+from maintcli.db import search_path
 from maintcli.db.sqlstate import one_line
-from maintcli.errors import ConfigError, MaintError, NotAllowed, ReadOnlyDatabase, Unreachable
+from maintcli.errors import (
+    ConfigError,
+    MaintError,
+    NotAllowed,
+    ReadOnlyByDefault,
+    ReadOnlyDatabase,
+    Unreachable,
+)
 
 _REPEATED = "Multiple connection attempts failed."
 
@@ -96,6 +107,20 @@ _STAYS: tuple[tuple[tuple[str, ...], type[MaintError], str], ...] = (
     ),
 )
 
+# What a role has set counts at its login, whatever it becomes afterwards.
+_SOURCE: LiteralString = """
+SELECT source, quote_ident(session_user), quote_ident(current_database())
+FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'"""
+_RESET = "RESET default_transaction_read_only;"
+_CURES = {
+    "user": f"run: ALTER ROLE {{0}} {_RESET}",
+    "database": f"run: ALTER DATABASE {{1}} {_RESET}",
+    "database user": f"run: ALTER ROLE {{0}} IN DATABASE {{1}} {_RESET}",
+    "global": f"run: ALTER ROLE ALL {_RESET}",
+    "client": "leave it out of the database URL and of PGOPTIONS.",
+}
+_ELSEWHERE = "turn it off in the server's configuration."
+
 
 def meaning(error: psycopg.OperationalError) -> MaintError:
     """Return our error for a connection that did not come about.
@@ -118,3 +143,14 @@ def _tail(text: str) -> str:
     said = text.partition(" Is the server running")[0]
     said = re.sub(r"^(- .*?: )?connection (failed|is bad): ", "", said)
     return said.rpartition("FATAL:")[2].strip().rstrip(".") or text
+
+
+def read_only_by_default(connection: psycopg.Connection[Any]) -> MaintError:
+    """Return our error for a primary whose transactions are READ ONLY unless they say more.
+
+    They could say it; but whoever set this meant that nothing is written.
+    """
+    with contextlib.suppress(psycopg.Error):
+        ((source, role, database),) = search_path.run(connection, sql.SQL(_SOURCE))
+        return ReadOnlyByDefault(cure=_CURES.get(source, _ELSEWHERE).format(role, database))
+    return ReadOnlyByDefault(cure=_ELSEWHERE)

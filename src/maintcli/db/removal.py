@@ -36,7 +36,7 @@ WHERE n.nspname = %(schema)s AND pg_has_role(n.nspowner, 'USAGE')
 
 _LIVE = sql.SQL(
     "SELECT name FROM {heartbeats} WHERE lease_run_id IS NOT NULL"
-    " AND lease_expires_at > clock_timestamp() ORDER BY name LIMIT 1"
+    " AND lease_expires_at {live} ORDER BY name LIMIT 1"
 )
 
 
@@ -89,6 +89,6 @@ def _found(connection: Connection, schema: str, made: Made) -> list[str]:
 def _refuse_live(connection: Connection, schema: str) -> None:
     heartbeats = sql.Identifier(schema, "job_heartbeats")
     connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(heartbeats))
-    row = connection.execute(_LIVE.format(heartbeats=heartbeats)).fetchone()
+    row = connection.execute(_LIVE.format(heartbeats=heartbeats, live=toolkit.LIVE)).fetchone()
     if row is not None:
         raise RunsGoOn(job=row[0])

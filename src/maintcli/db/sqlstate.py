@@ -4,6 +4,8 @@ Source of the classes: PostgreSQL documentation, appendix A.
 """
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -63,7 +65,18 @@ def meaning(error: psycopg.Error) -> MaintError:
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2], Fail)
     if kind is ConnectionLost:
         return kind(reason=_message(error))
-    return kind(reason=f"PostgreSQL says: {_message(error)} ({state}).{_more(error)}")
+    about = f"{error.__notes__[0]}: " if getattr(error, "__notes__", None) else ""
+    return kind(reason=f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}")
+
+
+@contextmanager
+def about(what: str) -> Generator[None]:
+    """Name what an error of PostgreSQL is about, where nothing closer has named it yet."""
+    try:
+        yield
+    except psycopg.Error as error:
+        error.add_note(what)
+        raise
 
 
 def said(error: psycopg.Error, *, of_rows: bool = True) -> str:

@@ -18,6 +18,8 @@ KINDS = {
     "t": "TOAST table",
 }
 
+WITH_ROWS = frozenset({"table", "partitioned table"})  # what jobs work on
+
 
 class Reader(Protocol):
     """Something that runs a bounded, read-only query, with names of the catalog alone."""

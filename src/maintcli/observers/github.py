@@ -4,10 +4,12 @@ Source: GitHub's "Workflow commands for GitHub Actions".
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from maintcli.runtime.report import Report
+from maintcli.work.figures import label
 
 
 def tell(report: Report) -> None:
@@ -23,18 +25,28 @@ def tell(report: Report) -> None:
 
 def _summary(report: Report) -> str:
     figures = "".join(
-        f"| {name} | {_cell(str(value))} |\n" for name, value in report.counts.items()
+        f"| {label(name, dry_run=report.dry_run)} | {_cell(value)} |\n"
+        for name, value in report.counts.items()
     )
     head = f"### {report.job}: {report.outcome.value}\n\n"
-    said = f"{_cell(report.message)}\n\n" if report.message else ""
+    said = f"{_inert(report.message)}\n\n" if report.message else ""
     table = f"| figure | value |\n| --- | --- |\n{figures}\n" if figures else ""
     block = "\n".join(report.statements).replace("&", "&amp;").replace("<", "&lt;")
     statements = f"<pre>\n{block}\n</pre>\n\n" if block else ""
     return f"{head}{said}{statements}{table}"
 
 
-def _cell(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
+def _cell(value: object) -> str:
+    if isinstance(value, (int, float)):
+        return str(value)
+    return _inert(str(value)).replace("|", "\\|")
+
+
+def _inert(text: str) -> str:
+    """`text` as code: what the database says could hold links, images, names and HTML."""
+    line = " ".join(text.split())
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}"  # one blank on either side is not shown
 
 
 def _annotation(level: str, title: str, text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from maintcli.present.table import Table
 from maintcli.present.text import left
 from maintcli.present.words import ago, ahead, stamp
-from maintcli.runtime.heartbeats import Heartbeat, Paused
+from maintcli.runtime.heartbeats import Heartbeat, Paused, in_the_future
 from maintcli.runtime.status import JobStatus
 from maintcli.runtime.whole import Whole
 from maintcli.work.outlook.recorded import Recorded
@@ -43,6 +43,7 @@ def _job(job: JobStatus, now: datetime) -> dict[str, Any]:
         "consecutive_failures": beat.consecutive_failures if beat else 0,
         "last_error": beat.last_error if beat else None,
         "last_error_at": beat.last_error_at if beat else None,
+        "in_the_future": list(beat.ahead) if beat else [],
         "last_outcome": beat.outcome if beat else None,
         "last_run_id": beat.run_id if beat else None,
         "last_started_at": beat.started_at if beat else None,
@@ -137,6 +138,9 @@ def _of_beat(beat: Heartbeat, now: datetime) -> Iterator[str]:
         yield f"lost: run {run.run_id} of {stamp(run.since)} never finished"
     if beat.paused:
         yield paused(beat.paused)
+    if beat.ahead:
+        columns = in_the_future(beat.ahead)
+        yield f"{columns}; the next run that succeeds sets it right"
     if beat.last_error:
         yield f"error {ago(beat.last_error_at, now)}: {beat.last_error}"
 

@@ -12,9 +12,10 @@ from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Loader
 
+from maintcli.db import formats
 from maintcli.db.connect import Connection
 
-Raw = tuple[bytes | None, ...]
+Raw = tuple[bytes | memoryview | None, ...]
 PIECE_BYTES = 64 * 1024
 _FIRST_ROWS, _MOST_ROWS, _GROWTH = 64, 4_096, 4
 
@@ -53,19 +54,20 @@ class Cursors:
 
     def _piece(self, name: str, count: int) -> Generator[Raw]:
         fetch = sql.SQL("FETCH {} FROM {}").format(count, sql.Identifier(name))
-        with _RawCursor(self._connection) as cursor:
+        with formats.as_bytes(self._connection), _RawCursor(self._connection) as cursor:
             # Row by row also within a piece: nobody knows how long the next rows are.
             for row in cursor.stream(fetch.as_bytes(self._connection)):
                 self.rows += 1
                 self.size_bytes += sum(len(value) for value in row if value is not None)
                 yield row
+                del row  # before the next one comes: a value can be as large as memory
 
 
 class _AsItCame(Loader):
-    """Looks at no value."""
+    """Looks at no value, and makes no copy of a long one."""
 
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
+    def load(self, data: Buffer) -> bytes | memoryview:
+        return memoryview(data) if len(data) > PIECE_BYTES else bytes(data)
 
 
 _ADAPTERS = AdaptersMap()

@@ -34,8 +34,8 @@ def together(name: str, told: Sequence[Told], *, code: Code, started_at: datetim
         warnings=[f"{one.database}: {warning}" for one in told for warning in one.report.warnings],
         counts={
             "databases_count": len({one.database for one in told}),
-            "failed_count": len(bad),
-            "skipped_count": sum(report.outcome is Outcome.SKIPPED for report in reports),
+            "failed_databases_count": len(bad),
+            "skipped_databases_count": sum(report.outcome is Outcome.SKIPPED for report in reports),
             **_figures(reports),
         },
     )

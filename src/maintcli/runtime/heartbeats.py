@@ -7,7 +7,9 @@ from typing import Any
 
 from psycopg import sql
 
+from maintcli.db import toolkit
 from maintcli.runtime import history
+from maintcli.runtime.lease import ttl
 from maintcli.runtime.session import Session
 from maintcli.runtime.whole import Whole, wholes
 
@@ -37,6 +39,7 @@ class Heartbeat:
     `outcome` is that of the newest run; a run whose lease has ended counts as lost already. Where
     that run is a part of a `whole`, the whole is meant, and `running` is one of its parts.
     `consecutive_failures` has the lost runs, too, which the row itself gets with the next run.
+    `ahead` are the row's columns that lie in the future, since the server's clock went back.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Heartbeat:
     run_id: str | None
     started_at: datetime | None
     whole: Whole | None = None
+    ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +79,35 @@ SELECT h.name, h.last_heartbeat, h.runner_id, h.last_success_at, h.consecutive_f
        coalesce(lost.ids, '{{}}'), coalesce(lost.starts, '{{}}'),
        CASE WHEN newest.outcome = 'running' AND newest.run_id = ANY(lost.uuids)
             THEN 'lost' ELSE newest.outcome END,
-       newest.run_id::text, newest.started_at, newest.run_group
+       newest.run_id::text, newest.started_at, ahead.columns, newest.run_group
 FROM {heartbeats} h
 LEFT JOIN LATERAL (
     SELECT r.run_id, r.started_at, k.lease_expires_at
     FROM {runs} r JOIN {heartbeats} k ON k.lease_run_id = r.run_id
-    WHERE r.job = h.name AND r.outcome = 'running' AND k.lease_expires_at > clock_timestamp()
+    WHERE r.job = h.name AND r.outcome = 'running' AND k.lease_expires_at {live}
     ORDER BY r.started_at LIMIT 1
 ) live ON true
 LEFT JOIN LATERAL (
     SELECT run_id, outcome, started_at, run_group FROM {runs}
-    WHERE job = h.name ORDER BY started_at DESC LIMIT 1
+    WHERE job = h.name AND started_at <= clock_timestamp() ORDER BY started_at DESC LIMIT 1
 ) newest ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(run_id::text ORDER BY started_at) AS ids,
            array_agg(started_at ORDER BY started_at) AS starts, array_agg(run_id) AS uuids
     FROM {runs} r WHERE job = h.name AND outcome = 'running' AND NOT EXISTS (
         SELECT FROM {heartbeats} k
-        WHERE k.lease_run_id = r.run_id AND k.lease_expires_at > clock_timestamp())
+        WHERE k.lease_run_id = r.run_id AND k.lease_expires_at {live})
 ) lost ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(DISTINCT c.name) AS columns
+    FROM {heartbeats} k CROSS JOIN LATERAL (VALUES
+        ('last_heartbeat', k.last_heartbeat),
+        ('last_success_at', k.last_success_at),
+        ('lease_expires_at', k.lease_expires_at - {ttl})
+    ) AS c(name, at)
+    WHERE (k.name = h.name OR starts_with(k.name, h.name || ' '))
+      AND c.at > clock_timestamp() + interval '1 s'
+) ahead ON true
 WHERE h.name !~ ' [0-9]+/[0-9]+$'  -- the lease of one part
 ORDER BY h.name
 """)
@@ -107,7 +121,7 @@ def watch(session: Session, schema: str) -> Watch:
         "migrations": sql.Identifier(schema, "maint_migrations"),
     }
     ((now, made_at),) = session.read_composed(_CLOCK.format(**names))
-    rows = session.read_composed(_BEATS.format(**names))
+    rows = session.read_composed(_BEATS.format(**names, live=toolkit.LIVE, ttl=ttl()))
     joined = _wholes(session, schema, [group for *_, group in rows if group])
     beats = [_beat(tuple(rest), joined.get((rest[0], group))) for *rest, group in rows]
     return Watch(in_utc(now), in_utc(made_at), {beat.name: beat for beat in beats})
@@ -122,6 +136,14 @@ def _wholes(
     return {(one.run.job, one.run.run_group): one for one in reversed(found)}
 
 
+def in_the_future(columns: Sequence[str]) -> str:
+    """What is wrong with the times in `columns`, as a clause; blank where there are none."""
+    if not columns:
+        return ""
+    lies = "lies" if len(columns) == 1 else "lie"
+    return f"{' and '.join(columns)} {lies} in the future, since the server's clock went back"
+
+
 def in_utc(when: datetime) -> datetime:
     """`when` in UTC: psycopg answers in the zone of the role or the server."""
     return when.astimezone(UTC)
@@ -129,7 +151,8 @@ def in_utc(when: datetime) -> datetime:
 
 def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:
     name, heartbeat, runner, success, failures, error, error_at, *rest = _times_in_utc(row)
-    paused_at, paused_by, why, live, since, expires, lost, starts, outcome, run, started = rest
+    paused_at, paused_by, why, live, since, expires, lost, starts, outcome, run, *rest = rest
+    started, ahead = rest
     return Heartbeat(
         name=name,
         last_heartbeat=heartbeat,
@@ -148,6 +171,7 @@ def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:
         run_id=whole.run.run_id if whole else run,
         started_at=whole.run.started_at if whole else started,
         whole=whole,
+        ahead=tuple(ahead or ()),
     )
 
 

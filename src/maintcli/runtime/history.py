@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
+from maintcli.db import toolkit
 from maintcli.errors import Outcome, Usage
 from maintcli.runtime.session import Row, Session
 
@@ -54,7 +55,7 @@ SELECT * FROM (
     SELECT r.run_id::text, r.job,
            CASE WHEN r.outcome = 'running' AND NOT EXISTS (
                     SELECT FROM {heartbeats} h WHERE h.lease_run_id = r.run_id
-                    AND h.lease_expires_at > clock_timestamp())
+                    AND h.lease_expires_at {live})
                 THEN 'lost' ELSE r.outcome END AS outcome,
            r.exit_code, r.message, r.started_at, r.finished_at, r.origin, r.scheduled_for, r.host,
            r.runner_id, r.version, r.config_hash, r.parameters, r.batches, r.deleted_count,
@@ -111,9 +112,9 @@ def members(
 
 def find(session: Session, schema: str, prefix: str) -> PastRun:
     """The one run whose id begins with `prefix`. Raises Usage where that is none, or several."""
-    digits = prefix.replace("-", "").lower()
-    if not digits or len(digits) > _DIGITS or digits.strip("0123456789abcdef"):
+    if not is_id(prefix):
         raise Usage(reason=f"{prefix!r} is no run id; maint history lists them.")
+    digits = _digits(prefix)
     values = {"first": digits.ljust(_DIGITS, "0"), "last": digits.ljust(_DIGITS, "f")}
     rows = session.read_composed(_FOUND.format(**_names(schema)), values, ours=True)
     if not rows:
@@ -122,6 +123,16 @@ def find(session: Session, schema: str, prefix: str) -> PastRun:
         ids = ", ".join(row[0] for row in rows)
         raise Usage(reason=f"Several runs begin with {prefix}, such as {ids}; give more of the id.")
     return _run(rows[0])
+
+
+def is_id(text: str) -> bool:
+    """Whether a run's id may begin with `text`."""
+    digits = _digits(text)
+    return 0 < len(digits) <= _DIGITS and not digits.strip("0123456789abcdef")
+
+
+def _digits(text: str) -> str:
+    return text.replace("-", "").lower()
 
 
 def together(session: Session, schema: str, run: PastRun) -> list[PastRun]:
@@ -142,4 +153,5 @@ def _names(schema: str) -> dict[str, sql.Composable]:
     return {
         "heartbeats": sql.Identifier(schema, "job_heartbeats"),
         "runs": sql.Identifier(schema, "job_runs"),
+        "live": toolkit.LIVE,
     }

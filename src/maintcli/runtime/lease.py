@@ -13,13 +13,13 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import search_path
+from maintcli.db import search_path, toolkit
 from maintcli.db.connect import Connection
 from maintcli.errors import LeaseLost, MaintError
 from maintcli.runtime.shard import Shard
 from maintcli.runtime.stop import Stop
 
-TTL_SECONDS = 60
+TTL_SECONDS = toolkit.LEASE_SECONDS
 RENEW_SECONDS = 20
 
 _FENCE = sql.SQL("""PERFORM 1 FROM {heartbeats}

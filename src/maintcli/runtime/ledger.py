@@ -1,6 +1,5 @@
 """The ledger: beginning a run, its progress, and its end, each one statement."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import sqlstate
+from maintcli.db import formats, sqlstate, toolkit
 from maintcli.errors import ConnectionLost, Held, LeaseLost, Outcome, Skip
 from maintcli.runtime import parts
 from maintcli.runtime.lease import TTL_SECONDS, Lease, row_name
@@ -33,7 +32,7 @@ WITH gone AS (
     WHERE r.job = %(job)s AND r.outcome = 'running'
       AND ((r.part, r.parts) IS NOT DISTINCT FROM ({part}, {parts}) OR NOT EXISTS (
           SELECT FROM {heartbeats} k
-          WHERE k.lease_run_id = r.run_id AND k.lease_expires_at > clock_timestamp()))
+          WHERE k.lease_run_id = r.run_id AND k.lease_expires_at {live}))
 ), taken AS (
     INSERT INTO {heartbeats} AS h
         (name, lease_token, lease_expires_at, lease_run_id, last_heartbeat, runner_id)
@@ -52,7 +51,7 @@ WITH gone AS (
                    CASE WHEN count(*) > 0 THEN %(lost)s ELSE h.last_error END,
                    CASE WHEN count(*) > 0 THEN clock_timestamp() ELSE h.last_error_at END
             FROM gone WHERE own OR h.name = %(job)s)
-    WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at <= clock_timestamp(), true)
+    WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at NOT {live}, true)
     RETURNING lease_token
 ), lost AS (
     UPDATE {runs} r
@@ -156,7 +155,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
     name = row_name(entry.job, shard)
     values = {field: getattr(entry, field) for field in Entry._fields if field != "part"} | {
         "name": name,
-        "parameters": json.dumps(dict(entry.parameters)),
+        "parameters": formats.as_json(dict(entry.parameters)),
         "ttl": TTL_SECONDS,
         "also": [*([entry.job] if part else []), JOBS_RUNNER],
         "lost": _LOST,
@@ -169,6 +168,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
         turn = parts.turn(names["heartbeats"], entry.job, part.shard)
         query = parts.begin(_BEGIN, names, part)
         values |= parts.values(part)
+    values = formats.storable(session.connection, values)
     rows = session.write(query, values, settings=turn, ours=True)
     if not rows:
         raise _why_not(session, names, entry.job, name)
@@ -206,9 +206,9 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         "token": lease.token,
         "outcome": report.outcome.value,
         "exit_code": int(report.exit_code),
-        "counts": json.dumps({**report.counts, **report.remedy}, default=str),
+        "counts": formats.as_json({**report.counts, **report.remedy}),
         "message": report.message,
-        "retention": json.dumps(report.retention),
+        "retention": formats.as_json(report.retention),
         "backlog": report.backlog,
         "traceback": report.traceback or None,
         "succeeded": report.outcome is Outcome.SUCCESS,
@@ -220,6 +220,7 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         query = _END.format(**_names(lease.schema), whole=parts.whole(lease))
         turn = parts.turn_to_end(lease)
         values |= parts.ending(lease.shard, report.message)
+    values = formats.storable(session.connection, values)
     try:
         return _said(session, query, values, turn)
     except psycopg.Error as error:
@@ -279,4 +280,5 @@ def written(session: Session, lease: Lease) -> tuple[int, int]:
 
 def _names(schema: str) -> dict[str, sql.Composable]:
     tables = {"heartbeats": "job_heartbeats", "runs": "job_runs", "slots": "job_slots"}
-    return {key: sql.Identifier(schema, table) for key, table in tables.items()}
+    named = {key: sql.Identifier(schema, table) for key, table in tables.items()}
+    return {**named, "live": toolkit.LIVE}

@@ -43,7 +43,8 @@ _TURN_TO_END = sql.SQL("SELECT FROM {heartbeats} WHERE name = {job} FOR UPDATE")
 _NEWEST = sql.SQL("""coalesce((
         SELECT run_group FROM {runs}
         WHERE job = %(job)s AND parts = %(parts)s AND run_group IS NOT NULL
-          AND started_at > clock_timestamp() - make_interval(secs => 2 * %(within)s)
+          AND started_at BETWEEN clock_timestamp() - make_interval(secs => 2 * %(within)s)
+                             AND clock_timestamp()
         GROUP BY run_group
         HAVING NOT bool_or(part = %(part)s AND outcome = 'success')
            AND min(started_at) > clock_timestamp() - make_interval(secs => %(within)s)
@@ -56,7 +57,7 @@ _NAMED = sql.SQL("""coalesce((
         FROM {runs}
         WHERE job = %(job)s AND parts = %(parts)s
           AND %(group)s::text IN (run_group, left(run_group, -37))
-          AND started_at > clock_timestamp() - interval '7 days'
+          AND started_at BETWEEN clock_timestamp() - interval '7 days' AND clock_timestamp()
         GROUP BY run_group ORDER BY max(started_at) DESC LIMIT 1),
         CASE WHEN EXISTS (SELECT FROM {runs} WHERE run_group = %(group)s AND job = %(job)s)
              THEN %(group)s::text || ' ' || %(run_id)s::text ELSE %(group)s::text END)""")

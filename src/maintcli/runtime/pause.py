@@ -5,6 +5,7 @@ import socket
 
 from psycopg import sql
 
+from maintcli.db import formats
 from maintcli.runtime.heartbeats import Paused, in_utc
 from maintcli.runtime.session import Session
 
@@ -25,7 +26,7 @@ WHERE name = %(job)s AND paused_at IS NOT NULL RETURNING 1
 
 def pause(session: Session, schema: str, job: str, *, by: str, why: str | None) -> Paused:
     """Keep `job` from running until it is resumed; a run that goes on is not stopped."""
-    values = {"job": job, "by": by, "why": why}
+    values = formats.storable(session.connection, {"job": job, "by": by, "why": why})
     ((since, who, reason),) = session.write(_PAUSE.format(heartbeats=_table(schema)), values)
     return Paused(since=in_utc(since), by=who, why=reason)
 

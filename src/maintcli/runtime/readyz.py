@@ -1,5 +1,6 @@
 """Whether jobs are being run: the judgement behind `maint readyz`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from maintcli.config import values
 from maintcli.config.say import sentence
 from maintcli.config.sourced import Sourced
 from maintcli.errors import ConfigError
-from maintcli.runtime.heartbeats import Heartbeat, Watch
+from maintcli.runtime.heartbeats import Heartbeat, Watch, in_the_future
 from maintcli.runtime.ledger import JOBS_RUNNER
 
 TTL_SECONDS = 180.0
@@ -104,14 +105,15 @@ def _runner(watch: Watch, asked: Demand, expected: Sequence[Expected], given: fl
     active = [job for job in expected if not _is_paused(watch.beats.get(job.job))]
     threshold = asked.ttl_seconds or _threshold(active)
     age = _age(watch, beat.last_heartbeat if beat else None)
-    is_fresh = age is not None and age <= threshold
+    ahead = _ahead(beat)
+    is_fresh = age is not None and age <= threshold and not ahead
     if asked.required:
-        note, ok = "" if age is not None else "no run was ever seen", is_fresh
+        note, ok = ahead or ("" if age is not None else "no run was ever seen"), is_fresh
     elif not active:
         note = "all jobs are paused" if expected else "no job is enabled"
         note, ok = f"{note}, so no run is expected", True
     else:
-        note = "" if age is not None else "no run was seen yet"
+        note = ahead or ("" if age is not None else "no run was seen yet")
         ok = is_fresh or (age is None and given <= threshold)
     return Check(
         name="jobs",
@@ -133,9 +135,11 @@ def _job(watch: Watch, job: Expected, given: float) -> Check:
     beat = watch.beats.get(job.job)
     age = _age(watch, beat.last_success_at if beat else None)
     failures = beat.consecutive_failures if beat else 0
-    paused = _is_paused(beat)
+    paused, ahead = _is_paused(beat), _ahead(beat)
     if paused:
         note = "paused"
+    elif ahead:
+        note = ahead
     elif failures:
         note = "the last run failed" if failures == 1 else f"the last {failures} runs failed"
     else:
@@ -143,7 +147,7 @@ def _job(watch: Watch, job: Expected, given: float) -> Check:
     waited = age if age is not None else given
     return Check(
         name=job.job,
-        ok=paused or (not failures and waited <= job.patience_seconds),
+        ok=paused or not (failures or ahead or waited > job.patience_seconds),
         age_seconds=age,
         threshold_seconds=job.patience_seconds,
         runner_id=beat.runner_id if beat else None,
@@ -153,8 +157,16 @@ def _job(watch: Watch, job: Expected, given: float) -> Check:
 
 
 def _given(watch: Watch, since: datetime | None) -> float:
-    """Seconds that a job which never succeeded has had for it, since it was enabled."""
-    return _age(watch, max(since, watch.made_at) if since else watch.made_at) or 0.0
+    """Seconds that a job which never succeeded has had for it, since it was enabled.
+
+    What lies in the future says nothing of that; where nothing else does, the job is overdue.
+    """
+    past = [when for when in (since, watch.made_at) if when is not None and when <= watch.now]
+    return (watch.now - max(past)).total_seconds() if past else math.inf
+
+
+def _ahead(beat: Heartbeat | None) -> str:
+    return in_the_future(beat.ahead) if beat is not None else ""
 
 
 def _is_paused(beat: Heartbeat | None) -> bool:

@@ -2,8 +2,6 @@
 
 import contextlib
 import math
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from maintcli.db import code, search_path
-from maintcli.db.connect import Connection, said_when_slow
+from maintcli.db import code, formats, search_path
+from maintcli.db.connect import Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.stop import Never, Stop
@@ -27,6 +25,10 @@ RECONNECT_SECONDS = 30.0
 LEAST_SECONDS = 1.0  # with less there is nothing to wait for
 LAST_WORDS_SECONDS = 8.0
 Row = tuple[Any, ...]
+
+# READ COMMITTED is what makes a DELETE look again at a row that changed under it.
+_READ = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+WRITE = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
 
 class Session:
@@ -70,12 +72,8 @@ class Session:
     def schemas(self) -> tuple[str, ...]:
         """The schemas of the user's own search path; read once, so that a run keeps to them."""
         if self._schemas is None:
-            try:
-                self._schemas = search_path.schemas(self.connection)
-            except psycopg.Error:
-                self.stop.check()
-                raise
-        return self._schemas
+            _ = self.connection
+        return self._schemas or ()
 
     @property
     def closed_schemas(self) -> tuple[str, ...]:
@@ -94,7 +92,12 @@ class Session:
         return search_path.PINNED
 
     def admit_code_on(self, oids: Iterable[int]) -> None:
-        """Let code of the user's that stands on these relations find what it was written for."""
+        """Let code of the user's that stands on these relations find what it was written for.
+
+        Raises ReservedColumn.
+        """
+        oids = sorted(oids)
+        code.check_names(self, oids)
         if not self.runs_code_of_users:
             self.runs_code_of_users = code.stands_on(self, oids)
 
@@ -115,10 +118,8 @@ class Session:
     ) -> list[Row]:
         """The same for a query with identifiers put in; `ours`: no code of the user's is in it."""
         text = search_path.bound(self.connection, query, params)
-        limits = self._limits(statement_seconds, ours=ours)
-        return self._send(
-            [sql.SQL("BEGIN READ ONLY"), *limits, *([settings] if settings else []), text]
-        )
+        limits = self.limits(statement_seconds, ours=ours)
+        return self._send(_READ, [*limits, *([settings] if settings else []), text])
 
     def write(
         self,
@@ -132,11 +133,9 @@ class Session:
     ) -> list[Row]:
         """Run `query`, then `then`, in one transaction; return the last rows that came back."""
         text = search_path.bound(self.connection, query, params)
-        # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
-        begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        limits = self._limits(statement_seconds, ours=ours)
-        parts = [begin, *limits, *([settings] if settings else []), text]
-        return self._send([*parts, *([then] if then else [])])
+        limits = self.limits(statement_seconds, ours=ours)
+        parts = [*limits, *([settings] if settings else []), text]
+        return self._send(WRITE, [*parts, *([then] if then else [])])
 
     def converse(
         self,
@@ -153,10 +152,12 @@ class Session:
         """
         from maintcli.runtime.cursors import Cursors
 
-        begin = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        opening = [begin, *self._limits(statement_seconds), *first]
         self.stop.check()
         connection = self.connection
+        opening = [
+            WRITE,
+            *formats.enclosed(connection, [*self.limits(statement_seconds), *first]),
+        ]
         try:
             found = search_path.last_rows(connection.execute(sql.SQL("; ").join(opening)))
             with contextlib.closing(Cursors(connection, self.stop.check)) as cursors:
@@ -169,6 +170,22 @@ class Session:
             self._clean_up(connection)
             raise
         return self._send_rest(connection, closing)
+
+    def limits(
+        self, statement_seconds: float | None = None, *, ours: bool = False
+    ) -> list[sql.Composable]:
+        """What a transaction begins with, behind its BEGIN."""
+        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
+        return [
+            search_path.PINNED if ours else self.path,
+            sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
+            sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
+            sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
+            formats.SETTINGS,
+            # A forced plan has a cost that sends every statement of a batch to the compiler.
+            sql.SQL("SET LOCAL jit = off"),
+            *search_path.without_end(self.connection),
+        ]
 
     def alone(self, statement: sql.Composable, *, seconds: float) -> None:
         """Run a statement that no transaction may hold; it is cancelled after `seconds`.
@@ -207,10 +224,7 @@ class Session:
     def cut(self) -> None:
         """Break a connection whose server no longer answers; called from other threads."""
         if (connection := self._connection) is not None and not connection.closed:
-            with contextlib.suppress(OSError, psycopg.Error):
-                twin = socket.socket(fileno=os.dup(connection.fileno()))
-                twin.shutdown(socket.SHUT_RDWR)
-                twin.close()
+            cut(connection)
 
     def close(self) -> None:
         """Close the connection; the server's side ends with it."""
@@ -221,17 +235,16 @@ class Session:
     def _connect(self) -> Connection:
         seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
         end = time.monotonic() + seconds
-        waiting = f"Waiting for the database, up to {math.ceil(seconds)} s"
         try:
-            with said_when_slow(lambda: self._say(f"{waiting}.")):
-                return self._open()
+            with said_when_slow(lambda: self._say(f"{_waiting(seconds)}.")):
+                return self._open(end)
         except Unreachable as first:
             left = end - time.monotonic()
             if left > LEAST_SECONDS:
-                self._say(f"{waiting}: {str(first.facts.get('reason', first)).rstrip('.')}.")
-            return self._connect_again(first, left)
+                self._say(f"{_waiting(left)}: {str(first.facts.get('reason', first)).rstrip('.')}.")
+            return self._connect_again(first, end)
 
-    def _connect_again(self, first: Unreachable, seconds: float) -> Connection:
+    def _connect_again(self, first: Unreachable, end: float) -> Connection:
         """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
         from maintcli.runtime.retry import until
 
@@ -240,46 +253,40 @@ class Session:
         def attempt() -> Connection:
             nonlocal last
             try:
-                return self._open()
+                return self._open(end)
             except Unreachable as error:
                 last = error
                 raise
 
         try:
             return until(
-                attempt, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
+                attempt,
+                seconds=end - time.monotonic(),
+                wait=self.stop.wait,
+                retry=Unreachable,
+                first=first,
             )
         except (DeadlinePassed, LeaseLost):
             raise last from None
 
-    def _open(self) -> Connection:
+    def _open(self, end: float) -> Connection:
         with self.stop.breaking():  # a server that never answers would hold us for 10 seconds
-            return self.opener()
-
-    def _limits(
-        self, statement_seconds: float | None, *, ours: bool = False
-    ) -> list[sql.Composable]:
-        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
-        return [
-            search_path.PINNED if ours else self.path,
-            sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
-            sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
-            sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
-            sql.SQL("SET LOCAL TimeZone = 'UTC'"),
-            sql.SQL("SET LOCAL DateStyle = 'ISO'"),
-            # A forced plan has a cost that sends every statement of a batch to the compiler.
-            sql.SQL("SET LOCAL jit = off"),
-        ]
+            connection = self.opener()
+            found = first_answer(connection, max(LEAST_SECONDS, end - time.monotonic()))
+        if self._schemas is None:
+            self._schemas = found
+        return connection
 
     @property
     def _commit(self) -> list[sql.Composable]:
         # Triggers that are deferred until COMMIT are code of the user's, too.
         return [*([self.path] if self.runs_code_of_users else []), sql.SQL("COMMIT")]
 
-    def _send(self, statements: Sequence[sql.Composable]) -> list[Row]:
+    def _send(self, begin: sql.Composable, statements: Sequence[sql.Composable]) -> list[Row]:
         self.stop.check()
         connection = self.connection
-        message = sql.SQL("; ").join([*statements, *self._commit])
+        enclosed = formats.enclosed(connection, statements)
+        message = sql.SQL("; ").join([begin, *enclosed, *self._commit])
         try:
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
@@ -290,7 +297,8 @@ class Session:
     def _send_rest(self, connection: Connection, statements: Sequence[sql.Composable]) -> list[Row]:
         try:
             self.stop.check()
-            message = sql.SQL("; ").join([*statements, *self._commit])
+            enclosed = formats.enclosed(connection, statements)
+            message = sql.SQL("; ").join([*enclosed, *self._commit])
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
             self._clean_up(connection)
@@ -303,3 +311,7 @@ class Session:
     def _clean_up(self, connection: Connection) -> None:
         with contextlib.suppress(psycopg.Error):
             connection.rollback()
+
+
+def _waiting(seconds: float) -> str:
+    return f"Waiting for the database, up to {math.ceil(seconds)} s"

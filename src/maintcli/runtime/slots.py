@@ -2,6 +2,7 @@
 
 from psycopg import sql
 
+from maintcli.db import toolkit
 from maintcli.errors import NoSlot
 from maintcli.runtime.lease import TTL_SECONDS, Lease
 from maintcli.runtime.session import Session
@@ -14,7 +15,7 @@ WITH missing AS (
     INSERT INTO {slots} (slot) SELECT generate_series(1, %(limit)s) ON CONFLICT DO NOTHING
 ), free AS (
     SELECT slot FROM {slots}
-    WHERE slot <= %(limit)s AND coalesce(lease_expires_at <= clock_timestamp(), true)
+    WHERE slot <= %(limit)s AND coalesce(lease_expires_at NOT {live}, true)
     ORDER BY slot FOR UPDATE SKIP LOCKED LIMIT 1
 )
 UPDATE {slots} s SET lease_run_id = %(run_id)s,
@@ -29,7 +30,7 @@ def take(session: Session, lease: Lease, *, limit: int, timeout: float) -> None:
         return
     patience = min(timeout / 2, session.deadline.left / 2)
     waited = 0.0
-    query = _TAKE.format(slots=lease.table("job_slots"))
+    query = _TAKE.format(slots=lease.table("job_slots"), live=toolkit.LIVE)
     values = {"limit": limit, "run_id": lease.run_id, "ttl": TTL_SECONDS}
     # The rows missing at first are inserted by the first try and can be taken by the second.
     while not any(session.write(query, values, ours=True) for _ in range(2)):

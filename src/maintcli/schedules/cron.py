@@ -1,15 +1,20 @@
 """When a cron expression is due, in its own time zone."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import islice, pairwise
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from maintcli.schedules.fields import normal
+from maintcli.config.say import quote
+from maintcli.schedules.fields import RANGES, normal
 
-_FIELDS = 5
+_FIELDS: Final = 5
+_LONG_NUMBER: Final = re.compile(r"\d{5,}")
+_STEP: Final = re.compile(r"/(\d+)")
 
 
 def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
@@ -50,16 +55,33 @@ def each_time(
 ) -> Iterator[datetime]:
     """Each time strictly after `start`, or before it, in UTC; see `next_time`."""
     if len(expression.split()) != _FIELDS:
-        raise ValueError(f"{expression!r} is no cron expression; it has five fields: */5 * * * *")
+        raise ValueError(
+            f"{quote(expression)} is no cron expression; it has five fields: */5 * * * *"
+        )
+    fault = _fault(expression.split())
+    if fault:
+        raise ValueError(f"{quote(expression)} is no cron expression: {fault}")
     try:
         _ = CronSim(expression, start)
         found = CronSim(normal(expression), start.astimezone(_zone(zone)), reverse=reverse)
     except CronSimError as error:
         raise ValueError(
-            f"{expression!r} is no cron expression: {str(error).lower()}; write e.g. */5 * * * *"
+            f"{quote(expression)} is no cron expression: {str(error).lower()}; write e.g."
+            " */5 * * * *"
         ) from None
     for when in found:
         yield when.astimezone(UTC)
+
+
+def _fault(parts: Sequence[str]) -> str | None:
+    """What the library would pass or stumble over, as a clause."""
+    for part, within in zip(parts, RANGES, strict=True):
+        if _LONG_NUMBER.search(part):
+            return "it has a number of more than four digits"
+        for step in _STEP.findall(part):
+            if int(step) > len(within):
+                return f"it has a step of {step} where there are {len(within)}; take a smaller one"
+    return None
 
 
 def _zone(name: str) -> tzinfo:

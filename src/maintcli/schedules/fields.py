@@ -1,6 +1,6 @@
 """The five fields of a cron expression, as sets of numbers, and in one portable spelling."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 MINUTES: Final = range(60)
@@ -85,7 +85,8 @@ def _term(term: str, number: int) -> str:
     body, slash, step = term.partition("/")
     ends = [str(_NAMES[number].get(end, end)) for end in body.split("-")]
     if slash and len(ends) == 1 and ends[0].isdigit():
-        ends.append(str(RANGES[number][-1]))  # 5/10 is read in several ways; 5-59/10 in one
+        # 5/10 is read in several ways; 5-59/10 in one. The week goes up to 7, a Sunday again.
+        ends.append("7" if number == len(RANGES) - 1 else str(RANGES[number][-1]))
     ends = [str(int(end)) if end.isdigit() else end for end in ends]
     if len(ends) > 1 and ends[0] == ends[1]:
         return ends[0]  # cronsim reads 5-5/10 as 5/10
@@ -96,11 +97,15 @@ def _reaches_seven(term: str) -> bool:
     return term.partition("/")[0].rpartition("-")[2] == "7"
 
 
-def _without_seven(terms: Iterable[str]) -> str:
-    """With 0 for 7, since some know only 0 to 6."""
+def _without_seven(terms: Sequence[str]) -> str:
+    """With 0 for 7, since some know only 0 to 6. A star stays at the head: it has a meaning."""
     if any("#" in term or "L" in term for term in terms):
         return ",".join("0" if term == "7" else term for term in terms)
-    return listed({day % 7 for term in terms for day in _numbers(term, range(8))})
+    if not terms[0].startswith("*"):
+        return listed({day % 7 for term in terms for day in _numbers(term, range(8))})
+    days = {day % 7 for term in terms[1:] for day in _numbers(term, range(8))}
+    more = days - set(_numbers(terms[0], WEEKDAYS))
+    return f"{terms[0]},{listed(more)}" if more else terms[0]
 
 
 def _numbers(part: str, within: range) -> Iterable[int]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
+from maintcli.config.say import quote
 from maintcli.schedules.fields import HOURS, MINUTES, MONTHS, WEEKDAYS
 
 CROWDED: Final = frozenset({0, 30})  # minutes at which most people's jobs start
@@ -36,16 +37,16 @@ def _term(term: str, number: int, key: str) -> str:
         return term
     found = _TERM.fullmatch(term)
     if found is None:
-        raise ValueError(f"{term!r} is no H; write H, H/15, H(0-7) or H(0-29)/10")
+        raise ValueError(f"{quote(term)} is no H; write H, H/15, H(0-7) or H(0-29)/10")
     within = _FIELDS[number]
     low, high = int(found[1] or within[0]), int(found[2] or within[-1])
     if low > high or low not in within or high not in within:
         raise ValueError(
-            f"{term!r} goes from {low} to {high}; stay within {within[0]} to {within[-1]}"
+            f"{quote(term)} goes from {low} to {high}; stay within {within[0]} to {within[-1]}"
         )
     step = int(found[3] or 0)
     if found[3] and not 1 <= step <= high - low + 1:
-        raise ValueError(f"{term!r} has a step of {step}; take 1 to {high - low + 1}")
+        raise ValueError(f"{quote(term)} has a step of {step}; take 1 to {high - low + 1}")
     firsts = range(low, low + (step or high - low + 1))
     quiet = [one for one in firsts if number > 0 or not _meets(one, high, step)]
     first = _one_of(quiet or firsts, key, number)

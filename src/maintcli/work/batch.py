@@ -68,7 +68,10 @@ class Step(NamedTuple):
 # What follows the bites is ours alone, so the catalog's names alone are meant from there on.
 # The fence comes before the ledger, as heartbeat comes before ledger wherever both are locked.
 # The server watches the clock: no guess of ours about the next rows can make a batch long.
+# A condition of the user's may name a column that is called like a variable: FOUND is one of each
+# block, and ours begin with maint_, as no column of theirs may (see db/code.py).
 _FRAME = sql.SQL("""DO {quote}
+#variable_conflict use_column
 DECLARE
     maint_n bigint := 0;
     maint_k bigint;
@@ -85,7 +88,7 @@ BEGIN
 LOOP
 {bite}
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
-    OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
+    OR clock_timestamp() >= statement_timestamp() + make_interval(secs => maint_seconds);
 END LOOP;
 {pinned}
 {check}

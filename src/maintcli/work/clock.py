@@ -17,6 +17,7 @@ _AS_COLUMN: Mapping[str, LiteralString] = {
     "bigint": "floor(extract(epoch FROM {moment}) * {scale}::numeric)::bigint",
     "integer": "floor(extract(epoch FROM {moment}) * {scale}::numeric)::bigint",
 }
+TIME_TYPES = frozenset(_AS_COLUMN)
 
 
 def in_terms_of(

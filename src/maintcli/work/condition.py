@@ -1,5 +1,7 @@
 """A condition that somebody wrote in SQL: whether PostgreSQL takes it, before the first row."""
 
+import re
+
 import psycopg
 from psycopg import sql
 
@@ -13,6 +15,19 @@ _LOOK = sql.SQL("SELECT FROM {table} WHERE CASE WHEN {condition}\nTHEN true END 
 
 _NOT_WRONG = (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled)
 _WRONG = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
+
+# A leaf has a name of its own. The columns are those of the row, whatever its table is called.
+_BY_ROOT = sql.SQL("(SELECT {condition}\nFROM (SELECT {columns}) AS {name})")
+
+
+def of_parts(table: Table, condition: sql.Composable) -> sql.Composable:
+    """`condition` for the parts of `table`, where it may call the table by its name."""
+    named = rf'(?<![\w$]){re.escape(table.name)}"?\s*\.'
+    whole = all(part.oid == table.oid for part in table.parts)
+    if whole or not re.search(named, condition.as_string(), re.IGNORECASE):
+        return condition
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    return _BY_ROOT.format(condition=condition, columns=columns, name=sql.Identifier(table.name))
 
 
 def check(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:

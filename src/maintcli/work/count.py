@@ -31,6 +31,25 @@ def own(context: Context, target: Target, *, most: int | None = None) -> int:
     )
 
 
+def few(
+    context: Context,
+    target: Target,
+    condition: sql.Composable,
+    most: int | None,
+    seconds: float | None = None,
+) -> int:
+    """Count rows of the table, up to `most`, in so many seconds for each part of it.
+
+    Raises QueryCanceled.
+    """
+    found = 0
+    for part in target.table.parts:
+        left = None if most is None else most - found
+        if left != 0:
+            found += _count(context, part, condition, left, seconds)
+    return found
+
+
 def any_row(context: Context, target: Target, condition: sql.Composable) -> bool:
     """Whether the condition holds of any row of the table."""
     return any(_count(context, part, condition, most=1) for part in target.table.parts)
@@ -60,17 +79,16 @@ def nulls(context: Context, target: Target) -> int | None:
     return aside(context, target, sql.SQL("{} IS NULL").format(sql.Identifier(target.by.name)))
 
 
-def rows_of(context: Context, relation: sql.Composable) -> int:
-    """The rows of a relation, exactly."""
-    query = sql.SQL("SELECT count(*) FROM ONLY {}").format(relation)
-    ((found,),) = context.session.read_composed(query)
-    return int(found)
-
-
 def _part_rows(context: Context, part: Part) -> int:
     if part.rows > _EXACT_BELOW:
         return int(part.rows)
     return _count(context, part, sql.SQL("true"))
+
+
+def exactly(context: Context, query: sql.Composable, seconds: float | None = None) -> int:
+    """The figure that a query counts; raises QueryCanceled after `seconds`."""
+    ((found,),) = context.session.read_composed(query, statement_seconds=seconds)
+    return int(found)
 
 
 def aside(

@@ -43,7 +43,10 @@ SELECT count(*), (SELECT pg_catalog.json_agg(maint_row)
 INTO maint_k, maint_shown FROM gone;
 maint_n := maint_n + maint_k;""")
 
-_FIRST_EIGHT = sql.SQL("regexp_replace({}::text, '^(.{{8}}).+$', '\\1…')")
+# Not every encoding has U+2026.
+_FIRST_EIGHT = sql.SQL("""pg_catalog.left({0}::text, 8) || CASE
+    WHEN pg_catalog.length({0}::text) <= 8 THEN ''
+    ELSE chr(CASE getdatabaseencoding() WHEN 'UTF8' THEN 8230 ELSE 46 END) END""")
 
 _LEFT = sql.SQL("""{body}
 IF maint_most IS NULL OR maint_n < maint_most THEN

@@ -77,7 +77,7 @@ _SHARD = (
 _ARCHIVE = (
     Option(
         name="archive",
-        kind=Kind.TEXT,
+        kind=Kind.LOCATION,
         default=None,
         metavar="DIR|URL",
         help="Keep the removed rows here, for maint restore: a folder, or s3://…, gs://… or"
@@ -87,7 +87,7 @@ _ARCHIVE = (
 _NO_ARCHIVE = (
     Option(
         name="archive",
-        kind=Kind.TEXT,
+        kind=Kind.LOCATION,
         default=None,
         metavar="DIR|URL",
         help="Refused here: of what is erased no copy may be kept.",
@@ -154,7 +154,7 @@ def _guards(max_percent: float | None) -> tuple[Option, ...]:
             kind=Kind.INTEGER,
             default=None,
             min="1",
-            help="Guard: refuse (exit 65) when more rows than this are stale.",
+            help="Guard: refuse (exit 65) when more rows than this would go, of all tables.",
         ),
         Option(
             name="max_percent",
@@ -170,6 +170,6 @@ def _guards(max_percent: float | None) -> tuple[Option, ...]:
             min="1",
             metavar="N",
             configurable=False,
-            help="Let a run through its guards this once, as long as at most N rows are stale.",
+            help="Let a run through its guards this once, as long as at most N rows would go.",
         ),
     )

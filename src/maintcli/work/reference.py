@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from maintcli.config.tables import TableMap
-from maintcli.db import names
+from maintcli.db import names, tables
 from maintcli.db.tables import Column, Table
 from maintcli.errors import (
     DifferentTypes,
@@ -71,7 +71,7 @@ def find(context: Context, reference: Reference) -> Found:
     origin = reference.origin
     mapped, table = locate(context, reference)
     context.session.admit_code_on(table.oids)
-    if table.kind not in {"table", "partitioned table"}:
+    if table.kind not in tables.WITH_ROWS:
         raise NotListable(origin=origin, table=str(table), kind=table.kind)
     if odd := next((part for part in table.parts if part.kind != "table"), None):
         raise NotListable(origin=origin, table=str(odd), kind=odd.kind)

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.db import names
+from maintcli.db import names, tables
 from maintcli.db.tables import Column, Part, Table
 from maintcli.errors import (
     ConfigError,
@@ -114,6 +114,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         else:
             context.session.runs_code_of_users = True
         condition.check(context, table, also, mapped.setting(key, "where"))
+        also = condition.of_parts(table, also)
         predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
     return Target(
         key=key,
@@ -159,7 +160,7 @@ def check_parts(
 ) -> None:
     """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
     context.session.admit_code_on(table.oids)
-    if table.kind not in {"table", "partitioned table"}:
+    if table.kind not in tables.WITH_ROWS:
         raise _not_sweepable(table, key, mapped)
     for part in table.parts:
         if part.kind != "table":

@@ -149,3 +149,17 @@ def test_each_rendered_file_is_known_again(target: str) -> None:
             assert is_ours(path, target, text)
         assert not is_ours(f"copy-{path}", target, text)
     assert not is_ours("x", "systemd", f"[Unit]\n{header('x', 'systemd')}\n")
+
+
+def test_a_difference_hides_secrets_alone() -> None:
+    """A colon and an @ in a line make none; where there is one, the whole line is hidden."""
+    for line in ("# To: me@example.com", "uses: acme/maint@1  # see: docs", "MAILTO=a:b@c"):
+        assert files.difference("", line) == f"line 1 is '{line}', and would not be there"
+    for line in (
+        "URL=postgresql://u:hunter2@h/d",
+        "URL=postgresql://u:hun/ter2@h/d",
+        "URL=https://hunter2@h/d",
+        f"URL=host=h password = {'x' * 99}hunter2",
+    ):
+        said = files.difference(line, f"{line}!")
+        assert said == "line 1 is ***, and would be ***"

@@ -249,6 +249,9 @@ def test_settings_say_where_the_jobs_run() -> None:
         '[jobs.theirs]\nsmtp-password = "hunter2"',
         '# url = "postgresql://a:hunter2@c/d"',
         "# password = hunter2",
+        "# smtp_password = 'hunter2'",
+        '# token = "hunter2"',
+        '[jobs.cleanup-sessions]\narchive = "s3://b/p?secret_access_key=hunter2"',
         "[jobs.x]  # postgresql://a:hunter2@c/d",
     ],
 )
@@ -283,6 +286,8 @@ def test_the_place_of_a_password_is_named() -> None:
         "[sweeps.resets]\nwhere = \"password = '' OR token IS NULL\"",
         '[tables.users.columns]\npassword = "pw"',
         '# url = "postgresql://a:${PASSWORD}@c/d"',
+        '# secret = "maint"',
+        "# token = \"env:TOKEN\", password = ''",
         "# DATABASE_URL stands in the Secret, key database-url",
     ],
 )

@@ -1,13 +1,14 @@
 """Cron expressions in the words of Kubernetes"""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from maintcli.schedules import cron
-from maintcli.schedules.targets.kubernetes.cron import translated
+from maintcli.schedules.targets.kubernetes.cron import comes_twice, translated
 from tests.schedules.kubernetes import robfig
 from tests.schedules.kubernetes.made import expressions
 
@@ -63,3 +64,33 @@ def test_the_words_are_ones_that_kubernetes_knows(expression: str) -> None:
     if written is not None:
         for text, bounds in zip(written.split(), robfig.BOUNDS, strict=True):
             assert robfig.field(text, *bounds)[0]
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "twice"),
+    [
+        ("30 2 * * *", "Europe/Berlin", True),
+        ("30 2 * * 0", "Europe/Berlin", True),
+        ("0 */2 * * *", "Europe/Berlin", True),
+        ("30 2 * * 1", "Europe/Berlin", False),  # the clocks change on a Sunday
+        ("30 2 1-7 * 1", "Europe/Berlin", False),  # and on one of the last days of a month
+        ("30 2 * 5 *", "Europe/Berlin", False),
+        ("0 3 * * *", "Europe/Berlin", False),
+        ("*/30 * * * *", "Europe/Berlin", False),  # each half hour that passes
+        ("30 1 * * *", "America/New_York", True),
+        ("45 1 * * *", "Australia/Lord_Howe", True),
+        ("15 1 * * *", "Australia/Lord_Howe", False),  # half an hour comes twice there
+        ("30 2 * * *", "Asia/Tokyo", False),
+    ],
+)
+def test_what_comes_twice_when_the_clocks_go_back(
+    expression: str, zone: str, *, twice: bool
+) -> None:
+    """As the library that Kubernetes uses has it, minute by minute through the years."""
+    assert comes_twice(expression, zone) == twice
+    if not expression.startswith("*/30"):
+        there, begin = ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC)
+        hours = (begin + timedelta(hours=n / 2) for n in range(2 * 24 * 366 * 2))
+        folded = (local for hour in hours if (local := hour.astimezone(there)).fold)
+        minutes = (half + timedelta(minutes=n) for half in folded for n in range(30))
+        assert any(robfig.is_due(expression, when) for when in minutes) == twice

@@ -136,6 +136,20 @@ def test_the_setting_may_stand_in_the_file(
     assert list((tmp_path / "b").iterdir())
 
 
+def test_a_folder_in_the_file_lies_beside_it(
+    inside: Inside, conn: Conn, archive_events: str, tmp_path: Path
+) -> None:
+    """Wherever the run is started, as cron does in $HOME; the ledger has the whole path."""
+    config = tmp_path / "project" / "maint.toml"
+    config.parent.mkdir()
+    config.write_text(f'[jobs.{archive_events}]\narchive = "./archive"\n')
+    report = inside(archive_events, "--json", "--config", str(config)).json
+    assert report["archive"] == f"{config.parent}/archive/{report['run_id']}"
+    assert not (inside.folder / "archive").exists()
+    found = conn.execute("SELECT DISTINCT location FROM job_archives").fetchall()
+    assert found == [(f"{config.parent}/archive",)]
+
+
 SERVERS = {"s3": s3_server, "gs": gs_server, "az": azure_server}
 
 

@@ -121,7 +121,7 @@ def test_no_part_may_go_on(inside: Inside, conn: Conn, tmp_path: Path) -> None:
     join(conn, archive.run_id, going, parts=2)
     conn.execute(
         "INSERT INTO job_heartbeats (name, lease_token, lease_run_id, lease_expires_at)"
-        " VALUES ('cleanup-sessions 1/2', 1, %s, now() + interval '1 hour')",
+        " VALUES ('cleanup-sessions 1/2', 1, %s, now() + interval '1 min')",
         [going],
     )
     found = inside("restore", archive.run_id)

@@ -42,7 +42,7 @@ def test_a_run_that_was_killed_is_restored(inside: Inside, conn: Conn, tmp_path:
     conn.execute("UPDATE job_runs SET outcome = 'running', finished_at = NULL")
     conn.execute(
         "INSERT INTO job_heartbeats (name, lease_token, lease_run_id, lease_expires_at)"
-        " VALUES ('cleanup-sessions', 1, %s, now() + interval '1 hour')",
+        " VALUES ('cleanup-sessions', 1, %s, now() + interval '1 min')",
         [archive.run_id],
     )
     found = inside("restore", archive.run_id, "--json")

@@ -33,7 +33,7 @@ def init(
     jobs = [load_job(name, entry) for name, entry in catalog.JOBS.items()]
     text = template.render([(job.name, job.schedule, job.settings) for job in jobs])
     path = Path(config or FILE_NAME)
-    write_new(path, text, force=force)
+    write_new(path, text, force=force, advice=" --force overwrites it.")
     display({"path": str(path)}, lambda: [f"Wrote {path}."], json=json)
 
 

@@ -125,6 +125,8 @@ def _show_check(
     end = [] if error else [_good(schema)]
     end += [f"The tables of {job} were not checked: {why}" for job, why in passed.items()]
     show(data, lambda: ([table] if rows else []) + end, json=json)
+    if error:
+        error.in_json = json
 
 
 @operator("example")

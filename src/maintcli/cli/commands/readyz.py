@@ -48,6 +48,7 @@ def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Jso
         if json:
             note = unasked(asked, "it could not be checked", ok=False)
             show(present.data("error", [note], str(error)), lambda: (), json=True)
+        error.in_json = json
         raise
     found = found[:1] if only else found
     return _show(status(found), found, json=json)
@@ -66,7 +67,7 @@ def _written(config: Config) -> datetime | None:
     """When maint.toml was last changed: nothing tells better since when a job that no run has seen
     enabled is so.
     """
-    return config.path and datetime.fromtimestamp(config.path.stat().st_mtime, UTC)
+    return datetime.fromtimestamp(config.path.stat().st_mtime, UTC) if config.path else None
 
 
 def _show(word: str, found: Sequence[Check], *, json: bool) -> int:

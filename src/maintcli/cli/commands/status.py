@@ -1,10 +1,15 @@
 """maint status"""
 
+from typing import Annotated
+
+import typer
+
 from maintcli.cli.awaited import awaited
-from maintcli.cli.declared import declared
-from maintcli.cli.operator import Json, operator
+from maintcli.cli.declared import declared, known
+from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
+from maintcli.errors import Code
 from maintcli.present import status as present
 from maintcli.present.show import show
 from maintcli.runtime.heartbeats import watch
@@ -12,14 +17,19 @@ from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.work.outlook.recorded import recorded
 
+_JOB = typer.Argument(
+    metavar="JOB", help="Only this job, enabled or not.", autocompletion=complete_jobs
+)
+
 
 @operator("status")
-def status(place: Place, *, json: Json = False) -> None:
+def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json = False) -> int:
     """Show how each job is doing, and which are late.
 
     Shown are the jobs that maint.toml enables, and those that were seen to run. It looks and writes
     nothing: a run whose lease has ended is shown as lost, and the job's next run records it. The
-    exit code is 0 whatever it shows; maint readyz judges.
+    exit code is 0 unless a job's times lie in the future, for then it cannot tell; maint readyz
+    judges the rest.
     """
     config = place.read_aloud()
     jobs = declared(config)
@@ -27,10 +37,16 @@ def status(place: Place, *, json: Json = False) -> None:
     with toolkit_tables(database, "status") as (session, schema):
         seen, backlogs = watch(session, schema), recorded(session, schema)
     schedules = awaited(config, jobs, database.name, seen.now)
-    rows = statuses(jobs, schedules, seen, seen.now)
+    rows = statuses(jobs, schedules, seen, seen.now, unused=job is not None)
+    if job is not None:
+        rows = [row for row in rows if row.name == job]
+        if not rows:
+            known(config, job)
     runner = seen.beats.get(JOBS_RUNNER)
     show(
         present.data(rows, runner, seen.now, backlogs),
         lambda: present.view(rows, runner, seen.now, backlogs),
         json=json,
     )
+    beats = [row.beat for row in rows if row.beat and not row.beat.paused]
+    return Code.FAILED if any(beat.ahead for beat in beats) else Code.OK

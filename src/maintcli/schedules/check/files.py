@@ -1,10 +1,11 @@
 """Files of a project, held against what would be rendered now."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile, zip_longest
 from typing import Final
 
-from maintcli.config.say import quote
+from maintcli.config.say import MASK, shown
 from maintcli.errors import ConfigError
 from maintcli.schedules.check.entries import compare
 from maintcli.schedules.check.finding import Finding, Kind
@@ -12,6 +13,8 @@ from maintcli.schedules.entry import Found
 
 _LONG: Final = 40
 _BEFORE: Final = 16
+# A URL with a user, or a conninfo. In a file there is many another line with a colon and an @.
+_SECRET: Final = re.compile(r"://[^/\s]*:\S*@|://[^/\s]*@|password\s*=", re.IGNORECASE)
 
 Parse = Callable[[Mapping[str, str]], list[Found]]
 
@@ -45,9 +48,9 @@ def difference(text: str, there: str) -> str:
     lines = enumerate(zip_longest(text.splitlines(), there.splitlines()), start=1)
     for number, (one, other) in lines:
         if one is None:
-            return f"line {number} is {quote(other)}, and would not be there"
+            return f"line {number} is {_quoted(other)}, and would not be there"
         if other is None:
-            return f"it ends before line {number}, which would be {quote(one)}"
+            return f"it ends before line {number}, which would be {_quoted(one)}"
         if one != other:
             return f"line {number} is {_from(one, other)}, and would be {_from(other, one)}"
     return "its line ends are otherwise"
@@ -58,4 +61,10 @@ def _from(other: str, text: str) -> str:
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(other, text, strict=False))
     same = sum(1 for _ in pairs)
     begin = max(0, same - _BEFORE) if len(text) > _LONG else 0
-    return quote(f"…{text[begin:].lstrip()}" if begin else text.strip())
+    return _quoted(text, begin)
+
+
+def _quoted(line: str, begin: int = 0) -> str:
+    if _SECRET.search(line):  # asked of the whole line, of which a part may look harmless
+        return MASK
+    return shown(f"…{line[begin:].lstrip()}" if begin else line.strip())

@@ -1,6 +1,9 @@
-"""The line by which a rendered file is known again: its own path, and what made it."""
+"""The line by which a rendered file is known again, and the one below which it is the user's."""
 
 from itertools import takewhile
+from typing import Final
+
+KEPT: Final = "## kept below"  # the comments of what is rendered begin with a single #
 
 
 def header(path: str, target: str) -> str:
@@ -15,3 +18,12 @@ def is_ours(path: str, target: str, text: str) -> bool:
     """
     comments = takewhile(lambda line: not line or line.startswith("#"), text.splitlines())
     return header(path, target) in comments
+
+
+def split(text: str) -> tuple[str, str]:
+    """The rendered part, and what follows from the line `## kept below` on."""
+    lines = text.splitlines(keepends=True)
+    at = next((n for n, line in enumerate(lines) if line.rstrip() == KEPT), None)
+    if at is None:
+        return text, ""
+    return "".join(lines[:at]).rstrip() + "\n", "\n" + "".join(lines[at:])

@@ -1,11 +1,11 @@
 """The files of an archive that count: those entered in the transaction that deleted their rows."""
 
-import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from maintcli.db import formats
 from maintcli.db.connect import Connection
 from maintcli.runtime.lease import Lease
 from maintcli.runtime.session import Session
@@ -39,7 +39,7 @@ def entry(lease: Lease, kept: Kept) -> sql.Composable:
     return _ENTER.format(
         archives=lease.table("job_archives"),
         run=lease.run_id,
-        **{**kept._asdict(), "rows": json.dumps(kept.rows)},
+        **{**kept._asdict(), "rows": formats.as_json(kept.rows)},
     )
 
 

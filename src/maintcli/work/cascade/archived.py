@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from maintcli.db import shapes
+from maintcli.db import formats, shapes
 from maintcli.db.shapes import Shape
 from maintcli.runtime.context import Context
 from maintcli.runtime.cursors import Cursors
@@ -39,13 +39,13 @@ IDLE_SECONDS = 45
 _FIRST_ROOTS = 64
 _WINDOWS = 50
 
-# How PostgreSQL writes values so that it reads them again without loss. The rows stay locked while
-# they are stored, which services/ bounds below this; and this lies below the lease, so that a
-# holder that froze in between cannot block its successor. The second limit is for one that froze
-# while a value longer than all buffers was on its way.
-_SETTINGS = sql.SQL("""SET LOCAL extra_float_digits = 1; SET LOCAL IntervalStyle = postgres;
-SET LOCAL bytea_output = hex; SET LOCAL client_encoding = 'UTF8';
-SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL tcp_user_timeout = {idle}""")
+# The rows stay locked while they are stored, which services/ bounds below this; and this lies below
+# the lease, so that a holder that froze in between cannot block its successor. The second limit is
+# for one that froze while a value longer than all buffers was on its way.
+_SETTINGS = sql.SQL(
+    """{exactly}; SET LOCAL idle_in_transaction_session_timeout = {idle};
+SET LOCAL tcp_user_timeout = {idle}"""
+)
 
 _CLOSE = sql.SQL("CLOSE ALL")
 
@@ -139,7 +139,7 @@ class ArchivedWalk(ClosureWalk):
             second = batch.message(context, taken, budget_ms)
             return [_CLOSE, second.settings, second.body, second.result]
 
-        settings = _SETTINGS.format(idle=IDLE_SECONDS * 1000)
+        settings = _SETTINGS.format(idle=IDLE_SECONDS * 1000, exactly=formats.WITHOUT_LOSS)
         rows = context.session.converse(
             [settings, first.settings, first.body, *declared(queries), first.result],
             answer,
@@ -162,9 +162,9 @@ class ArchivedWalk(ClosureWalk):
             left=left,
             end=end,
             stay=extra["blocked"],
-            named=json.dumps(extra["named"]),
+            named=formats.as_json(extra["named"]),
             failed=extra["failed"],
-            failures=json.dumps(extra["failures"]),
+            failures=formats.as_json(extra["failures"]),
             waits=extra["waits"],
             blockers=self.script.blocked_before(extra["blockers"]),
             extra=self.script.extra(),

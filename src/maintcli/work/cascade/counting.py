@@ -53,12 +53,6 @@ def in_turn(context: Context, tasks: Sequence[Task], *, whole: bool = False) -> 
     return found
 
 
-def exactly(context: Context, query: sql.Composable) -> int:
-    """Count, however long it takes within the run's limits."""
-    ((found,),) = context.session.read_composed(query)
-    return int(found)
-
-
 @dataclass
 class Patiently:
     """Counts as long as there is time; from then on every figure is None."""

@@ -1,83 +1,70 @@
 """Guards for rows that go along foreign keys: refused like too many stale rows themselves."""
 
-from maintcli.errors import Refused
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from psycopg import sql
+
+from maintcli.db.links import Relation
 from maintcli.runtime.context import Context
 from maintcli.work import count
-from maintcli.work.cascade.counting import exactly, reaches
-from maintcli.work.cascade.reach import Reach
-from maintcli.work.consent.guard import SMALL_TABLE
+from maintcli.work.cascade.counting import in_turn
+from maintcli.work.consent.guard import Counter, Loss
 from maintcli.work.sweep.task import Task
 
-_EXACT_BELOW = 100_000
+Query = Callable[[int | None], sql.Composable]
+
+_ROWS = sql.SQL("SELECT count(*) FROM ({all}{limit}) AS few")
+_EACH = sql.SQL("SELECT FROM ONLY {}")
 
 
-def check(context: Context, task: Task) -> None:
-    """Raise Refused when more rows would go with the stale ones than anybody can have meant."""
-    order = context.order
-    most, percent, really = (order.value(n) for n in ("max_rows", "max_percent", "yes_really"))
-    found = reaches(context, task, whole=True)  # a part of --shard is a share of one deed
-    if most is not None:
-        _check_rows(context, task, found, max(most, really or 0))
-    if percent is not None and percent < 100:
-        for table in _tables(found):
-            _check_share(context, table, found, percent, really or 0)
+def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
+    """The tables that lose rows beside the stale ones; each row once, whatever it refers to.
+
+    A part of --shard is a share of one deed, and asks for the whole.
+    """
+    going: defaultdict[str, list[Counter]] = defaultdict(list)
+    relations: dict[int, Relation] = {}
+    for reach in (one for some in in_turn(context, tasks, whole=True) for one in some):
+        cascade = reach.cascade
+        relations |= cascade.relations
+        below: defaultdict[str, list[int]] = defaultdict(list)
+        for oid in cascade.members:
+            if oid not in reach.own:
+                below[cascade.relations[oid].top].append(oid)
+        for table, oids in below.items():
+            going[table].append(partial(_counted, context, partial(reach.going, oids)))
+        if cascade.part in cascade.cyclic:
+            table = cascade.relations[cascade.part].top
+            going[table].append(partial(_counted, context, reach.beside))
+    return [
+        _loss(context, table, counters, [r for r in relations.values() if r.top == table])
+        for table, counters in going.items()
+    ]
 
 
-def _check_rows(context: Context, task: Task, found: list[Reach], limit: int) -> None:
-    counted = count.stale(context, task.target, most=limit + 1)
-    for reach in found:
-        for oid in reach.cascade.members:
-            if oid not in reach.own and counted <= limit:
-                counted += exactly(context, reach.going(oid, limit + 1 - counted))
-    if counted > limit:
-        raise Refused(
-            reason=f"with what refers to them, more than {limit:,} rows would go with the stale"
-            f" ones of {task.target.table}, which --max-rows does not allow. Nothing was deleted."
-            " Look with --dry-run; if it is meant, --yes-really N lets up to N rows through, once."
-        )
+def _loss(
+    context: Context, table: str, going: Sequence[Counter], relations: Sequence[Relation]
+) -> Loss:
+    unknown = [relation for relation in relations if relation.rows < 0]  # not yet analysed
+    about = sum(int(relation.rows) for relation in relations if relation not in unknown)
+    if unknown:
+        about += _counted(context, partial(_rows, unknown))
+    rows = partial(_counted, context, partial(_rows, relations))
+    return Loss(table, "rows that refer to old rows and would go with them", going, rows, about)
 
 
-def _check_share(
-    context: Context, table: str, found: list[Reach], percent: float, really: int
-) -> None:
-    whole = _size(context, table, found)
-    if whole <= SMALL_TABLE:
-        return
-    limit = max(int(whole * percent / 100), really)
-    counted = 0
-    for reach in found:
-        for oid in reach.cascade.members:
-            if reach.cascade.relations[oid].top == table and counted <= limit:
-                counted += exactly(context, reach.going(oid, limit + 1 - counted))
-    if counted > limit:
-        raise Refused(
-            reason=f"more than {limit:,} rows of {table} refer to stale rows and would go with"
-            f" them, which --max-percent {percent:g} does not allow. Nothing was deleted. Look with"
-            " --dry-run; if it is meant, --yes-really N lets up to N rows through, once."
-        )
+def _counted(
+    context: Context,
+    query: Query,
+    most: int | None = None,
+    seconds: float | None = None,
+) -> int:
+    return count.exactly(context, query(most), seconds)
 
 
-def _tables(found: list[Reach]) -> list[str]:
-    """The tables that lose rows, without the swept one."""
-    return sorted(
-        {
-            reach.cascade.relations[oid].top
-            for reach in found
-            for oid in reach.cascade.members
-            if oid not in reach.own
-        }
-    )
-
-
-def _size(context: Context, table: str, found: list[Reach]) -> int:
-    """The rows of a table: exact for small ones, the planner's figure for others."""
-    relations = {
-        oid: relation
-        for reach in found
-        for oid, relation in reach.cascade.relations.items()
-        if relation.top == table
-    }
-    return sum(
-        int(one.rows) if one.rows > _EXACT_BELOW else count.rows_of(context, one.quoted)
-        for one in relations.values()
-    )
+def _rows(relations: Sequence[Relation], most: int | None) -> sql.Composable:
+    limit = sql.SQL(" LIMIT {}").format(most) if most is not None else sql.SQL("")
+    every = sql.SQL(" UNION ALL ").join([_EACH.format(one.quoted) for one in relations])
+    return _ROWS.format(all=every, limit=limit)

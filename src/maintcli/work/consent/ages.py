@@ -1,5 +1,6 @@
 """The ages that a run sweeps by: their names in ledger and plans, and where they were set."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -10,6 +11,10 @@ from maintcli.work.target import Target
 
 _CUTOFF = "{cutoff}"
 _WHERE = " where "
+_QUOTED = re.compile(r"""('[^']*'|"[^"]*")""")
+_HARD_TO_READ = re.compile(r"[\\$]|--|/\*")  # other ways to quote, and comments
+# Beside these a space means nothing, unless it keeps two operators apart; NUL is what is quoted.
+_MEANS_NOTHING = re.compile(r"(?<=[\w)\0]) (?=[(),<>=~!*/%^|])|(?<=[(),<>=~!*/%^|]) (?=[\w()\0])")
 
 
 def column(target: Target) -> str:
@@ -19,7 +24,17 @@ def column(target: Target) -> str:
 
 def condition(target: Target) -> str:
     """What makes a row stale, as SQL in which the cutoff, which every run has anew, is a hole."""
-    return target.predicate.as_string().replace(target.bound.as_string(), _CUTOFF)
+    return spaced(target.predicate.as_string().replace(target.bound.as_string(), _CUTOFF))
+
+
+def spaced(text: str) -> str:
+    """The condition with its spaces as any other that differs in them alone has them."""
+    if _HARD_TO_READ.search(text):
+        return text.strip()
+    pieces = _QUOTED.split(text)
+    plain = " ".join("\0".join(pieces[::2]).split())
+    pieces[::2] = _MEANS_NOTHING.sub("", plain).split("\0")
+    return "".join(pieces)
 
 
 def keys(targets: Sequence[Target]) -> list[str]:
@@ -59,4 +74,4 @@ def _key(target: Target, *, alone: bool) -> str:
 def _name(target: Target) -> str:
     if target.also is None:
         return column(target)
-    return f"{column(target)}{_WHERE}{sha256(target.also.strip().encode()).hexdigest()[:12]}"
+    return f"{column(target)}{_WHERE}{sha256(spaced(target.also).encode()).hexdigest()[:12]}"

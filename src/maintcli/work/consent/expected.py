@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from maintcli.db import sqlstate
 from maintcli.runtime.context import Context
 from maintcli.work.partitions import expired as partitions
 from maintcli.work.sweep.preview import reached_in_turn
@@ -30,16 +31,19 @@ def now(context: Context, tasks: Sequence[Task]) -> Expected:
     """What a dry run would count at this moment."""
     tables, complete = Counter[str](), True
     for task, reached in zip(tasks, reached_in_turn(context, tasks), strict=True):
-        stale = partitions.own(context, task)
-        mine = {str(task.target.table): stale}
-        if reached:
-            from maintcli.work.cascade import show
+        with sqlstate.about(task.target.title):
+            stale = partitions.own(context, task)
+            mine = {str(task.target.table): stale}
+            if reached:
+                from maintcli.work.cascade import show
 
-            below = show.look(context, reached, stale)
-            complete &= below.own is not None and all(one.rows is not None for one in below.listed)
-            mine = {
-                **below.tables,
-                str(task.target.table): stale if below.own is None else below.own,
-            }
+                below = show.look(context, reached, stale)
+                complete &= below.own is not None and all(
+                    one.rows is not None for one in below.listed
+                )
+                mine = {
+                    **below.tables,
+                    str(task.target.table): stale if below.own is None else below.own,
+                }
         tables.update(mine)
     return Expected(tables, complete)

@@ -1,8 +1,19 @@
-"""Guards: refuse the absurd before the first row is touched."""
+"""Guards: refuse what nobody can have meant, before the first row is touched.
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+They look at the run as a whole: what several rules, and foreign keys, take from a table counts
+together, and so does what goes from all tables. A count ends where the answer is known; only a
+refusal counts to the end, bounded in time, so that it names the number and the command.
+"""
 
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
@@ -12,68 +23,207 @@ if TYPE_CHECKING:
     from maintcli.work.sweep.task import Task
 
 SMALL_TABLE = 1_000  # below this a large share is an everyday thing
+_SECONDS = 10.0  # for a figure of a refusal, and for one that the planner's stands in for
+
+Counter = Callable[[int | None, float | None], int]
+"""Counts rows up to a number, None for all, in so many seconds; raises QueryCanceled."""
+
+
+class Loss(NamedTuple):
+    """A table that loses rows: `going` counts those and `rows` all of it.
+
+    `about` is the planner's figure for all, `what` the rows that go as a clause: `old rows`.
+    """
+
+    table: str
+    what: str
+    going: Sequence[Counter]
+    rows: Counter
+    about: int
+
+    def with_more(self, going: Sequence[Counter]) -> "Loss":
+        """The same table, from which more rows go than it was swept for."""
+        return self._replace(what="rows that would go", going=[*self.going, *going])
 
 
 def check_tasks(context: Context, tasks: "Sequence[Task]") -> None:
     """The same for what a sweep deletes, and for what would go with it along foreign keys."""
-    check(context, [task.target for task in tasks])
-    for task in tasks:
-        if task.links is not None:
-            from maintcli.work.cascade import guard as below
+    targets = [task.target for task in tasks]
+    losses = {loss.table: loss for loss in losses_of(context, targets)}
+    if _has_limit(context) and any(task.links is not None for task in tasks):
+        from maintcli.work.cascade import guard as below
 
-            below.check(context, task)
+        for loss in below.losses(context, tasks):
+            own = losses.get(loss.table)
+            losses[loss.table] = own.with_more(loss.going) if own else loss
+    _check(context, targets, list(losses.values()))
 
 
 def check(context: Context, targets: Sequence[Target]) -> None:
-    """Raise Refused when more rows of a table are stale than anybody can have meant."""
+    """Raise Refused when more rows are stale than anybody can have meant."""
+    _check(context, targets, losses_of(context, targets))
+
+
+def sum_of(counters: Iterable[Counter], most: int | None, seconds: float | None = None) -> int:
+    """Count with one after the other, up to `most` in all."""
+    found = 0
+    for counter in counters:
+        if most is not None and found >= most:
+            break
+        found += counter(None if most is None else most - found, seconds)
+    return found
+
+
+def losses_of(context: Context, targets: Sequence[Target]) -> list[Loss]:
+    """Each table once, as a row that two rules call stale goes once."""
+    merged: dict[int, list[Target]] = {}
     for target in targets:
-        _check_sense(context, target)
-        _check(context, target)
+        merged.setdefault(target.table.oid, []).append(target)
+    return [_loss(context, some) for some in merged.values()]
 
 
-def _check_sense(context: Context, target: Target) -> None:
-    """Refuse, at any size, what is true of every row: the wrong table, or one not filled yet."""
-    if target.elsewhere is None or count.any_row(context, target, target.elsewhere.found):
-        return
-    really: int = context.order.value("yes_really") or 0
-    found = count.stale(context, target, most=really + 1)
-    if found <= really:
-        return
-    if really:
-        raise Refused(reason=_why(target, 0, None, None, really))
-    raise Refused(
-        reason=f"not one row of {target.table} has its match in {target.elsewhere.table}"
-        f".{target.elsewhere.column}, so all of them count as stale once they are old enough."
-        f" That column is the wrong one, or its table is empty. Nothing was changed. If it is"
-        " meant, --yes-really N lets up to N rows through, once."
+def _loss(context: Context, rules: Sequence[Target]) -> Loss:
+    either = sql.SQL(" OR ").join([sql.SQL("({}\n)").format(one.predicate) for one in rules])
+    first = rules[0]
+    whose = first.whose if len(rules) == 1 else ""
+    return Loss(
+        str(first.table),
+        f"old rows{whose}",
+        [partial(_few, context, first, either)],
+        partial(_few, context, first, sql.SQL("true")),
+        count.table_rows(context, first),
     )
 
 
-def _check(context: Context, target: Target) -> None:
-    order = context.order
-    most_rows, percent, really = (order.value(n) for n in ("max_rows", "max_percent", "yes_really"))
-    limits = [most_rows] if most_rows is not None else []
-    if percent is not None and percent < 100:
-        whole = count.table_rows(context, target)
-        limits += [int(whole * percent / 100)] if whole > SMALL_TABLE else []
-    if not limits:
-        return
-    limit = max(min(limits), really or 0)
-    found = count.stale(context, target, most=limit + 1)
-    if found <= limit:
-        return
-    raise Refused(reason=_why(target, min(limits), most_rows, percent, really))
+def _few(
+    context: Context,
+    target: Target,
+    condition: sql.Composable,
+    most: int | None,
+    seconds: float | None = None,
+) -> int:
+    with sqlstate.about(target.title):
+        return count.few(context, target, condition, most, seconds)
 
 
-def _why(
-    target: Target, limit: int, most_rows: int | None, percent: float | None, really: int | None
-) -> str:
-    if really is not None and really > limit:
-        return f"more than the {really:,} rows of --yes-really are stale in {target.table}"
-    which = "--max-rows" if most_rows == limit else f"--max-percent {percent:g}"
-    return (
-        f"more than {limit:,} rows of {target.table}{target.whose} are older than"
-        f" {target.cutoff:%Y-%m-%d %H:%M:%S} UTC, which {which} does not allow. Nothing"
-        " was changed. Look with --dry-run; if it is meant, --yes-really N lets up to N rows"
-        " through, once."
-    )
+def _has_limit(context: Context) -> bool:
+    percent: float | None = context.order.value("max_percent")
+    return context.order.value("max_rows") is not None or (percent is not None and percent < 100)
+
+
+def _check(context: Context, targets: Sequence[Target], losses: Sequence[Loss]) -> None:
+    reason = _senseless(context, targets) or _too_many(context, losses)
+    reason = reason or next((said for loss in losses if (said := _share(context, loss))), None)
+    if reason is None:
+        return
+    everything = [counter for loss in losses for counter in loss.going]
+    really: int | None = context.order.value("yes_really")
+    if really is not None:
+        if sum_of(everything, really + 1) <= really:
+            return
+        reason = f"{_of_all(context, losses, really + 1)}; --yes-really allows {really:,}."
+    found = _bounded(context, everything)
+    raise Refused(reason=f"{reason} Nothing was changed. {_way(context, found)}")
+
+
+def _senseless(context: Context, targets: Sequence[Target]) -> str | None:
+    """At any size: what is true of every row, for a wrong table, or one that is not filled yet."""
+    for target in targets:
+        if target.elsewhere is None or count.any_row(context, target, target.elsewhere.found):
+            continue
+        if count.stale(context, target, most=1):
+            return (
+                f"not one row of {target.table} has its match in {target.elsewhere.table}"
+                f".{target.elsewhere.column}, so all of them count as stale once they are old"
+                " enough. That column is the wrong one, or its table is empty."
+            )
+    return None
+
+
+def _too_many(context: Context, losses: Sequence[Loss]) -> str | None:
+    most: int | None = context.order.value("max_rows")
+    everything = [counter for loss in losses for counter in loss.going]
+    if most is None or sum_of(everything, most + 1) <= most:
+        return None
+    return f"{_of_all(context, losses, most + 1)}; --max-rows allows {most:,}."
+
+
+def _share(context: Context, loss: Loss) -> str | None:
+    """The objection to the share of a table that goes; rows decide, not the planner's figure."""
+    percent: float | None = context.order.value("max_percent")
+    if percent is None or percent >= 100:
+        return None
+    about = int(loss.about * percent / 100)
+    least = sum_of(loss.going, about + 1)
+    going = least if least <= about else _bounded(context, loss.going)
+    if going is not None and _is_small_enough(context, loss, going, percent):
+        return None
+    whole = _bounded(context, [loss.rows]) if going is not None else None
+    allows = f"--max-percent {percent:g} allows"
+    if going is None or whole is None:
+        return f"{_rows(loss, going, least)}; {allows} about {about:,}."
+    if whole <= SMALL_TABLE:
+        return None
+    share = f"{100 * going / whole:.3g} % of {whole:,}"
+    return f"{_rows(loss, going, least)}, {share}; {allows} {int(whole * percent / 100):,}."
+
+
+def _is_small_enough(context: Context, loss: Loss, going: int, percent: float) -> bool:
+    """Whether the table really has the rows of which so many may go."""
+    if not going or not percent:
+        return not going
+    try:
+        there = loss.rows(int(going * 100 / percent) + 1, _SECONDS)
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        context.log.warn(f"{loss.table} was not counted in time; statistics decided its share")
+        return going <= int(loss.about * percent / 100)
+    return going <= int(there * percent / 100)
+
+
+def _bounded(context: Context, counters: Sequence[Counter]) -> int | None:
+    """The exact count, None where it takes too long."""
+    try:
+        return sum_of(counters, None, _SECONDS)
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        return None
+
+
+def _of_all(context: Context, losses: Sequence[Loss], least: int) -> str:
+    """How many rows go in all, and of which tables; `least` are known to."""
+    counted = [(loss, _bounded(context, loss.going)) for loss in losses]
+    some = [(loss, number) for loss, number in counted if number != 0]
+    if len(some) == 1:
+        return _rows(*some[0], least)
+    known = sum(number or 0 for _, number in some)
+    exact = known if all(number is not None for _, number in some) else None
+    each = ", ".join(f"{_number(number, 1)} of {loss.table}" for loss, number in some)
+    return f"{_number(exact, max(known, least))} rows would go: {each}"
+
+
+def _rows(loss: Loss, exact: int | None, least: int) -> str:
+    return f"{loss.table} has {_number(exact, least)} {loss.what}"
+
+
+def _number(exact: int | None, least: int) -> str:
+    return f"{exact:,}" if exact is not None else f"at least {least:,}"
+
+
+def _way(context: Context, found: int | None) -> str:
+    """What lets the rows through, as a command to paste."""
+    if found is not None:
+        return f"If it is meant, run: {command(context, '--yes-really', str(found))}"
+    if context.dry_run:
+        return "If it is meant, --yes-really N lets up to N rows through, once."
+    return f"To count them, run: {command(context, '--dry-run')}"
+
+
+def command(context: Context, *more: str) -> str:
+    """This command once more, with `more` in place of what it says of guards and dry runs."""
+    words = ["maint", context.job]
+    for name, given in context.order.values.items():
+        if given.origin.startswith("--") and name not in {"yes_really", "dry_run", "plan"}:
+            flag = given.origin
+            words += [flag] if given.value is True else [flag, given.shown or str(given.value)]
+    return shlex.join([*words, *more])

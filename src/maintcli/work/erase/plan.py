@@ -12,7 +12,7 @@ from maintcli.work.sweep.task import Task
 
 
 def tasks(context: Context, users: Users, holdings: Sequence[Holding]) -> list[Task]:
-    """The listed tables, with what goes along foreign keys; a row of two lists counts twice."""
+    """The listed tables, with what goes along foreign keys."""
     return [_task(context, users, one) for one in holdings if one.above is None]
 
 

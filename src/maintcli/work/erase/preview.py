@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.runtime.context import Context
 from maintcli.work import count, keys
 from maintcli.work.erase.holding import ROW, Holding
@@ -28,13 +29,15 @@ def preview(context: Context, users: Users, holdings: Sequence[Holding]) -> Eras
         f" {moment(users.target.cutoff)}"
     )
     tables: Counter[str] = Counter()
-    for holding in holdings:
-        rows = _rows(context, users, holding)
+    for table, some in _by_table(holdings).items():
+        with sqlstate.about(table):
+            rows = _rows(context, users, some)
         if not rows:
             continue
-        tables[str(holding.table)] += rows
-        with_what = f", which go with their rows of {holding.above.table}" if holding.above else ""
-        context.log.info(f"would delete {rows:,} rows of {holding.table}{with_what}")
+        tables[table] = rows
+        above = [str(holding.above.table) for holding in some if holding.above]
+        with_what = f", which go with their rows of {above[0]}" if len(above) == len(some) else ""
+        context.log.info(f"would delete {rows:,} rows of {table}{with_what}")
     blocked = _blocked(context, users, holdings)
     if blocked:
         names = ", ".join(holders(holdings))
@@ -70,9 +73,17 @@ def blocked_by(context: Context, holdings: Sequence[Holding], whose: sql.Composa
     return list(dict.fromkeys(found))
 
 
-def _rows(context: Context, users: Users, holding: Holding) -> int:
-    belongs = holding.belongs(ROW, users.due)
-    query = _ROWS.format(table=holding.table.quoted, row=ROW, belongs=belongs)
+def _by_table(holdings: Sequence[Holding]) -> dict[str, list[Holding]]:
+    """A row may belong to a user by several columns, and go along several foreign keys."""
+    found: dict[str, list[Holding]] = {}
+    for holding in holdings:
+        found.setdefault(str(holding.table), []).append(holding)
+    return found
+
+
+def _rows(context: Context, users: Users, holdings: Sequence[Holding]) -> int:
+    belongs = sql.SQL(" OR ").join([one.belongs(ROW, users.due) for one in holdings])
+    query = _ROWS.format(table=holdings[0].table.quoted, row=ROW, belongs=belongs)
     ((rows,),) = context.session.read_composed(query)
     return int(rows)
 

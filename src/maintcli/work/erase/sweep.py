@@ -25,7 +25,7 @@ from maintcli.work.erase.holding import Holding
 from maintcli.work.erase.result import Erased
 from maintcli.work.erase.tally import Tally
 from maintcli.work.erase.users import User, Users
-from maintcli.work.naming import naming
+from maintcli.work.naming import UPDATE, naming
 from maintcli.work.pace import Pace
 from maintcli.work.sweep.result import moment
 from maintcli.work.sweep.task import Task
@@ -62,7 +62,11 @@ def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> E
     if shown is not None:
         return shown
     erasure = Erasure(Eraser(context, whose, held), patience)
-    with naming(context.log, _rows(held), partial(_counts, held, erasure.tally)):
+    stamped = f"rows of {whose.target.table} who are erased"
+    with (
+        naming(context.log, _rows(held), partial(_counts, held, erasure.tally)),
+        naming(context.log, [stamped], partial(_stamped, whose, erasure.tally), UPDATE),
+    ):
         return erasure.run()
 
 
@@ -72,6 +76,10 @@ def _rows(held: Sequence[Holding]) -> Iterator[str]:
 
 def _counts(held: Sequence[Holding], tally: Tally) -> dict[str, int]:
     return {str(one.table): tally.tables[str(one.table)] for one in held}
+
+
+def _stamped(whose: Users, tally: Tally) -> dict[str, int]:
+    return {str(whose.target.table): tally.ends["erased"]}
 
 
 def _refuse_a_copy(context: Context) -> None:

@@ -6,6 +6,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.db.tables import Column
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
@@ -76,7 +77,8 @@ def run(
     cast = {column: _cast(column, value) for column, value in changes.items()}
     marking = Marking(context, target, cast, kind)
     if context.dry_run:
-        marking.run()
+        with sqlstate.about(target.title):
+            marking.run()
         _foretell(context, marking)
     if "max_rows" in context.order.values:  # the job has the options of a sweep
         with approval.planning(context, [Task(target, ())], _counted(context, marking)):
@@ -84,7 +86,8 @@ def run(
         marking.budget = Budget(context)
         marking.throttle = Throttle(context, target.table.oids, marking.budget)
     if not context.dry_run:
-        with naming(context.log, [stale(target)], lambda: {table: marking.updated}, UPDATE):
+        named = naming(context.log, [stale(target)], lambda: {table: marking.updated}, UPDATE)
+        with named, sqlstate.about(target.title):
             marking.run()
         _end(context, marking)
     return marking

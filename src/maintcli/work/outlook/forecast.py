@@ -1,6 +1,5 @@
 """When a backlog will be gone, told from the ledger: what came in, what went, what is left."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from maintcli.db import formats
 from maintcli.runtime.context import Context
 from maintcli.work.outlook.words import span
 
@@ -133,7 +133,7 @@ def _runs(context: Context, backlog: int) -> tuple[Run, list[Run]]:
     if context.lease is None:
         return Run(datetime.now(UTC), seconds, deleted, backlog, unfinished=True), []
     runs, run_id = context.lease.table("job_runs"), context.lease.run_id
-    ages = json.dumps(context.retention)
+    ages = formats.as_json(context.retention)
     query = _RUNS.format(runs=runs, run=run_id, retention=ages, days=_MOST_DAYS, most=_MOST_RUNS)
     rows = context.session.read_composed(query, ours=True)
     now = rows[0][0] if rows else datetime.now(UTC)

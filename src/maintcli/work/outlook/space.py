@@ -1,6 +1,6 @@
 """What a sweep does to a table's size: room made inside it, and bytes given back to the system."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import psycopg
@@ -18,8 +18,9 @@ _ALIGNMENT = 8
 class Freed(NamedTuple):
     """Bytes; None where nobody can say.
 
-    `reusable` is an estimate of what the deleted rows took, which new rows can take after the next
-    vacuum. `returned` is by how much the files shrank, indexes and dropped partitions included.
+    `reusable` is an estimate of what the deleted rows took, values that are stored out of line
+    (TOAST) included, which new rows can take after the next vacuum. `returned` is by how much the
+    files shrank, indexes and dropped partitions included.
     """
 
     reusable: int | None
@@ -31,6 +32,8 @@ class Freed(NamedTuple):
 _AFTER = sql.SQL("""
 SELECT coalesce(sum(pg_catalog.pg_total_relation_size(part)), 0)::bigint,
        coalesce(sum(pg_catalog.pg_relation_size(part)), 0)::bigint,
+       (SELECT coalesce(sum(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0))), 0)
+        FROM pg_catalog.pg_class c WHERE c.oid = ANY ({parts}::oid[]))::bigint,
        (SELECT max(width) FROM (
             SELECT sum(s.avg_width * (1 - s.null_frac)) AS width
             FROM pg_catalog.pg_class c
@@ -42,8 +45,8 @@ FROM unnest({parts}::oid[]) part
 
 
 class Room(NamedTuple):
-    """A table: its relations that hold rows, how many of those were deleted one by one, and all
-    that it held before (None: unknown). `bytes_before` is None for one that only lost children.
+    """A table: its relations that hold rows, how many of those were deleted one by one, and about
+    all that it held before (None: unknown). `bytes_before` is None for one that only lost children.
     """
 
     oids: Sequence[int]
@@ -63,15 +66,21 @@ def tables(
     for task, result in zip(tasks, swept, strict=True):
         table, left = task.target.table, result.remaining_count
         gone = deleted.get(str(table), 0)
-        rows = left + gone if left is not None else None
+        rows = left + gone if left is not None else _planned(part.rows for part in table.parts)
         before = sum(part.total_bytes for part in table.parts)
         found.append(Room([part.oid for part in table.parts], gone, rows, before))
     known = {r.oid: r for task in tasks if task.links for r in task.links.relations.values()}
     for name, gone in cascaded.items():
         parts = [relation for relation in known.values() if relation.top == name]
-        rows = sum(int(part.rows) for part in parts) if all(p.rows >= 0 for p in parts) else None
+        rows = _planned(part.rows for part in parts)
         found.append(Room([part.oid for part in parts], gone, rows))
     return found
+
+
+def _planned(figures: Iterable[float]) -> int | None:
+    """The planner's count of several relations; None where one was never analysed."""
+    rows = list(figures)
+    return int(sum(rows)) if min(rows, default=0) >= 0 else None
 
 
 def freed(context: Context, rooms: Sequence[Room]) -> Freed:
@@ -88,7 +97,7 @@ def freed(context: Context, rooms: Sequence[Room]) -> Freed:
 
 def _of(context: Context, room: Room) -> Freed:
     query = _AFTER.format(parts=list(room.oids))
-    ((total, heap, width),) = context.session.read_composed(
+    ((total, heap, toast, width),) = context.session.read_composed(
         query, statement_seconds=_SECONDS, ours=True
     )
     returned = max(0, room.bytes_before - total) if room.bytes_before is not None else 0
@@ -98,4 +107,6 @@ def _of(context: Context, room: Room) -> Freed:
         row = heap / max(1, room.rows)
     else:
         return Freed(None, returned)
-    return Freed(min(round(room.deleted * row), heap), returned)
+    out_of_line = toast / room.rows if room.rows else 0.0  # TOAST has no statistics of its own
+    reusable = min(room.deleted * row, heap) + min(room.deleted * out_of_line, toast)
+    return Freed(round(reusable), returned)

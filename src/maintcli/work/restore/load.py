@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
+from maintcli.db import formats
 from maintcli.db.connect import Connection
 from maintcli.work.archive.reading import Block
 from maintcli.work.restore.table import Key, Table
@@ -60,9 +61,9 @@ def copy(connection: Connection, loaded: Loaded, pieces: Iterable[bytes]) -> Non
     """Send rows as they stand in the file."""
     columns = sql.SQL("({})").format(loaded.listed) if loaded.columns else sql.SQL("")
     statement = _COPY.format(temp=loaded.temp, columns=columns)
-    with connection.cursor() as cursor, cursor.copy(statement) as stream:
+    with formats.as_bytes(connection), connection.cursor() as cursor, cursor.copy(statement) as to:
         for piece in pieces:
-            stream.write(piece)
+            to.write(piece)
 
 
 def _complete(key: Key, *row: str) -> sql.Composable:

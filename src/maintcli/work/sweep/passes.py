@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from maintcli.db import protections
+from maintcli.db import protections, sqlstate
 from maintcli.work import identity
 from maintcli.work.attempt import patiently
 from maintcli.work.sweep import left, result
@@ -78,7 +78,9 @@ class Passes:
         if once_more:
             self._look_up(number)
         began, before = time.monotonic(), self._gone
-        self.locked[number] = TableSweep(self.means, self.tasks[number], self._rule(number)).run()
+        rule = self._rule(number)
+        with sqlstate.about(rule[1]):
+            self.locked[number] = TableSweep(self.means, self.tasks[number], rule).run()
         self.seconds[number] = time.monotonic() - began
         self.removed[number] = self._gone - before
 
@@ -88,7 +90,8 @@ class Passes:
             self._look_up(number)
         seconds = max(_LEAST_SECONDS, self.seconds[number])
         seconds = min(seconds, context.deadline.left / 2, self.means.budget.seconds_left)
-        return left.look(context, self.tasks[number], max(seconds, 0.1))
+        with sqlstate.about(self._rule(number)[1]):
+            return left.look(context, self.tasks[number], max(seconds, 0.1))
 
     def _look_up(self, number: int) -> None:
         """Have the table as it is now, with its size, its partitions, and what refers to it."""

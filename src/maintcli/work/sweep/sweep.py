@@ -13,9 +13,10 @@ from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.work.attempt import Patience, patiently
 from maintcli.work.budget import Budget
+from maintcli.work.cascade.graph import CUTS
 from maintcli.work.consent import approval, guard
 from maintcli.work.consent.expected import shown
-from maintcli.work.naming import naming, old, stale
+from maintcli.work.naming import UPDATE, naming, old, stale
 from maintcli.work.outlook import say as outlook
 from maintcli.work.outlook import space
 from maintcli.work.partitions import expired as partitions
@@ -54,7 +55,11 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
         throttle = Throttle(context, sorted(oids), budget)
         account = Account(context)
         means = Means(context, patience, budget, throttle, archive, account)
-        with naming(context.log, _rows(tasks), partial(_counts, tasks, account)):
+        unlinked = partial(_unlinked, tasks, account)
+        with (
+            naming(context.log, _rows(tasks), partial(_counts, tasks, account)),
+            naming(context.log, _links(tasks), unlinked, UPDATE),
+        ):
             return Sweep(means, tasks).run()
 
 
@@ -62,19 +67,40 @@ def _rows(tasks: Sequence[Task]) -> Iterator[str]:
     """What is deleted: the stale rows, and those that go with them."""
     for task in tasks:
         yield stale(task.target, with_rule=len(tasks) > 1)
-        if task.links is None:
-            continue
-        for link in task.links.links:
-            if link.key.action == "CASCADE":
-                yield f"rows of {task.links.relations[link.child].top} that refer to them"
+        yield from (f"rows of {child} that refer to them" for child in _cascades(task))
 
 
 def _counts(tasks: Sequence[Task], account: Account) -> dict[str, int]:
+    below = {child: 0 for task in tasks for child in _cascades(task)}
+    below |= account.tally.cascaded
     if len(tasks) > 1 and all(task.target.map.rule for task in tasks):
         rules = {old(task.target, with_rule=True): account.rules[n] for n, task in enumerate(tasks)}
-        return rules | dict(account.tally.cascaded)
-    named = {str(task.target.table): 0 for task in tasks}
-    return named | dict(account.tables + account.tally.cascaded)
+        return rules | below
+    own = {str(task.target.table): 0 for task in tasks} | below
+    return own | dict(account.tables + account.tally.cascaded)
+
+
+def _links(tasks: Sequence[Task]) -> Iterator[str]:
+    """Rows that stay, and lose what they refer to."""
+    for task in tasks:
+        yield from (f"rows of {child} that refer to them" for child in _unlinks(task))
+
+
+def _unlinked(tasks: Sequence[Task], account: Account) -> dict[str, int]:
+    named = {child: 0 for task in tasks for child in _unlinks(task)}
+    return named | dict(account.tally.unlinked)
+
+
+def _unlinks(task: Task) -> list[str]:
+    links = task.links.links if task.links else ()
+    return [link.key.child for link in links if link.key.action in CUTS]
+
+
+def _cascades(task: Task) -> list[str]:
+    if task.links is None:
+        return []
+    links = (link for link in task.links.links if link.key.action == "CASCADE")
+    return [task.links.relations[link.child].top for link in links]
 
 
 def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> list[Task]:

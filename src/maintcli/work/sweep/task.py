@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from maintcli.db import sqlstate
 from maintcli.runtime.context import Context
 from maintcli.work import protections
 from maintcli.work.stale import Stale
@@ -75,7 +76,8 @@ def prepare(context: Context, stale: Stale) -> Task | None:
 
 def planned(context: Context, target: Target) -> Task:
     """Choose a plan for each part, and look up what refers to the table."""
-    plans = tuple(plan.choose(context, target, part) for part in target.table.parts)
+    with sqlstate.about(target.title):
+        plans = tuple(plan.choose(context, target, part) for part in target.table.parts)
     archived = context.order.value("archive") is not None
     found = None
     referenced = any(part.referenced for part in target.table.parts)

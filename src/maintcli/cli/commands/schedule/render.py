@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from maintcli.cli import rendering
+from maintcli.cli.declared import declared, idle
 from maintcli.cli.facts import Facts
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.scheduled import none_enabled, scheduled
-from maintcli.cli.written import left_over, remove
+from maintcli.cli.written import left_over, remove, write_all
 from maintcli.errors import Usage
 from maintcli.present.out import put
 from maintcli.runtime.log import printable
@@ -31,7 +32,7 @@ _OUTPUT = typer.Option("--output", metavar="DIR|-", help="Where to; - is standar
 _WRITE = typer.Option(
     "--write", help="Write to where a project has these files: deploy/ and so on."
 )
-_STRICT = typer.Option("--strict", help="Refuse (65) what the target cannot express.")
+_STRICT = typer.Option("--strict", help="Refuse (65) to leave anything out.")
 
 
 @operator("render")
@@ -49,8 +50,8 @@ def render(
 
     A job is enabled by its name in maint.toml. With --database each of them gets that option. What
     the scheduler cannot express is left out, with a comment and a warning. Advice is on standard
-    error, too. A file that was rendered for an entry that is gone is removed, unless jobs are
-    named.
+    error, too. What you add to a file below a line `## kept below` stays. A file that was rendered
+    for an entry that is gone is removed, unless jobs are named.
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
@@ -61,17 +62,17 @@ def render(
     if not entries:
         raise none_enabled(config, f"schedule render --target {names[0]}")
     made = {name: TARGETS[name].render(entries, settings) for name in names}
-    rendering.complain(made, strict=strict)
+    rendering.complain(made, [] if jobs else idle(config, declared(config)), strict=strict)
     rendering.advise(entries, names, settings)
     if output in (None, "-") and not write:
         put(rendering.together(made[names[0]].files))
         return
     for name, rendered in made.items():
         folder = Path(TARGETS[name].folder if output is None else output)
-        for path in rendering.write(rendered.files, folder):
+        for path in write_all(name, rendered.files, folder):
             sys.stderr.write(f"maint: wrote {printable(str(path))}\n")
         gone = {} if jobs or rendered.refused else left_over(name, rendered.files, folder)
-        for path in remove(gone, folder):
-            sys.stderr.write(
-                f"maint: removed {printable(str(path))}, which is rendered no longer\n"
-            )
+        for path, is_removed in remove(gone, folder).items():
+            done, rest = ("removed", "") if is_removed else ("left", "; it has lines of yours")
+            where = printable(str(path))
+            sys.stderr.write(f"maint: {done} {where}, which is rendered no longer{rest}\n")

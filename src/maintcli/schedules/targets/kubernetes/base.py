@@ -7,7 +7,7 @@ from typing import Final
 from maintcli.schedules.entry import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets.comments import comment
 from maintcli.schedules.targets.header import header
-from maintcli.schedules.targets.kubernetes.cron import translated
+from maintcli.schedules.targets.kubernetes.cron import comes_twice, translated
 from maintcli.schedules.targets.kubernetes.cronjob import cronjob
 from maintcli.schedules.targets.kubernetes.job import CONFIG
 from maintcli.schedules.targets.kubernetes.names import names
@@ -46,6 +46,8 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
             if written is None:
                 notes.append(_cannot(entry, expression))
                 continue
+            if not entry.repeatable and comes_twice(expression, entry.zone):
+                notes.append(_twice(entry, expression))
             name = named[entry.key, number]
             files[f"{name}.yaml"] = cronjob(entry, number, name, written, settings)
     others = {
@@ -65,6 +67,11 @@ def _cannot(entry: Entry, expression: str) -> Note:
     else:
         nearest = "a plain star in one of the two fields of days would do"
     return Note(entry.key, f'Kubernetes cannot say "{expression}", which is left out', nearest)
+
+
+def _twice(entry: Entry, expression: str) -> Note:
+    what = f"when the clocks of {entry.zone} go back, Kubernetes starts {expression!r} twice"
+    return Note(entry.key, what, 'the nearest is another hour, or timezone = "UTC"')
 
 
 def _kustomization(

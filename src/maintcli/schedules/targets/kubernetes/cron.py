@@ -5,6 +5,10 @@ and the two fields of days must both match only where one of them has a plain st
 cron is content with one that begins with a star.
 """
 
+from datetime import timedelta
+
+from maintcli.schedules import shift
+from maintcli.schedules.cron import next_time
 from maintcli.schedules.fields import DAYS, WEEKDAYS, fields, normal
 
 
@@ -24,3 +28,19 @@ def translated(expression: str) -> str | None:
         return None
     day, weekday = ("*" if each_day else day), ("*" if each_weekday else weekday)
     return f"{minute} {hour} {day} {month} {weekday}"
+
+
+def comes_twice(expression: str, zone: str) -> bool:
+    """Whether it is started both times that an hour comes when the clocks go back.
+
+    Not so what is due in each hour, since that is as far apart then as ever.
+    """
+    if shift.difference(zone, "UTC") is not None or shift.shifted(expression, zone, "UTC"):
+        return False
+    for moment, before, after in shift.changes(zone):
+        if after < before:
+            begin = moment - (before - after)
+            due = next_time(expression, zone, begin - timedelta(minutes=1))
+            if due is not None and due < moment:
+                return True
+    return False

@@ -20,7 +20,8 @@ _ELSEWHERE: Final = ("env:", "file:")
 # For what is no URL that we know, or a comment.
 _IN_URL: Final = re.compile(r"://[^\s/@\"']*:[^@\"']+@")
 _ASSIGNED: Final = re.compile(
-    r"(?i)\b\w*(?:passw(?:or)?d|secret|token)\s*=\s*(?![\"']?(?:env:|file:|[\"'&]))\S"
+    r"(?i)\b\w*(?:passw(?:or)?d|token|(?:secret_access|api)_key|secret(?!\s*=\s*[\"']))"
+    r"\s*=\s*(?![\"']?(?:env:|file:|&)|\"\"|'')\S"
 )
 _NAMES: Final = {("schedule", "secret")}  # it is the name of a Secret
 _CONDITION: Final = "where"

@@ -1,0 +1,217 @@
+"""maint init"""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maintcli import catalog
+from maintcli.cli.initial import NEEDED, Initial, Question, check_epoch, check_zone
+from maintcli.cli.operator import Json, Yes, operator
+from maintcli.config.document import FILE_NAME
+from maintcli.config.load import load
+from maintcli.config.model import Config
+from maintcli.config.say import bare
+from maintcli.config.suggest import hint
+from maintcli.config.write import write_new
+from maintcli.errors import ConfigError, Fail, Usage
+from maintcli.present.show import show
+from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.session import Session
+from maintcli.runtime.stop import Stop
+from maintcli.runtime.visit import connected
+
+_CONFIG = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")
+_ENV_FILE = typer.Option(
+    "--env-file",
+    metavar="PATH",
+    help="Variables to read instead of ./.env.  [env: MAINT_ENV_FILE]",
+)
+_JOB = typer.Option("--job", metavar="NAME", help="Enable this job. May be repeated.")
+_TABLE = typer.Option(
+    "--table",
+    metavar="TABLE=NAME",
+    help="What a table of a job is called here: active_sessions=auth.sessions. May be repeated.",
+)
+_COLUMN = typer.Option(
+    "--column",
+    metavar="TABLE.COLUMN=NAME",
+    help="The same of a column: active_sessions.last_heartbeat=seen_at. May be repeated.",
+)
+_TIMEZONE = typer.Option(
+    "--timezone", metavar="ZONE", help="The zone of time columns that have none."
+)
+_EPOCH = typer.Option("--epoch", metavar="s|ms", help="What time columns of integers count.")
+_SECONDS = 86_400.0  # the questions may wait for a while; each query is bounded by itself
+_WHERE_ELSE = "A table that no job knows gets a job by [sweeps.NAME]: see docs/configuration.md."
+
+
+@operator("init")
+def init(  # noqa: PLR0913  one for each option
+    *,
+    config: Annotated[str | None, _CONFIG] = None,
+    env_file: Annotated[str | None, _ENV_FILE] = None,
+    jobs: Annotated[list[str] | None, _JOB] = None,
+    tables: Annotated[list[str] | None, _TABLE] = None,
+    columns: Annotated[list[str] | None, _COLUMN] = None,
+    timezone: Annotated[str | None, _TIMEZONE] = None,
+    epoch: Annotated[str | None, _EPOCH] = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Look for tables that jobs know, and write a first maint.toml.
+
+    The database is only read. Asks which jobs to enable, and what it cannot see; the options answer
+    beforehand, and --yes enables every job whose tables are there. An existing file is left as it
+    is.
+    """
+    found = load(
+        config=Path(os.devnull),  # none: it is about to be written
+        env_file=Path(env_file) if env_file is not None else None,
+        environ=os.environ,
+        cwd=Path.cwd(),
+    )
+    path = _path(found, config)
+    if os.path.lexists(path):
+        raise Usage(reason=f"{path} exists and was left as it is.")
+    asks = sys.stdin.isatty() and not yes
+    with connected(found.database(), "init") as connection:
+        session = Session(lambda: connection, Stop(), Deadline(_SECONDS, "a day"))
+        initial = Initial(session, _ask if asks else _refuse)
+        _answer(initial, tables or (), columns or ())
+        initial.timezone = check_zone(timezone) if timezone else None
+        initial.epoch = check_epoch(epoch) if epoch else None
+        chosen = _chosen(initial, jobs or (), yes=yes, asks=asks)
+        for job in chosen:
+            initial.complete(job)
+        _check_use(initial, chosen)
+        where = {job: [str(initial.table(key)) for key in NEEDED[job]] for job in chosen}
+    write_new(path, initial.text(chosen))
+    more = [
+        *(["--config", config] if config else []),
+        *(["--env-file", env_file] if env_file else []),
+    ]
+    commands = [shlex.join(["maint", *words, *more]) for words in _next(chosen)]
+    data = {"path": str(path), "jobs": chosen, "tables": where, "next": commands}
+    head = [f"{job}: {', '.join(where[job]) or 'tables of maint alone'}" for job in chosen]
+    view = [f"Wrote {path}. It enables", *(f"  {line}" for line in head), "Next:"]
+    show(data, lambda: [*view, *(f"  {command}" for command in commands)], json=json)
+
+
+def _path(found: Config, config: str | None) -> Path:
+    """Where every other command will look for the file."""
+    named = found.variables.get("MAINT_CONFIG")
+    return Path(config or (named.value if named and named.value.strip() else FILE_NAME))
+
+
+def _answer(initial: Initial, tables: Sequence[str], columns: Sequence[str]) -> None:
+    known = {key: needed[key] for needed in NEEDED.values() for key in needed}
+    for key, name in _pairs("--table", "TABLE=NAME", tables):
+        if key not in known:
+            raise Usage(reason=f"--table: jobs know no table {bare(key)}; {hint(key, known)}")
+        initial.name_table(key, name)
+    for text, name in _pairs("--column", "TABLE.COLUMN=NAME", columns):
+        key, _, column = text.partition(".")
+        of = {c for needed in NEEDED.values() for c in needed.get(key, ())}
+        if column not in of:
+            both = [
+                f"{key}.{c}" for needed in NEEDED.values() for key in needed for c in needed[key]
+            ]
+            raise Usage(
+                reason=f"--column: jobs know no column {bare(text)}; {hint(text, set(both))}"
+            )
+        initial.name_column(key, column, name)
+
+
+def _pairs(flag: str, form: str, given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for text in given:
+        key, equals, name = (part.strip() for part in text.partition("="))
+        if not (key and equals and name):
+            raise Usage(reason=f"{flag} {bare(text)}: write {flag} {form}.")
+        yield key, name
+
+
+def _chosen(initial: Initial, jobs: Sequence[str], *, yes: bool, asks: bool) -> list[str]:
+    if jobs:
+        return [_known(job) for job in dict.fromkeys(jobs)]
+    found = initial.found()
+    if yes and found:
+        return found
+    if not asks:
+        raise _unanswered(found)
+    chosen = [job for job in found if _wants(initial, job)]
+    if chosen:
+        return chosen
+    text = f"Which job shall be enabled? {', '.join(NEEDED)}"
+    return [_ask(Question(text, "--job NAME", _known))]
+
+
+def _wants(initial: Initial, job: str) -> bool:
+    names = ", ".join(str(initial.table(key)) for key in NEEDED[job])
+    text = f"{job}: {catalog.JOBS[job].summary} Found {names}. Enable it? [y/N]"
+    return _answered(text).lower() in {"y", "yes"}
+
+
+def _unanswered(found: Sequence[str]) -> Usage:
+    if found:
+        return Usage(
+            reason=f"The tables of these jobs are here: {', '.join(found)}. Nothing was written."
+            " Enable all of them with --yes, or some with --job NAME."
+        )
+    return Usage(
+        reason="No table here has the name and the columns that a job knows. Nothing was written."
+        " Name a job and its table: --job cleanup-sessions --table active_sessions=NAME."
+        f" {_WHERE_ELSE}"
+    )
+
+
+def _known(job: str) -> str:
+    """The name of a job that can be set up. Raises Usage."""
+    if job in NEEDED:
+        return job
+    if job in catalog.JOBS:
+        raise Usage(
+            reason=f"{job} needs more settings than names of tables; write them into {FILE_NAME}"
+            f" yourself: see maint {job} --help."
+        )
+    raise Usage(reason=f"There is no job {bare(job)}; {hint(job, NEEDED)}")
+
+
+def _check_use(initial: Initial, chosen: Sequence[str]) -> None:
+    for key in initial.maps:
+        if not any(key in NEEDED[job] for job in chosen):
+            raise Usage(
+                reason=f"{key} is a table of no job that is to be enabled. Nothing was written."
+            )
+
+
+def _ask(question: Question) -> str:
+    while True:
+        try:
+            return question.check(_answered(question.text))
+        except (ConfigError, Usage) as error:
+            sys.stderr.write(f"{error}\n")
+
+
+def _answered(text: str) -> str:
+    """What is typed: Typer's prompt would write to standard output, too."""
+    sys.stderr.write(f"{text} ")
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise Fail(reason="There was no answer. Nothing was written.")
+    return line.strip()
+
+
+def _refuse(question: Question) -> str:
+    raise Usage(reason=f"{question.text} Nothing was written. Answer with {question.option}.")
+
+
+def _next(chosen: Sequence[str]) -> Iterator[list[str]]:
+    yield [*(chosen if len(chosen) == 1 else ["run", "--all"]), "--dry-run"]
+    yield ["db", "migrate"]
+    yield ["schedule", "render", "--target", "crontab"]
