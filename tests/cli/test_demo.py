@@ -50,7 +50,7 @@ def test_every_step_shows_its_command_and_ends_with_its_own_exit_code(
     assert CODES.count(Code.REFUSED) == 1
     for step in tour.STEPS:
         assert f"{step.see}\n$ maint {step.command}\n" in found.out
-    assert "refused: --stale-after" in found.out
+    assert "ERROR cleanup-sessions --stale-after" in found.out
     told, deleted = re.findall(
         r"^cleanup-sessions: .*?deleted? ([\d,]+\d),", found.out, re.MULTILINE
     )

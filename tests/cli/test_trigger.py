@@ -125,7 +125,7 @@ def test_a_number_of_failures_that_cannot_be_read_is_a_failure(
     there.behave = reply(200, f'{{"processed": 5, "failed": {value}}}')
     result = send(alone, "--quiet")
     assert result.code == 1
-    assert "failed in the answer is not a whole number, so it is unknown" in result.out
+    assert "failed in the answer is not a whole number, so it is unknown" in result.err
 
 
 @pytest.mark.parametrize("key", ["success", "ok"])
@@ -136,7 +136,7 @@ def test_a_success_that_cannot_be_read_is_a_failure(
     """Only true says that it was one."""
     there.behave = reply(200, f'{{"{key}": {value}, "failed": 0}}')
     result = send(alone)
-    assert (result.code, f"{key} in the answer is not true or false" in result.out) == (1, True)
+    assert (result.code, f"{key} in the answer is not true or false" in result.err) == (1, True)
 
 
 @pytest.mark.parametrize("status", [100, 102, 103])
@@ -165,7 +165,7 @@ def test_a_polite_no_is_a_failure(alone: Inside, there: Backend, body: str) -> N
     """Status 200, and success is false."""
     there.behave = reply(200, body)
     result = send(alone)
-    assert (result.code, "without success" in result.out) == (1, True)
+    assert (result.code, "without success" in result.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_each_answer_has_its_code(
     """One sentence with the status; sent once, whatever came."""
     there.behave = behaviour
     result = send(alone)
-    assert (result.code, words in result.out) == (code, True), result.out
+    assert (result.code, words in result.err) == (code, True), result.err
     assert len(there.requests) == 1
 
 
@@ -207,10 +207,10 @@ def test_a_redirect_is_not_followed(alone: Inside, there: Backend, status: int) 
     )
     result = send(alone)
     assert result.code == 1
-    assert "points to https://" not in result.out  # with a user it is none of ours to repeat
+    assert "points to https://" not in result.err  # with a user it is none of ours to repeat
     there.behave = reply(status, location="/login?token=t0ken")
     again = send(alone)
-    assert f"which points to {there.url}/login?…; nothing was sent there" in again.out
+    assert f"which points to {there.url}/login?…; nothing was sent there" in again.err
     assert "t0ken" not in again.out + result.out + again.err + result.err
     assert "pa55word" not in result.out + result.err
     assert len(there.requests) == 2
@@ -227,7 +227,7 @@ def test_there_is_a_limit_for_the_whole(
     """Whether nothing comes, or a byte again and again."""
     there.behave = behaviour
     result = send(alone, "--timeout", "8s")
-    assert (result.code, "it had not all come within 4 s" in result.out) == (69, True), result.out
+    assert (result.code, "it had not all come within 4 s" in result.err) == (69, True), result.err
     assert len(there.requests) == 1
 
 
@@ -246,7 +246,7 @@ def test_nobody_listens(alone: Inside, there: Backend) -> None:
     there.close()
     result = send(alone, "--timeout", "4s")
     assert result.code == 69
-    assert "cannot be reached, and nothing was sent: connection refused" in result.out
+    assert "cannot be reached, and nothing was sent: connection refused" in result.err
 
 
 def test_a_name_that_nobody_knows(alone: Inside) -> None:
@@ -255,7 +255,7 @@ def test_a_name_that_nobody_knows(alone: Inside) -> None:
     result = send(alone, "--timeout", "10s")
     reasons = ("its name is not known", "it took more than 5 s")
     assert result.code == 69
-    assert any(f"nothing was sent: {reason}" in result.out for reason in reasons), result.out
+    assert any(f"nothing was sent: {reason}" in result.err for reason in reasons), result.err
 
 
 def test_a_backend_that_is_just_starting_is_waited_for(maint: Maint) -> None:
@@ -285,7 +285,7 @@ def test_encryption_is_checked(tmp_path: Path, alone: Inside) -> None:
     with backend(context) as secure:
         alone.env["BACKEND_URL"] = secure.url
         result = send(alone)
-        assert (result.code, "no certificate to be trusted" in result.out) == (69, True), result.out
+        assert (result.code, "no certificate to be trusted" in result.err) == (69, True), result.err
         assert secure.requests == []
         alone.env["SSL_CERT_FILE"] = str(file)
         assert send(alone).code == 0
@@ -296,7 +296,7 @@ def test_a_secret_does_not_go_over_an_open_line(alone: Inside, there: Backend) -
     """Plain http:// to another machine is refused, unless it is said to be meant."""
     alone.env["BACKEND_URL"] = "http://192.0.2.1"
     result = send(alone, "--dry-run")
-    assert (result.code, "allow-http = true" in result.out) == (78, True)
+    assert (result.code, "allow-http = true" in result.err) == (78, True)
     config = alone.folder / "maint.toml"
     config.write_text(f"{CONFIG}allow-http = true\n")
     assert send(alone, "--dry-run").code == 0
@@ -364,7 +364,7 @@ def test_what_is_not_set_up_is_one_sentence(
         if value is not None:
             alone.env[name] = value
     result = send(alone)
-    assert (result.code, words in result.out) == (78, True), result.out
+    assert (result.code, words in result.err) == (78, True), result.err
     assert there.requests == []
 
 
@@ -395,7 +395,7 @@ def test_the_name_of_its_job_is_no_command(alone: Inside) -> None:
 def test_without_a_database_it_wants_to_be_told_so(alone: Inside, there: Backend) -> None:
     """No lease and no history is somebody's decision."""
     result = alone("trigger", "pending")
-    assert (result.code, "give --no-ledger" in result.out) == (78, True)
+    assert (result.code, "give --no-ledger" in result.err) == (78, True)
     assert there.requests == []
 
 
@@ -405,7 +405,7 @@ def test_without_the_toolkits_tables_nothing_is_sent(
     """As any job: 78, and --no-ledger runs."""
     alone.env["DATABASE_URL"] = bare_db
     result = alone("trigger", "pending")
-    assert (result.code, "maint db migrate" in result.out) == (78, True)
+    assert (result.code, "maint db migrate" in result.err) == (78, True)
     assert there.requests == []
 
 

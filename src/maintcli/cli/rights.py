@@ -12,7 +12,8 @@ from maintcli.config import timing
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.config.sourced import Sourced
-from maintcli.errors import MaintError, MissingPrivileges
+from maintcli.db.sqlstate import one_line
+from maintcli.errors import Fail, MaintError, MissingPrivileges
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.log import Level, Log
@@ -34,7 +35,10 @@ class _Told(Exception):  # noqa: N818  no error: it ends a job at its first step
 class _Asked(Run):
     """A job's run that tells what its first step needs, and ends there; it changes nothing."""
 
-    dry_run = True  # for what a plugin does beside the database
+    @property
+    def dry_run(self) -> bool:
+        """True, for what a plugin does beside the database."""
+        return True
 
     def sweeps(self, stales: Sequence[Stale]) -> Any:
         raise _Told(rights.of_sweeps(self._context, stales))
@@ -42,7 +46,7 @@ class _Asked(Run):
     def mark(self, stale: Stale, values: Mapping[str, str]) -> Any:
         raise _Told(rights.of_update(self._context, stale, values))
 
-    def reap(self, *_: object) -> Any:
+    def reap(self, *_: object, **__: object) -> Any:
         raise _Told(rights.of_reaping(self._context))
 
     def sweep_orphans(self, pairs: Sequence[str], **_: object) -> Any:
@@ -51,10 +55,10 @@ class _Asked(Run):
     def erase(self, tables: Sequence[str], **_: object) -> Any:
         raise _Told(rights.of_erasure(self._context, tables, self._context.job))
 
-    def query(self, *_: object) -> Any:
+    def query(self, *_: object, **__: object) -> Any:
         raise _Told(())
 
-    def change(self, *_: object) -> Any:
+    def change(self, *_: object, **__: object) -> Any:
         raise _Told(())
 
 
@@ -158,8 +162,12 @@ def _of(job: Job, context: Context) -> list[Right]:
     context = replace(context, make_run=_Asked)
     try:
         job.body(context, {option.name: context.order.value(option.name) for option in job.options})
+    except MaintError:
+        raise
     except _Told as told:
         return [*rights.of_slot(context), *told.found]
+    except Exception as error:  # whatever a stranger's job does
+        raise Fail(reason=f"{type(error).__name__}: {one_line(str(error))}.") from error
     return []
 
 

@@ -23,7 +23,10 @@ def put_whole(
     if given.get("json"):
         put(as_json(data(whole, told, rest)))
     elif not (given.get("quiet") and whole.success):
-        put(summary(whole))
+        bad = dict.fromkeys(one.database for one in told if not one.report.success)
+        number = len({one.database for one in told})
+        why = f"{len(bad)} of {number} did not succeed: {', '.join(bad)}" if bad else ""
+        put(summary(whole, why))
 
 
 def data(whole: Report, told: Sequence[Told], rest: Sequence[str]) -> dict[str, Any]:

@@ -7,12 +7,16 @@ from maintcli.runtime.report import Report
 from maintcli.work.figures import phrases
 
 
-def summary(report: Report) -> str:
-    """One line: how it ended, what for, the figures, and how long it took."""
+def summary(report: Report, why: str = "") -> str:
+    """One line: how it ended, the figures, and how long it took.
+
+    What a run failed of stands in its log, on standard error, and is not said again. `why` is for
+    a report that has no log.
+    """
     head = f"{report.job}: dry run" if report.dry_run else f"{report.job}: {report.outcome.value}"
     if report.dry_run and not report.success:
         head += f": {report.outcome.value}"
-    parts = [head, *([report.message.rstrip(".")] if report.message else [])]
+    parts = [head, *([why] if why else [])]
     figures = phrases(report.counts, dry_run=report.dry_run)
     if outlook := report.counts.get("forecast"):
         figures = ", ".join(filter(None, (figures, left(outlook))))

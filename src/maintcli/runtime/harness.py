@@ -21,6 +21,7 @@ from maintcli.errors import (
     Interrupted,
     InterruptedEarly,
     LeaseLost,
+    MaintError,
     MissingPrivilege,
     NoDatabase,
     NoDatabaseForLedger,
@@ -147,12 +148,23 @@ def _allowed(context: Context) -> Generator[None]:
     try:
         yield
     except (*_DENIED, ConfigError) as error:
-        if isinstance(error, ConfigError) and not context.session.closed_schemas:
-            raise
-        lacking = context.order.lacking(context)
+        lacking = _lacking(context, error)
         if lacking is None:
             raise
         raise lacking from error
+
+
+def _lacking(context: Context, error: Exception) -> MaintError | None:
+    """All that is missing. A closed schema makes a table, or every schema, seem not to be there."""
+    session = context.session
+    if session.connection_or_none is None:
+        return None
+    try:
+        if isinstance(error, ConfigError) and not session.closed_schemas:
+            return None
+        return context.order.lacking(context)
+    except (psycopg.Error, MaintError):  # what stopped the run is said in any case
+        return None
 
 
 def _begun(context: Context, schema: str, entry: Entry) -> Begun:
