@@ -400,6 +400,12 @@ class ConnectionLost(Unreachable):
     """The connection to the database was lost and could not be made again: {reason}."""
 
 
+class NoFirstAnswer(Unreachable):
+    """The database cannot be reached: the connection was accepted, but no answer came for
+    {seconds}. Behind a pooler, the server may be down, or the pool has no free connection.
+    """
+
+
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
@@ -435,6 +441,12 @@ class ClosedToolkitTables(NotAllowed):
 class MissingPrivileges(NotAllowed):
     """Role {role} lacks privileges that {whose} on {tables}. Let a superuser, or the owner, run
     these statements.
+    """
+
+
+class ClosedSchema(NotAllowed):
+    """Role {role} may not create tables in schema {schema}. Let a superuser, or the owner, run this
+    statement, or run this command as a role that may; schema under [database] names another one.
     """
 
 
@@ -603,6 +615,10 @@ class Interrupted(MaintError):
 
 class InterruptedEarly(Interrupted):
     """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class DryRunInterrupted(Interrupted):
+    """Stopped by {signal} in a dry run, which changes nothing."""
 
 
 class CommandInterrupted(Interrupted):

@@ -135,6 +135,12 @@ def test_a_replica(inside: Inside) -> None:
         assert inside("cleanup-sessions", "-n", env={"DATABASE_URL": replica.dsn()}).code == 0
 
 
+@pytest.mark.parametrize("flag", ["--config", "--env-file", "--database"])
+def test_a_place_that_is_blank(inside: Inside, flag: str) -> None:
+    """As it is of a variable that is not set; never the default in its place."""
+    refuses(inside, 2, f"{flag} is blank; give it a value, or leave it out.", arguments=(flag, ""))
+
+
 @pytest.mark.parametrize(
     ("age", "code", "words"),
     [

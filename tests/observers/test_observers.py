@@ -21,7 +21,7 @@ def test_github_gets_a_summary_and_annotations(inside: Inside) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     assert "::error" not in inside("cleanup-sessions", env=env).err
     assert "### cleanup-sessions: success" in summary.read_text()
-    assert "| deleted_count | 0 |" in summary.read_text()
+    assert "| deleted | 0 |" in summary.read_text()
     failed = inside("cleanup-sessions", "--stale-after", "0", env=env)
     assert "::error title=cleanup-sessions::--stale-after: 0s is too small" in failed.err
 

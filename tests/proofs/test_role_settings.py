@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import connect, example, toolkit
-from tests.jobs.every import EVERY, SWEEP, Every, fill, one
+from tests.jobs.every import EVERY, SESSIONS, SWEEP, Every, fill, one
 from tests.parts.databases import database
 from tests.parts.inside import Inside
 from tests.parts.server import Server
@@ -119,6 +119,20 @@ def test_every_value_comes_back_from_an_archive(inside: Inside, conn: Conn, name
     back = inside("restore", gone.json["run_id"], "--json")
     assert back.code == 0, back.err
     assert conn.execute(_VALUES).fetchall() == before
+
+
+def test_limits_of_the_role_do_not_end_a_batch(inside: Inside, conn: Conn) -> None:
+    """Times that are enough for the application's statements; ours have limits of their own."""
+    fill(conn, SESSIONS, stale=1, fresh=1)
+    conn.execute("""CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN PERFORM pg_sleep(2.1); RETURN old; END$$;
+        CREATE TRIGGER slow BEFORE DELETE ON active_sessions
+        FOR EACH ROW EXECUTE FUNCTION dawdle()""")
+    for setting in ("statement_timeout", "transaction_timeout", "lock_timeout"):
+        if conn.execute("SELECT FROM pg_settings WHERE name = %s", [setting]).rowcount:
+            conn.execute(f"ALTER DATABASE {conn.info.dbname} SET {setting} = '2s'".encode())
+    found = inside(*SESSIONS.command, "--json")
+    assert (found.code, one(conn, SESSIONS.stale)) == (0, 0), found.err
 
 
 @pytest.fixture(scope="module", params=["LATIN1", "SQL_ASCII"])

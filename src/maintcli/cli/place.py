@@ -19,6 +19,16 @@ class Place:
     env_file: str | None = None
     database: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise Usage for one that is blank, as of a variable that is not set."""
+        for flag, value in (
+            ("--config", self.config),
+            ("--env-file", self.env_file),
+            ("--database", self.database),
+        ):
+            if value is not None and not value.strip():
+                raise Usage(reason=f"{flag} is blank; give it a value, or leave it out.")
+
     def read(self) -> Config:
         """The configuration. Raises ConfigError."""
         env_file = self.env_file or _variable("MAINT_ENV_FILE")
