@@ -109,7 +109,7 @@ def test_the_archive_of_a_run_that_goes_on_stays(
     )
     conn.execute(
         "INSERT INTO job_heartbeats (name, lease_token, lease_run_id, lease_expires_at)"
-        " VALUES ('x', 1, %s, now() + interval '1 hour')",
+        " VALUES ('x', 1, %s, now() + interval '1 min')",
         [part.run_id],
     )
     found = inside("archives", "prune", *OLD, "--json").json
@@ -131,7 +131,7 @@ def test_nothing_is_removed_while_a_restore_goes_on(
     )
     conn.execute(
         "INSERT INTO job_heartbeats (name, lease_token, lease_run_id, lease_expires_at)"
-        " VALUES ('restore', 1, %s, now() + interval '1 hour')",
+        " VALUES ('restore', 1, %s, now() + interval '1 min')",
         [restore.run_id],
     )
     assert inside("archives", "prune", *OLD).code == 75

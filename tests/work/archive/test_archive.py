@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from maintcli import catalog
+from maintcli.work.archive import manifest
 from tests.parts.archives import Conn
 from tests.parts.azure import azure_server
 from tests.parts.inside import Inside
@@ -148,6 +149,17 @@ def test_a_folder_in_the_file_lies_beside_it(
     assert not (inside.folder / "archive").exists()
     found = conn.execute("SELECT DISTINCT location FROM job_archives").fetchall()
     assert found == [(f"{config.parent}/archive",)]
+
+
+def test_a_manifest_that_no_restore_would_read_leaves_the_files_to_the_ledger(
+    inside: Inside, archive_events: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a run of very many batches: their list is left out, and the run is told."""
+    monkeypatch.setattr(manifest, "_MOST_VALUES", 1)
+    report = inside(archive_events, "--archive", str(tmp_path / "place"), "--json").json
+    written = json.loads((tmp_path / "place" / report["run_id"] / "manifest.json").read_text())
+    assert (report["outcome"], written["files"]) == ("success", None)
+    assert report["warnings"] == ["the manifest has no list of files (the ledger has): too many"]
 
 
 SERVERS = {"s3": s3_server, "gs": gs_server, "az": azure_server}

@@ -85,7 +85,9 @@ def prune(
     }
     show(data, lambda: _pruned(gone, kept, left, what=what, dry_run=dry_run), json=json)
     if left:
-        raise Partial(reason=f"{_counted(left)} could not be removed wholly.")
+        error = Partial(reason=f"{_counted(left)} could not be removed wholly.")
+        error.in_json = json
+        raise error
 
 
 def _age(text: str) -> Duration:

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import sql
 
 from maintcli.config.duration import Duration
+from maintcli.db import toolkit
 from maintcli.errors import DamagedFile, MaintError, NoSuchFile, TryAgain
 from maintcli.runtime import history
 from maintcli.runtime.history import PastRun
@@ -25,7 +26,7 @@ _CUTOFF = """SELECT clock_timestamp() - make_interval(months => %(months)s::inte
                                           secs => %(seconds)s::double precision)"""
 
 _RESTORING = sql.SQL("""SELECT r.run_id::text FROM {runs} AS r JOIN {heartbeats} AS h
-ON h.lease_run_id = r.run_id WHERE r.job = 'restore' AND h.lease_expires_at > clock_timestamp()""")
+ON h.lease_run_id = r.run_id WHERE r.job = 'restore' AND h.lease_expires_at {live}""")
 
 
 class Found(NamedTuple):
@@ -81,7 +82,8 @@ def cutoff(session: Session, age: Duration) -> datetime:
 
 def check_no_restore(session: Session, schema: str) -> None:
     """Raise TryAgain while a restore goes on: it reads what would be removed."""
-    query = _RESTORING.format(**_tables(schema))
+    names = {name: sql.Identifier(schema, f"job_{name}") for name in ("runs", "heartbeats")}
+    query = _RESTORING.format(**names, live=toolkit.LIVE)
     for (run_id,) in session.read_composed(query, ours=True):
         raise TryAgain(
             reason=f"A restore goes on (run {run_id}); prune archives once it has ended."
@@ -148,7 +150,3 @@ def _look(place: Storage, run_id: str, known: Known) -> Found | None:
         is_known=run is not None,
         keeps=keeps,
     )
-
-
-def _tables(schema: str) -> dict[str, sql.Composable]:
-    return {name: sql.Identifier(schema, f"job_{name}") for name in ("runs", "heartbeats")}
