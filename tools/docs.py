@@ -1,15 +1,15 @@
 """Make the generated parts of the documentation, or check that all of it is true.
 
-`python tools/docs.py` writes docs/commands.md, docs/exit-codes.md, docs/jobs.md, the tables of
-README.md and the example in docs/writing-a-job.md. With `--check` it changes nothing, says what is
-stale, broken or wrong, and exits with 1.
+`python tools/docs.py` writes docs/commands.md, docs/exit-codes.md, docs/jobs.md, tables in
+README.md and docs/sweeping.md, and the example in docs/writing-a-job.md. With `--check` it changes
+nothing, says what is stale, broken or wrong, and exits with 1.
 """
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from manual import codes, commands, example, jobs, links, spoken
+from manual import codes, commands, example, figures, jobs, links, spoken
 from manual.page import ROOT, Page
 
 
@@ -21,6 +21,7 @@ def pages() -> list[Page]:
         jobs.page(),
         jobs.overview(),
         codes.codes(),
+        figures.page(),
         *example.pages(),
     ]
 

@@ -157,8 +157,13 @@ class Run:
     def query(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows."""
-        return self._context.session.read(sql, params)
+        """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows.
+
+        Of a job of another package, names mean what they mean to its role, after the catalog's.
+        """
+        from psycopg.sql import SQL
+
+        return self._context.session.read_composed(SQL(sql), params)
 
     def change(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None

@@ -400,6 +400,12 @@ class ConnectionLost(Unreachable):
     """The connection to the database was lost and could not be made again: {reason}."""
 
 
+class NoFirstAnswer(Unreachable):
+    """The database cannot be reached: the connection was accepted, but no answer came for
+    {seconds}. Behind a pooler, the server may be down, or the pool has no free connection.
+    """
+
+
 class ReadOnlyDatabase(Unreachable):
     """The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."""
 
@@ -603,6 +609,10 @@ class Interrupted(MaintError):
 
 class InterruptedEarly(Interrupted):
     """Stopped by {signal} before the database was reached; nothing was changed."""
+
+
+class DryRunInterrupted(Interrupted):
+    """Stopped by {signal} in a dry run, which changes nothing."""
 
 
 class CommandInterrupted(Interrupted):

@@ -1,6 +1,7 @@
 """Bad input gets one clear sentence, the right exit code, and changes nothing."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -132,6 +133,12 @@ def test_a_replica(inside: Inside) -> None:
             DATABASE_URL=replica.dsn(),
         )
         assert inside("cleanup-sessions", "-n", env={"DATABASE_URL": replica.dsn()}).code == 0
+
+
+@pytest.mark.parametrize("flag", ["--config", "--env-file", "--database"])
+def test_a_place_that_is_blank(inside: Inside, flag: str) -> None:
+    """As it is of a variable that is not set; never the default in its place."""
+    refuses(inside, 2, f"{flag} is blank; give it a value, or leave it out.", arguments=(flag, ""))
 
 
 @pytest.mark.parametrize(
@@ -296,3 +303,20 @@ def test_wrong_usage(
     """Exit 2, naming the flag."""
     refuses(inside, 2, *words, arguments=arguments)
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+
+
+def test_a_working_directory_that_is_gone_is_said(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bug of maint's: a deployment replaced the folder under a shell."""
+
+    real = Path.cwd
+
+    def cwd() -> Path:
+        if real() == inside.folder:
+            raise FileNotFoundError(2, "No such file or directory")
+        return real()
+
+    monkeypatch.setattr(Path, "cwd", cwd)
+    found = inside("cleanup-sessions")
+    assert (found.code, "working directory is not there any more" in found.err) == (78, True)

@@ -155,7 +155,7 @@ def test_a_file_is_never_overwritten(inside: Inside) -> None:
         (("--job", "cleanup-sessions", "--table", "users=users"), "users is a table of no job"),
         (("--yes", "--timezone", "Berlin"), "no time zone"),
         (("--yes", "--epoch", "us"), "Seconds are s, milliseconds are ms."),
-        (("--yes", "--job", ""), "--job: it is blank."),
+        (("--yes", "--job", ""), "--job is blank; give it a value, or leave it out."),
     ],
 )
 def test_what_cannot_be_meant_writes_nothing(

@@ -10,7 +10,7 @@ import pytest
 from maintcli import catalog
 from maintcli.schedules.entry import Found
 from maintcli.schedules.targets import TARGETS
-from tests.parts.enabled import at_home
+from tests.parts.enabled import at_home, enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 
@@ -109,11 +109,15 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
     assert "\n7 9 * * * /usr/local/bin/maint cleanup-sessions " in result.out
 
 
+IDLE = ("cleanup-queues", "retention-cleanup")  # until maint.toml says what they work on
+
+
 @pytest.mark.parametrize(("target", "lines"), [("crontab", 1), ("systemd", 1), ("github", 2)])
 def test_the_schedules_that_jobs_bring_make_little_noise(
     every: Inside, target: str, lines: int
 ) -> None:
     """A line that says how to have minutes of one's own, and for GitHub what to know of it."""
+    write(every, enable(*(job for job in catalog.JOBS if job not in IDLE)))
     result = every("schedule", "render", "--target", target, "--strict")
     assert result.code == 0
     found = result.err.splitlines()
@@ -360,6 +364,30 @@ def test_with_no_job_named_nothing_is_scheduled(
     assert 'or enable them in maint.toml: jobs = ["cleanup-sessions"].' in result.err
     assert files(inside.folder) == before
     assert conn.execute("SELECT count(*) FROM job_runs").fetchall() == [(0,)]
+
+
+def test_a_job_that_is_enabled_and_has_nothing_to_do_is_said(inside: Inside) -> None:
+    """It is rendered nowhere, which whoever named it would not see; --strict refuses."""
+    queues = "cleanup-queues is enabled and has nothing to do; write tables under"
+    write(inside, "[jobs.cleanup-queues]\n")
+    for command in ("schedule render --target crontab", "schedule next", "run --all"):
+        result = inside(*command.split())
+        assert (result.code, result.out) == (2, "")
+        assert result.err == f"maint: {queues} [jobs.cleanup-queues] in maint.toml.\n"
+    write(inside, "[jobs.cleanup-queues]\n[jobs.retention-cleanup]\n[jobs.cleanup-sessions]\n")
+    result = inside("schedule", "render", "--target", "crontab")
+    assert result.code == 0
+    assert "maint cleanup-sessions" in result.out
+    assert queues in result.err
+    assert (
+        "retention-cleanup is enabled and has nothing to do; write a rule under [[ret" in result.err
+    )
+    strict = inside("schedule", "render", "--target", "crontab", "--strict")
+    assert (strict.code, strict.out) == (65, "")
+    assert queues in strict.err
+    ran = inside("run", "--all")
+    assert ran.code == 0
+    assert queues in ran.err
 
 
 def test_jobs_may_be_named_on_the_command_line(inside: Inside) -> None:

@@ -41,6 +41,25 @@ def test_every_heartbeat_field_is_shown(inside: Inside, conn: Conn) -> None:
     assert "Last run of any job: 5 h ago, on runner-7." in text
 
 
+def test_one_job_alone(inside: Inside, conn: Conn) -> None:
+    """Enabled or not, seen or not; its lines are of it alone."""
+    (inside.folder / "maint.toml").write_text(enable("cleanup-sessions"))
+    beat(conn, last_error="no disk", last_error_at="2026-01-01Z")
+    beat(conn, "gone-job", last_error="no air", last_error_at="2026-01-01Z")
+    for name in ("cleanup-sessions", "gone-job", "cleanup-orphans"):
+        assert [job["name"] for job in inside("status", name, "--json").json["jobs"]] == [name]
+    text = inside("status", "cleanup-sessions").out
+    assert "no disk" in text
+    assert "gone-job" not in text
+
+
+def test_an_unknown_job_is_wrong_usage(inside: Inside) -> None:
+    """With what may have been meant."""
+    result = inside("status", "cleanup-sesions", "--json")
+    assert (result.code, result.out) == (2, "")
+    assert "did you mean cleanup-sessions?" in result.err
+
+
 def test_what_runs_now_is_shown_with_its_lease(inside: Inside, conn: Conn) -> None:
     """Since when, which run, until when the lease lasts."""
     beat(conn)

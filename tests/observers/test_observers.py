@@ -9,6 +9,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from maintcli.observers import github
+from maintcli.present.json import as_json
+from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 from tests.parts.inside import Inside
 
@@ -19,7 +21,7 @@ def test_github_gets_a_summary_and_annotations(inside: Inside) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     assert "::error" not in inside("cleanup-sessions", env=env).err
     assert "### cleanup-sessions: success" in summary.read_text()
-    assert "| deleted_count | 0 |" in summary.read_text()
+    assert "| deleted | 0 |" in summary.read_text()
     failed = inside("cleanup-sessions", "--stale-after", "0", env=env)
     assert "::error title=cleanup-sessions::--stale-after: 0s is too small" in failed.err
 
@@ -82,3 +84,11 @@ def test_who_listens_cannot_change_what_happened(inside: Inside) -> None:
     result = inside("cleanup-sessions", env=env)
     assert result.code == 0
     assert "could not tell maintcli.observers.github" in result.err
+
+
+def test_text_of_the_database_is_no_command_to_the_runner() -> None:
+    """GitHub's runner obeys ##[add-mask] and the like anywhere in a line."""
+    text = "a ##[stop-commands]x ###[b]"
+    assert "##[" not in printable(text)
+    assert "##[" not in as_json({"message": text})
+    assert json.loads(as_json({"message": text})) == {"message": text}

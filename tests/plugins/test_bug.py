@@ -30,6 +30,40 @@ def chained(run: Run) -> None:
     except psycopg.Error as error:
         raise KeyError("what") from error
 
+@job(schedule=None, group="Crooked", dry_run=False)
+def reading(run: Run) -> None:
+    """Take a row for what it is not."""
+    ((name,),) = run.query("SELECT session_id FROM active_sessions")
+    try:
+        {}[name]
+    except KeyError:
+        int(name)
+
+@job(schedule=None, group="Crooked", dry_run=False)
+def leaving(run: Run) -> None:
+    """Exit."""
+    import sys
+    run.change("DELETE FROM active_sessions")
+    sys.exit(0)
+
+class Broken(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+@job(schedule=None, group="Crooked", dry_run=False)
+def endless(run: Run) -> None:
+    """Call each other, and end in an error that has no words."""
+    try:
+        _ping()
+    except RecursionError:
+        raise Broken
+
+def _ping() -> None:
+    _pong()
+
+def _pong() -> None:
+    _ping()
+
 @job(schedule=None, group="Crooked")
 def innocent(run: Run) -> Swept:
     """Ask maint for something."""
@@ -41,7 +75,7 @@ def innocent(run: Run) -> Swept:
 @pytest.fixture
 def broken(site: Path, inside: Inside) -> Inside:
     """A package with jobs that fail in ways of their own."""
-    names = ("crooked", "chained", "innocent")
+    names = ("crooked", "chained", "reading", "leaving", "endless", "innocent")
     install(site, "crooked", {name: f"crooked:{name}" for name in names}, crooked=_JOBS)
     (inside.folder / "maint.toml").write_text('plugins = ["crooked"]\n')
     return inside
@@ -101,8 +135,38 @@ def test_no_row_is_in_the_traceback(broken: Inside, conn: Conn) -> None:
     assert result.code == 70
     kept = trace(broken, result.json["run_id"])
     assert "UniqueViolation: " in kept
-    assert "KeyError: 'what'" in kept
+    assert "KeyError: '…'" in kept
     assert "(session_id)=(eve)" not in kept + result.err
+
+
+def test_no_value_that_python_quotes_is_in_the_traceback(broken: Inside, conn: Conn) -> None:
+    """KeyError and ValueError say what they were given, and that may be of a row."""
+    conn.execute("INSERT INTO active_sessions (session_id, access_key) VALUES ('eve', 'a')")
+    result = broken("reading", "--json")
+    kept = trace(broken, result.json["run_id"])
+    assert "KeyError: '…'" in kept
+    assert "ValueError: invalid literal for int() with base 10: '…'" in kept
+    assert "eve" not in kept + result.err + result.out
+
+
+def test_a_job_that_exits_has_not_succeeded(broken: Inside, conn: Conn) -> None:
+    """sys.exit(0) is no way to end a job: the run is recorded, with what it did."""
+    conn.execute("INSERT INTO active_sessions (session_id, access_key) VALUES ('eve', 'a')")
+    result = broken("leaving", "--json")
+    assert (result.code, result.json["exit_code"]) == (70, 70)
+    assert "the package crooked, not in maint" in result.json["message"]
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
+    rows = conn.execute("SELECT outcome, exit_code, updated_count FROM job_runs").fetchall()
+    assert rows == [("failed", 70, 1)]
+
+
+def test_an_endless_traceback_is_cut(broken: Inside) -> None:
+    """An error without words has its name, and what came before it its innermost frames."""
+    result = broken("endless", "--json")
+    assert result.code == 70
+    kept = trace(broken, result.json["run_id"])
+    assert kept.endswith("\nBroken: ")
+    assert kept.count("_pong()") == 20
 
 
 def test_no_secret_is_in_the_traceback(broken: Inside) -> None:

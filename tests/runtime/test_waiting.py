@@ -1,5 +1,6 @@
 """A database that does not answer: the wait is said at once, and may be ended at any time."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -8,14 +9,20 @@ from collections.abc import Generator
 import psycopg
 import pytest
 
-from maintcli.runtime import session
+from maintcli.config.database import DatabaseConfig
+from maintcli.config.secret import Secret
+from maintcli.db.connect import first_answer
+from maintcli.errors import Code, ConnectionLost, NoFirstAnswer
+from maintcli.runtime import session, visit
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.own_server import own_server
+from tests.parts.pgbouncer import pgbouncer
 from tests.parts.server import Server
 from tests.parts.waiting import until
 
 Process = subprocess.Popen[str]
+Conn = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture
@@ -74,6 +81,21 @@ def test_interrupted_before_any_connection(maint: Maint, mute: str) -> None:
     assert "rolled back" not in out + err
 
 
+def test_an_interrupted_dry_run(maint: Maint, db: str, conn: Conn) -> None:
+    """It has nothing that could be kept or rolled back."""
+    with psycopg.connect(db) as holder:
+        holder.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
+        process = maint.start("cleanup-sessions", "--dry-run", env={"DATABASE_URL": db})
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+            " 'maint/cleanup-sessions' AND wait_event_type = 'Lock'"
+        )
+        until(lambda: conn.execute(waits).fetchone() == (1,), "it waits for the table")
+        said = interrupted(process)
+    assert "Stopped by SIGINT in a dry run, which changes nothing." in said
+    assert "rolled back" not in said
+
+
 @pytest.mark.usefixtures("impatient")
 def test_quiet_waits_in_silence(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait that ends well sends no mail from cron; one that does not is one line of error."""
@@ -109,6 +131,51 @@ def test_a_server_that_shuts_down_is_waited_for(maint: Maint) -> None:
         process = maint.start("cleanup-sessions", env={"DATABASE_URL": server.dsn()})
         assert "up to 30 s: the database system is shutting down." in line(process)
         interrupted(process)
+
+
+def test_a_pooler_whose_server_is_gone(maint: Maint) -> None:
+    """It takes the connection, and says nothing: that is waited for aloud, and can be stopped."""
+    with own_server() as server, pgbouncer(server) as pooler:
+        server.stop("immediate")
+        env = {"DATABASE_URL": pooler.dsn()}
+        process = maint.start("cleanup-sessions", env=env)
+        assert "INFO cleanup-sessions Waiting for the database, up to 30 s" in line(process)
+        assert "before the database was reached; nothing was changed" in interrupted(process)
+        process = maint.start("status", env=env)
+        assert process.wait() == 69
+        server.start()
+
+
+def test_a_command_does_not_wait_for_a_connection_it_lost(conn: Conn, db: str) -> None:
+    """It ends with 69: whoever typed it types it again."""
+    database = DatabaseConfig("default", Secret(db), "a test", None, "database")
+
+    def lose() -> None:
+        with visit.toolkit_tables(database, "status") as (session, _):
+            pid = session.connection.info.backend_pid
+            conn.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            with pytest.raises(psycopg.OperationalError):
+                session.read("SELECT 1")
+            session.read("SELECT 1")
+
+    with pytest.raises(ConnectionLost) as caught:
+        lose()
+    assert caught.value.exit_code == Code.UNREACHABLE
+
+
+def test_a_server_that_accepts_and_never_answers() -> None:
+    """The wait for its first answer ends, and the connection is closed."""
+    with own_server() as server:
+        connection = server.connect()
+        pid = connection.info.backend_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(NoFirstAnswer) as caught:
+                first_answer(connection, 0.1)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert caught.value.exit_code == Code.UNREACHABLE
+        assert connection.closed
 
 
 def _shuts_down(server: Server) -> bool:

@@ -71,6 +71,21 @@ def test_what_was_put_is_there(place: Storage) -> None:
     assert (again.location, again.get("a/1", MOST)) == (place.location, b"new")
 
 
+def test_a_folder_is_removed_unless_it_holds_others(place: Storage) -> None:
+    """Only the files that are named; again, it is gone already."""
+    place.prepare()
+    for key in ("a/1", "a/2", "b/1"):
+        place.put(key, b"12345")
+    assert [*place.folders()] == ["a", "b"]
+    assert place.list("a") == {"a/1": 5, "a/2": 5}
+    assert not place.remove("a", ["a/1"])
+    assert [*place.folders()] == ["a", "b"]
+    assert place.remove("a", ["a/1", "a/2"])
+    assert place.remove("a", [])
+    assert [*place.folders()] == ["b"]
+    assert place.get("b/1", MOST) == b"12345"
+
+
 def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
     """What was changed in it before its end is as changed; after an error nothing is there."""
     piece = bytes(range(256)) * 4096

@@ -86,6 +86,25 @@ def test_a_table_that_refers_to_it(inside: Inside, stale: Conn, other: Connect) 
     assert left(stale) == (1, 1)
 
 
+def test_a_role_that_may_not_see_statistics(
+    inside: Inside, db: str, conn: Conn, other: Connect
+) -> None:
+    """Without pg_read_all_stats the pid and the application are known, and no age is invented."""
+    conn.execute(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sweeper') THEN"
+        " CREATE ROLE sweeper LOGIN; END IF; END $$"
+    )
+    conn.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO sweeper")
+    inside.env["DATABASE_URL"] = db.replace("postgres@", "sweeper@", 1)
+    holder = other("migration")
+    holder.execute("LOCK TABLE active_sessions IN ACCESS EXCLUSIVE MODE")
+    result = inside("cleanup-sessions", "--json")
+    assert result.code == 75, result.err
+    pid = holder.info.backend_pid
+    said = f"public.active_sessions was locked by pid {pid} (migration) for "
+    assert result.json["message"].startswith(said)
+
+
 @contextmanager
 def waiting(conn: Conn, waiter: Conn, statement: str) -> Iterator[None]:
     """While `waiter` waits for the lock of `statement`."""

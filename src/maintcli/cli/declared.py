@@ -110,6 +110,22 @@ def is_configured(config: Config, job: Job, given: Mapping[str, object]) -> bool
     return bool(resolver.one(option, given.get(option.name)).value)
 
 
+def idle(config: Config, jobs: Mapping[str, Declared]) -> list[str]:
+    """A sentence for each of `jobs` that is enabled, and starts nothing: what it lacks."""
+    return [
+        f"{name} is enabled and has nothing to do; write {_lack(config, one.job)}."
+        for name, one in jobs.items()
+        if one.is_enabled and not one.is_configured
+    ]
+
+
+def _lack(config: Config, job: Job) -> str:
+    if _is_part(job):
+        return f"a rule under [[{job.needs}]] in {config.file}"
+    option = next(option for option in job.options if option.name == job.needs)
+    return f"{option.key} under {config.section(job.name).header} in {config.file}"
+
+
 def entries(config: Config) -> dict[str, tuple[catalog.Entry, str]]:
     """Every entry that may run, and where it comes from; nothing is imported."""
     found = {name: (entry, _BUILT_IN) for name, entry in catalog.JOBS.items()}

@@ -135,11 +135,14 @@ def _read(parameter: Any, wanted: Any, value: Any) -> Any:
 
 
 def _text(parameter: Any, text: str, wanted: Any) -> Any:
-    name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.name.upper()
+    is_option = parameter.opts[0].startswith("-")
+    name = parameter.opts[0] if is_option else parameter.name.upper()
     try:
         text.encode()
         return _READERS.get(wanted, str)(values.text(text))
     except UnicodeEncodeError:
         raise Usage(reason=f"{name}: it is not UTF-8.") from None
     except ValueError as error:
+        if not text.strip() and is_option:
+            raise Usage(reason=f"{name} is blank; give it a value, or leave it out.") from None
         raise Usage(reason=sentence(f"{name}: {error}")) from None

@@ -19,6 +19,16 @@ class Place:
     env_file: str | None = None
     database: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise Usage for one that is blank, as of a variable that is not set."""
+        for flag, value in (
+            ("--config", self.config),
+            ("--env-file", self.env_file),
+            ("--database", self.database),
+        ):
+            if value is not None and not value.strip():
+                raise Usage(reason=f"{flag} is blank; give it a value, or leave it out.")
+
     def read(self) -> Config:
         """The configuration. Raises ConfigError."""
         env_file = self.env_file or _variable("MAINT_ENV_FILE")
@@ -26,7 +36,7 @@ class Place:
             config=Path(self.config) if self.config is not None else None,
             env_file=Path(env_file) if env_file is not None else None,
             environ=os.environ,
-            cwd=Path.cwd(),
+            cwd=_working_directory(),
         )
 
     def read_aloud(self) -> Config:
@@ -64,6 +74,14 @@ class Loudness:
     quiet: bool | None = None
     verbose: bool | None = None
     log_file: str | None = None
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        reason = "The working directory is not there any more; change into one that is."
+        raise ConfigError(reason=reason) from None
 
 
 def _variable(name: str) -> str | None:

@@ -43,14 +43,15 @@ def at(entries: Sequence[Entry], database: str | None, known: Collection[str]) -
     ]
 
 
-def complain(made: Mapping[str, Rendered], *, strict: bool) -> None:
-    """Say on standard error what is left out. Raises Refused for the same with `strict`, and
-    ConfigError for the only target where nothing can be rendered for it.
+def complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool) -> None:
+    """Say on standard error what is left out; `idle` for every target. Raises Refused for the same
+    with `strict`, and ConfigError for the only target where nothing can be rendered for it.
     """
     for name, rendered in made.items():
         if rendered.refused and len(made) == 1:
             raise ConfigError(reason=f"{name}: {rendered.notes[0]}")
-    notes = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
+    left = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
+    notes = [*idle, *left]
     if notes and strict:
         raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
     for note in notes:

@@ -40,6 +40,9 @@ COMMANDS: dict[str, Entry] = {
     "restore": _command(
         "restore", "Put back the rows that a run archived and removed.", "Operating"
     ),
+    "archives": _command(
+        "archives", "List the archives of removed rows, and remove old ones.", "Operating"
+    ),
     "init": _command(
         "init",
         "Look for tables that jobs know, and write a first maint.toml.",

@@ -31,7 +31,7 @@ WITH RECURSIVE ours(oid) AS (
            ('ShareLock', 4)
 )
 SELECT format('%%s.%%s', n.nspname, c.relname), l.pid,
-       coalesce(nullif(a.application_name, ''), a.usename::text),
+       coalesce(nullif(a.application_name, ''), a.usename::text, a.backend_type),
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
        CASE WHEN NOT l.granted THEN (pg_blocking_pids(l.pid))[1] END
 FROM pg_catalog.pg_locks l

@@ -1,6 +1,8 @@
 """One connection as every run wants it: autocommit, named, kept alive, pooler-proof."""
 
 import contextlib
+import os
+import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -9,14 +11,14 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from maintcli.db import formats, refusal, url
-from maintcli.errors import BadDatabaseUrl, ConfigError
+from maintcli.db import formats, refusal, search_path, url
+from maintcli.errors import BadDatabaseUrl, ConfigError, NoFirstAnswer
 
 Connection = psycopg.Connection[TupleRow]
 
 OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
 CONNECT_SECONDS = 10
-_SLOW_SECONDS = 0.8
+_SLOW_SECONDS = 0.5  # with the start-up, a person waits less than a second for a word
 _FILES = {"passfile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert"}
 _DEFAULTS: Mapping[str, Any] = {
     "keepalives": 1,
@@ -91,6 +93,43 @@ def _check(connection: Connection, *, read_only: bool) -> None:
         raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
     if not read_only and connection.info.parameter_status("default_transaction_read_only") == "on":
         raise refusal.read_only_by_default(connection)
+
+
+def first_answer(connection: Connection, seconds: float) -> tuple[str, ...]:
+    """The schemas of the user's search path, which the server says within `seconds`.
+
+    A pooler takes connections while its server is down: only an answer shows that there is one.
+    Raises Unreachable, NotAllowed or ConfigError, and closes the connection.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        cut(connection)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        return search_path.schemas(connection)
+    except psycopg.OperationalError as error:
+        connection.close()
+        if late.is_set():
+            raise NoFirstAnswer(seconds=f"{seconds:.0f} s") from None
+        raise refusal.meaning(error) from None
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        timer.cancel()
+
+
+def cut(connection: Connection) -> None:
+    """Break a connection whose server no longer answers; called from other threads."""
+    with contextlib.suppress(OSError, psycopg.Error):
+        twin = socket.socket(fileno=os.dup(connection.fileno()))
+        twin.shutdown(socket.SHUT_RDWR)
+        twin.close()
 
 
 @contextlib.contextmanager

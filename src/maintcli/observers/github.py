@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from maintcli.runtime.report import Report
+from maintcli.work.figures import label
 
 
 def tell(report: Report) -> None:
@@ -23,7 +24,10 @@ def tell(report: Report) -> None:
 
 
 def _summary(report: Report) -> str:
-    figures = "".join(f"| {name} | {_cell(value)} |\n" for name, value in report.counts.items())
+    figures = "".join(
+        f"| {label(name, dry_run=report.dry_run)} | {_cell(value)} |\n"
+        for name, value in report.counts.items()
+    )
     head = f"### {report.job}: {report.outcome.value}\n\n"
     said = f"{_inert(report.message)}\n\n" if report.message else ""
     table = f"| figure | value |\n| --- | --- |\n{figures}\n" if figures else ""

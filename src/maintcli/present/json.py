@@ -6,8 +6,9 @@ from typing import Any
 
 
 def as_json(data: Any) -> str:
-    """`data` as one line; times as ISO 8601 in UTC."""
-    return json.dumps(data, default=_plain, ensure_ascii=False) + "\n"
+    """`data` as one line; times in UTC as ISO 8601; nothing in it is a command to GitHub."""
+    text = json.dumps(data, default=_plain, ensure_ascii=False)
+    return text.replace("##[", "\\u0023#[") + "\n"
 
 
 def _plain(value: object) -> str:

@@ -9,7 +9,9 @@ from maintcli.present.table import Table
 from maintcli.present.words import stamp, took
 from maintcli.runtime.history import PastRun
 from maintcli.runtime.whole import Whole
+from maintcli.work.figures import label, phrases, said
 
+_FIGURES_AND_TRACE = {"batches", "counts", "deleted_count", "updated_count", "traceback"}
 _SHORT = 13  # the part of a run id that is its time, to the millisecond
 
 
@@ -34,7 +36,7 @@ def view(found: Sequence[Whole]) -> Iterator[str | Table]:
             took(run.duration_ms),
             run.outcome,
             "" if run.exit_code is None else str(run.exit_code),
-            ": ".join(filter(None, (_parts(one), run.message or _figures(run)))),
+            _told(_parts(one), run),
         )
         for one in found
         for run in (one.run,)
@@ -43,16 +45,20 @@ def view(found: Sequence[Whole]) -> Iterator[str | Table]:
 
 
 def view_one(found: Whole) -> Iterator[str | Table]:
-    """One run, a line a field; then its parts, a line each."""
-    known = _data(found.run)
-    trace, counts = known.pop("traceback"), dict(known["counts"])
-    statements = counts.pop("statements", ())
-    for name, value in (known | {"counts": counts}).items():
-        yield f"{name.replace('_', ' ')}: {_plain(name, value)}"
-    if statements:
+    """One run, a line a field, a line a figure; then its parts, a line each."""
+    for name, value in _data(found.run).items():
+        if name not in _FIGURES_AND_TRACE:
+            yield f"{name.replace('_', ' ')}: {_plain(name, value)}"
+    yield from (f"{name}: {value}" for name, value in said(_counts(found.run)))
+    yield from (
+        f"{label(name)}: {_plain(name, value)}"
+        for name, value in _counts(found.run).items()
+        if value and isinstance(value, Mapping | list) and name != "statements"
+    )
+    if statements := found.run.counts.get("statements"):
         yield from ["statements:", *statements]
-    if trace:
-        yield from ["traceback:", *trace.splitlines()]
+    if found.run.traceback:
+        yield from ["traceback:", *found.run.traceback.splitlines()]
     if not found.runs:
         return
     yield f"parts done: {found.done}"
@@ -66,7 +72,7 @@ def view_one(found: Whole) -> Iterator[str | Table]:
             run.outcome,
             "" if run.exit_code is None else str(run.exit_code),
             run.runner_id,
-            run.message or _figures(run),
+            _told("", run),
         )
         for run in found.runs
     ]
@@ -77,21 +83,22 @@ def _parts(found: Whole) -> str:
     return f"{found.done} of {found.run.parts} parts done" if found.runs else ""
 
 
-def _figures(run: PastRun) -> str:
-    known: Mapping[str, Any] = run.counts or {
-        "deleted_count": run.deleted_count,
-        "updated_count": run.updated_count,
-    }
-    return ", ".join(
-        f"{name.removesuffix('_count')} {value}"
-        for name, value in known.items()
-        if name.endswith("_count") and value
-    )
+def _told(head: str, run: PastRun) -> str:
+    """Why it ended so, and what it did: a run that failed half-way has both."""
+    counted = {n: v for n, v in _counts(run).items() if n.endswith("_count") and v}
+    message = (run.message or "").rstrip(".")
+    return ": ".join(filter(None, (head, message, phrases(counted))))
+
+
+def _counts(run: PastRun) -> Mapping[str, Any]:
+    """Its figures; until its end those that each batch brings up to date."""
+    kept = {name: getattr(run, name) for name in ("deleted_count", "updated_count", "batches")}
+    return {name: value for name, value in kept.items() if value} | dict(run.counts)
 
 
 def _plain(name: str, value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping | list):
         return json.dumps(value, ensure_ascii=False)
     return stamp(value) + " UTC" if name.endswith(("_at", "_for")) else str(value)

@@ -2,11 +2,9 @@
 
 from datetime import UTC, datetime
 
-from maintcli.work.outlook.words import span
+from maintcli.work.outlook.words import span, took
 
 __all__ = ["ago", "ahead", "span", "stamp", "took"]
-
-_MINUTES_FROM = 120
 
 
 def ago(when: datetime | None, now: datetime) -> str:
@@ -27,13 +25,3 @@ def ahead(when: datetime | None, now: datetime) -> str:
 def stamp(when: datetime | None) -> str:
     """A time to the second, in UTC."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else ""
-
-
-def took(milliseconds: int | None) -> str:
-    """How long a run took."""
-    if milliseconds is None:
-        return ""
-    seconds = milliseconds / 1000
-    if seconds < 1:
-        return f"{milliseconds} ms"
-    return f"{seconds:.1f} s" if seconds < _MINUTES_FROM else span(seconds)

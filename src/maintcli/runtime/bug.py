@@ -1,5 +1,6 @@
 """An error that no code expected: whose it is, where it was raised, and its traceback."""
 
+import re
 import traceback
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,10 +13,12 @@ from maintcli.db import sqlstate
 from maintcli.errors import Bug
 
 AGAIN = "Run again with -v"
+_MOST_FRAMES = 40  # the innermost; two functions that call each other have a thousand
+_MOST_WORDS = 1000
 _OURS = __name__.partition(".")[0]
 
 
-def bug(error: Exception, *, look: str) -> Bug:
+def bug(error: BaseException, *, look: str) -> Bug:
     """The one sentence on `error`; `look` says how to see its traceback."""
     frame, line = _fault(error)
     package, file = _package(frame), _file(frame)
@@ -23,19 +26,29 @@ def bug(error: Exception, *, look: str) -> Bug:
     return Bug(
         whose="maint" if ours else f"the package {package}, not in maint",
         where=f"{file}, line {line}",
-        reason=f"{type(error).__name__}: {sqlstate.one_line(str(error))}".rstrip(".: "),
+        reason=_named(error).rstrip(".: "),
         look=look,
         whom="the authors of maint" if ours else "the authors of that package",
     )
 
 
-def trace(error: Exception) -> str:
-    """The traceback, with those of the errors before it; without PostgreSQL's words on rows."""
+def trace(error: BaseException) -> str:
+    """The traceback, with those of the errors before it; without values of rows."""
     text = list[str]()
     for one in reversed(list(_chain(error))):
-        said = sqlstate.said(one) if isinstance(one, psycopg.Error) else str(one)
-        text += [*traceback.format_tb(one.__traceback__), f"{type(one).__name__}: {said}\n"]
+        text += [*traceback.format_tb(one.__traceback__, -_MOST_FRAMES), f"{_named(one)}\n"]
     return "".join(text)
+
+
+def _named(error: BaseException) -> str:
+    """The error's class and words; not the value that it quotes, which may be of a row."""
+    try:
+        said = sqlstate.said(error) if isinstance(error, psycopg.Error) else str(error)
+    except Exception:  # noqa: BLE001  an error's own words may be broken, too
+        said = ""
+    if isinstance(error, LookupError | ValueError):
+        said = re.sub(r"""'.*'|".*"|^[^'"\s]+$""", "'…'", said, flags=re.DOTALL)
+    return f"{type(error).__name__}: {sqlstate.one_line(said)[:_MOST_WORDS]}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -47,7 +60,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
 
 
-def _fault(error: Exception) -> tuple[FrameType, int]:
+def _fault(error: BaseException) -> tuple[FrameType, int]:
     """The innermost frame of maint, or of the package whose job it runs; and the line there.
 
     What lies below it belongs to Python, or to a library that was called in a wrong way.

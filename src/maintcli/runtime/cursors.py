@@ -15,7 +15,7 @@ from psycopg.adapt import AdaptersMap, Loader
 from maintcli.db import formats
 from maintcli.db.connect import Connection
 
-Raw = tuple[bytes | None, ...]
+Raw = tuple[bytes | memoryview | None, ...]
 PIECE_BYTES = 64 * 1024
 _FIRST_ROWS, _MOST_ROWS, _GROWTH = 64, 4_096, 4
 
@@ -60,13 +60,14 @@ class Cursors:
                 self.rows += 1
                 self.size_bytes += sum(len(value) for value in row if value is not None)
                 yield row
+                del row  # before the next one comes: a value can be as large as memory
 
 
 class _AsItCame(Loader):
-    """Looks at no value."""
+    """Looks at no value, and makes no copy of a long one."""
 
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
+    def load(self, data: Buffer) -> bytes | memoryview:
+        return memoryview(data) if len(data) > PIECE_BYTES else bytes(data)
 
 
 _ADAPTERS = AdaptersMap()

@@ -16,6 +16,7 @@ from maintcli.errors import (
     CannotDryRun,
     ClosedToolkitTables,
     ConfigError,
+    DryRunInterrupted,
     Held,
     Interrupted,
     InterruptedEarly,
@@ -47,7 +48,8 @@ def run(job: Job, order: Order) -> Report:
     report = Report(
         job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC)
     )
-    with stop.on_signals() as stopped, judged(report, order.log):  # 1. signals first
+    interrupted = DryRunInterrupted if order.dry_run else Interrupted
+    with stop.on_signals(interrupted) as stopped, judged(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
         try:
@@ -122,9 +124,13 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     if not order.is_recorded:
         return
     database = order.database
-    schema = toolkit.require(
-        session.connection, database.schema, section=database.section, write=True
-    )
+    try:
+        schema = toolkit.require(
+            session.connection, database.schema, section=database.section, write=True
+        )
+    except psycopg.Error:
+        context.stop.check()  # a stop cancels what waits for an answer
+        raise
     begun = _begun(context, schema, _entry(job, order, report))
     context.lease = begun.lease
     report.is_recorded = True

@@ -112,9 +112,9 @@ def members(
 
 def find(session: Session, schema: str, prefix: str) -> PastRun:
     """The one run whose id begins with `prefix`. Raises Usage where that is none, or several."""
-    digits = prefix.replace("-", "").lower()
-    if not digits or len(digits) > _DIGITS or digits.strip("0123456789abcdef"):
+    if not is_id(prefix):
         raise Usage(reason=f"{prefix!r} is no run id; maint history lists them.")
+    digits = _digits(prefix)
     values = {"first": digits.ljust(_DIGITS, "0"), "last": digits.ljust(_DIGITS, "f")}
     rows = session.read_composed(_FOUND.format(**_names(schema)), values, ours=True)
     if not rows:
@@ -123,6 +123,16 @@ def find(session: Session, schema: str, prefix: str) -> PastRun:
         ids = ", ".join(row[0] for row in rows)
         raise Usage(reason=f"Several runs begin with {prefix}, such as {ids}; give more of the id.")
     return _run(rows[0])
+
+
+def is_id(text: str) -> bool:
+    """Whether a run's id may begin with `text`."""
+    digits = _digits(text)
+    return 0 < len(digits) <= _DIGITS and not digits.strip("0123456789abcdef")
+
+
+def _digits(text: str) -> str:
+    return text.replace("-", "").lower()
 
 
 def together(session: Session, schema: str, run: PastRun) -> list[PastRun]:

@@ -23,7 +23,9 @@ def judged(report: Report, log: Log) -> Generator[None]:
     except psycopg.Error as error:
         log.debug(_folded([*traceback.format_tb(error.__traceback__), sqlstate.said(error)]))
         _judge(report, log, sqlstate.meaning(error))
-    except Exception as error:  # noqa: BLE001  whatever a job or we did wrong ends as one sentence and code 70
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever a job or we did wrong, sys.exit too, ends as one sentence and code 70
         found = trace(error)
         log.debug(_folded([found]))
         look = f"See maint show {report.run_id}" if report.is_recorded else AGAIN

@@ -157,7 +157,10 @@ def _unfit(status: os.stat_result) -> str:
 
 
 def printable(text: str) -> str:
-    """Neutralise control and formatting characters: database text must not drive a terminal."""
+    """Neutralise control and formatting characters: database text must not drive a terminal, nor
+    GitHub's runner, which obeys ##[command] anywhere in a line.
+    """
+    text = text.replace("##[", "# #[")
     if text.isascii() and text.isprintable():
         return text
     return "".join(

@@ -2,8 +2,6 @@
 
 import contextlib
 import math
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import code, formats, search_path
-from maintcli.db.connect import Connection, said_when_slow
+from maintcli.db.connect import Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.stop import Never, Stop
@@ -74,12 +72,8 @@ class Session:
     def schemas(self) -> tuple[str, ...]:
         """The schemas of the user's own search path; read once, so that a run keeps to them."""
         if self._schemas is None:
-            try:
-                self._schemas = search_path.schemas(self.connection)
-            except psycopg.Error:
-                self.stop.check()
-                raise
-        return self._schemas
+            _ = self.connection
+        return self._schemas or ()
 
     @property
     def closed_schemas(self) -> tuple[str, ...]:
@@ -214,10 +208,7 @@ class Session:
     def cut(self) -> None:
         """Break a connection whose server no longer answers; called from other threads."""
         if (connection := self._connection) is not None and not connection.closed:
-            with contextlib.suppress(OSError, psycopg.Error):
-                twin = socket.socket(fileno=os.dup(connection.fileno()))
-                twin.shutdown(socket.SHUT_RDWR)
-                twin.close()
+            cut(connection)
 
     def close(self) -> None:
         """Close the connection; the server's side ends with it."""
@@ -228,17 +219,16 @@ class Session:
     def _connect(self) -> Connection:
         seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
         end = time.monotonic() + seconds
-        waiting = f"Waiting for the database, up to {math.ceil(seconds)} s"
         try:
-            with said_when_slow(lambda: self._say(f"{waiting}.")):
-                return self._open()
+            with said_when_slow(lambda: self._say(f"{_waiting(seconds)}.")):
+                return self._open(end)
         except Unreachable as first:
             left = end - time.monotonic()
             if left > LEAST_SECONDS:
-                self._say(f"{waiting}: {str(first.facts.get('reason', first)).rstrip('.')}.")
-            return self._connect_again(first, left)
+                self._say(f"{_waiting(left)}: {str(first.facts.get('reason', first)).rstrip('.')}.")
+            return self._connect_again(first, end)
 
-    def _connect_again(self, first: Unreachable, seconds: float) -> Connection:
+    def _connect_again(self, first: Unreachable, end: float) -> Connection:
         """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
         from maintcli.runtime.retry import until
 
@@ -247,21 +237,29 @@ class Session:
         def attempt() -> Connection:
             nonlocal last
             try:
-                return self._open()
+                return self._open(end)
             except Unreachable as error:
                 last = error
                 raise
 
         try:
             return until(
-                attempt, seconds=seconds, wait=self.stop.wait, retry=Unreachable, first=first
+                attempt,
+                seconds=end - time.monotonic(),
+                wait=self.stop.wait,
+                retry=Unreachable,
+                first=first,
             )
         except (DeadlinePassed, LeaseLost):
             raise last from None
 
-    def _open(self) -> Connection:
+    def _open(self, end: float) -> Connection:
         with self.stop.breaking():  # a server that never answers would hold us for 10 seconds
-            return self.opener()
+            connection = self.opener()
+            found = first_answer(connection, max(LEAST_SECONDS, end - time.monotonic()))
+        if self._schemas is None:
+            self._schemas = found
+        return connection
 
     def _limits(
         self, statement_seconds: float | None, *, ours: bool = False
@@ -311,3 +309,7 @@ class Session:
     def _clean_up(self, connection: Connection) -> None:
         with contextlib.suppress(psycopg.Error):
             connection.rollback()
+
+
+def _waiting(seconds: float) -> str:
+    return f"Waiting for the database, up to {math.ceil(seconds)} s"

@@ -86,12 +86,12 @@ class Never(Stop):
 
 
 @contextmanager
-def on_signals() -> Generator[Stop]:
-    """Turn SIGTERM and SIGINT into a stop for the length of a run."""
+def on_signals(reason: type[Interrupted] = Interrupted) -> Generator[Stop]:
+    """Turn SIGTERM and SIGINT into a stop, with that reason, for the length of a run."""
     stop = Stop()
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        stop.request(Interrupted(signal=signal.Signals(number).name))
+        stop.request(reason(signal=signal.Signals(number).name))
         if stop.impatient:
             stop.check()
 

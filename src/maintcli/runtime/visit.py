@@ -29,6 +29,7 @@ def connected(
     target = connect.parameters(database.url.reveal(), database.url_origin, database.base)
     with connect.said_when_slow(_say_waiting):
         connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
+        connect.first_answer(connection, connect.CONNECT_SECONDS)
     try:
         yield connection
     except psycopg.errors.InsufficientPrivilege as error:
@@ -54,7 +55,13 @@ def toolkit_tables(
 
 def bounded(connection: connect.Connection) -> Session:
     """A session on `connection`, for a minute."""
-    return Session(lambda: connection, Stop(), Deadline(_SECONDS, "a minute"))
+
+    def opener() -> connect.Connection:
+        if connection.closed:
+            raise psycopg.OperationalError("the server closed it")
+        return connection
+
+    return Session(opener, Stop(), Deadline(_SECONDS, "a minute"))
 
 
 def _say_waiting() -> None:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -97,12 +97,39 @@ class Folder:
         except FileNotFoundError:
             raise NoSuchFile(file=key, location=self.location) from None
 
-    def list(self, folder: str) -> Sequence[str]:
-        """The files directly in `folder`, without those half written."""
-        with self._explained("read"):
-            found = self.root / folder
-            names = [p.name for p in found.iterdir() if p.is_file()] if found.is_dir() else []
-        return sorted(f"{folder}/{name}" for name in names if not name.startswith("."))
+    def folders(self) -> Sequence[str]:
+        """The names of the folders, not of links to some."""
+        if not self.root.is_dir():
+            raise BadLocation(origin=self.location, reason="there is no such folder")
+        with self._explained("read"), os.scandir(self.root) as found:
+            return sorted(one.name for one in found if one.is_dir(follow_symlinks=False))
+
+    def list(self, folder: str) -> Mapping[str, int]:
+        """The files directly in `folder`, not links to some; also those half written."""
+        try:
+            with self._explained("read"), os.scandir(self.root / folder) as found:
+                files = [one for one in found if one.is_file(follow_symlinks=False)]
+                sizes = {f"{folder}/{one.name}": one.stat().st_size for one in files}
+        except FileNotFoundError:
+            return {}
+        return dict(sorted(sizes.items()))
+
+    def remove(self, folder: str, keys: Sequence[str]) -> bool:
+        """Remove files by their names in the opened folder, which no link can stand in for."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._explained("removed"), suppress(FileNotFoundError):  # gone is gone
+            opened = os.open(self.root / folder, flags)
+            try:
+                for key in keys:
+                    with suppress(FileNotFoundError):
+                        os.unlink(key.removeprefix(f"{folder}/"), dir_fd=opened)
+                with os.scandir(opened) as left:
+                    if any(left):
+                        return False
+            finally:
+                os.close(opened)
+            (self.root / folder).rmdir()
+        return True
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""

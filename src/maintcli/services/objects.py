@@ -1,7 +1,7 @@
 """Files in a bucket, at Amazon, Google or Microsoft, or at whoever speaks as they do."""
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from tempfile import TemporaryFile, gettempdir
@@ -106,11 +106,27 @@ class Objects:
             file.seek(0)
             yield file
 
-    def list(self, folder: str) -> Sequence[str]:
+    def folders(self) -> Sequence[str]:
+        """What stands before the first slash of keys."""
+        try:
+            with self._explained("read"):
+                found = self._obstore.list_with_delimiter(self._store)["common_prefixes"]
+        except FileNotFoundError:
+            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+        return sorted(str(one) for one in found)
+
+    def list(self, folder: str) -> Mapping[str, int]:
         """The keys directly in `folder`."""
         with self._explained("read"):
             found = self._obstore.list_with_delimiter(self._store, folder)["objects"]
-            return sorted(str(one["path"]) for one in found)
+        return dict(sorted((str(one["path"]), int(one["size"])) for one in found))
+
+    def remove(self, folder: str, keys: Sequence[str]) -> bool:
+        """All but the last at once; a folder is gone with its last key."""
+        with self._explained("removed"):
+            for some in filter(None, (list(keys[:-1]), list(keys[-1:]))):
+                self._obstore.delete(self._store, some)
+            return not self._obstore.list(self._store, folder).collect()
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""

@@ -1,6 +1,6 @@
 """Where files are kept: a folder, or a bucket at one of three vendors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -54,8 +54,19 @@ class Storage(Protocol):
         """
         ...
 
-    def list(self, folder: str) -> Sequence[str]:
-        """The keys directly in `folder`, sorted; none where there is no such folder."""
+    def folders(self) -> Sequence[str]:
+        """The names of the folders here, sorted. Raises BadLocation where there is no place."""
+        ...
+
+    def list(self, folder: str) -> Mapping[str, int]:
+        """The keys of the files directly in `folder`, sorted, with their sizes in bytes."""
+        ...
+
+    def remove(self, folder: str, keys: Sequence[str]) -> bool:
+        """Remove these files of `folder` in this order, then the folder, unless it holds others.
+
+        Says whether all is gone.
+        """
         ...
 
     def exists(self, key: str) -> bool:

@@ -4,6 +4,7 @@ import gzip
 import io
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -45,6 +46,27 @@ def test_what_was_written_is_read(given_sections: list[Section]) -> None:
     ]
     assert [rows for _, rows in found] == [s.rows for s in given_sections]
     assert [block.size for block, _ in found] == [len(s.rows) for s in given_sections]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(*[VALUES] * 3), max_size=6),
+    st.sets(st.integers(0, 2)),
+    st.integers(1, 9),
+    st.integers(1, 5),
+)
+def test_values_are_cut_anywhere(
+    rows: list[tuple[bytes | None, ...]], wanted: set[int], step: int, long: int
+) -> None:
+    """Long values are written in pieces, and read back from others; only some columns are held."""
+    views = [tuple(None if v is None else memoryview(v) for v in row) for row in rows]
+    with mock.patch.object(copytext, "LONG", long):
+        text = b"".join(piece for row in views for piece in copytext.encode(row))
+    pieces = [text[begin : begin + step] for begin in range(0, len(text), step)]
+    assert list(copytext.decode(pieces)) == rows
+    assert list(copytext.decode(pieces, wanted)) == [
+        tuple(value if place in wanted else None for place, value in enumerate(row)) for row in rows
+    ]
 
 
 def test_every_damage_is_seen() -> None:

@@ -171,6 +171,18 @@ def test_rows_go_into_tables_of_the_user_alone(  # noqa: PLR0917  its parts
     assert value.decode() not in str(rows)
 
 
+def test_rows_of_an_extension_need_the_ledger(
+    inside: Inside, conn: Conn, archive: Archiving
+) -> None:
+    """A row of pg_cron's is a command. What a run of one's own archived goes back."""
+    conn.execute("ALTER EXTENSION plpgsql ADD TABLE child")
+    there = ("--from", archive.location, "--json", "--dry-run")
+    assert inside("restore", archive.run_id, *there).json["restored_count"] == 10
+    forget(conn)
+    found = inside("restore", archive.run_id, *there)
+    assert (found.code, "it belongs to an extension" in found.json["message"]) == (65, True)
+
+
 def test_rows_of_a_partition_go_into_no_other_table(
     inside: Inside, conn: Conn, tmp_path: Path
 ) -> None:
@@ -272,6 +284,14 @@ def test_a_manifest_of_nonsense_is_one_sentence(
     assert "manifest.json is not as it was archived: it cannot be read" in found.json["message"]
 
 
+def test_a_manifest_of_very_many_values_is_refused(inside: Inside, archive: Archiving) -> None:
+    """30 MB of JSON could take a gigabyte of memory."""
+    path = Path(archive.location) / archive.run_id / "manifest.json"
+    path.write_bytes(b"[" + b'{"a":1},' * 2_000_000 + b"1]")
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, "it is too large" in found.json["message"]) == (65, True), found.err
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -313,6 +333,8 @@ def test_a_manifest_of_wrong_types_is_one_sentence(
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c", "c"], "key": 0, "kind": "rows"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": [], "key": 1, "kind": "links"}',
         b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": [], "key": 0, "kind": "code"}',
+        b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 2, "kind": "links"}',
+        b'{"bytes": [0, 0, 0], "rows": 0, "schema": "a", "table": "b", "columns": ["c"], "key": 1, "kind": "rows"}',
     ],
 )
 def test_a_file_of_nonsense_is_one_sentence(
@@ -324,6 +346,39 @@ def test_a_file_of_nonsense_is_one_sentence(
     found = inside("restore", archive.run_id, "--json", "--from", archive.location)
     assert (found.code, found.json["outcome"]) == (65, "refused"), found.err
     assert "a block cannot be read" in found.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "codes"),
+    [
+        (b"1\n", {65}),
+        (b"1\t2\t3\n", {65}),
+        (b"1\n2\t3\t4\n", {65}),
+        (b"1\t\0\n", {65}),
+        (b"\\x\t1\n", {65, 1}),
+        (b"1\t\xff\n", {0, 1}),
+        (b"x\t1\n", {1}),
+        (b"\\.\n1\t2\t3\n", {65, 3}),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["real", "dry"])
+def test_rows_of_nonsense_are_one_sentence(
+    inside: Inside,
+    conn: Conn,
+    archive: Archiving,
+    lines: bytes,
+    codes: set[int],
+    dry: tuple[str, ...],
+) -> None:
+    """What COPY would not read is no bug, whether it gets to COPY or not."""
+    forget(conn)
+    left = contents(conn, "child")
+    archive.kept.pop()
+    edit(archive, lambda content: content["files"].pop())
+    replace(archive, gzip.compress(block("public", "child", ["id", "parent_id"], lines)))
+    found = inside("restore", archive.run_id, "--json", "--from", archive.location, *dry)
+    assert found.code in codes, found.err
+    assert contents(conn, "child") == left
 
 
 def test_reading_a_long_file_ends_with_the_deadline(

@@ -1,4 +1,4 @@
-"""A restore takes no more memory for a large file than for a small one."""
+"""Memory is bounded: by nothing but the largest value, and when it is restored not by that."""
 
 from pathlib import Path
 
@@ -29,3 +29,45 @@ def test_memory_is_flat(inside: Inside, conn: Conn, tmp_path: Path, mode: tuple[
     many.batch(("many", "true"))
     assert peak_kb(inside, "restore", many.run_id, *mode) < usual + MOST_MORE_KB
     assert conn.execute("SELECT count(*) FROM many").fetchone() == (0 if mode else ROWS,)
+
+
+LONG = 20_000_000
+SWEEP = """
+[sweeps.old-large]
+table = "large"
+column = "seen"
+keep = "1d"
+final = true
+"""
+MAKE_LARGE = """
+CREATE TABLE large (id int PRIMARY KEY, seen timestamptz NOT NULL, body {type});
+INSERT INTO large SELECT i, '2020-01-01', {value} FROM generate_series(1, {rows}) i
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="wants Linux's /proc")
+@pytest.mark.parametrize(
+    ("kind", "value", "times"),
+    [
+        ("text", f"repeat(E'ab\\ncd', {LONG // 5})", 3),
+        ("bytea", f"convert_to(repeat('a', {LONG}), 'UTF8')", 5),
+    ],
+)
+def test_a_long_value_is_held_as_postgresql_sends_it(
+    inside: Inside, conn: Conn, tmp_path: Path, kind: str, value: str, times: int
+) -> None:
+    """Twice, of bytea in hex, while it is archived; in pieces while it is restored."""
+    (inside.folder / "maint.toml").write_text(SWEEP)
+    run = ("old-large", "--max-percent", "100", "--archive", str(tmp_path / "kept"))
+    conn.execute(MAKE_LARGE.format(type=kind, value="'a'", rows=2))  # type: ignore[arg-type]
+    usual = peak_kb(inside, *run)
+    conn.execute("DROP TABLE large")
+    conn.execute(MAKE_LARGE.format(type=kind, value=value, rows=1))  # type: ignore[arg-type]
+    rows = conn.execute("SELECT id, md5(body::text) FROM large ORDER BY id").fetchall()
+    assert peak_kb(inside, *run) < usual + times * LONG / 1000
+    assert conn.execute("SELECT count(*) FROM large").fetchone() == (0,)
+    newest = conn.execute("SELECT run_id::text FROM job_runs ORDER BY started_at DESC").fetchone()
+    assert newest is not None
+    for mode in (("--dry-run",), ()):
+        assert peak_kb(inside, "restore", str(newest[0]), *mode) < usual + MOST_MORE_KB
+    assert conn.execute("SELECT id, md5(body::text) FROM large ORDER BY id").fetchall() == rows

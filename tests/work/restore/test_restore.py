@@ -50,3 +50,14 @@ def test_what_was_archived_comes_back_and_only_once(
     assert (again["restored_count"], again["existing_count"]) == (0, 10)
     assert (again["mended_count"], again["unmended_count"]) == (0, 0)
     assert contents(conn, "parent", "child", "friend") == before
+
+
+def test_a_link_without_an_old_value_is_left(inside: Inside, conn: Conn, tmp_path: Path) -> None:
+    """SET DEFAULT of a key's own column: the key that was archived finds no row any more."""
+    conn.execute(FAMILY)
+    archive = archiving(conn, tmp_path / "archive", "friend")
+    links = archive.section("friend", "id = 1", columns=["id"], kind="links", key=1)
+    archive.batch(("friend", "id = 2"), links=[links])
+    archive.end()
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, found.json["restored_count"], found.json["unmended_count"]) == (0, 1, 1)

@@ -1,11 +1,12 @@
 """maint run"""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import declared, entries, known
+from maintcli.cli.declared import declared, entries, idle, known
 from maintcli.cli.everywhere import run_everywhere
 from maintcli.cli.execute import show as show_report
 from maintcli.cli.operator import complete_jobs, operator
@@ -15,6 +16,7 @@ from maintcli.cli.several import One, run_several
 from maintcli.errors import BrokenPlugin, Usage, gravest
 from maintcli.present.json import as_json
 from maintcli.present.out import put
+from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 
 _JOBS = typer.Argument(metavar="JOB", help="The jobs, in this order.", autocompletion=complete_jobs)
@@ -48,6 +50,8 @@ def run(
     broken = [name for name in names or enabled if name not in found]
     if not wanted and not broken:
         raise none_enabled(config, "run")
+    for sentence in [] if names or loudness.quiet else idle(config, found):
+        sys.stderr.write(f"maint: {printable(sentence)}\n")
     given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
     if place.is_everywhere(config):
         # Named, they are refused; among all, a trigger that were sent for each is left out.

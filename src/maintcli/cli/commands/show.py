@@ -4,15 +4,24 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.operator import Json, operator
+from maintcli.cli.declared import entries
+from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
+from maintcli.config.suggest import closest
+from maintcli.errors import Usage
 from maintcli.present import runs as present
 from maintcli.present.show import show as display
-from maintcli.runtime.history import find, together
+from maintcli.runtime.history import PastRun, find, history, is_id, together
+from maintcli.runtime.session import Session
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.runtime.whole import wholes
 
-_RUN = typer.Argument(metavar="RUN", help="The run's id, or enough of its beginning.")
+_LATEST = "latest"
+_RUN = typer.Argument(
+    metavar="RUN",
+    help='The run\'s id, or enough of its beginning; a job, for its newest run; or "latest".',
+    autocompletion=complete_jobs,
+)
 
 
 @operator("show")
@@ -23,5 +32,21 @@ def show(place: Place, *, run: Annotated[str, _RUN], json: Json = False) -> None
     """
     config = place.read_aloud()
     with toolkit_tables(place.target(config), "show") as (session, schema):
-        (found,) = wholes(together(session, schema, find(session, schema, run)))
+        (found,) = wholes(_runs(session, schema, run, jobs=list(entries(config))))
     display(present.data(found), lambda: present.view_one(found), json=json)
+
+
+def _runs(session: Session, schema: str, wanted: str, *, jobs: list[str]) -> list[PastRun]:
+    """The run that is `wanted`, with all that are parts of it."""
+    newest = history(session, schema, job=None if wanted == _LATEST else wanted, limit=1)
+    if newest:
+        return newest
+    if wanted == _LATEST:
+        raise Usage(reason="No run is recorded yet.")
+    if wanted in jobs:
+        raise Usage(reason=f"No run of {wanted} is recorded yet.")
+    if not is_id(wanted):
+        near = closest(wanted, jobs)
+        meant = f"did you mean {near}?" if near else "maint history lists them."
+        raise Usage(reason=f"There is no run and no job {wanted!r}; {meant}")
+    return together(session, schema, find(session, schema, wanted))

@@ -1,8 +1,12 @@
 """maint status"""
 
+from typing import Annotated
+
+import typer
+
 from maintcli.cli.awaited import awaited
-from maintcli.cli.declared import declared
-from maintcli.cli.operator import Json, operator
+from maintcli.cli.declared import declared, known
+from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
 from maintcli.errors import Code
@@ -13,9 +17,13 @@ from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.work.outlook.recorded import recorded
 
+_JOB = typer.Argument(
+    metavar="JOB", help="Only this job, enabled or not.", autocompletion=complete_jobs
+)
+
 
 @operator("status")
-def status(place: Place, *, json: Json = False) -> int:
+def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json = False) -> int:
     """Show how each job is doing, and which are late.
 
     Shown are the jobs that maint.toml enables, and those that were seen to run. It looks and writes
@@ -29,7 +37,11 @@ def status(place: Place, *, json: Json = False) -> int:
     with toolkit_tables(database, "status") as (session, schema):
         seen, backlogs = watch(session, schema), recorded(session, schema)
     schedules = awaited(config, jobs, database.name, seen.now)
-    rows = statuses(jobs, schedules, seen, seen.now)
+    rows = statuses(jobs, schedules, seen, seen.now, unused=job is not None)
+    if job is not None:
+        rows = [row for row in rows if row.name == job]
+        if not rows:
+            known(config, job)
     runner = seen.beats.get(JOBS_RUNNER)
     show(
         present.data(rows, runner, seen.now, backlogs),

@@ -108,7 +108,11 @@ class Archive:
             last = context.session.for_last_words()
             files = ledger.entered(last, self._lease.schema, self._lease.run_id)
             ended = self._manifest._replace(complete=complete, files=files)
-            self._place.put(manifest.key(self._lease.run_id), ended.as_bytes())
+            data = ended.as_bytes()
+            if not manifest.fits(data):
+                context.log.warn("the manifest has no list of files (the ledger has): too many")
+                data = ended._replace(files=None).as_bytes()
+            self._place.put(manifest.key(self._lease.run_id), data)
         except (MaintError, psycopg.Error) as error:
             context.log.warn(f"the manifest has no list of files (the ledger has): {error}")
             return
@@ -129,7 +133,9 @@ def _filled(sections: Iterable[Section]) -> Iterator[Section]:
     for section in sections:
         rows = iter(section.rows)
         for first in rows:
-            yield section._replace(rows=chain([first], rows))
+            begun = chain([first], rows)
+            del first  # what is held here would be held until all are written
+            yield section._replace(rows=begun)
             break
 
 

@@ -56,9 +56,12 @@ def _block(target: BinaryIO, section: Section, defaults: Defaults) -> int:
     rows = size = 0
     with Member(target) as block:
         block.write(before)
-        for line in copytext.encode(section.rows):
-            block.write(line)
-            rows, size = rows + 1, size + len(line)
+        for row in section.rows:
+            rows += 1
+            for piece in copytext.encode(row):
+                block.write(piece)
+                size += len(piece)
+            del row
         block.write(END + after)
     target.seek(place)
     target.write(stored(_about(section, rows, (len(before), size, len(after)))))

@@ -13,6 +13,7 @@ from maintcli.work.archive.section import Kept
 FORMAT = 1
 NAME = "manifest.json"
 MOST_BYTES = 1 << 26  # some 200,000 files, or 600,000 columns
+_MOST_VALUES = 3_000_000  # of so many bytes; more could take gigabytes of memory
 _NOT_IN_FILES = ("location", "manifest_sha256")
 
 
@@ -49,8 +50,15 @@ def key(run_id: str) -> str:
     return f"{run_id}/{NAME}"
 
 
+def fits(data: bytes) -> bool:
+    """Whether `parse` takes as much as this."""
+    return len(data) <= MOST_BYTES and sum(map(data.count, (b"[", b"{", b","))) <= _MOST_VALUES
+
+
 def parse(run_id: str, data: bytes) -> Manifest:
     """Read back the manifest of `run_id`, which may be anybody's work. Raises DamagedFile."""
+    if not fits(data):
+        raise DamagedFile(file=key(run_id), reason="it is too large")
     try:
         content: dict[str, Any] = json.loads(data)
         if content["format"] != FORMAT:

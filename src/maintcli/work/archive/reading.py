@@ -55,7 +55,8 @@ def read(name: str, packed: BinaryIO, limits: Limits) -> Iterator[Block]:
             before, size, after = (number(length) for length in about["bytes"])
             if max(before, after) > _LONGEST_ABOUT:
                 raise source.damaged("a block cannot be read (its SQL is too long)")
-            pieces = _pieces(source, before, size, number(about["rows"]))
+            rows, width = number(about["rows"]), len(about["columns"])
+            pieces = _pieces(source, before, size, (rows, rows * max(0, width - 1)))
             block = _block(about, pieces)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise source.damaged(f"a block cannot be read ({error})") from None
@@ -72,25 +73,30 @@ def _block(about: dict[str, Any], pieces: Iterator[bytes]) -> Block:
     if len(set(columns)) < len(columns) or about["kind"] not in ("rows", "links"):
         reason = "its columns or its kind are wrong"
         raise ValueError(reason)
+    most_key = 0 if about["kind"] == "rows" else len(columns)
     return Block(
         schema=text(about["schema"]),
         table=text(about["table"]),
         columns=columns,
         kind=about["kind"],
-        key=number(about["key"], len(columns)),
+        key=number(about["key"], most_key),
         size=number(about["rows"]),
         pieces=pieces,
     )
 
 
-def _pieces(source: "_Text", before: int, size: int, rows: int) -> Iterator[bytes]:
+def _pieces(source: "_Text", before: int, size: int, counts: tuple[int, int]) -> Iterator[bytes]:
+    """The rows; `counts` are how many lines and tabs they have."""
     source.read(before)
-    lines = 0
+    lines = tabs = 0
     while size:
         piece = source.read(min(PIECE_BYTES, size))
-        size, lines = size - len(piece), lines + piece.count(b"\n")
+        size -= len(piece)
+        lines, tabs = lines + piece.count(b"\n"), tabs + piece.count(b"\t")
+        if b"\0" in piece:
+            raise source.damaged("a value holds a character that PostgreSQL has not")
         yield piece
-    if source.read(len(END)) != END or lines != rows:
+    if source.read(len(END)) != END or (lines, tabs) != counts:
         raise source.damaged("a block cannot be read (its rows are not as many as it says)")
 
 

@@ -16,7 +16,7 @@ class Section(NamedTuple):
     table: str
     columns: tuple[str, ...]
     kind: Literal["rows", "links"]
-    rows: Iterable[tuple[bytes | None, ...]]
+    rows: Iterable[tuple[bytes | memoryview | None, ...]]
     key: int = 0
 
     @property

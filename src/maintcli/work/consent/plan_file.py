@@ -4,9 +4,7 @@ It holds no row and no secret. Its checksum covers the settings, so that a file 
 noticed, and two settings can be told apart at a glance.
 """
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
+from maintcli.config.write import replace
 from maintcli.errors import Usage
 
 FORMAT = 1
@@ -66,16 +65,9 @@ class Plan:
 
 def write(path: Path, plan: Plan) -> None:
     """Write `plan`, whole or not at all. Raises Usage."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(_as_dict(plan), indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        replace(path, json.dumps(_as_dict(plan), indent=2) + "\n")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise Usage(reason=f"--plan {path} cannot be written: {error.strerror}.") from None
 
 

@@ -1,6 +1,7 @@
 """Lengths of time and amounts of bytes in words."""
 
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
+_MINUTES_FROM = 120
 _SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
@@ -10,6 +11,16 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def took(milliseconds: int | None) -> str:
+    """How long something took; blank where that is not known."""
+    if milliseconds is None:
+        return ""
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{milliseconds} ms"
+    return f"{seconds:.1f} s" if seconds < _MINUTES_FROM else span(seconds)
 
 
 def size(count: int) -> str:

@@ -17,7 +17,8 @@ def check_ordinary(
 ) -> None:
     """Raise Refused unless all are user tables that a manifest lists.
 
-    Of the toolkit's own tables a sweep may have archived rows, where the ledger vouches for that.
+    Of the toolkit's own tables and of an extension's a sweep may have archived rows, where the
+    ledger vouches for that. A row of pg_cron's is a command that runs as any role.
     """
     for archived in sorted(tables):
         why = ""
@@ -27,6 +28,8 @@ def check_ordinary(
             why = "it is one of PostgreSQL's own"
         elif tables[archived].is_toolkits and not vouched:
             why = "it is one of maint's own, and the ledger does not know this archive"
+        elif tables[archived].is_extensions and not vouched:
+            why = "it belongs to an extension, and the ledger does not know this archive"
         if why:
             name = ".".join(archived)
             raise Refused(reason=f"Rows for {name} are not put back: {why}. Nothing was restored.")

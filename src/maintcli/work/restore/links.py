@@ -32,7 +32,7 @@ class Mended(NamedTuple):
 
 def mend(connection: Connection, one: Loaded) -> Mended:
     """Put old values back into rows that are still there and still hold NULL or the default."""
-    if not one.key:  # no key, no way to tell which row it was
+    if one.key in {0, len(one.columns)}:  # no way to tell which row it was, or what it held
         return Mended(0, Counter())
     found = connection.execute(_whole(one)).fetchone()
     whole = int(found[0]) if found else 0

@@ -1,13 +1,14 @@
 """What a restore would do: rows looked up in READ ONLY transactions."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg import sql
+from psycopg.abc import AdaptContext
 
 from maintcli.db import formats
+from maintcli.errors import DamagedFile
 from maintcli.runtime.context import Context
 from maintcli.work.archive import copytext, ledger
 from maintcli.work.archive.copytext import Row
@@ -21,6 +22,7 @@ from maintcli.work.restore.source import Source
 from maintcli.work.restore.table import Key
 
 _ROWS_A_QUERY = 10_000
+_BYTES_A_QUERY = 8_000_000
 
 _KNOWN = sql.SQL("""SELECT count(*) FROM (
     SELECT {values} FROM ROWS FROM ({arrays}) AS maint_u({columns})
@@ -50,8 +52,7 @@ def preview(
             loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
             marked_back = None if back is None else block.name in back
             look = _Look(context, loaded, table.usable_keys(block.columns), marked_back)
-            rows = copytext.decode(block.pieces)
-            while some := list(islice(rows, _ROWS_A_QUERY)):
+            for some in _batches(_rows(kept.file, block, look.places)):
                 known, taken = look.known(some), look.taken(some)
                 tally.existing += known
                 tally.refuse(table.name, taken)
@@ -105,6 +106,13 @@ class _Look(NamedTuple):
         return +found
 
     @property
+    def places(self) -> frozenset[int]:
+        """The columns whose values are looked at: of rows without a key all of them."""
+        columns = self.loaded.columns
+        whole = self.marked is None and not self.loaded.table.has_certain_key(columns)
+        return frozenset(map(columns.index, columns if whole else self._used))
+
+    @property
     def _used(self) -> list[str]:
         return sorted({column for key in self.keys for column in key.columns})
 
@@ -126,7 +134,7 @@ def _count(
     types = {column.name: column.type for column in loaded.table.shape.columns}
     places = [loaded.columns.index(column) for column in columns]
     # Literals, not parameters: a name may hold a percent sign.
-    arrays = [sql.Literal([_text(row[place]) for row in rows]) for place in places]
+    arrays = [_Array([row[place] for row in rows]) for place in places]
     comma = sql.SQL(", ")
     values = [
         sql.SQL("{0}::{1} AS {0}").format(sql.Identifier(column), sql.SQL(types[column]))  # pyright: ignore[reportArgumentType]  from the catalog
@@ -144,5 +152,44 @@ def _count(
     return int(count)
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+class _Array(sql.Composable):
+    """Values as an array of text, in the bytes that they have: PostgreSQL knows their encoding."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Quoted for an array, and then for a statement."""
+        del context
+        text = b"{" + b",".join(map(_element, self._obj)) + b"}"
+        return b" E'" + text.replace(b"\\", b"\\\\").replace(b"'", b"''") + b"'"
+
+
+def _element(value: bytes | None) -> bytes:
+    if value is None:
+        return b"NULL"
+    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """As many as go into one query."""
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += sum(len(value) for value in row if value is not None)
+        if len(some) >= _ROWS_A_QUERY or size >= _BYTES_A_QUERY:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _rows(name: str, block: Block, places: frozenset[int]) -> Iterator[Row]:
+    """The rows of a block. Raises DamagedFile where they are not as we write them."""
+    width = len(block.columns) or 1
+    try:
+        for row in copytext.decode(block.pieces, places):
+            if len(row) != width:
+                raise DamagedFile(file=name, reason="a row has not as many values as columns")
+            yield row
+    except KeyError as error:
+        reason = f"a row cannot be read ({error} behind a backslash)"
+        raise DamagedFile(file=name, reason=reason) from None

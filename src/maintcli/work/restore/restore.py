@@ -13,7 +13,7 @@ from typing import TypeVar
 import psycopg
 
 from maintcli.db import names, sqlstate
-from maintcli.errors import LeaseLost, Partial, Usage
+from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.work.archive.reading import Block
 from maintcli.work.archive.section import Kept
@@ -102,7 +102,11 @@ class _Restore:
     def _restore_file(self, kept: Kept) -> tuple[Tally, Counter[Archived]]:
         with self.source.opened(kept) as blocks:
             wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
-            return whole_file(self.context, self.tables, wanted, marks)
+            try:
+                return whole_file(self.context, self.tables, wanted, marks)
+            except psycopg.errors.BadCopyFileFormat as error:
+                what = error.diag.message_primary
+                raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
 
     def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Tally:
         tally, table = Tally(), self.tables[archived]

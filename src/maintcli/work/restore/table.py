@@ -53,6 +53,8 @@ SELECT c.oid,
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')),
        c.relkind = 'p',
        starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), %(mark)s),
+       EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+               AND d.objid = c.oid AND d.deptype = 'e'),
        row_security_active(c.oid), current_user::text,
        ARRAY(SELECT p FROM unnest('{SELECT,INSERT,UPDATE}'::text[]) p
              WHERE NOT has_table_privilege(c.oid, p))
@@ -88,6 +90,7 @@ class Table(NamedTuple):
     on_update: tuple[str, ...]
     is_partitioned: bool
     is_toolkits: bool
+    is_extensions: bool
     hides_rows: bool
     role: str
     denied: tuple[str, ...]
@@ -160,7 +163,8 @@ def _describe(session: Session, oids: Iterable[int]) -> dict[int, Table]:
 
 
 def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
-    _, indexes, references, triggers, is_partitioned, is_toolkits, hides_rows, role, denied = row
+    _, indexes, references, triggers, *flags, role, denied = row
+    is_partitioned, is_toolkits, is_extensions, hides_rows = flags
     return Table(
         shape=shape,
         keys=tuple(
@@ -182,6 +186,7 @@ def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
         on_update=tuple(name for name, _, update in triggers or () if update),
         is_partitioned=is_partitioned,
         is_toolkits=is_toolkits,
+        is_extensions=is_extensions,
         hides_rows=hides_rows,
         role=role,
         denied=tuple(denied),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from maintcli.cli import rendering
+from maintcli.cli.declared import declared, idle
 from maintcli.cli.facts import Facts
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Place
@@ -31,7 +32,7 @@ _OUTPUT = typer.Option("--output", metavar="DIR|-", help="Where to; - is standar
 _WRITE = typer.Option(
     "--write", help="Write to where a project has these files: deploy/ and so on."
 )
-_STRICT = typer.Option("--strict", help="Refuse (65) what the target cannot express.")
+_STRICT = typer.Option("--strict", help="Refuse (65) to leave anything out.")
 
 
 @operator("render")
@@ -61,7 +62,7 @@ def render(
     if not entries:
         raise none_enabled(config, f"schedule render --target {names[0]}")
     made = {name: TARGETS[name].render(entries, settings) for name in names}
-    rendering.complain(made, strict=strict)
+    rendering.complain(made, [] if jobs else idle(config, declared(config)), strict=strict)
     rendering.advise(entries, names, settings)
     if output in (None, "-") and not write:
         put(rendering.together(made[names[0]].files))

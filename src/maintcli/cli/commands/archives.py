@@ -1,0 +1,174 @@
+"""maint archives: what --archive has kept, and removing it."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from maintcli.cli.operator import Json, Yes, agree, group, operator
+from maintcli.cli.place import Place
+from maintcli.config import values
+from maintcli.config.duration import Duration
+from maintcli.errors import BadLocation, Partial, Usage
+from maintcli.present.show import show
+from maintcli.present.table import Table
+from maintcli.present.words import stamp
+from maintcli.runtime.log import printable
+from maintcli.runtime.session import Session
+from maintcli.runtime.visit import toolkit_tables
+from maintcli.work.archive.archives import (
+    Found,
+    check_no_restore,
+    cutoff,
+    find,
+    locations,
+    remove,
+)
+from maintcli.work.outlook.words import size
+
+_LOCATION = typer.Argument(
+    metavar="DIR|URL",
+    help="All archives in this place. Without it: those of the runs in this database's ledger.",
+)
+_AGE = typer.Option(
+    "--older-than", metavar="DURATION", help="Archives of runs that ended longer ago, e.g. 90d."
+)
+_DRY = typer.Option("--dry-run", "-n", help="Show what would be removed, and change nothing.")
+
+
+@operator("list")
+def list_(
+    place: Place, *, location: Annotated[str | None, _LOCATION] = None, json: Json = False
+) -> None:
+    """List archives, the oldest first."""
+    with toolkit_tables(place.target(place.read_aloud()), "archives list") as (session, schema):
+        found = _find(session, schema, location)
+    show({"archives": [_data(one) for one in found]}, lambda: [_table(found)], json=json)
+
+
+@operator("prune")
+def prune(
+    place: Place,
+    *,
+    location: Annotated[str | None, _LOCATION] = None,
+    older_than: Annotated[str, _AGE],
+    dry_run: Annotated[bool, _DRY] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Remove the archives of runs that ended long ago; asks first.
+
+    Their rows cannot be put back then. Only whole archives go, and only files that a run wrote; a
+    run that goes on keeps its archive.
+    """
+    age = _age(older_than)
+    with toolkit_tables(place.target(place.read_aloud()), "archives prune") as (session, schema):
+        before = cutoff(session, age)
+        old = [one for one in _find(session, schema, location) if one.ended_at < before]
+        check_no_restore(session, schema)
+    going, kept = [one for one in old if not one.keeps], [one for one in old if one.keeps]
+    what = f"{_counted(going)} of runs that ended over {age} ago ({_total(going)})"
+    results = [(one, "") for one in going]
+    if going and not dry_run:
+        where = ", ".join(sorted({one.location for one in going}))
+        agree(f"Remove {what} in {where}? Their rows cannot be put back then.", yes=yes)
+        results = list(remove(going))
+    left = [(one, why) for one, why in results if why]
+    gone = [one for one, why in results if not why]
+    data = {
+        "dry_run": dry_run,
+        "cutoff": before,
+        "removed": [_data(one) for one in gone],
+        "kept": [_data(one) for one in kept],
+        "left": [_data(one) | {"reason": why} for one, why in left],
+    }
+    show(data, lambda: _pruned(gone, kept, left, what=what, dry_run=dry_run), json=json)
+    if left:
+        raise Partial(reason=f"{_counted(left)} could not be removed wholly.")
+
+
+def _age(text: str) -> Duration:
+    try:
+        age = values.age(text)
+    except ValueError as error:
+        raise Usage(reason=f"--older-than: {error}.") from None
+    if age.approx_seconds < 0:
+        raise Usage(reason=f"--older-than: {age} lies in the future; it must be at least 0.")
+    return age
+
+
+def _find(session: Session, schema: str, location: str | None) -> list[Found]:
+    """The archives that are meant."""
+    if location is not None:
+        return find(session, schema, location)
+    found: list[Found] = []
+    for known in locations(session, schema):
+        try:
+            found += find(session, schema, known)
+        except BadLocation as error:
+            sys.stderr.write(f"maint: {printable(str(error))}\n")  # moved, which is no failure
+    for other in sorted({one.location for one in found if not one.is_known}):
+        place, hint = printable(other), "to see all: maint archives list"
+        sys.stderr.write(f"maint: {place} also has archives of other ledgers; {hint} {place}\n")
+    found = [one for one in found if one.is_known]
+    return sorted(found, key=lambda one: one.started_at)
+
+
+def _data(one: Found) -> dict[str, Any]:
+    return {
+        "run_id": one.run_id,
+        "job": one.job,
+        "location": one.location,
+        "started_at": one.started_at,
+        "ended_at": one.ended_at,
+        "files": len(one.keys),
+        "size_bytes": one.size_bytes,
+        "in_ledger": one.is_known,
+        "kept_because": one.keeps,
+    }
+
+
+def _table(found: Sequence[Found]) -> Table:
+    columns = ("run", "job", "started (utc)", "size", "where", "note")
+    rows = [
+        (one.run_id, one.job, stamp(one.started_at), size(one.size_bytes), one.location, _note(one))
+        for one in found
+    ]
+    return Table(columns, rows, "There is no archive.")
+
+
+def _note(one: Found) -> str:
+    return one.keeps or ("" if one.is_known else "not in this ledger")
+
+
+def _counted(found: Sequence[object]) -> str:
+    return "1 archive" if len(found) == 1 else f"{len(found):,} archives"
+
+
+def _total(found: Sequence[Found]) -> str:
+    return size(sum(one.size_bytes for one in found))
+
+
+def _pruned(
+    gone: Sequence[Found],
+    kept: Sequence[Found],
+    left: Sequence[tuple[Found, str]],
+    *,
+    what: str,
+    dry_run: bool,
+) -> Iterator[str | Table]:
+    for one in kept:
+        yield f"Kept {one.location}/{one.run_id}: {one.keeps}."
+    for one, why in left:
+        yield f"Left {one.location}/{one.run_id}: {why.rstrip('.')}."
+    if dry_run and gone:
+        yield _table(gone)
+        yield f"Would remove {what}."
+    else:
+        yield f"Removed {_counted(gone)} ({_total(gone)})."
+
+
+archives = group(
+    "archives", "List the archives of removed rows, and remove old ones.", list_, prune
+)

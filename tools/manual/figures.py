@@ -1,0 +1,12 @@
+"""The table of figures in docs/sweeping.md."""
+
+from manual.page import ROOT, Page, code, table
+
+from maintcli.work.figures import FIGURES, label
+
+
+def page() -> Page:
+    """The table as work/figures.py has it."""
+    rows = [(code(name), label(name), figure.meaning) for name, figure in FIGURES.items()]
+    columns = ("figure", "in words", "meaning")
+    return Page(ROOT / "docs" / "sweeping.md", table(columns, rows), "figures")
