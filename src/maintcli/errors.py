@@ -444,6 +444,12 @@ class MissingPrivileges(NotAllowed):
     """
 
 
+class ClosedSchema(NotAllowed):
+    """Role {role} may not create tables in schema {schema}. Let a superuser, or the owner, run this
+    statement, or run this command as a role that may; schema under [database] names another one.
+    """
+
+
 class HiddenRows(NotAllowed):
     """Row-level security on {table} hides rows from role {role}, so a sweep would report success
     and leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY.

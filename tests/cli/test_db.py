@@ -71,3 +71,24 @@ def test_bad_options_of_example_are_wrong_usage(inside: Inside, arguments: tuple
     result = inside("db", "example", "=".join(arguments))
     assert (result.code, result.out) == (2, "")
     assert f"{arguments[0]}: " in result.err
+
+
+@pytest.mark.parametrize("command", ["migrate", "example"])
+def test_a_role_that_may_not_create_tables_gets_the_grant(
+    inside: Inside, bare_db: str, command: str
+) -> None:
+    """As on PostgreSQL 15 in the schema public; with the statement run, the command works."""
+    inside.env = {"DATABASE_URL": bare_db.replace("postgres@", "closed@", 1)}
+    with psycopg.connect(bare_db, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS closed; CREATE ROLE closed LOGIN")
+        result = inside("db", command)
+        assert (result.code, result.out) == (77, "")
+        sentence, statement = result.err.splitlines()
+        assert "Role closed may not create tables in schema public." in sentence
+        assert statement == 'GRANT USAGE, CREATE ON SCHEMA "public" TO "closed";'
+        absent = inside("db", command, env={"MAINT_DATABASE_SCHEMA": "upkeep"})
+        if command == "migrate":
+            assert 'CREATE SCHEMA "upkeep" AUTHORIZATION "closed";' in absent.err
+        connection.execute(statement.encode())
+        assert inside("db", command).code == 0
+        connection.execute("DROP OWNED BY closed CASCADE; DROP ROLE closed")

@@ -108,7 +108,7 @@ def test_show_finds_all_parts_of_the_newest_run(inside: Inside, conn: Conn) -> N
 )
 def test_show_without_a_run_is_one_sentence(inside: Inside, wanted: str, said: str) -> None:
     """Exit code 2, and nothing on standard output."""
-    result = inside("show", wanted, "--json")
+    result = inside("show", wanted)
     assert (result.code, result.out) == (2, "")
     assert said in result.err
 

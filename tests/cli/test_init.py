@@ -141,7 +141,7 @@ def test_a_file_is_never_overwritten(inside: Inside) -> None:
         (("--job", "retention-cleanup"), "retention-cleanup needs more settings"),
         (("--job", "cleanup-sessions", "--table", "active_sessions"), "write --table TABLE=NAME."),
         (("--yes", "--table", "active_sesions=x"), "did you mean active_sessions?"),
-        (("--yes", "--table", "active_sessions=x"), "There is no table x in this database."),
+        (("--yes", "--table", "active_sessions=x"), "There is no table x in this database, or"),
         (("--yes", "--table", "active_sessions=v"), "public.v is a view; name a table."),
         (("--yes", "--column", "active_sessions.x=y"), "jobs know no column 'active_sessions.x'"),
         (

@@ -91,7 +91,11 @@ def test_a_job_without_a_name_says_so(inside: Inside) -> None:
 @pytest.mark.parametrize("loud", [(), ("--verbose",)])
 def test_a_bug_is_an_object_too(monkeypatch: pytest.MonkeyPatch, loud: tuple[str, ...]) -> None:
     """Also where its traceback is asked for, which then leaves the command."""
-    monkeypatch.setattr("maintcli.cli.job.run_job", lambda *_: 1 // 0)
+
+    def fails(_job: object, _given: object) -> int:
+        return 1 // 0
+
+    monkeypatch.setattr("maintcli.cli.job.run_job", fails)
     out = io.StringIO()
     with redirect_stdout(out), suppress(ZeroDivisionError):
         assert app_run(["cleanup-sessions", "--json", *loud]) == 70

@@ -119,6 +119,33 @@ def test_each_enabled_job_is_judged_by_its_last_success(inside: Inside, conn: Co
     assert "paused" in inside("readyz").out
 
 
+def test_a_job_that_is_not_enabled_does_not_count(inside: Inside, conn: Conn) -> None:
+    """Beside one that is: whatever became of it by hand, or before it was taken out."""
+    named(inside)
+    for job in (JOB, "jobs-runner"):
+        beat(conn, job, ago="1 min")
+    beat(conn, "cleanup-orphans", ago="1 y", consecutive_failures=9)
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+    (inside.folder / "maint.toml").write_text(
+        f"[jobs.{JOB}]\n[jobs.cleanup-orphans]\nenabled = false\n"
+    )
+    assert said(inside) == (0, "ok", {"jobs": True, JOB: True})
+
+
+def test_what_the_file_makes_counts_as_well(inside: Inside, conn: Conn) -> None:
+    """Sweeps, rules of retention, triggers and further schedules name themselves."""
+    (inside.folder / "maint.toml").write_text(
+        "[sweeps.old-mail]\ntable = 'mail'\ncolumn = 'sent_at'\nkeep = '90d'\nevery = '1h'\n"
+        "[[retention]]\ntable = 'mail'\ncolumn = 'sent_at'\nkeep = '1y'\n"
+        "[triggers.ping]\nurl = 'http://127.0.0.1:9'\nauth = 'none'\nevery = '5m'\n"
+        f"[[schedules]]\nname = 'again'\njob = '{JOB}'\nevery = '1d'\n"
+    )
+    os.utime(inside.folder / "maint.toml", (time.time() - 30 * 86400,) * 2)
+    made(conn, "1 y")
+    jobs = dict.fromkeys(("jobs", JOB, "retention-cleanup", "old-mail", "trigger-ping"), False)
+    assert said(inside) == (1, "stale", jobs)
+
+
 def test_a_job_whose_last_run_failed_says_failed(inside: Inside, conn: Conn) -> None:
     """However new its last success is; unless it is paused."""
     named(inside)

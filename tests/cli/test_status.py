@@ -55,7 +55,7 @@ def test_one_job_alone(inside: Inside, conn: Conn) -> None:
 
 def test_an_unknown_job_is_wrong_usage(inside: Inside) -> None:
     """With what may have been meant."""
-    result = inside("status", "cleanup-sesions", "--json")
+    result = inside("status", "cleanup-sesions")
     assert (result.code, result.out) == (2, "")
     assert "did you mean cleanup-sessions?" in result.err
 

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import connect, example, toolkit
-from tests.jobs.every import EVERY, SWEEP, Every, fill, one
+from tests.jobs.every import EVERY, SESSIONS, SWEEP, Every, fill, one
 from tests.parts.databases import database
 from tests.parts.inside import Inside
 from tests.parts.server import Server
@@ -121,6 +121,20 @@ def test_every_value_comes_back_from_an_archive(inside: Inside, conn: Conn, name
     assert conn.execute(_VALUES).fetchall() == before
 
 
+def test_limits_of_the_role_do_not_end_a_batch(inside: Inside, conn: Conn) -> None:
+    """Times that are enough for the application's statements; ours have limits of their own."""
+    fill(conn, SESSIONS, stale=1, fresh=1)
+    conn.execute("""CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN PERFORM pg_sleep(2.1); RETURN old; END$$;
+        CREATE TRIGGER slow BEFORE DELETE ON active_sessions
+        FOR EACH ROW EXECUTE FUNCTION dawdle()""")
+    for setting in ("statement_timeout", "transaction_timeout", "lock_timeout"):
+        if conn.execute("SELECT FROM pg_settings WHERE name = %s", [setting]).rowcount:
+            conn.execute(f"ALTER DATABASE {conn.info.dbname} SET {setting} = '2s'".encode())
+    found = inside(*SESSIONS.command, "--json")
+    assert (found.code, one(conn, SESSIONS.stale)) == (0, 0), found.err
+
+
 @pytest.fixture(scope="module", params=["LATIN1", "SQL_ASCII"])
 def other(server: Server, request: pytest.FixtureRequest) -> Generator[str]:
     """The name of a database of another encoding, with all tables, to be copied."""
@@ -163,8 +177,10 @@ def test_bytes_of_other_encodings_come_back(inside: Inside, encoded: str) -> Non
         psycopg.connect(encoded, autocommit=True, client_encoding="LATIN1") as conn,
         psycopg.connect(encoded, autocommit=True, client_encoding="UTF8") as utf8,
     ):
-        conn.execute("CREATE TABLE letters (id integer PRIMARY KEY, words text, at timestamptz)")
-        utf8.execute("CREATE TABLE käse (id integer REFERENCES letters ON DELETE CASCADE)")
+        conn.execute(
+            "CREATE TABLE letters (id integer UNIQUE, words text PRIMARY KEY, at timestamptz)"
+        )
+        utf8.execute("CREATE TABLE käse (id integer REFERENCES letters (id) ON DELETE CASCADE)")
         conn.execute(
             "INSERT INTO letters VALUES (1, '\xfc\xdf\xe9\xa9', now() - interval '60 d'), (2, '', now())"
         )
@@ -177,9 +193,13 @@ def test_bytes_of_other_encodings_come_back(inside: Inside, encoded: str) -> Non
                 inside(command, *(["old-letters"] if command in {"pause", "resume"} else [])).code
                 == 0
             )
-        back = inside("restore", gone.json["run_id"], "--json")
+        again = ("restore", gone.json["run_id"], "--json")
+        dry = inside(*again, "--dry-run")
+        assert (dry.code, dry.json.get("restored_count")) == (0, 2), dry.err
+        back = inside(*again)
         assert back.code == 0, back.err
         assert conn.execute("SELECT * FROM letters ORDER BY id").fetchall() == before
+        assert inside(*again, "--dry-run").json["existing_count"] == 2
         assert one(utf8, "SELECT count(*) FROM käse") == 1
 
 

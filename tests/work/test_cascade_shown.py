@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from maintcli.runtime.session import Session
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 
@@ -114,6 +115,42 @@ def test_triggers_that_would_fire_are_shown(family: Family) -> None:
     found = by_table(family.sweep("--dry-run").json)
     assert found["public.a"]["triggers"] == ["after_a"]
     assert found["public.n"]["triggers"] == ["after_n"]
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL", "RESTRICT"])
+def test_many_partitions_are_counted_by_one_statement(
+    family: Family, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """As many queries for forty of them as for two, in a dry run with its guards."""
+    sent: list[object] = []
+    read = Session.read_composed
+
+    def reading(*arguments: Any, **named: Any) -> list[Any]:
+        sent.append(arguments)
+        return read(*arguments, **named)
+
+    monkeypatch.setattr(Session, "read_composed", reading)
+    queries: list[int] = []
+    family.make()
+    family.roots(old=80)
+    for parts in (2, 40):
+        family.do(
+            "DROP TABLE IF EXISTS a",
+            f"CREATE TABLE a (id int, root int REFERENCES roots ON DELETE {action})"
+            " PARTITION BY HASH (id)",
+            *(
+                f"CREATE TABLE a{n} PARTITION OF a FOR VALUES WITH (MODULUS {parts}, REMAINDER {n})"
+                for n in range(parts)
+            ),
+            "INSERT INTO a SELECT i, i FROM generate_series(1, 80) i",
+            "CREATE INDEX ON a (root)",
+            "ANALYZE a, roots",
+        )
+        sent.clear()
+        dry = family.sweep("--dry-run", "--max-percent", "99", "--max-rows", "1000")
+        assert by_table(dry.json)["public.a"]["rows"] == 80, dry.err
+        queries.append(len(sent))
+    assert queries[0] == queries[1]
 
 
 def test_max_rows_counts_what_goes_along(family: Family) -> None:

@@ -51,6 +51,30 @@ def test_rows_that_lose_what_they_refer_to_are_named_and_counted(
     assert conn.execute("SELECT count(session), count(*) FROM notes").fetchone() == (0, 3)
 
 
+def test_rows_of_dropped_partitions_count_for_their_table(inside: Inside, conn: Conn) -> None:
+    """The table is named before the first partition goes; its count is of all that went."""
+    conn.execute(
+        "CREATE TABLE hits (at timestamptz) PARTITION BY RANGE (at);"
+        "CREATE TABLE hits_1 PARTITION OF hits FOR VALUES FROM ('2001-01-01Z') TO ('2002-01-01Z');"
+        "CREATE TABLE hits_2 PARTITION OF hits FOR VALUES FROM ('2002-01-01Z') TO (MAXVALUE);"
+        "INSERT INTO hits VALUES ('2001-02-01Z'), ('2001-03-01Z'), ('2002-02-01Z'), (now())"
+    )
+    (inside.folder / "maint.toml").write_text(
+        "[sweeps.old-hits]\ntable = 'hits'\ncolumn = 'at'\nkeep = '30d'\nmax-percent = 100\n"
+    )
+    log = inside("old-hits").err
+    order = [
+        log.find(words)
+        for words in (
+            "deleting rows of public.hits older than",
+            "dropped public.hits_1 with 2 rows",
+            "deleted 3 rows of public.hits\n",
+        )
+    ]
+    assert -1 < order[0] < order[1] < order[2], log
+    assert conn.execute("SELECT count(*) FROM hits").fetchone() == (1,)
+
+
 def test_the_users_that_are_stamped_are_named_and_counted(inside: Inside, conn: Conn) -> None:
     """Their rows stay, and are changed."""
     conn.execute(

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maintcli import catalog
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
 from maintcli.errors import Code, ConfigError, MaintError
-from maintcli.runtime.context import Context
 from maintcli.runtime.job import Hear, Job, Order
 from maintcli.runtime.log import Level, Log, open_found, open_named
 from maintcli.runtime.report import Report
+
+if TYPE_CHECKING:
+    from maintcli.runtime.context import Context
 
 
 def read_config(given: Mapping[str, Any]) -> Config:
@@ -81,7 +83,7 @@ def make_order(
     return order
 
 
-def _lacking(job: Job, context: Context) -> MaintError | None:
+def _lacking(job: Job, context: "Context") -> MaintError | None:
     from maintcli.cli.rights import lacking
 
     return lacking(job, context)

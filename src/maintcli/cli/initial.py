@@ -156,7 +156,10 @@ class Initial:
     def _check_table(self, name: str) -> str:
         found = tables.describe(self._reader, names.split(name, "--table"))
         if found is None:
-            raise Usage(reason=f"There is no table {bare(name)} in this database.")
+            reason = (
+                f"There is no table {bare(name)} in this database, or this role may not see it."
+            )
+            raise Usage(reason=reason)
         if found.kind not in tables.WITH_ROWS:
             raise Usage(reason=f"{found} is a {found.kind}; name a table.")
         return name

@@ -144,7 +144,7 @@ def _try(option: Option, given: object, written: object = None) -> tuple[Any, st
         clause = "" if option.guarded else option.check_bounds(value) or ""
     except ValueError as error:
         value, clause = None, str(error)
-    if clause and isinstance(written, str | list) and written != given:
+    if clause and written not in (None, given):  # NaN is what it is, and unequal
         # What was filled in may be a secret put in the wrong place.
         stands = mask(_as_text(written))
         clause = f"what {stands} stands for will not do; give e.g. {option.example}"

@@ -81,8 +81,6 @@ def connect(
     except BaseException:
         connection.close()
         raise
-    # What is the default may be another level, which fails where others write.
-    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     formats.prepare(connection)
     return connection
 

@@ -65,7 +65,7 @@ def create(
     where it holds anything that is not maint's.
     """
     place = schema or toolkit.home(connection)
-    with search_path.pinned(connection):
+    with toolkit.open_schema(connection, place), search_path.pinned(connection):
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db example'))")
         if schema is not None:
             toolkit.make_schema(connection, schema, f"{MARK}schema")

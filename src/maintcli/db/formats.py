@@ -71,7 +71,7 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
     adapters.register_loader("timestamptz", _Moment)
     adapters.register_loader("timestamp", _Timestamp)
     adapters.register_loader("date", _Day)
-    if _is_bytes(connection):
+    if is_bytes(connection):
         for name in ("text", "varchar", "bpchar", "name"):
             adapters.register_loader(name, _Text)
         set_json_loads(lambda data: json.loads(_decoded(data)), connection)
@@ -81,13 +81,13 @@ def enclosed(
     connection: psycopg.Connection[Any], statements: Sequence[sql.Composable]
 ) -> list[sql.Composable]:
     """`statements` of an open transaction, with values in them and in their rows as they are."""
-    return [_AS_BYTES, *statements, _AS_TEXT] if _is_bytes(connection) else list(statements)
+    return [_AS_BYTES, *statements, _AS_TEXT] if is_bytes(connection) else list(statements)
 
 
 @contextmanager
 def as_bytes(connection: psycopg.Connection[Any]) -> Generator[None]:
     """The same for what the block sends and reads."""
-    if not _is_bytes(connection):
+    if not is_bytes(connection):
         yield
         return
     connection.execute(_AS_BYTES)
@@ -118,11 +118,12 @@ def as_json(value: object) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _is_bytes(connection: psycopg.Connection[Any]) -> bool:
+def is_bytes(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether the database stores any bytes."""
     return _server_encoding(connection) == "SQL_ASCII"
 
 
-def _server_encoding(connection: psycopg.Connection[Any]) -> str:
+def _server_encoding(connection: psycopg.BaseConnection[Any]) -> str:
     return connection.info.parameter_status("server_encoding") or "UTF8"
 
 

@@ -17,8 +17,9 @@ from psycopg import sql
 # pg_temp has to be named: it would otherwise come first for tables and types.
 PINNED = sql.SQL("SET LOCAL search_path = pg_catalog, pg_temp")
 
-# What is the default may be another level, which fails where others write.
-_READ_COMMITTED = sql.SQL("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+# What is the default may be another level, which fails where others write, or no time at all.
+_FIRST = sql.SQL("""SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCAL statement_timeout = '5min'""")
 
 _SCHEMAS = "SELECT pg_catalog.current_schemas(false)"
 
@@ -58,11 +59,17 @@ def behind_catalog(path: Sequence[str]) -> sql.Composable:
     return sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(names))
 
 
+def without_end(connection: _Connection) -> list[sql.Composable]:
+    """The statement that takes away a role's limit for a transaction: it ends the connection."""
+    is_known = connection.info.server_version >= 170000
+    return [sql.SQL("SET LOCAL transaction_timeout = 0")] if is_known else []
+
+
 @contextmanager
 def pinned(connection: _Connection) -> Generator[None]:
     """A transaction whose statements mean the catalog's functions, operators and types."""
     with connection.transaction():
-        connection.execute(PINNED)
+        connection.execute(sql.SQL("; ").join([_FIRST, *without_end(connection), PINNED]))
         yield
 
 
@@ -75,7 +82,7 @@ def run(
 
     Several statements in a message are one transaction, so SET LOCAL ends with them.
     """
-    parts = [_READ_COMMITTED, PINNED, bound(connection, query, params)]
+    parts = [_FIRST, *without_end(connection), PINNED, bound(connection, query, params)]
     return last_rows(connection.execute(sql.SQL("; ").join(parts)))
 
 

@@ -5,10 +5,12 @@ stands in the comment of `maint_migrations`, so that one catalog query answers e
 a run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from typing import NamedTuple
 
+import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
@@ -16,6 +18,7 @@ from maintcli.db.connect import Connection
 from maintcli.db.tables import Reader
 from maintcli.db.trust import FINDINGS
 from maintcli.errors import (
+    ClosedSchema,
     ClosedToolkitTables,
     ForeignTable,
     NewerToolkitTables,
@@ -56,6 +59,14 @@ LEFT JOIN pg_catalog.pg_description d
        ON d.objoid = c.oid AND d.objsubid = 0 AND d.classoid = 'pg_catalog.pg_class'::regclass
       AND starts_with(d.description, %(mark)s)
 """
+
+_OPEN = sql.SQL("""
+SELECT current_user::text, n.oid IS NOT NULL,
+       coalesce(has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'),
+                has_database_privilege(current_database(), 'CREATE'))
+FROM (SELECT %(schema)s::text AS name) AS wanted
+LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.name
+""")
 
 _PLACE = """
 SELECT n.nspname::text
@@ -149,7 +160,7 @@ def migrate(
     applied: list[str] = []
     where = schema or home(connection)
     for number, name, text in _migrations():
-        with search_path.pinned(connection):
+        with open_schema(connection, where), search_path.pinned(connection):
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('maint db migrate'))")
             if schema:
                 make_schema(connection, schema, f"{MARK}{VERSION}")
@@ -160,6 +171,23 @@ def migrate(
             _apply(connection, found.schema, number, name, text)
             applied.append(name)
     return applied
+
+
+@contextmanager
+def open_schema(connection: Connection, schema: str) -> Generator[None]:
+    """Raise ClosedSchema where the block may not create tables in `schema`, or the schema."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege:
+        ((role, is_there, is_open),) = search_path.run(connection, _OPEN, {"schema": schema})
+        if is_open:
+            raise
+        text = "GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};"
+        if not is_there:
+            text = "CREATE SCHEMA {schema} AUTHORIZATION {role};"
+        names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
+        statement = sql.SQL(text).format(**names).as_string(connection)
+        raise ClosedSchema(role=role, schema=schema, statements=[statement]) from None
 
 
 def make_schema(connection: Connection, schema: str, comment: str) -> None:

@@ -28,7 +28,7 @@ Row = tuple[Any, ...]
 
 # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
 _READ = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-_WRITE = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+WRITE = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
 
 class Session:
@@ -118,7 +118,7 @@ class Session:
     ) -> list[Row]:
         """The same for a query with identifiers put in; `ours`: no code of the user's is in it."""
         text = search_path.bound(self.connection, query, params)
-        limits = self._limits(statement_seconds, ours=ours)
+        limits = self.limits(statement_seconds, ours=ours)
         return self._send(_READ, [*limits, *([settings] if settings else []), text])
 
     def write(
@@ -133,9 +133,9 @@ class Session:
     ) -> list[Row]:
         """Run `query`, then `then`, in one transaction; return the last rows that came back."""
         text = search_path.bound(self.connection, query, params)
-        limits = self._limits(statement_seconds, ours=ours)
+        limits = self.limits(statement_seconds, ours=ours)
         parts = [*limits, *([settings] if settings else []), text]
-        return self._send(_WRITE, [*parts, *([then] if then else [])])
+        return self._send(WRITE, [*parts, *([then] if then else [])])
 
     def converse(
         self,
@@ -155,8 +155,8 @@ class Session:
         self.stop.check()
         connection = self.connection
         opening = [
-            _WRITE,
-            *formats.enclosed(connection, [*self._limits(statement_seconds), *first]),
+            WRITE,
+            *formats.enclosed(connection, [*self.limits(statement_seconds), *first]),
         ]
         try:
             found = search_path.last_rows(connection.execute(sql.SQL("; ").join(opening)))
@@ -170,6 +170,22 @@ class Session:
             self._clean_up(connection)
             raise
         return self._send_rest(connection, closing)
+
+    def limits(
+        self, statement_seconds: float | None = None, *, ours: bool = False
+    ) -> list[sql.Composable]:
+        """What a transaction begins with, behind its BEGIN."""
+        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
+        return [
+            search_path.PINNED if ours else self.path,
+            sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
+            sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
+            sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
+            formats.SETTINGS,
+            # A forced plan has a cost that sends every statement of a batch to the compiler.
+            sql.SQL("SET LOCAL jit = off"),
+            *search_path.without_end(self.connection),
+        ]
 
     def alone(self, statement: sql.Composable, *, seconds: float) -> None:
         """Run a statement that no transaction may hold; it is cancelled after `seconds`.
@@ -260,20 +276,6 @@ class Session:
         if self._schemas is None:
             self._schemas = found
         return connection
-
-    def _limits(
-        self, statement_seconds: float | None, *, ours: bool = False
-    ) -> list[sql.Composable]:
-        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
-        return [
-            search_path.PINNED if ours else self.path,
-            sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
-            sql.SQL("SET LOCAL statement_timeout = {}").format(int(seconds * 1000)),
-            sql.SQL("SET LOCAL idle_in_transaction_session_timeout = '30s'"),
-            formats.SETTINGS,
-            # A forced plan has a cost that sends every statement of a batch to the compiler.
-            sql.SQL("SET LOCAL jit = off"),
-        ]
 
     @property
     def _commit(self) -> list[sql.Composable]:

@@ -88,7 +88,7 @@ BEGIN
 LOOP
 {bite}
 EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
-    OR clock_timestamp() >= statement_timestamp() + make_interval(secs => {budget});
+    OR clock_timestamp() >= statement_timestamp() + make_interval(secs => maint_seconds);
 END LOOP;
 {pinned}
 {check}

@@ -1,7 +1,7 @@
 """How long the next batch may take, how large its bites are, and how long to rest after it."""
 
 GROWTH = 1.5
-MOST_MS = 2_000.0  # a batch never grows beyond this to be worth what it costs at least
+MOST_MS = 2_000.0  # beyond what a batch costs at least, to be worth that
 _WORTH = 4  # times what a batch costs at least
 _BITES = 8  # a batch looks at the clock after each bite, and so ends this near to its target
 
@@ -30,7 +30,7 @@ class Pace:
         takes `fixed_ms` for any batch.
         """
         trip_ms = max(0.0, wall_ms - server_ms)
-        worth_ms = min(MOST_MS, _WORTH * fixed_ms)
+        worth_ms = min(fixed_ms + MOST_MS, _WORTH * fixed_ms)
         self.budget_ms = max(self.target_ms, GROWTH * trip_ms, worth_ms)
         if self._warm and fixed_ms * _BITES > self.budget_ms:
             # A bite of any size costs that much: one is the batch, and as large as may be.

@@ -29,14 +29,15 @@ def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
     for reach in (one for some in in_turn(context, tasks, whole=True) for one in some):
         cascade = reach.cascade
         relations |= cascade.relations
+        below: defaultdict[str, list[int]] = defaultdict(list)
         for oid in cascade.members:
             if oid not in reach.own:
-                counted: Query = partial(reach.going, oid)
-            elif oid == cascade.part and oid in cascade.cyclic:
-                counted = reach.beside
-            else:
-                continue
-            going[cascade.relations[oid].top].append(partial(_counted, context, counted))
+                below[cascade.relations[oid].top].append(oid)
+        for table, oids in below.items():
+            going[table].append(partial(_counted, context, partial(reach.going, oids)))
+        if cascade.part in cascade.cyclic:
+            table = cascade.relations[cascade.part].top
+            going[table].append(partial(_counted, context, reach.beside))
     return [
         _loss(context, table, counters, [r for r in relations.values() if r.top == table])
         for table, counters in going.items()

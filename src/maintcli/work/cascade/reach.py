@@ -74,9 +74,9 @@ class Reach:
         )
         return self._count(rows, most, sql.SQL("false"))
 
-    def going(self, member: int, most: int | None = None) -> sql.Composable:
-        """Count the rows of `member` that go, up to `most`."""
-        rows = sql.SQL("SELECT FROM {}").format(self._name(member))
+    def going(self, members: Iterable[int], most: int | None = None) -> sql.Composable:
+        """Count the rows of `members` that go, up to `most`."""
+        rows = _all(sql.SQL("SELECT FROM {}").format(self._name(one)) for one in members)
         return self._count(rows, most, self._staying(negated=True))
 
     def beside(self, most: int | None = None) -> sql.Composable:
@@ -91,26 +91,32 @@ class Reach:
         )
         return self._count(rows, most, self._staying(negated=True))
 
-    def unlinked(self, link: Link, most: int | None = None) -> sql.Composable:
+    def unlinked(self, links: Iterable[Link], most: int | None = None) -> sql.Composable:
         """Count the rows that lose a reference and stay."""
-        gone: sql.Composable = sql.SQL("")
-        if link.child in self.cascade.members:
-            gone = sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS g WHERE g.{} = c.ctid)").format(
-                self._name(link.child), PLACE
-            )
-        return self._count(self._referring(link) + gone, most, self._staying(negated=True))
+        rows = _all(self._referring(link) + self._stays(link) for link in links)
+        return self._count(rows, most, self._staying(negated=True))
+
+    def _stays(self, link: Link) -> sql.Composable:
+        if link.child not in self.cascade.members:
+            return sql.SQL("")
+        return sql.SQL(" AND NOT EXISTS (SELECT FROM {} AS g WHERE g.{} = c.ctid)").format(
+            self._name(link.child), PLACE
+        )
 
     def blocked(self, most: int | None = None) -> sql.Composable:
         """Count the stale rows that must stay."""
         rows = sql.SQL("SELECT FROM {}").format(self._roots)
         return self._count(rows, most, self._staying(negated=False))
 
-    def blocking(self, link: Link, most: int | None = None) -> sql.Composable:
+    def blocking(self, links: Iterable[Link], most: int | None = None) -> sql.Composable:
         """Count the rows that keep others."""
-        rows = self._referring(link)
-        if link.child in self.own:
-            rows += sql.SQL(" AND ({}\n) IS NOT TRUE").format(self._stale(link.child))
+        rows = _all(self._referring(link) + self._fresh(link) for link in links)
         return self._count(rows, most, sql.SQL("true"))
+
+    def _fresh(self, link: Link) -> sql.Composable:
+        if link.child not in self.own:
+            return sql.SQL("")
+        return sql.SQL(" AND ({}\n) IS NOT TRUE").format(self._stale(link.child))
 
     def _touching(self, earlier: Sequence["Reach"]) -> list["Reach"]:
         """Those whose rows are looked at here, or by one of those."""
@@ -297,3 +303,8 @@ class Reach:
 
     def _quoted(self, oid: int) -> sql.Composable:
         return self.cascade.relations[oid].quoted
+
+
+def _all(queries: Iterable[sql.Composable]) -> sql.Composable:
+    """All leaves of a table are counted by one statement, which finds the roots once."""
+    return sql.SQL("\nUNION ALL ").join(queries)

@@ -13,6 +13,7 @@ from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.windows import Pieces
 from maintcli.work.delete import first_eight
 
+_MANY = 8  # relations; the statements for so many take longer to plan than those for a row
 MOST_NAMED = 20  # rows of a batch that are named one by one
 
 _DECLARE = sql.SQL("""maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r tid[];
@@ -98,6 +99,9 @@ _CHECK_NOW = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE;")
 _REHEARSED = sql.SQL("""SET CONSTRAINTS ALL IMMEDIATE;
 RAISE EXCEPTION 'rehearsed' USING ERRCODE = {state};""")
 
+# Where that may be most of a batch, more groups follow for a quarter of it, so that they can grow.
+_SECOND = sql.SQL("""maint_seconds := greatest(maint_seconds, maint_first / 800);""")
+
 # The first group of a message pays for planning: what it took says nothing of the rows. One that
 # is cut has so many rows that planning is little beside them.
 _ADVANCE = sql.SQL("""maint_groups := maint_groups + 1;
@@ -105,6 +109,7 @@ IF maint_more THEN
     maint_groups := 2;
 ELSIF maint_groups = 1 THEN
     maint_first := extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000::numeric;
+    {second}
 ELSIF maint_groups = 2 THEN
     maint_second := extract(epoch FROM clock_timestamp() - maint_began) * 1000::numeric;
 END IF;
@@ -173,6 +178,7 @@ class Script(NamedTuple):
             most=pieces.most,
             done=pieces.done,
             most_roots=most_roots,
+            second=_SECOND if len(self.cascade.relations) > _MANY else sql.SQL(""),
             end=pieces.end,
         )
 

@@ -1,6 +1,7 @@
 """Every table that a sweep would reach through foreign keys, for a dry run."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +30,11 @@ class Reached:
     triggers: list[str] = field(default_factory=list[str])
     missing_indexes: list[str] = field(default_factory=list[str])
     remedies: list[str] = field(default_factory=list[str])
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What it is entered by."""
+        return self.table, self.action
 
     def as_dict(self) -> dict[str, Any]:
         """For the report."""
@@ -63,6 +69,10 @@ class Shown:
         """The rows of each other table that go, where they are known and any."""
         listed = [one for one in self.listed if one.action == "CASCADE" and one.rows]
         return {one.table: one.rows for one in listed if one.rows is not None}
+
+    def add(self, name: tuple[str, str], rows: int | None) -> None:
+        """Add the rows of some of its relations to an entry."""
+        self.reached[name].rows = plus(self.reached[name].rows, rows)
 
     def entry(self, reach: Reach, link: Link) -> Reached:
         """The entry for a link's table and action, with what the link adds to it."""
@@ -121,20 +131,30 @@ def _look(reach: Reach, counted: Patiently, shown: Shown) -> None:
 
 def _look_below(reach: Reach, counted: Patiently, shown: Shown) -> None:
     cascade = reach.cascade
+    going: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for oid in cascade.members[1:]:
         entries = [shown.entry(reach, link) for link in cascade.cascades if link.child == oid]
         if oid not in reach.own:
-            entries[0].rows = plus(entries[0].rows, counted(partial(reach.going, oid)))
+            going[entries[0].name].append(oid)
+    for name, oids in going.items():
+        shown.add(name, counted(partial(reach.going, oids)))
     for link in cascade.cascades:
         if link.child == cascade.part:
             shown.entry(reach, link).rows = counted(reach.beside)
-    for link in cascade.unlinks:
-        entry = shown.entry(reach, link)
-        entry.rows = plus(entry.rows, counted(partial(reach.unlinked, link)))
-    for link in cascade.blockers:
-        if link not in cascade.mutual or link.child in reach.own:
-            entry = shown.entry(reach, link)
-            entry.rows = plus(entry.rows, counted(partial(reach.blocking, link)))
+    for name, links in _by_entry(reach, cascade.unlinks, shown).items():
+        shown.add(name, counted(partial(reach.unlinked, links)))
+    blockers = [k for k in cascade.blockers if k not in cascade.mutual or k.child in reach.own]
+    for name, links in _by_entry(reach, blockers, shown).items():
+        shown.add(name, counted(partial(reach.blocking, links)))
+
+
+def _by_entry(
+    reach: Reach, links: Iterable[Link], shown: Shown
+) -> Mapping[tuple[str, str], list[Link]]:
+    found: defaultdict[tuple[str, str], list[Link]] = defaultdict(list)
+    for link in links:
+        found[shown.entry(reach, link).name].append(link)
+    return found
 
 
 def tell(context: Context, task: Task, shown: Shown) -> None:

@@ -1,5 +1,6 @@
 """What a restore would do: rows looked up in READ ONLY transactions."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -153,13 +154,16 @@ def _count(
 
 
 class _Array(sql.Composable):
-    """Values as an array of text, in the bytes that they have: PostgreSQL knows their encoding."""
+    """Values as an array of text, in the bytes that they have."""
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        """Quoted for an array, and then for a statement."""
-        del context
+        """Quoted for an array, and then for a statement, which has to be UTF-8 when it is sent."""
         text = b"{" + b",".join(map(_element, self._obj)) + b"}"
-        return b" E'" + text.replace(b"\\", b"\\\\").replace(b"'", b"''") + b"'"
+        text = text.replace(b"\\", b"\\\\").replace(b"'", b"''")
+        connection = context.connection if context else None
+        if connection is not None and formats.is_bytes(connection):
+            text = re.sub(rb"[\x80-\xff]", lambda found: b"\\x%02x" % found[0][0], text)
+        return b" E'" + text + b"'"
 
 
 def _element(value: bytes | None) -> bytes:

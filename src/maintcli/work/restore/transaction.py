@@ -10,20 +10,12 @@ from maintcli.db import formats
 from maintcli.db.connect import Connection
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
-from maintcli.runtime.session import LOCK_TIMEOUT_MS, STATEMENT_CAP_SECONDS
+from maintcli.runtime.session import WRITE
 from maintcli.work.restore.onebyone import block
 
-# The formats are those that the values were written in. Constraints that wait for COMMIT are
-# checked with each statement, where a violation can still be told apart and undone.
-_BEGIN = sql.SQL("""BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-{path};
-SET LOCAL lock_timeout = {lock};
-SET LOCAL statement_timeout = {statement};
-SET LOCAL idle_in_transaction_session_timeout = '30s';
-{formats};
-{exactly};
-SET LOCAL jit = off;
-SET CONSTRAINTS ALL IMMEDIATE""")
+# Constraints that wait for COMMIT are checked with each statement, where a violation can still be
+# told apart and undone.
+_AT_ONCE = sql.SQL("SET CONSTRAINTS ALL IMMEDIATE")
 
 _COUNT = sql.SQL("""DECLARE maint_n bigint := {rows};
 BEGIN
@@ -44,17 +36,9 @@ def transaction(context: Context) -> Generator[tuple[Connection, Progress]]:
     session = context.session
     session.stop.check()
     connection, progress = session.connection, Progress()
-    seconds = min(STATEMENT_CAP_SECONDS, max(context.deadline.left, 0.1))
+    opening = [WRITE, *session.limits(), formats.WITHOUT_LOSS, _AT_ONCE]
     try:
-        connection.execute(
-            _BEGIN.format(
-                path=session.path,
-                lock=LOCK_TIMEOUT_MS,
-                statement=int(seconds * 1000),
-                formats=formats.SETTINGS,
-                exactly=formats.WITHOUT_LOSS,
-            )
-        )
+        connection.execute(sql.SQL("; ").join(opening))
         yield connection, progress
         _count(context, connection, progress.rows)
         connection.execute("COMMIT")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FIRST_BLOCKS = 16
 
 # With its predicate sealed, the rest of a table's scans is a scan of all of it, and dearer.
-_SETTINGS = sql.SQL("SET LOCAL enable_tidscan = on")
+SETTINGS = sql.SQL("SET LOCAL enable_tidscan = on")
 
 _DECLARE = sql.SQL("maint_at bigint := {at}; maint_from tid; maint_to tid;")
 
@@ -65,7 +65,7 @@ class HeapWalk(Plain):
         """The next batch, in bites of so many blocks."""
         body = delete(self.part, _WINDOW, self.predicate, bite)
         bites = _BITE.format(bite=int(bite.size), blocks=self.until, delete=body)
-        return self.made(bite, bites, _SETTINGS, _DECLARE.format(at=self.at))
+        return self.made(bite, bites, SETTINGS, _DECLARE.format(at=self.at))
 
     def window(self, done: Done) -> Window:
         """The rows that the batch `done` looked at."""
@@ -73,7 +73,7 @@ class HeapWalk(Plain):
             f"({self.at},0)", f"({done.end},0)"
         )
         close = partial(self._windows, self.at, int(done.end or self.until), None)
-        return Window(self, condition, _SETTINGS, close)
+        return Window(self, condition, SETTINGS, close)
 
     def windows(self) -> "Blocks":
         """What is ahead."""

@@ -11,7 +11,7 @@ from maintcli.db.protections import triggers
 from maintcli.runtime.context import Context
 from maintcli.work import count, naming
 from maintcli.work.partitions import expired as partitions
-from maintcli.work.sweep import result
+from maintcli.work.sweep import probe, result
 from maintcli.work.sweep.result import Swept, moment
 from maintcli.work.sweep.task import Task
 
@@ -53,11 +53,14 @@ def _preview(
     target, order = task.target, context.order
     began = time.perf_counter()
     stale = partitions.own(context, task)
-    work_seconds = time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
+    probed = probe.seconds(context, task, partitions.whole(context, task)) if stale else None
+    work_seconds = time.perf_counter() - began if probed is None else probed
+    nulls, remaining = count.nulls(context, target), partitions.remaining(context, task)
+    began = time.perf_counter()
+    below = _below(context, reached, stale)
+    work_seconds += time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
-    nulls, remaining = count.nulls(context, target), partitions.remaining(context, task)
-    below = _below(context, reached, stale)
     going = stale if below is None or below.own is None else below.own
     least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
