@@ -1,11 +1,15 @@
 """One JSON object whatever became of the command, also where nothing was run"""
 
+import io
+import json
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
 from maintcli.cli.app import app
+from maintcli.cli.app import run as app_run
 from maintcli.cli.table import COMMANDS
 from tests.cli.test_option_values import commands
 from tests.parts.inside import Inside
@@ -78,7 +82,22 @@ def test_a_job_without_a_name_says_so(inside: Inside) -> None:
     """An operator's command has the keys that all of them have; what runs a job has a job's."""
     assert inside("run", "--json").json.keys() == ALWAYS
     assert "run" in COMMANDS
-    for command in ("trigger", "run-entry"):
-        found = inside(command, "nowhere", "--json").json
-        assert (found["job"], found["run_id"], found["exit_code"]) == (None, None, 2)
+    for command, job in {"trigger": None, "run-entry": None, "restore": "restore"}.items():
+        found = inside(command, "nowhere", "--json", "--nope").json
+        assert (found["job"], found["run_id"], found["exit_code"]) == (job, None, 2)
         assert found["backlog"] is None
+
+
+@pytest.mark.parametrize("loud", [(), ("--verbose",)])
+def test_a_bug_is_an_object_too(monkeypatch: pytest.MonkeyPatch, loud: tuple[str, ...]) -> None:
+    """Also where its traceback is asked for, which then leaves the command."""
+
+    def fails(_job: object, _given: object) -> int:
+        return 1 // 0
+
+    monkeypatch.setattr("maintcli.cli.job.run_job", fails)
+    out = io.StringIO()
+    with redirect_stdout(out), suppress(ZeroDivisionError):
+        assert app_run(["cleanup-sessions", "--json", *loud]) == 70
+    found = json.loads(out.getvalue())
+    assert (found["exit_code"], found["job"], found["run_id"]) == (70, "cleanup-sessions", None)

@@ -549,6 +549,9 @@ def test_what_the_user_wrote_at_the_end_of_a_file_stays(inside: Inside) -> None:
     assert inside("schedule", "check", "--no-ledger").code == 0
     assert all(path.read_bytes().endswith(KEPT.encode()) for path in rendered)
     assert all(path.read_text().count("kept below") == 1 for path in rendered)
+    workflow = str(inside.folder / ".github" / "workflows" / "maintenance.yml")
+    deployed = ("--target", "github", "--deployed", workflow)
+    assert inside("schedule", "check", *deployed, "--no-ledger").code == 0
 
 
 def test_a_file_with_lines_of_the_user_is_not_removed(inside: Inside) -> None:

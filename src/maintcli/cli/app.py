@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -138,11 +137,13 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return Code.OK
     except Exception as error:  # the last line of defence: a bug is one sentence too
-        if "-v" in arguments or "--verbose" in arguments:
-            raise
         from maintcli.runtime.bug import AGAIN, bug
 
-        return _complain(bug(error, look=AGAIN), arguments)
+        found = bug(error, look=AGAIN)
+        if "-v" in arguments or "--verbose" in arguments:
+            put_failure(arguments, found)
+            raise
+        return _complain(found, arguments)
     return Code.OK
 
 
@@ -151,6 +152,5 @@ def _complain(error: MaintError, arguments: Sequence[str]) -> int:
 
     lines = [f"maint: {error}", *error.statements]
     sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
-    with suppress(MaintError):  # standard output may be what failed
-        put_failure(arguments, error)
+    put_failure(arguments, error)
     return error.exit_code

@@ -1,20 +1,25 @@
 """What --json prints of a command that failed before it had anything else to print."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Final
 
 from maintcli.cli.table import COMMANDS
 from maintcli.config.say import sentence
-from maintcli.errors import MaintError, Usage
+from maintcli.errors import Fail, MaintError, Usage
 
-_RUNNERS: Final = {"trigger", "run-entry"}  # each runs a job, whose name is not known by then
+# Commands that run a job, and its name where that is known by then.
+_RUNNERS: Final = {"restore": "restore", "trigger": None, "run-entry": None}
 _OF_ALL: Final = ("success", "outcome", "exit_code", "message", "statements")
 
 
 def put_failure(arguments: Sequence[str], error: MaintError) -> None:
-    """Print an object if `arguments` ask for JSON: for a job as of any run, but with no run_id."""
+    """Print an object if `arguments` ask for JSON: for a job as of any run, but with no run_id.
+
+    Nothing where standard output is what failed.
+    """
     words = [*takewhile(lambda word: word != "--", arguments)]
     if "--json" not in words or error.in_json:
         return
@@ -34,10 +39,11 @@ def put_failure(arguments: Sequence[str], error: MaintError) -> None:
         message=printable(str(error)),
         statements=[printable(statement) for statement in error.statements],
     )
-    found = {**report.as_dict(), "run_id": None, "job": None if name in _RUNNERS else name}
+    found = {**report.as_dict(), "run_id": None, "job": _RUNNERS.get(name, name)}
     if name in COMMANDS and name not in _RUNNERS:
         found = {key: found[key] for key in _OF_ALL if key in found}
-    put(as_json(found))
+    with suppress(Fail):
+        put(as_json(found))
 
 
 def misused(error: Exception) -> Usage | None:

@@ -12,8 +12,8 @@ _MOST_CHARACTERS = 1_000_000  # of a file; ours have some thousands
 
 
 def present(paths: Iterable[str], folder: Path) -> dict[str, str]:
-    """What is rendered of each of `paths` below `folder` that is there. Raises ConfigError."""
-    return {path: split(_text(folder / path))[0] for path in paths if (folder / path).is_file()}
+    """The text of each of `paths` below `folder` that is there. Raises ConfigError."""
+    return {path: _text(folder / path) for path in paths if (folder / path).is_file()}
 
 
 def write_all(target: str, files: Mapping[str, str], folder: Path) -> list[Path]:

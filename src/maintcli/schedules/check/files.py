@@ -10,6 +10,7 @@ from maintcli.errors import ConfigError
 from maintcli.schedules.check.entries import compare
 from maintcli.schedules.check.finding import Finding, Kind
 from maintcli.schedules.entry import Found
+from maintcli.schedules.targets.header import split
 
 _LONG: Final = 40
 _BEFORE: Final = 16
@@ -23,11 +24,12 @@ def check(
     parse: Parse, rendered: Mapping[str, str], there: Mapping[str, str], gone: Mapping[str, str]
 ) -> Iterator[Finding]:
     """`there` are the files by their paths, `gone` those of entries that are rendered no longer."""
+    own = {path: split(text)[0] for path, text in there.items()}
     for path, text in rendered.items():
-        if path not in there:
+        if path not in own:
             yield Finding(Kind.MISSING, path, "the file is not there")
-        elif there[path] != text:
-            yield from _otherwise(parse, path, text, there[path])
+        elif own[path] != text:
+            yield from _otherwise(parse, path, text, own[path])
     for path in gone:
         yield Finding(
             Kind.FOREIGN, path, "its entry is gone; maint schedule render --write removes it"
