@@ -170,6 +170,7 @@ def _guards(max_percent: float | None) -> tuple[Option, ...]:
             min="1",
             metavar="N",
             configurable=False,
-            help="Let a run through its guards this once, as long as at most N rows would go.",
+            help="Let a run through its guards this once; refuse it (exit 65) when more than N rows"
+            " would go, of all tables, those that go along foreign keys among them.",
         ),
     )
