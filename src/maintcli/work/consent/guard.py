@@ -18,6 +18,7 @@ from maintcli.db import sqlstate
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
+from maintcli.work.partitions import expired as partitions
 from maintcli.work.target import Target
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class Loss(NamedTuple):
 def losses(context: Context, tasks: "Sequence[Task]") -> list[Loss]:
     """What a sweep deletes, with what goes along foreign keys: each row once."""
     found = {loss.table: loss for loss in losses_of(context, [task.target for task in tasks])}
+    for target in (task.target for task in tasks):
+        if dropped := [_rows_of(context, one) for one in partitions.detached(context, target)]:
+            found[str(target.table)] = found[str(target.table)].with_more(dropped)
     if any(task.links is not None for task in tasks):
         from maintcli.work.cascade import guard as below
 
@@ -136,6 +140,13 @@ def _few(
 ) -> int:
     with sqlstate.about(target.title):
         return count.few(context, target, condition, most, seconds)
+
+
+def _rows_of(context: Context, relation: sql.Composable) -> Counter:
+    def rows(most: int | None, seconds: float | None = None) -> int:
+        return count.exactly(context, partitions.rows_of(relation, most), seconds)
+
+    return rows
 
 
 def _has_limit(context: Context) -> bool:
