@@ -126,7 +126,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         cutoff=moment,
         bound=bound,
         predicate=predicate,
-        show=tuple(columns[name].name for name in stale.show),
+        show=tuple(dict.fromkeys(columns[name].name for name in stale.show)),
         final=stale.final,
         age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
         map=mapped,
