@@ -103,7 +103,9 @@ def test_two_rules_of_a_table_that_refers_to_itself_count_each_row_once(
     rule = '[[retention]]\ntable = "t"\ncolumn = "seen"\nkeep = "30d"\n'
     rule += 'allow-sql = true\nwhere = "id % 2 = {}"\n'
     (inside.folder / "maint.toml").write_text(rule.format(0) + rule.format(1))
+    dry = inside("retention-cleanup", "--dry-run", "--json")
     refused = inside("retention-cleanup", "--yes-really", "20")
+    assert dry.json["deleted_count"] == 21
     assert "public.t has 21 rows that would go; --yes-really allows 20." in refused.err
     assert pasted(inside, refused).code == 0
     assert count(conn, "t") == 19
