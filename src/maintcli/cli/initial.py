@@ -12,6 +12,7 @@ from maintcli.db import names, tables
 from maintcli.db.tables import Reader, Table
 from maintcli.errors import Usage
 from maintcli.work.clock import EPOCH_TYPES, TIME_TYPES
+from maintcli.work.meant import meant
 
 Columns = tuple[str, ...]
 
@@ -168,12 +169,11 @@ class Initial:
         return None
 
     def _check_table(self, name: str) -> str:
-        found = tables.describe(self._reader, names.split(name, "--table"))
+        wanted = names.split(name, "--table")
+        found = tables.describe(self._reader, wanted)
         if found is None:
-            reason = (
-                f"There is no table {bare(name)} in this database, or this role may not see it."
-            )
-            raise Usage(reason=reason)
+            reason = f"There is no table {bare(name)} in this database, or this role may not see it"
+            raise Usage(reason=f"{reason}{meant(self._reader, wanted)}")
         if found.kind not in tables.WITH_ROWS:
             raise Usage(reason=f"{found} is a {found.kind}; name a table.")
         return name

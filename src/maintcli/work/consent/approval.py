@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from maintcli.config.say import word
 from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Order
@@ -65,7 +66,7 @@ def planning(context: Context, tasks: Sequence[Task], counted: Expected | None) 
     try:
         yield
     except Refused as refusal:
-        context.log.warn(f"only a run with --apply {path} will do this; without: {refusal}")
+        context.log.warn(f"only a run with --apply {word(path)} will do this; without: {refusal}")
 
 
 def _given(order: Order, name: str) -> Path | None:
@@ -96,7 +97,7 @@ def _write(context: Context, path: Path, targets: Sequence[Target], counted: Exp
         shard=str(context.shard) if context.shard is not None else None,
     )
     plan_file.write(path, plan)
-    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {path}")
+    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {word(path)}")
 
 
 def _check_folder(path: Path) -> None:
