@@ -129,7 +129,7 @@ def test_many_rows_go_in_many_batches(inside: Inside, conn: Conn) -> None:
     fill(conn, 2, 1, messages=4_000)
     found = inside(JOB, "--batch-target", "1ms", "--json", "--share", "100").json
     assert (found["erased_count"], found["tables"]["public.chat_messages"]) == (1, 4_000)
-    assert found["batches"] > 5
+    assert found["batches"] > 1
     assert certificates(conn) == [("1", True, WHOLE | {"public.chat_messages": 4_000})]
     assert count(conn, "job_runs", "deleted_count = 4003") == 1
 
