@@ -68,7 +68,8 @@ _DELETE = sql.SQL("""    WHEN {number} THEN
         IF {done} THEN maint_at := maint_at + 1; END IF;""")
 
 # Where rows of a table go with each other, those that nothing refers to go first, round by round.
-_ALL, _ROUND_BY_ROUND = sql.SQL("maint_k < maint_size"), sql.SQL("maint_k = 0")
+_ALL = sql.SQL("maint_k < maint_size")
+_ROUND_BY_ROUND = sql.SQL("maint_k = 0 AND maint_size > 0")
 
 # Who is stamped is never looked at again, so stamp and certificate wait for the disk.
 _LAST_LOOK = sql.SQL("""        maint_state := 'left';
