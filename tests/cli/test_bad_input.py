@@ -45,9 +45,17 @@ def refuses(
         ("postgresql://u:p%zz@h/d", 78, ("% in its password", "%25")),
         ("postgresql://u:p w@h/d", 78, ("white space", "%20")),
         ("postgresql://u@h:port/d", 78, ("host and port",)),
+        ("postgresql://u:s3cret#w@h/d", 78, ("host and port", "%23 for #")),
+        ("postgresql://u:s3cret?w@h/d", 78, ("host and port", "%3F for ?")),
+        ("postgresql://u:s3cret/w@h/d", 78, ("host and port", "%2F for /")),
+        ("postgresql://u:s3cret[w@h/d", 78, ("host and port", "%5B for [")),
+        ("postgresql://u:1234#w@h/d", 78, ("%23",)),
+        ("postgresql://u:1234?w@h/d", 78, ("password ends at a / or ?", "%3F for ?")),
+        ("postgresql://u:1@234/w@h/d", 78, ("password ends at a / or ?", "%40 for @")),
+        ("postgresql://u:1234/w@h/d", 78, ("password ends at a / or ?", "%2F for /")),
         ("postgresql://u@h/d?sslmod=require", 78, ("did you mean sslmode",)),
         ("nonsense", 78, ("it is no URL",)),
-        ("postgresql://u@127.0.0.1:1/d", 69, ("cannot be reached",)),
+        ("postgresql://u@127.0.0.1:1/d", 69, ("cannot be reached", "Check host and port")),
         ("postgresql://u@/d?host=/nowhere", 69, ("cannot be reached",)),
     ],
 )
@@ -55,6 +63,8 @@ def refuses(
 def test_unusable_urls(inside: Inside, url: str, code: int, words: tuple[str, ...]) -> None:
     """What is wrong with the URL is said, and where it stands."""
     refuses(inside, code, *words, DATABASE_URL=url)
+    result = inside("cleanup-sessions", env={"DATABASE_URL": url})
+    assert not any(secret in result.err for secret in ("s3cret", "1234", "w@h"))
 
 
 def test_no_database(inside: Inside) -> None:
@@ -160,6 +170,38 @@ def test_absurd_ages(
     """A destructive setting is never guessed, and never taken when it is absurd."""
     refuses(inside, code, *words, arguments=("--stale-after", age))
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--stale-after", "-5s"), 65),
+        (("--apply", "nofile.json"), 2),
+        (("--archive", "missing/folder"), 78),
+        (("--archive", "ftp://host/folder"), 78),
+    ],
+)
+def test_a_mistyped_command_is_no_failure_of_the_job(
+    inside: Inside, stale: Conn, words: tuple[str, str], code: int
+) -> None:
+    """Neither ledger nor heartbeats hear of it, and no row goes; --json has its object."""
+    found = inside("cleanup-sessions", *words, "--json")
+    assert (found.code, found.json["exit_code"]) == (code, code), found.err
+    for table, rows in (("job_runs", 0), ("job_heartbeats", 0), ("active_sessions", 2)):
+        assert stale.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+
+
+@pytest.mark.parametrize(
+    ("toml", "code"), [('stale-after = "-5s"', 65), ('archive = "missing/folder"', 78)]
+)
+def test_a_wrong_setting_is_a_failure_of_the_job(
+    inside: Inside, stale: Conn, toml: str, code: int
+) -> None:
+    """A scheduled run meets it every night: status and readyz must tell."""
+    (inside.folder / "maint.toml").write_text(f"[jobs.cleanup-sessions]\n{toml}\n")
+    assert inside("cleanup-sessions").code == code
+    assert stale.execute("SELECT exit_code FROM job_runs").fetchall() == [(code,)]
+    assert inside("readyz").code == 1
 
 
 @pytest.mark.parametrize(("age", "code"), [("", 78), ("abc", 78), ("0", 65), ("-5s", 65)])

@@ -93,7 +93,7 @@ def test_the_grace_leaves_time_to_come_back(inside: Inside, conn: Conn) -> None:
     """Who opted out less than that ago is not touched."""
     fill(conn)
     assert inside(JOB, "--grace", "2d", "--json").json["erased_count"] == 0
-    sooner = ("--grace", "1h", "--yes-really", "3")  # a shorter grace is asked about
+    sooner = ("--grace", "1h", "--yes-really", "24")  # a shorter grace is asked about
     assert inside(JOB, *sooner, "--json").json["erased_count"] == 3
     assert inside(JOB, "--grace", "-1h").code == 65
 

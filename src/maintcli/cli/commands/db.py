@@ -171,7 +171,8 @@ def example(
 def uninstall(place: Place, *, yes: Yes = False, json: Json = False) -> None:
     """Drop maint's own tables, with the run history in them; asks first.
 
-    No other table is touched. Archives stay where they are; maint restore --from reads them.
+    Any answer but yes changes nothing, and exits with 1. No other table is touched. Archives stay
+    where they are; maint restore --from reads them.
     """
     config = place.read_aloud()
     database = place.target(config)
@@ -183,7 +184,7 @@ def uninstall(place: Place, *, yes: Yes = False, json: Json = False) -> None:
 def _drop(
     connection: Connection, schema: str | None, made: removal.Made, what: str, *, yes: bool
 ) -> dict[str, Any]:
-    where = schema or toolkit.look(connection, None).schema
+    where = schema or removal.home(connection)
     tables = removal.find(connection, where, made)
     if tables:
         agree(f"Drop {what} in schema {where}: {', '.join(tables)}?", yes=yes)

@@ -32,7 +32,6 @@ def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString])
 
     Raises Refused, and what else a sweep raises. An optional table may be missing.
     """
-    approval.look_ahead(context)
     _refuse_what_is_for_deleting(context)
     target = patiently(
         Patience(context, done="updated"), partial(find, context, wanted, deleting=False)
@@ -95,8 +94,7 @@ def run(
 
 def _ask(context: Context, target: Target) -> None:
     """Raise Refused unless every guard lets this through, or a plan that still holds."""
-    if not approval.check(context, [Task(target, ())]):
-        guard.check(context, [target])
+    approval.check(context, [Task(target, ())], partial(guard.changes, context, [target]))
 
 
 def _counted(context: Context, marking: Marking) -> Expected | None:
