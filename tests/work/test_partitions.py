@@ -215,7 +215,27 @@ BY_ROWS = {
     ),
     "a view": (
         "CREATE VIEW x AS SELECT * FROM p1",
-        "public.p1 is expired as a whole, but swept row by row: a view looks at it",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a function": (
+        "CREATE FUNCTION x() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM p1; END",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a sequence": (
+        "CREATE SEQUENCE s OWNED BY p1.id; CREATE TABLE x (id bigint DEFAULT nextval('s'))",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a column of its row type": (
+        "CREATE TABLE x (rows p1[])",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a policy of another table": (
+        "CREATE TABLE x (id bigint); CREATE POLICY y ON x USING (id IN (SELECT id FROM p1))",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
         ["p1", "p3"],
     ),
     "a trigger": (

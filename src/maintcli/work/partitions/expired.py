@@ -240,7 +240,7 @@ def _objection_to(context: Context, target: Target, scheme: Scheme) -> str | Non
 def _may_go(say: Callable[[str], None], target: Target, partition: Partition) -> bool:
     reasons = {
         "foreign keys refer to it": partition.referenced,
-        "a view looks at it": partition.viewed,
+        "a view, a function or another table needs it": partition.needed,
         "triggers or rules act on rows that are deleted": partition.triggered,
         "a publication sends the rows that are deleted": partition.published,
         f"{target.table.role} does not own it": not partition.owned,
