@@ -221,3 +221,18 @@ def as_role(family: Family, db: str) -> None:
         "DO $$ BEGIN CREATE ROLE sweeper LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     )
     family.inside.env["DATABASE_URL"] = db.replace("postgres@", "sweeper@", 1)
+
+def test_a_long_chain_is_followed_by_its_index_without_statistics(family: Family) -> None:
+    """The table was just filled: dry run and guards count all that the real run deletes."""
+    family.do(
+        "CREATE TABLE ev (id int PRIMARY KEY, p int REFERENCES ev ON DELETE CASCADE, seen timestamptz)",
+        "CREATE INDEX ON ev (p)",
+        "INSERT INTO ev SELECT i, nullif(i - 1, 0), CASE i WHEN 1 THEN now() - interval '1 year'"
+        " ELSE now() END FROM generate_series(1, 10000) i",
+    )
+    dry = family.sweep("--dry-run", table="ev")
+    assert (dry.code, dry.json["deleted_count"], dry.json["remaining_count"]) == (0, 10_000, 0)
+    refused = family.sweep("--max-rows", "9999", table="ev")
+    assert (refused.code, "10,000" in refused.err) == (65, True), refused.err
+    assert family.sweep(table="ev").json["deleted_count"] == 10_000
+    assert family.count("ev") == 0
