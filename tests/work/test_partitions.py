@@ -594,3 +594,25 @@ def test_a_partition_that_others_drop_meanwhile_is_passed_over(
         thread.join()
     assert (result.code, result.json["outcome"]) == (0, "success"), result.err
     assert "public.pb: dropped by others meanwhile" in result.err
+
+
+@pytest.mark.parametrize("event", ["sql_drop", "ddl_command_start"])
+def test_an_event_trigger_that_forbids_it_is_named_with_the_partition(
+    inside: Inside, months: Conn, sweep_events: str, event: str
+) -> None:
+    """Exit 1 with the trigger's words and the table; no row is lost, and the next run goes on."""
+    months.execute(
+        "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RAISE EXCEPTION $$ask first$$; END'"
+    )
+    months.execute(f"CREATE EVENT TRIGGER no ON {event} EXECUTE FUNCTION no()")  # type: ignore[arg-type]
+    for how in ("a partition of", "detached from" if event == "sql_drop" else "a partition of"):
+        found = inside(sweep_events, "--json")
+        assert (found.code, found.json.get("deleted_count", 0)) == (1, 0), found.err
+        assert f", {how} public.{EVENTS}" in found.json["message"]
+        assert "PostgreSQL says: ask first" in found.json["message"]
+    months.execute("DROP EVENT TRIGGER no")
+    again = inside(sweep_events, "--json")
+    assert (again.code, again.json["deleted_count"]) == (0, 45), again.err
+    assert one(months, f"SELECT count(*) FROM {EVENTS}") == 15
+    assert not exists(months, "p1")

@@ -39,7 +39,8 @@ class Removal:
         for found in marked(self.context, self.target):
             piece = Piece(found.oid, found.quoted, former(found.comment))
             try:
-                self._finish(found, piece)
+                with sqlstate.about(f"{piece}, detached from {self.target.title}"):
+                    self._finish(found, piece)
             except StillLocked as error:
                 self.context.log.warn(f"{piece} of an earlier run stays as it is: {error}")
 
@@ -52,7 +53,8 @@ class Removal:
             piece = Piece(partition.oid, partition.quoted, partition.comment)
             try:
                 if not stuck:  # beside one that is half detached there can be no second
-                    self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
+                    with sqlstate.about(f"{piece}, a partition of {self.target.title}"):
+                        self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
                     continue
             except StillLocked:
                 stuck = self.detacher.state(partition.oid) == "pending"
