@@ -11,6 +11,7 @@ from maintcli.db.partitions import Partition
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work import count
+from maintcli.work.outlook.words import many
 from maintcli.work.partitions import readers
 from maintcli.work.partitions.detach import Detacher, Piece
 from maintcli.work.partitions.expired import Chosen, within
@@ -112,7 +113,7 @@ class Removal:
         elif self.detacher.state(piece.oid) == "gone":
             rows = counts.get("deleted_count", 0) - before
             counts["dropped_partitions"] = counts.get("dropped_partitions", 0) + 1
-            log.info(f"dropped {piece} with {rows:,} rows")
+            log.info(f"dropped {piece} with {many(rows)}")
 
     def _keep(self, piece: Piece) -> None:
         query = sql.SQL("SELECT count(*) FROM {}").format(piece.quoted)
@@ -120,7 +121,7 @@ class Removal:
         counts = self.context.counts
         counts["detached_count"] = counts.get("detached_count", 0) + 1
         counts["detached_rows"] = counts.get("detached_rows", 0) + rows
-        self.context.log.info(f"detached {piece} with {rows:,} rows, and kept it")
+        self.context.log.info(f"detached {piece} with {many(rows)}, and kept it")
 
     def _hold(self, partition: Partition) -> None:
         self.held |= partition.tree
