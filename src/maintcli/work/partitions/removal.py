@@ -1,6 +1,7 @@
 """Removing the expired partitions of one table, after finishing what an earlier run began."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -40,7 +41,8 @@ class Removal:
         for found in marked(self.context, self.target):
             piece = Piece(found.oid, found.quoted, former(found.comment))
             try:
-                self._finish(found, piece)
+                with self._about(piece):
+                    self._finish(found, piece)
             except StillLocked as error:
                 self.context.log.warn(f"{piece} of an earlier run stays as it is: {error}")
 
@@ -53,11 +55,16 @@ class Removal:
             piece = Piece(partition.oid, partition.quoted, partition.comment)
             try:
                 if not stuck:  # beside one that is half detached there can be no second
-                    self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
+                    with self._about(piece):
+                        self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
                     continue
             except StillLocked:
                 stuck = self.detacher.state(partition.oid) == "pending"
             self._hold(partition)
+
+    def _about(self, piece: Piece) -> AbstractContextManager[None]:
+        """Names it where PostgreSQL, or an event trigger of the user's, refuses a statement."""
+        return sqlstate.about(f"{self.target.title}, partition {piece}")
 
     def _finish(self, found: Marked, piece: Piece) -> None:
         if found.attached and not found.pending:
