@@ -103,6 +103,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     named = statuses.named(stale.where)
     if named:
         statuses.check_any(context, table, key, mapped, named)
+        statuses.warn_if_unknown(context, table, key, mapped, named)
     holes: dict[str, sql.Composable] = {
         **{name: sql.Identifier(column.name) for name, column in columns.items()},
         **statuses.holes(mapped, named),
@@ -125,7 +126,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         cutoff=moment,
         bound=bound,
         predicate=predicate,
-        show=tuple(columns[name].name for name in stale.show),
+        show=tuple(dict.fromkeys(columns[name].name for name in stale.show)),
         final=stale.final,
         age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
         map=mapped,
