@@ -10,6 +10,7 @@ from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
 from maintcli.runtime.context import Context
 from maintcli.work import count, naming
+from maintcli.work.outlook.words import many
 from maintcli.work.partitions import expired as partitions
 from maintcli.work.sweep import probe, result
 from maintcli.work.sweep.result import Swept, moment
@@ -63,15 +64,16 @@ def _preview(
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
     going = stale if below is None else below.own
-    rows = naming.stale(target, with_rule=several)
+    old = naming.old(target, with_rule=several)
     about = f"about {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     if going is None:
         context.log.warn(
-            f"not counted in time: how many rows of {target.table} would be deleted because of the"
-            f" {stale:,} {rows}"
+            f"not counted in time: how many rows of {table} would be deleted because of the"
+            f" {many(stale)} of {old}"
         )
     else:
-        context.log.info(f"would delete {going:,} {rows}" + (f", in {about}" if going else ""))
+        how_long = f", in {about}" if going else ""
+        context.log.info(f"would delete {many(going)} of {old}{how_long}")
     whole = partitions.show(context, task)
     for chosen in task.plans:
         if chosen.part.oid in whole:
