@@ -100,8 +100,8 @@ PERFORM set_config('maint.result', pg_catalog.json_build_array(
     maint_n, maint_left, maint_end, maint_tied, maint_shown, maint_extra)::text, true);
 END {quote}""")
 
-# A trigger may set it, for good even, and foreign keys then act no more; a SET may also be left over
-# from another client of a pooler. What the role or the database sets is seen when the run begins.
+# A trigger may set it, for good even, and foreign keys then act no more; another client of a pooler
+# may have left it set. What the role or the database sets is seen when the run begins.
 _KEYS_ACT = sql.SQL("""IF current_setting('session_replication_role') = 'replica' THEN
     IF EXISTS (SELECT FROM pg_catalog.pg_settings
                WHERE name = 'session_replication_role' AND reset_val <> 'replica') THEN
