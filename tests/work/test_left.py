@@ -351,3 +351,54 @@ def test_a_limit_that_a_rule_keeps_from_being_spent(inside: Inside, conn: Conn) 
     found = rules(inside, "t", options=("--limit", "10"))
     assert (found.code, found.json["deleted_count"]) == (3, 0), found.err
     assert (found.json["kept_count"], count(conn, "t")) == (30, 30)
+
+
+@pytest.fixture
+def put_back(conn: Conn) -> None:
+    """Make a table of 30 old rows, each of which a trigger puts back when it is gone."""
+    conn.execute("CREATE TABLE t (id int PRIMARY KEY, seen timestamptz NOT NULL)")
+    filled(conn, "t", 30)
+    conn.execute(
+        "CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.t VALUES (OLD.id, OLD.seen); RETURN NULL; END $$"
+    )
+    conn.execute("CREATE TRIGGER back AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION back()")
+
+
+@pytest.mark.usefixtures("put_back")
+@pytest.mark.parametrize("options", [(), ("--archive", "kept"), ("--limit", "40")])
+def test_rows_that_a_trigger_puts_back_are_swept_once(
+    inside: Inside, conn: Conn, options: tuple[str, ...]
+) -> None:
+    """They are counted and archived once, and said to be there: exit 3 with the trigger's name."""
+    found = rules(inside, "t", options=options)
+    assert (found.code, found.json["deleted_count"]) == (3, 30), found.err
+    assert (found.json["kept_count"], found.json["backlog"]) == (30, 30)
+    assert "trigger back. They were put back" in found.json["message"]
+    assert found.json.get("archived_count", 30) == 30
+    assert count(conn, "t") == 30
+
+
+@pytest.mark.usefixtures("put_back")
+def test_a_limit_that_is_spent_on_rows_that_come_back_is_warned_of(
+    inside: Inside, conn: Conn
+) -> None:
+    """The backlog would be the same after each run, and the run a success."""
+    found = rules(inside, "t", options=("--limit", "10"))
+    assert (found.code, found.json["deleted_count"], count(conn, "t")) == (0, 10, 30), found.err
+    assert "10 rows came into public.t while maint deleted from it" in found.err
+    assert "trigger back; if these are the same rows, none is gone" in found.err
+
+
+def test_rows_that_a_trigger_adds_keep_no_stale_row(inside: Inside, conn: Conn) -> None:
+    """A trigger that writes fresh rows into its own table is no objection."""
+    conn.execute("CREATE TABLE t (id int, seen timestamptz NOT NULL)")
+    filled(conn, "t", 30)
+    conn.execute(
+        "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " INSERT INTO public.t VALUES (-OLD.id, now()); RETURN NULL; END $$"
+    )
+    conn.execute("CREATE TRIGGER noted AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION noted()")
+    found = rules(inside, "t")
+    assert (found.code, found.json["deleted_count"], found.json["backlog"]) == (0, 30, 0), found.err
+    assert (count(conn, "t", STALE), count(conn, "t")) == (0, 30)

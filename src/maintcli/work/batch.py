@@ -23,7 +23,8 @@ class Done(NamedTuple):
 
     `left` are stale rows that others hold locked, `end` is where the batch ended (None: there is
     no more), `tied` says that the next value has too many rows to be one bite. `waiting` are the
-    sessions that waited for it at its end, `extra` what else its steps had to say.
+    sessions that waited for it at its end, `extra` what else its steps had to say. `inserted` are
+    rows that triggers put into the relation of the step.
     """
 
     rows: int
@@ -36,6 +37,7 @@ class Done(NamedTuple):
     wall_ms: float
     waiting: int = 0
     extra: dict[str, Any] | None = None
+    inserted: int = 0
 
 
 class Step(NamedTuple):
@@ -48,7 +50,7 @@ class Step(NamedTuple):
     `check` raises where the tables are not what they were when the run began, `after` follows the
     ledger's own entry. A `sender` has a way of its own to send it. `failed` is told what became of
     it, and says whether the next one is another already. `walk_closer`: after an error of single
-    rows another walk can take its place.
+    rows another walk can take its place. `oid` is the relation whose inserted rows are counted.
     """
 
     bite: sql.Composable
@@ -63,6 +65,7 @@ class Step(NamedTuple):
     sender: "Callable[..., Done] | None" = None
     failed: "Callable[[psycopg.Error], bool] | None" = None
     walk_closer: bool = False
+    oid: int | None = None
 
 
 # What follows the bites is ours alone, so the catalog's names alone are meant from there on.
@@ -84,6 +87,7 @@ maint_shown json;
 maint_most bigint := {most};
 maint_seconds float8 := {budget};
 maint_extra json;
+maint_inserted bigint := {inserted};
 {declare}
 BEGIN
 LOOP
@@ -97,7 +101,8 @@ END LOOP;
 {fence}
 {ledger}
 PERFORM set_config('maint.result', pg_catalog.json_build_array(
-    maint_n, maint_left, maint_end, maint_tied, maint_shown, maint_extra)::text, true);
+    maint_n, maint_left, maint_end, maint_tied, maint_shown,
+    {inserted} - maint_inserted, maint_extra)::text, true);
 END {quote}""")
 
 # A trigger may set it, for good even, and foreign keys then act no more; another client of a pooler
@@ -108,6 +113,9 @@ _KEYS_ACT = sql.SQL("""IF current_setting('session_replication_role') = 'replica
         RAISE EXCEPTION 'session_replication_role was set' USING ERRCODE = {state};
     END IF;
 END IF;""").format(state=sqlstate.ROLE_CHANGED)
+
+# What the statistics have of this transaction, and perhaps of those before it: a difference counts.
+_INSERTED = sql.SQL("pg_catalog.pg_stat_get_xact_tuples_inserted({}::oid)")
 
 # statement_timestamp() is the arrival of the whole message, so the difference is the server's work.
 _RESULT = sql.SQL("""SELECT
@@ -156,6 +164,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
         "budget": sql.Literal(budget_ms / 1000),
         "pinned": sql.SQL("{};").format(search_path.PINNED) if foreign else nothing,
         "keys_act": _KEYS_ACT,
+        "inserted": _INSERTED.format(step.oid) if step.oid else sql.SQL("0"),
         "check": step.check or nothing,
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),
@@ -178,9 +187,10 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
 def read(rows: Sequence[tuple[Any, ...]], wall_ms: float) -> Done:
     """What the result of a message says; it took `wall_ms` for us."""
     ((result, server_ms, counted, waiting),) = rows
-    deleted, left, end, tied, found, extra = json.loads(result)
+    deleted, left, end, tied, found, inserted, extra = json.loads(result)
     shown: list[list[str]] = found or (extra["named"] if extra else [])
-    return Done(deleted, counted, left, end, tied, shown, server_ms, wall_ms, waiting, extra)
+    took = server_ms, wall_ms
+    return Done(deleted, counted, left, end, tied, shown, *took, waiting, extra, inserted)
 
 
 def quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object) -> sql.Composable:

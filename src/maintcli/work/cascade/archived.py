@@ -152,7 +152,7 @@ class ArchivedWalk(ClosureWalk):
     def _second(
         self, context: Context, step: Step, sections: Sequence[Section], state: list[Any]
     ) -> Step:
-        _, left, end, _, _, extra = state
+        _, left, end, _, _, _, extra = state
         kept = self.archive.keep(1, sections)
         entry = ledger.entry(context.lease, kept) if context.lease else sql.SQL("")
         bite = _TAKEN.format(

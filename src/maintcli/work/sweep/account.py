@@ -19,6 +19,7 @@ class Account:
     """The figures of a run over all its tables; `named` rows were shown by their columns.
     `objections` are the rows that could not go, as they were logged.
 
+    `inserted` are rows that triggers put into the table that a rule sweeps.
     `came_back`: a crash of the server took batches back that were said to be done.
     """
 
@@ -28,6 +29,7 @@ class Account:
     named: int = 0
     tables: Counter[str] = field(default_factory=Counter[str])
     rules: Counter[int] = field(default_factory=Counter[int])
+    inserted: Counter[int] = field(default_factory=Counter[int])
     tally: Tally = field(default_factory=Tally)
     came_back: bool = False
     objections: set[str] = field(default_factory=set[str])
@@ -46,6 +48,7 @@ class Account:
         rows = done.rows + self.deleted - expected
         self.tables[table] += rows
         self.rules[number] += rows
+        self.inserted[number] += done.inserted
         # Known from now on, however the run ends.
         self.context.counts |= {"deleted_count": self.deleted, "batches": self.batches}
         for row in done.shown:

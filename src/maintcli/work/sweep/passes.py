@@ -47,6 +47,7 @@ class Passes:
                 self._sweep(number, once_more=passes > 0)
             passes += 1
             if budget.spent_on:
+                self._warn_of_inserted()
                 self.left.clear()
                 break
             if account.came_back:
@@ -104,6 +105,8 @@ class Passes:
     def _wants_another(self, number: int, passes: int, before: Left | None) -> bool:
         if self.tasks[number].looks_into(reached(self.tasks)):
             return False  # rows that are orphans by this run were not shown, nor agreed to
+        if self.means.account.inserted[number] and self._unaccounted(number):
+            return False  # a trigger puts rows back: they would go, and be counted, once more
         rule, tally = self._rule(number), self.means.account.tally
         if sum(self.removed.values()) and tally.wants_another(rule, reached(self.tasks)):
             return True
@@ -118,7 +121,19 @@ class Passes:
         if rows and number in self.removed:
             oids, after = self.tasks[number].target.table.oids, self.removed[number] > 0
             if names := protections.keepers(self.means.context.session, oids, after=after):
-                self.means.account.tally.kept[self._rule(number)] = Kept(rows, names)
+                back = self.means.account.inserted[number] >= rows
+                self.means.account.tally.kept[self._rule(number)] = Kept(rows, names, back)
+
+    def _warn_of_inserted(self) -> None:
+        """Name the triggers that may put back what a budget is spent on, run after run."""
+        for number, rows in self.means.account.inserted.items():
+            table = self.tasks[number].target.table
+            names = protections.keepers(self.means.context.session, table.oids, after=True)
+            if rows and names:
+                self.means.context.log.warn(
+                    f"{rows:,} rows came into {table} while maint deleted from it, because of its"
+                    f" {' and '.join(names)}; if these are the same rows, none is gone"
+                )
 
     def _unaccounted(self, number: int) -> int:
         found = self.left[number].stale

@@ -179,7 +179,7 @@ class TableSweep:
         most: sql.Composable | None = budget.rows_left(account.deleted)
         step = walk.step(bite)
         check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
-        return step._replace(most=most, watched=throttle.is_due, check=check)
+        return step._replace(most=most, watched=throttle.is_due, check=check, oid=part.oid)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.means.account

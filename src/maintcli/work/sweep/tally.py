@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from maintcli.db.links import Link
     from maintcli.work.cascade.graph import Cascade
 
+_BACK = " They were put back, and are counted as deleted all the same."
 _MOST_SAID = 3  # rows that are named in a sentence
 
 Rule = tuple[int, str]
@@ -18,10 +19,14 @@ Rule = tuple[int, str]
 
 
 class Kept(NamedTuple):
-    """Rows that a DELETE did not remove, and the triggers and rules that saw it."""
+    """Rows that a DELETE did not remove, and the triggers and rules that saw it.
+
+    `back`: they were gone, and counted, before a trigger put them back.
+    """
 
     rows: int
     names: Sequence[str]
+    back: bool = False
 
 
 @dataclass(slots=True)
@@ -139,8 +144,8 @@ class Tally:
         ]
         sentences += [
             f"{kept.rows:,} stale rows of {rule[1]} are still there after a DELETE, because of its"
-            f" {' and '.join(kept.names)}. What is kept on purpose should not count as stale"
-            " (where = …)."
+            f" {' and '.join(kept.names)}.{_BACK if kept.back else ''}"
+            " What is kept on purpose should not count as stale (where = …)."
             for rule, kept in self.kept.items()
         ]
         return " ".join([*sentences, "The rest is done."]) if sentences else None
