@@ -74,7 +74,7 @@ def test_every_rule_is_swept_in_one_run(kept: Inside, conn: Conn) -> None:
     result = kept("retention-cleanup", "--json")
     assert result.code == 0, result.err
     assert left(conn) == "bdu"
-    assert result.json["deleted_count"] == 3
+    assert (result.json["deleted_count"], result.json["remaining_count"]) == (3, 3)
     assert result.json["tables"] == {"audit.events": 2, "public.tokens": 1}
     ledger = conn.execute("SELECT job, outcome, deleted_count FROM job_runs").fetchall()
     assert ledger == [("retention-cleanup", "success", 3)]
@@ -84,6 +84,7 @@ def test_a_dry_run_counts_every_rule(kept: Inside, conn: Conn) -> None:
     """The same numbers, and nothing is changed."""
     result = kept("retention-cleanup", "--dry-run", "--json")
     assert (result.code, result.json["deleted_count"]) == (0, 3), result.err
+    assert result.json["remaining_count"] == 3
     assert result.json["tables"] == {"audit.events": 2, "public.tokens": 1}
     assert left(conn) == "abcdtu"
 

@@ -69,7 +69,7 @@ def total(parts: Sequence[Swept]) -> Swept:
         deleted_count=_sum(part.deleted_count for part in parts),
         locked_count=sum(part.locked_count for part in parts),
         null_count=_sum(part.null_count for part in parts),
-        remaining_count=_sum(part.remaining_count for part in parts),
+        remaining_count=_remaining(parts),
         batches=sum(part.batches for part in parts),
         cutoff=min((part.cutoff for part in parts), default=""),
         plan="+".join(sorted({way for part in parts for way in part.plan.split("+")})) or "none",
@@ -96,6 +96,18 @@ def rule(target: "Target", deleted: int | None) -> dict[str, Any]:
 def moment(when: datetime) -> str:
     """A time as JSON and people read it."""
     return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _remaining(parts: Sequence[Swept]) -> int | None:
+    """The rows that stay, of each table once, however many rules sweep it."""
+    tables: dict[str, int] = {}
+    for part in parts:
+        if part.remaining_count is None or part.deleted_count is None:
+            return None
+        table = part.rules[0]["table"]
+        known = tables.get(table)
+        tables[table] = part.remaining_count if known is None else known - part.deleted_count
+    return sum(tables.values())
 
 
 def _sum(figures: Iterable[int | None]) -> int | None:
