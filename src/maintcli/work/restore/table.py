@@ -51,6 +51,9 @@ SELECT c.oid,
                         ORDER BY t.tgname)
         FROM pg_catalog.pg_trigger t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')),
+       ARRAY(SELECT r.rulename FROM pg_catalog.pg_rewrite r
+             WHERE r.ev_class = c.oid AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
+             ORDER BY r.rulename),
        c.relkind = 'p',
        starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), %(mark)s),
        EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
@@ -81,13 +84,17 @@ class ForeignKey(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Where rows go back to: `keys` tell them apart, `on_insert` and `on_update` fire."""
+    """Where rows go back to: `keys` tell them apart, `on_insert` and `on_update` fire.
+
+    `rules` are those ON INSERT.
+    """
 
     shape: Shape
     keys: tuple[Key, ...]
     foreign_keys: tuple[ForeignKey, ...]
     on_insert: tuple[str, ...]
     on_update: tuple[str, ...]
+    rules: tuple[str, ...]
     is_partitioned: bool
     is_toolkits: bool
     is_extensions: bool
@@ -163,7 +170,7 @@ def _describe(session: Session, oids: Iterable[int]) -> dict[int, Table]:
 
 
 def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
-    _, indexes, references, triggers, *flags, role, denied = row
+    _, indexes, references, triggers, rules, *flags, role, denied = row
     is_partitioned, is_toolkits, is_extensions, hides_rows = flags
     return Table(
         shape=shape,
@@ -184,6 +191,7 @@ def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
         ),
         on_insert=tuple(name for name, insert, _ in triggers or () if insert),
         on_update=tuple(name for name, _, update in triggers or () if update),
+        rules=tuple(rules),
         is_partitioned=is_partitioned,
         is_toolkits=is_toolkits,
         is_extensions=is_extensions,
