@@ -70,7 +70,14 @@ def preview(
                 tally.restored[table.name] += len(some) - known - missing - taken.total()
         tally.files += 1
     for name, count in tally.restored.items():
-        context.log.info(f"would restore {count:,} rows of {name}")
+        unseen = sorted({key for t in tables.values() if t.name == name for key in t.more_keys})
+        if unseen and count:
+            context.log.warn(
+                f"would restore up to {count:,} rows of {name}: a dry run does not look at"
+                f" {', '.join(unseen)}"
+            )
+        else:
+            context.log.info(f"would restore {count:,} rows of {name}")
     say.refused(context, tally)
     say.missing(context, source, tally)
     return tally.result
