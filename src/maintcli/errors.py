@@ -294,6 +294,12 @@ class NotSweepable(ConfigError):
     """
 
 
+class OwnTable(ConfigError):
+    """{setting} names {table}, which is a table of maint itself. Remove it there; the old rows of
+    maint's run history are deleted by: maint cleanup-run-history
+    """
+
+
 class ZoneUndeclared(ConfigError):
     """{table}.{column} is a timestamp without time zone, so its ages are ambiguous. Say which zone
     it is written in: {setting} = "UTC" in {file}.
@@ -451,6 +457,12 @@ class MissingPrivileges(NotAllowed):
 class ClosedSchema(NotAllowed):
     """Role {role} may not create tables in schema {schema}. Let a superuser, or the owner, run this
     statement, or run this command as a role that may; schema under [database] names another one.
+    """
+
+
+class ClosedPath(NotAllowed):
+    """Role {role} may not look into schema {schema}, and its search path names no other one. Let a
+    superuser, or the schema's owner, run this statement; schema under [database] names another one.
     """
 
 

@@ -28,6 +28,7 @@ NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
 TABLE_CHANGED = "MT004"  # raised by work/identity.py
 SCHEMA_CHANGED = "MT005"  # raised by a batch whose tables are not as they were planned with
 REHEARSED = "MT006"  # raised by work/cascade/script.py, to undo what was only tried
+ROLE_CHANGED = "MT007"  # raised by a batch in which foreign keys do not act any more
 COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {
@@ -66,7 +67,9 @@ def meaning(error: psycopg.Error) -> MaintError:
     if kind is ConnectionLost:
         return kind(reason=_message(error))
     about = f"{error.__notes__[0]}: " if getattr(error, "__notes__", None) else ""
-    return kind(reason=f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}")
+    return kind(
+        reason=f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}{_raiser(error)}"
+    )
 
 
 @contextmanager
@@ -108,6 +111,15 @@ def _more(error: psycopg.Error) -> str:
     if diag.message_hint:
         found.append(f" Hint: {one_line(diag.message_hint).rstrip('.')}.")
     return "".join(found)
+
+
+def _raiser(error: psycopg.Error) -> str:
+    """Which function of the user's raised it, as a sentence; the language of the rest varies."""
+    if error.diag.source_function != "exec_stmt_raise":
+        return ""
+    first = (error.diag.context or "").partition("\n")[0]
+    named = re.search(r"\S+\([^()]*\)", first)
+    return f" The function {named[0]} raised it." if named else ""
 
 
 def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:

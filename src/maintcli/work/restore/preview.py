@@ -14,6 +14,7 @@ from maintcli.runtime.context import Context
 from maintcli.work.archive import copytext
 from maintcli.work.archive.copytext import Row
 from maintcli.work.archive.reading import Block
+from maintcli.work.outlook.words import many
 from maintcli.work.restore import load, say
 from maintcli.work.restore.batch import Tables
 from maintcli.work.restore.inventory import Inventory
@@ -73,11 +74,11 @@ def preview(
         unseen = sorted({key for t in tables.values() if t.name == name for key in t.more_keys})
         if unseen and count:
             context.log.warn(
-                f"would restore up to {count:,} rows of {name}: a dry run does not look at"
+                f"would restore up to {many(count)} of {name}: a dry run does not look at"
                 f" {', '.join(unseen)}"
             )
         else:
-            context.log.info(f"would restore {count:,} rows of {name}")
+            context.log.info(f"would restore {many(count)} of {name}")
     say.refused(context, tally)
     say.missing(context, source, tally)
     return tally.result

@@ -17,6 +17,7 @@ from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.work.archive.reading import Block
 from maintcli.work.archive.section import Kept
+from maintcli.work.outlook.words import many
 from maintcli.work.restore import compare, inventory, preview, say, source, table
 from maintcli.work.restore.batch import Tables, insert_into, whole_file
 from maintcli.work.restore.inventory import Inventory
@@ -174,13 +175,14 @@ class _Restore:
         say.missing(self.context, self.source, self.tally)
         say.stale(self.context, self.source, result)
         if result.failed_count or result.missing_count:
-            missing = result.missing_count
             reason = (
                 f"{result.failed_count:,} rows could not go back; {result.restored_count:,} did,"
                 f" and {result.existing_count:,} were there already."
-                + f" {missing:,} went back earlier and are not found now."
-                * bool(missing)
             )
+            if result.missing_count:
+                reason += (
+                    f" {many(result.missing_count)} of an earlier restore cannot be found now."
+                )
             raise Partial(reason=reason)
         return result
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from maintcli.runtime.context import Context
+from maintcli.work.outlook.words import many
 from maintcli.work.restore.inventory import Inventory
 from maintcli.work.restore.result import Restored, Tally
 from maintcli.work.restore.source import Source
@@ -34,7 +35,7 @@ def refused(context: Context, tally: Tally) -> None:
     """Say which rows could not go back, or in a dry run would not, by table and reason."""
     verb = "would not" if context.dry_run else "could not"
     for (table, reason), count in tally.refused.most_common(_MOST_REASONS):
-        context.log.warn(f"{count:,} rows of {table} {verb} go back: {reason}")
+        context.log.warn(f"{many(count)} of {table} {verb} go back: {reason}")
 
 
 def missing(context: Context, source: Source, tally: Tally) -> None:
@@ -48,9 +49,9 @@ def missing(context: Context, source: Source, tally: Tally) -> None:
     )
     for table, count in (+tally.missing).items():
         context.log.warn(
-            f"{count:,} rows of {table} have no key, went back in an earlier restore, and are not"
-            " found now: they were removed or changed since. To put back each row that the table"
-            f" lacks: {commands}"
+            f"{many(count)} of {table} without a key went back in an earlier restore and cannot be"
+            " found now (removed or changed since). To put back each row that the table lacks:"
+            f" {commands}"
         )
 
 
