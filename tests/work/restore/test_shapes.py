@@ -154,3 +154,17 @@ def test_no_ledger_needs_the_place_of_the_archive(
     found = inside("restore", archive.run_id, "--no-ledger")
     assert found.code == 2
     assert "--no-ledger needs --from" in found.err
+
+
+def test_of_files_some_went_back_earlier(inside: Inside, conn: Conn, tmp_path: Path) -> None:
+    """Equal rows that go back now are not taken for those of an earlier restore."""
+    conn.execute("CREATE TABLE ev (f integer); INSERT INTO ev SELECT 1 FROM generate_series(1, 30)")
+    archive = archiving(conn, tmp_path / "archive", "ev")
+    for _ in range(2):
+        archive.batch(("ev", "ctid IN (SELECT ctid FROM ev LIMIT 15)"))
+    archive.end()
+    conn.execute("UPDATE job_archives SET restored = '{public.ev}' WHERE number = 2")
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, found.json["restored_count"], found.json["missing_count"]) == (3, 15, 15)
+    assert found.json["existing_count"] == 0
+    assert conn.execute("SELECT count(*) FROM ev").fetchone() == (15,)
