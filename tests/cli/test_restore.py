@@ -78,7 +78,9 @@ def test_a_role_without_the_right_is_told_the_grant(
     conn.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN")
     conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
     dsn = inside.env["DATABASE_URL"].replace("postgres@", "reader@")
-    found = inside("restore", archive.run_id, "--no-ledger", env={"DATABASE_URL": dsn})
+    archive.end()
+    there = "--no-ledger", "--from", archive.location
+    found = inside("restore", archive.run_id, *there, env={"DATABASE_URL": dsn})
     conn.execute("DROP OWNED BY reader; DROP ROLE reader")
     assert found.code == 77
     assert 'GRANT INSERT ON "public"."child" TO reader' in found.err

@@ -55,6 +55,11 @@ FIGURES: Mapping[str, Figure] = {
     "expected_seconds": Figure("dry run only: how long a real run would take"),
     "restored_count": Figure("rows put back from an archive", would="would restore"),
     "existing_count": Figure("archived rows that were there already, and stayed as they were"),
+    "missing_count": Figure(
+        "rows without a key that an earlier restore put back, and that are not found now",
+        "restored earlier and not found",
+        dull=True,
+    ),
     "mended_count": Figure("references put back"),
     "unmended_count": Figure("references not put back: the row is gone, or refers to another"),
     "files": Figure("files of the archive that were read"),

@@ -14,8 +14,8 @@ from maintcli.db.embedded.binaries import find
 from maintcli.errors import DamagedFile
 from maintcli.work.archive import copytext, reading
 from maintcli.work.archive.reading import Limits
-from maintcli.work.archive.section import Section
-from tests.parts.archives import Conn, archiving, written
+from maintcli.work.archive.section import Kept, Section
+from tests.parts.archives import Archiving, Conn, archiving, written
 from tests.work.restore.test_restore import FAMILY, contents
 
 UNBOUNDED = Limits(lambda: None)
@@ -100,14 +100,30 @@ def test_psql_puts_rows_back_and_mends_links(conn: Conn, db: str, tmp_path: Path
     defaults = {("public", "friend", "home_id"): "0"}
     kept = archive.keep([archive.section("parent", "id > 0"), *links], defaults)
     conn.execute("DELETE FROM parent WHERE id > 0")
-    psql = find().joinpath("psql")
     for one in (kept, archive.kept[0]):
-        text = gzip.decompress(archive.place.get(one.file, one.size_bytes))
-        done = subprocess.run(
-            [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", db],
-            input=text,
-            check=False,
-            capture_output=True,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
+        by_hand(db, archive, one)
     assert contents(conn, "parent", "child", "friend") == before
+
+
+def test_psql_reads_null_in_arrays_whatever_the_role_sets(
+    conn: Conn, db: str, tmp_path: Path
+) -> None:
+    """With array_nulls = off it would read the word."""
+    conn.execute("CREATE TABLE tags (t text[]); INSERT INTO tags VALUES ('{a,NULL,\"NULL\"}')")
+    before = contents(conn, "tags")
+    archive = archiving(conn, tmp_path / "archive", "tags")
+    kept = archive.batch(("tags", "true"))
+    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET array_nulls = off")
+    by_hand(db, archive, kept)
+    assert contents(conn, "tags") == before
+
+
+def by_hand(db: str, archive: Archiving, kept: Kept) -> None:
+    """Put a file back as its head says."""
+    done = subprocess.run(
+        [find().joinpath("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", db],
+        input=gzip.decompress(archive.place.get(kept.file, kept.size_bytes)),
+        check=False,
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

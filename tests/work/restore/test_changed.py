@@ -87,3 +87,26 @@ def test_rows_of_a_dropped_partition_go_back_through_its_root(
     report = inside("restore", archive.run_id, "--json").json
     assert (report["restored_count"], report["tables"]) == (2, {"public.m": 2})
     assert contents(conn, "m") == before
+
+
+@pytest.mark.parametrize("does", ["ALSO INSERT INTO audit VALUES (new.at)", "INSTEAD NOTHING"])
+def test_a_rule_on_insert_is_refused_before_the_first_row(
+    inside: Inside, conn: Conn, tmp_path: Path, does: str
+) -> None:
+    """78, in a dry run too, with the command; once it was run, the rows go back."""
+    conn.execute(f"""
+        CREATE TABLE audit (at integer);
+        CREATE TABLE ev (at integer); INSERT INTO ev SELECT generate_series(1, 3);
+        CREATE RULE "R" AS ON INSERT TO ev DO {does};
+    """)
+    archive = archiving(conn, tmp_path / "archive", "ev")
+    archive.batch(("ev", "true"))
+    command = 'ALTER TABLE "public"."ev" DISABLE RULE "R";'
+    for more in (["--dry-run"], []):
+        found = inside("restore", archive.run_id, *more)
+        assert found.code == 78
+        assert "public.ev has rules ON INSERT (R)" in found.err
+        assert command in found.err
+    conn.execute(command)
+    assert inside("restore", archive.run_id).code == 0
+    assert conn.execute("SELECT count(*) FROM ev").fetchone() == (3,)

@@ -99,6 +99,9 @@ def test_keys_that_are_more_than_columns_hide_no_row(
     archive = archiving(conn, tmp_path / "archive", "uq")
     archive.batch(("uq", "true"))
     conn.execute("INSERT INTO uq VALUES (100, 'e1'), (2, 'e2')")
+    dry = inside("restore", archive.run_id, "--dry-run")
+    assert "would restore up to" in dry.err
+    assert f"does not look at {says}" in dry.err
     found = inside("restore", archive.run_id, "--json")
     assert (found.code, found.json["restored_count"]) == (3, 1)
     assert (found.json["existing_count"], found.json["failed_count"]) == (1, 1)

@@ -61,8 +61,8 @@ def test_rows_without_a_key_come_back_in_the_same_number(
     archive.batch(("log", some))
     archive.batch(("log", "at IS NULL OR at = 'infinity'"))
     for restored in (6, 0):
-        for more in ("--dry-run", "--no-ledger"):
-            report = inside("restore", archive.run_id, "--json", more).json
+        for more in (["--dry-run"], []):
+            report = inside("restore", archive.run_id, "--json", *more).json
             assert (report["restored_count"], report["existing_count"]) == (restored, 6 - restored)
         assert contents(conn, "log") == before
 
@@ -92,3 +92,79 @@ def test_without_a_ledger_rows_without_a_key_are_compared_as_a_whole(
             assert found.json["restored_count"] == restored, found.err
             assert found.json["existing_count"] == 6 - restored
         assert contents(conn, "log") == before
+
+
+@pytest.mark.parametrize("left", [0, 23])
+def test_rows_without_a_key_that_are_gone_again_are_not_there(
+    inside: Inside, conn: Conn, tmp_path: Path, left: int
+) -> None:
+    """Equal rows are counted: those that lack are said (3), and --no-ledger puts them back."""
+    conn.execute("""
+        CREATE TABLE ev (at timestamptz, f integer);
+        INSERT INTO ev SELECT '2026-01-01', 1 FROM generate_series(1, 30);
+    """)
+    archive = archiving(conn, tmp_path / "archive", "ev")
+    for _ in range(2):
+        archive.batch(("ev", "ctid IN (SELECT ctid FROM ev LIMIT 15)"))
+    archive.end()
+    assert inside("restore", archive.run_id).code == 0
+    conn.execute("DELETE FROM ev WHERE ctid IN (SELECT ctid FROM ev LIMIT %s)", [30 - left])
+    again = inside("restore", archive.run_id, "--json")
+    assert (again.code, again.json["outcome"]) == (3, "partial")
+    assert (again.json["restored_count"], again.json["existing_count"]) == (0, left)
+    assert again.json["missing_count"] == 30 - left
+    assert conn.execute("SELECT count(*) FROM ev").fetchone() == (left,)
+
+    there = "--from", archive.location, "--no-ledger"
+    assert f"maint restore {archive.run_id} {' '.join(there)}" in again.err
+    marks = conn.execute("SELECT * FROM job_archives ORDER BY number").fetchall()
+    found = inside("restore", archive.run_id, "--json", *there)
+    assert (found.code, found.json["restored_count"]) == (0, 30 - left), found.err
+    assert conn.execute("SELECT count(*) FROM ev").fetchone() == (30,)
+    assert conn.execute("SELECT * FROM job_archives ORDER BY number").fetchall() == marks
+
+
+def test_a_dry_run_counts_equal_rows_without_a_key(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """Those that went back earlier and are gone again are not said to be there."""
+    conn.execute("""
+        CREATE TABLE ev (at timestamptz, f integer);
+        INSERT INTO ev SELECT '2026-01-01', 1 FROM generate_series(1, 30);
+    """)
+    archive = archiving(conn, tmp_path / "archive", "ev")
+    archive.batch(("ev", "true"))
+    archive.end()
+    assert inside("restore", archive.run_id).code == 0
+    conn.execute("DELETE FROM ev WHERE ctid IN (SELECT ctid FROM ev LIMIT 7)")
+    dry = inside("restore", archive.run_id, "--json", "--dry-run").json
+    assert (dry["existing_count"], dry["missing_count"], dry["restored_count"]) == (23, 7, 0)
+    there = "--from", archive.location, "--no-ledger"
+    dry = inside("restore", archive.run_id, "--json", "--dry-run", *there).json
+    assert (dry["existing_count"], dry["missing_count"], dry["restored_count"]) == (23, 0, 7)
+
+
+def test_no_ledger_needs_the_place_of_the_archive(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """The ledger is not read to find it."""
+    conn.execute("CREATE TABLE ev (at timestamptz); INSERT INTO ev VALUES (now())")
+    archive = archiving(conn, tmp_path / "archive", "ev")
+    archive.batch(("ev", "true"))
+    found = inside("restore", archive.run_id, "--no-ledger")
+    assert found.code == 2
+    assert "--no-ledger needs --from" in found.err
+
+
+def test_of_files_some_went_back_earlier(inside: Inside, conn: Conn, tmp_path: Path) -> None:
+    """Equal rows that go back now are not taken for those of an earlier restore."""
+    conn.execute("CREATE TABLE ev (f integer); INSERT INTO ev SELECT 1 FROM generate_series(1, 30)")
+    archive = archiving(conn, tmp_path / "archive", "ev")
+    for _ in range(2):
+        archive.batch(("ev", "ctid IN (SELECT ctid FROM ev LIMIT 15)"))
+    archive.end()
+    conn.execute("UPDATE job_archives SET restored = '{public.ev}' WHERE number = 2")
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, found.json["restored_count"], found.json["missing_count"]) == (3, 15, 15)
+    assert found.json["existing_count"] == 0
+    assert conn.execute("SELECT count(*) FROM ev").fetchone() == (15,)

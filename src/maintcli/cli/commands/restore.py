@@ -23,7 +23,8 @@ _TIMEOUT = typer.Option(
     "--timeout", metavar="DURATION", help="Stop by then; what went back stays.  [default: 6h]"
 )
 _NO_LEDGER = typer.Option(
-    "--no-ledger", help="Restore without the toolkit's tables: no lease, no history."
+    "--no-ledger",
+    help="Restore without the toolkit's tables: no lease, no history. Needs --from.",
 )
 
 

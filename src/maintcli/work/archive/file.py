@@ -87,13 +87,15 @@ def _about(section: Section, rows: int, sizes: tuple[int, int, int]) -> bytes:
 
 def _frame(section: Section, defaults: Defaults) -> tuple[bytes, bytes]:
     """The SQL before and after a block's rows."""
+    # Here and not in the head, whose length is that of all archives.
+    nulls = "SET LOCAL array_nulls = on;\n"
     table = f"{_quoted(section.schema)}.{_quoted(section.table)}"
     columns = ", ".join(map(_quoted, section.columns))
     if section.kind == "rows":
         listed = f" ({columns})" if columns else ""
-        return f"COPY {table}{listed} FROM stdin;\n".encode(), b""
+        return f"{nulls}COPY {table}{listed} FROM stdin;\n".encode(), b""
     before = (
-        f"CREATE TEMP TABLE maint_links ON COMMIT DROP AS SELECT {columns} FROM {table}"
+        f"{nulls}CREATE TEMP TABLE maint_links ON COMMIT DROP AS SELECT {columns} FROM {table}"
         f" WITH NO DATA;\nCOPY pg_temp.maint_links ({columns}) FROM stdin;\n"
     )
     key, changed = section.columns[: section.key], section.columns[section.key :]

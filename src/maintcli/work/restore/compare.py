@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from psycopg import sql
+
 from maintcli.errors import MissingPrivilege, NotAllowed, Refused, SchemaChanged
 from maintcli.work.archive.fingerprint import Column
 from maintcli.work.restore.inventory import Inventory
@@ -53,6 +55,7 @@ def check(
         _check_columns(table, before.get(archived, {}), used)
         if archived in inventory.rows:
             _check_new(table, inventory.rows[archived])
+            _check_rules(table)
         _check_rights(table, rows=archived in inventory.rows, links=archived in inventory.links)
 
 
@@ -83,6 +86,19 @@ def _check_new(table: Table, archived: Iterable[str]) -> None:
             change = f"has a new column {column.name} that is NOT NULL and has no default"
             remedy = "Give it a default, restore, and take the default away."
             raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+
+
+def _check_rules(table: Table) -> None:
+    """A rule ON INSERT may do something else; PostgreSQL refuses most with RETURNING."""
+    if table.rules:
+        name = table.quoted.as_string()
+        commands = " ".join(
+            f"ALTER TABLE {name} DISABLE RULE {sql.Identifier(rule).as_string()};"
+            for rule in table.rules
+        )
+        change = f"has rules ON INSERT ({', '.join(table.rules)})"
+        remedy = f"Switch them off: {commands} Then restore, and ENABLE them again."
+        raise SchemaChanged(table=table.name, change=change, remedy=remedy)
 
 
 def _check_rights(table: Table, *, rows: bool, links: bool) -> None:

@@ -98,12 +98,14 @@ def taken(loaded: Loaded, key: Key, row: str, other: str) -> sql.Composable:
 
 def alike(loaded: Loaded, row: str, other: str) -> sql.Composable:
     """Whether the table has a row with every value of the row called `row`, as a condition."""
-    mine, theirs = (
-        sql.SQL(", ").join(sql.Identifier(name, column) for column in loaded.columns)
-        for name in (row, other)
-    )
-    match = sql.SQL("ROW({})::text = ROW({})::text").format(theirs, mine)
+    match = sql.SQL("{} = {}").format(text(other, loaded.columns), text(row, loaded.columns))
     return _exists(loaded, other, match)
+
+
+def text(row: str, columns: Iterable[str]) -> sql.Composable:
+    """Every value of the row called `row` as one text: not every type has an equality."""
+    listed = sql.SQL(", ").join(sql.Identifier(row, column) for column in columns)
+    return sql.SQL("ROW({})::text").format(listed)
 
 
 def _exists(loaded: Loaded, other: str, match: sql.Composable) -> sql.Composable:

@@ -1,7 +1,8 @@
-"""Rows without a key, and no ledger that says whether they have gone back.
+"""Rows without a key: looked for by comparing whole rows, copy by copy.
 
-As many copies go back as are missing, found by comparing whole rows. Only a keyed row can be
-referred to, so these are nobody's parents and may come last.
+Without the ledger as many copies go back as are missing. Only a keyed row can be referred to, so
+these are nobody's parents and may come last. With it those that went back earlier are looked for
+alone: one that is not found may have been changed since, and would be there twice.
 """
 
 import zlib

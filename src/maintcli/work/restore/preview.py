@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from psycopg import sql
@@ -11,7 +11,7 @@ from psycopg.abc import AdaptContext
 from maintcli.db import formats
 from maintcli.errors import DamagedFile
 from maintcli.runtime.context import Context
-from maintcli.work.archive import copytext, ledger
+from maintcli.work.archive import copytext
 from maintcli.work.archive.copytext import Row
 from maintcli.work.archive.reading import Block
 from maintcli.work.outlook.words import many
@@ -26,9 +26,18 @@ from maintcli.work.restore.table import Key
 _ROWS_A_QUERY = 10_000
 _BYTES_A_QUERY = 8_000_000
 
-_KNOWN = sql.SQL("""SELECT count(*) FROM (
-    SELECT {values} FROM ROWS FROM ({arrays}) AS maint_u({columns})
-) AS maint_r WHERE {there}""")
+_ROWS = sql.SQL("(SELECT {values} FROM ROWS FROM ({arrays}) AS maint_u({columns})) AS maint_r")
+_KNOWN = sql.SQL("SELECT count(*) FROM {rows} WHERE {there}")
+
+# Of equal rows as many are there as the table has, at the most.
+_COPIES = sql.SQL("""
+WITH maint_a AS (SELECT {mine} AS maint_row, count(*) AS maint_n FROM {rows} GROUP BY 1),
+maint_b AS (
+    SELECT {theirs} AS maint_row, count(*) AS maint_n FROM {table} AS maint_t
+    WHERE {theirs} IN (SELECT maint_row FROM maint_a) GROUP BY 1
+)
+SELECT coalesce(sum(least(maint_a.maint_n, maint_b.maint_n)), 0)
+FROM maint_a JOIN maint_b USING (maint_row)""")
 
 
 def preview(
@@ -43,7 +52,7 @@ def preview(
     Whether a row's parent is still there is not looked at, nor whether links are still cut.
     """
     tally = Tally()
-    marked = _marked(context, source)
+    marked = source.marked(context)
     for kept in held.files:
         back = marked.get(kept.file)
         for block in filter(wanted, source.blocks(kept)):
@@ -55,22 +64,24 @@ def preview(
             marked_back = None if back is None else block.name in back
             look = _Look(context, loaded, table.usable_keys(block.columns), marked_back)
             for some in _batches(_rows(kept.file, block, look.places)):
-                known, taken = look.known(some), look.taken(some)
+                (known, missing), taken = look.known(some), look.taken(some)
                 tally.existing += known
+                tally.missing[table.name] += missing
                 tally.refuse(table.name, taken)
-                tally.restored[table.name] += len(some) - known - taken.total()
+                tally.restored[table.name] += len(some) - known - missing - taken.total()
         tally.files += 1
     for name, count in tally.restored.items():
-        context.log.info(f"would restore {many(count)} of {name}")
+        unseen = sorted({key for t in tables.values() if t.name == name for key in t.more_keys})
+        if unseen and count:
+            context.log.warn(
+                f"would restore up to {many(count)} of {name}: a dry run does not look at"
+                f" {', '.join(unseen)}"
+            )
+        else:
+            context.log.info(f"would restore {many(count)} of {name}")
     say.refused(context, tally)
+    say.missing(context, source, tally)
     return tally.result
-
-
-def _marked(context: Context, source: Source) -> Mapping[str, frozenset[str]]:
-    if source.schema is None:
-        return {}
-    run_ids = {kept.run_id for kept in source.files}
-    return ledger.marked(context.session, source.schema, run_ids)
 
 
 class _Look(NamedTuple):
@@ -81,19 +92,28 @@ class _Look(NamedTuple):
     keys: Sequence[Key]
     marked: bool | None
 
-    def known(self, rows: Sequence[Row]) -> int:
-        """How many of them are there already."""
+    def known(self, rows: Sequence[Row]) -> tuple[int, int]:
+        """How many of them are there already, and how many went back earlier and are not."""
         columns = self.loaded.columns
         keyed = [row for row in rows if _has_key(self.keys, columns, row)]
         loose = [row for row in rows if not _has_key(self.keys, columns, row)]
         there = load.there(self.loaded, "maint_r", "maint_t")
         known = _count(self.context, self.loaded, self._used, keyed, there)
-        if self.marked is None:
-            alike = load.alike(self.loaded, "maint_r", "maint_t")
-            known += _count(self.context, self.loaded, columns, loose, alike)
-        elif self.marked:
-            known += len(loose)
-        return known
+        if self.marked is False:
+            return known, 0
+        found = self._copies(loose)
+        return known + found, len(loose) - found if self.marked else 0
+
+    def _copies(self, rows: Sequence[Row]) -> int:
+        if not rows or not self.loaded.columns:
+            return 0
+        query = _COPIES.format(
+            mine=load.text("maint_r", self.loaded.columns),
+            theirs=load.text("maint_t", self.loaded.columns),
+            rows=_from(self.loaded, self.loaded.columns, rows),
+            table=self.loaded.table.own,
+        )
+        return _read(self.context, query)
 
     def taken(self, rows: Sequence[Row]) -> Counter[str]:
         """Those that are not there, while another one has a key of theirs; by that reason."""
@@ -111,7 +131,7 @@ class _Look(NamedTuple):
     def places(self) -> frozenset[int]:
         """The columns whose values are looked at: of rows without a key all of them."""
         columns = self.loaded.columns
-        whole = self.marked is None and not self.loaded.table.has_certain_key(columns)
+        whole = self.marked is not False and not self.loaded.table.has_certain_key(columns)
         return frozenset(map(columns.index, columns if whole else self._used))
 
     @property
@@ -133,6 +153,16 @@ def _count(
 ) -> int:
     if not rows or not columns:
         return 0
+    return _read(context, _KNOWN.format(rows=_from(loaded, columns, rows), there=there))
+
+
+def _read(context: Context, query: sql.Composed) -> int:
+    ((count,),) = context.session.read_composed(query, settings=formats.WITHOUT_LOSS)
+    return int(count)
+
+
+def _from(loaded: load.Loaded, columns: Sequence[str], rows: Sequence[Row]) -> sql.Composed:
+    """Values as rows of a statement, called maint_r."""
     types = {column.name: column.type for column in loaded.table.shape.columns}
     places = [loaded.columns.index(column) for column in columns]
     # Literals, not parameters: a name may hold a percent sign.
@@ -142,16 +172,13 @@ def _count(
         sql.SQL("{0}::{1} AS {0}").format(sql.Identifier(column), sql.SQL(types[column]))  # pyright: ignore[reportArgumentType]  from the catalog
         for column in columns
     ]
-    query = _KNOWN.format(
+    return _ROWS.format(
         values=comma.join(values),
         arrays=comma.join(
             sql.SQL("pg_catalog.unnest({}::text[])").format(array) for array in arrays
         ),
         columns=load.names(columns),
-        there=there,
     )
-    ((count,),) = context.session.read_composed(query, settings=formats.WITHOUT_LOSS)
-    return int(count)
 
 
 class _Array(sql.Composable):

@@ -17,6 +17,7 @@ from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.work.archive.reading import Block
 from maintcli.work.archive.section import Kept
+from maintcli.work.outlook.words import many
 from maintcli.work.restore import compare, inventory, preview, say, source, table
 from maintcli.work.restore.batch import Tables, insert_into, whole_file
 from maintcli.work.restore.inventory import Inventory
@@ -86,27 +87,62 @@ class _Restore:
         self.wanted = wanted
         self.tally = Tally()
         self.left: Counter[Archived] = Counter()
+        self.marked = found.marked(context)
 
     def run(self) -> Restored:
-        """Every file, and then what is left of rows without a key."""
+        """Every file, and then what is left of rows without a key.
+
+        Those that an earlier restore put back are looked for before more of them go back.
+        """
+        self._each_part(self._earlier(), self._look_for)
         for kept in self.held.files:
             tally, left = self._safely(partial(self._restore_file, kept))
             self.left.update(left)
             self._note(tally)
-        for archived, count in self.left.items():
+        self._each_part(self.left, self._restore_left)
+        return self._end()
+
+    def _each_part(
+        self, counts: Counter[Archived], action: Callable[[Archived, tuple[int, int]], Tally]
+    ) -> None:
+        for archived, count in counts.items():
             parts = ceil(count / _LEFT_ROWS)
             for number in range(parts):
-                self._note(self._safely(partial(self._restore_left, archived, (number, parts))))
-        return self._end()
+                self._note(self._safely(partial(action, archived, (number, parts))))
+
+    def _earlier(self) -> Counter[Archived]:
+        """At most so many rows without a key went back in an earlier restore, by table."""
+        found: Counter[Archived] = Counter()
+        for kept in self.held.files:
+            if not self.marked.get(kept.file):
+                continue
+            for block in filter(self.wanted, self.source.blocks(kept)):
+                archived = block.schema, block.table
+                loose = not self.tables[archived].has_certain_key(block.columns)
+                if loose and self._is_marked(kept, block):
+                    found[archived] += block.size
+        return found
+
+    def _is_marked(self, kept: Kept, block: Block) -> bool:
+        return block.kind == "rows" and block.name in self.marked.get(kept.file, ())
 
     def _restore_file(self, kept: Kept) -> tuple[Tally, Counter[Archived]]:
         with self.source.opened(kept) as blocks:
             wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
             try:
-                return whole_file(self.context, self.tables, wanted, marks)
+                earlier = self.marked.get(kept.file, frozenset())
+                return whole_file(self.context, self.tables, wanted, marks, earlier)
             except psycopg.errors.BadCopyFileFormat as error:
                 what = error.diag.message_primary
                 raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
+
+    def _look_for(self, archived: Archived, share: tuple[int, int]) -> Tally:
+        tally, table = Tally(), self.tables[archived]
+        with transaction(self.context) as (connection, _):
+            blocks = self._blocks(archived)
+            _, missing, tally.existing = load_missing(connection, table, blocks, share)
+            tally.missing[table.name] += missing
+        return tally
 
     def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Tally:
         tally, table = Tally(), self.tables[archived]
@@ -119,9 +155,11 @@ class _Restore:
         return tally
 
     def _blocks(self, archived: Archived) -> Iterator[Block]:
+        """Its rows; with the ledger those that went back earlier."""
         for kept in self.held.files:
             for block in self.source.blocks(kept):
-                if block.kind == "rows" and (block.schema, block.table) == archived:
+                counts = self.source.schema is None or self._is_marked(kept, block)
+                if block.kind == "rows" and (block.schema, block.table) == archived and counts:
                     yield block
 
     def _note(self, tally: Tally) -> None:
@@ -134,12 +172,17 @@ class _Restore:
         result = self.tally.result
         self.context.counts |= say.figures(self.tally)
         say.refused(self.context, self.tally)
+        say.missing(self.context, self.source, self.tally)
         say.stale(self.context, self.source, result)
-        if result.failed_count:
+        if result.failed_count or result.missing_count:
             reason = (
                 f"{result.failed_count:,} rows could not go back; {result.restored_count:,} did,"
                 f" and {result.existing_count:,} were there already."
             )
+            if result.missing_count:
+                reason += (
+                    f" {many(result.missing_count)} of an earlier restore cannot be found now."
+                )
             raise Partial(reason=reason)
         return result
 

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 class Restored:
     """The figures of a restore; in a dry run what a real one would do.
 
-    `existing_count` rows were there already and stayed as they are. `failed_count` rows could not
-    go back. Of the links that the sweep had cut `mended_count` hold their old value again;
+    `existing_count` rows were there already and stayed as they are. `missing_count` rows have no
+    key, went back in an earlier restore, and are not found now. `failed_count` rows could not go
+    back. Of the links that the sweep had cut `mended_count` hold their old value again;
     `unmended_count` do not, because the row is gone or somebody linked it anew; those that held it
     already are in neither. `tables` are the rows restored of each table.
     """
 
     restored_count: int
     existing_count: int
+    missing_count: int
     failed_count: int
     mended_count: int
     unmended_count: int
@@ -30,6 +32,7 @@ class Tally:
 
     restored: Counter[str] = field(default_factory=Counter[str])
     existing: int = 0
+    missing: Counter[str] = field(default_factory=Counter[str])
     mended: int = 0
     unmended: int = 0
     files: int = 0
@@ -45,6 +48,7 @@ class Tally:
         self.restored.update(other.restored)
         self.refused.update(other.refused)
         self.existing += other.existing
+        self.missing.update(other.missing)
         self.mended += other.mended
         self.unmended += other.unmended
         self.files += other.files
@@ -55,6 +59,7 @@ class Tally:
         return Restored(
             restored_count=self.restored.total(),
             existing_count=self.existing,
+            missing_count=self.missing.total(),
             failed_count=self.refused.total(),
             mended_count=self.mended,
             unmended_count=self.unmended,

@@ -1,5 +1,6 @@
 """What a restore says to people."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -35,6 +36,23 @@ def refused(context: Context, tally: Tally) -> None:
     verb = "would not" if context.dry_run else "could not"
     for (table, reason), count in tally.refused.most_common(_MOST_REASONS):
         context.log.warn(f"{many(count)} of {table} {verb} go back: {reason}")
+
+
+def missing(context: Context, source: Source, tally: Tally) -> None:
+    """Say which rows went back earlier and are not found, and how to put them back."""
+    if not tally.missing.total():
+        return
+    last = {kept.run_id: source.moved or kept.location for kept in source.files}
+    commands = "; ".join(
+        f"maint restore {run_id} --from {shlex.quote(place)} --no-ledger"
+        for run_id, place in last.items()
+    )
+    for table, count in (+tally.missing).items():
+        context.log.warn(
+            f"{many(count)} of {table} without a key went back in an earlier restore and cannot be"
+            " found now (removed or changed since). To put back each row that the table lacks:"
+            f" {commands}"
+        )
 
 
 def stale(context: Context, source: Source, result: Restored) -> None:

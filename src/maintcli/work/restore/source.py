@@ -3,7 +3,7 @@
 A run that is a part of a whole stands for the whole: its rows went along with those of the others.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from functools import cache
@@ -71,6 +71,12 @@ class Source(NamedTuple):
         with self.opened(kept) as blocks:
             yield from blocks
 
+    def marked(self, context: Context) -> Mapping[str, frozenset[str]]:
+        """By file, the tables whose rows without a key went back; none without the ledger."""
+        if self.schema is None:
+            return {}
+        return ledger.marked(context.session, self.schema, {kept.run_id for kept in self.files})
+
     def marks(self, kept: Kept) -> ledger.Marks | None:
         """The ledger's marks at a file; None without the ledger."""
         if self.schema is None:
@@ -80,6 +86,8 @@ class Source(NamedTuple):
 
 def find(context: Context, run: str, moved: str | None) -> Source:
     """The archive of `run`, by the ledger; where that has no such run, by the manifest in `moved`.
+
+    With --no-ledger it is the manifest in any case: it is not read either.
 
     Raises Usage, NoSuchArchive, DamagedFile, and TryAgain while the run goes on.
     """
@@ -99,6 +107,11 @@ def find(context: Context, run: str, moved: str | None) -> Source:
 
 def _schema(context: Context, moved: str | None) -> str | None:
     """Where the toolkit's tables are; None where there are none, and --from can do without."""
+    if context.order.value("no_ledger"):
+        if moved is None:
+            reason = "--no-ledger needs --from: without the ledger, say where the archive is."
+            raise Usage(reason=reason)
+        return None
     if context.lease is not None:
         return context.lease.schema
     database = context.order.database
@@ -162,8 +175,10 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
     if found.files is None:
         reason = "the run did not end properly, so only the ledger knows which files count"
         raise NoSuchArchive(location=place, run_id=run_id, reason=reason)
+    left_out = context.order.value("no_ledger")
+    without = "--no-ledger" if left_out else f"the ledger has no run {run_id}"
     context.log.warn(
-        f"the ledger has no run {run_id}; going by the manifest alone, which trusts whoever could"
+        f"{without}; going by the manifest alone, which trusts whoever could"
         f" change it: {_place(place).writers}"
     )
     return Source([found], found.files, place, None, context.stop.check)

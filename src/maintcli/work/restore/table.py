@@ -51,6 +51,14 @@ SELECT c.oid,
                         ORDER BY t.tgname)
         FROM pg_catalog.pg_trigger t
         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')),
+       ARRAY(SELECT x.relname
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+             WHERE i.indrelid = c.oid AND i.indisvalid AND (i.indisexclusion OR i.indisunique
+                   AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL))
+             ORDER BY x.relname),
+       ARRAY(SELECT r.rulename FROM pg_catalog.pg_rewrite r
+             WHERE r.ev_class = c.oid AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')
+             ORDER BY r.rulename),
        c.relkind = 'p',
        starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), %(mark)s),
        EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
@@ -81,13 +89,19 @@ class ForeignKey(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Where rows go back to: `keys` tell them apart, `on_insert` and `on_update` fire."""
+    """Where rows go back to: `keys` tell them apart, `on_insert` and `on_update` fire.
+
+    `rules` are those ON INSERT. `more_keys` are exclusive, or unique in part or over expressions: a
+    dry run does not look at them.
+    """
 
     shape: Shape
     keys: tuple[Key, ...]
     foreign_keys: tuple[ForeignKey, ...]
     on_insert: tuple[str, ...]
     on_update: tuple[str, ...]
+    more_keys: tuple[str, ...]
+    rules: tuple[str, ...]
     is_partitioned: bool
     is_toolkits: bool
     is_extensions: bool
@@ -163,7 +177,7 @@ def _describe(session: Session, oids: Iterable[int]) -> dict[int, Table]:
 
 
 def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
-    _, indexes, references, triggers, *flags, role, denied = row
+    _, indexes, references, triggers, more_keys, rules, *flags, role, denied = row
     is_partitioned, is_toolkits, is_extensions, hides_rows = flags
     return Table(
         shape=shape,
@@ -184,6 +198,8 @@ def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
         ),
         on_insert=tuple(name for name, insert, _ in triggers or () if insert),
         on_update=tuple(name for name, _, update in triggers or () if update),
+        more_keys=tuple(more_keys),
+        rules=tuple(rules),
         is_partitioned=is_partitioned,
         is_toolkits=is_toolkits,
         is_extensions=is_extensions,
