@@ -7,7 +7,7 @@ in time, so that it names the number and the command.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +17,7 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
-from maintcli.work import condition, count
+from maintcli.work import count
 from maintcli.work.partitions import expired as partitions
 from maintcli.work.target import Target
 
@@ -35,8 +35,7 @@ class Loss(NamedTuple):
     """A table that loses rows: `going` counts those and `rows` all of it, None for any share.
 
     `about` is the planner's figure for all, `what` the rows that go as a clause: `old rows`. Of a
-    table whose rows stay and are updated the `fate` is to change. `among` says as a clause which
-    rows all are, where a condition selects some.
+    table whose rows stay and are updated the `fate` is to change.
     """
 
     table: str
@@ -45,7 +44,6 @@ class Loss(NamedTuple):
     rows: Counter | None
     about: int
     fate: str = "go"
-    among: str = ""
 
     def with_more(self, going: Sequence[Counter]) -> "Loss":
         """The same table, from which more rows go than it was swept for."""
@@ -97,8 +95,7 @@ def check(
     elif objection:
         reason = f"{objection} {_Total.of(context, found).said(1)}."
     else:
-        shares = [*found, *_selected(context, targets)]
-        reason = _too_many(context, found) or _too_large(context, found, shares)
+        reason = _too_many(context, found) or _too_large(context, found)
     if reason is not None:
         raise Refused(reason=f"{reason} Nothing was changed. {_way(context, found, objection)}")
 
@@ -185,18 +182,8 @@ def _over(
     return f"{_Total.of(context, losses).said(most + 1)}; {flag} allows {most:,}."
 
 
-def _selected(context: Context, targets: Sequence[Target]) -> Iterator[Loss]:
-    """Of a rule with a condition its old rows among those that the condition is true of."""
-    for target in targets:
-        if target.also is not None:
-            selected = condition.of_parts(target.table, sql.SQL(target.also))  # pyright: ignore[reportArgumentType]  allowed by allow-sql
-            rows = partial(_few, context, target, sql.SQL("({}\n)").format(selected))
-            among = f" rows that {target.map.rule} selects"
-            yield _loss(context, [target])._replace(rows=rows, among=among)
-
-
-def _too_large(context: Context, losses: Sequence[Loss], shares: Sequence[Loss]) -> str | None:
-    said = next((said for loss in shares if (said := _share(context, loss))), None)
+def _too_large(context: Context, losses: Sequence[Loss]) -> str | None:
+    said = next((said for loss in losses if (said := _share(context, loss))), None)
     total = _Total.of(context, losses) if said is not None else None
     return f"{said} {total.said(1)}." if total and len(total.losing) > 1 else said
 
@@ -217,7 +204,7 @@ def _share(context: Context, loss: Loss) -> str | None:
         return f"{_rows(loss, going, least)}; {allows} about {about:,}."
     if whole <= SMALL_TABLE:
         return None
-    share = f"{100 * going / whole:.3g} % of {whole:,}{loss.among}"
+    share = f"{100 * going / whole:.3g} % of {whole:,}"
     return f"{_rows(loss, going, least)}, {share}; {allows} {int(whole * percent / 100):,}."
 
 
@@ -231,8 +218,7 @@ def _is_small_enough(
         there = rows(int(going * 100 / percent) + 1, _SECONDS)
     except psycopg.errors.QueryCanceled:
         context.stop.check()
-        what = f"{loss.table}:{loss.among} were" if loss.among else f"{loss.table} was"
-        context.log.warn(f"{what} not counted in time; statistics of the table decided the share")
+        context.log.warn(f"{loss.table} was not counted in time; statistics decided its share")
         return going <= int(loss.about * percent / 100)
     return going <= int(there * percent / 100)
 
