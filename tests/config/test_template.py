@@ -10,7 +10,7 @@ from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
 from maintcli.config.scheduler import KEYS
 from maintcli.config.template import render
-from maintcli.schedules.entry import Settings
+from maintcli.schedules.model import Settings
 
 OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),

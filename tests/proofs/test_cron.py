@@ -8,11 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from maintcli.schedules.entry import Entry, Settings
-from maintcli.schedules.targets.crontab import parse, render
+from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.targets.crontab import render
 from tests.parts.cron import cron
 from tests.parts.folders import short_folder
 from tests.parts.waiting import until
+from tests.schedules.readers import read
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "crontab.example"
 DEFAULT = Settings()
@@ -74,7 +75,7 @@ def _text(path: Path) -> str:
 
 def test_the_example_is_such_a_crontab() -> None:
     """Each line is quiet, and names a command by its whole path, as cron wants it."""
-    found = parse({EXAMPLE.name: EXAMPLE.read_text()})
+    found = read("crontab", {EXAMPLE.name: EXAMPLE.read_text()})
     assert ("cleanup-sessions", ("*/5 * * * *",)) in {(one.key, one.expressions) for one in found}
     lines = [line for line in EXAMPLE.read_text().splitlines() if DEFAULT.command in line]
     jobs = [line for line in lines if not line.startswith("#")]

@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from maintcli.schedules.entry import Entry
 from maintcli.schedules.fields import DAYS, HOURS, MINUTES, MONTHS, normal
+from maintcli.schedules.model import Entry
 
 ZONES = (
     "UTC",

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules import hashed
+from maintcli.schedules import shorthand
 from maintcli.schedules.advice import Advice, advise
-from maintcli.schedules.entry import Entry
-from maintcli.schedules.starts import least_gap, starts
+from maintcli.schedules.due import least_gap, starts
+from maintcli.schedules.model import Entry
 from tests.schedules.strategies import keys, several
 
 
@@ -45,7 +45,7 @@ def test_minutes_at_which_everybody_runs(cron: str, better: str | None) -> None:
     assert bool(found) == (better is not None)
     if better:
         assert f'"{better}"' in found[0].instead
-        assert hashed.resolve(better, "a")
+        assert shorthand.resolve(better, "a")
 
 
 def test_crowded_minutes_are_said_once() -> None:
@@ -61,7 +61,7 @@ def test_crowded_minutes_are_said_once() -> None:
 @given(keys, st.sampled_from(["H * * * *", "H H * * *", "H/15 * * * *", "H/2 * * * *"]))
 def test_who_has_taken_the_advice_gets_no_more_of_it(key: str, written: str) -> None:
     """Whatever H comes to, it is no minute at which everybody runs."""
-    one = entry(hashed.resolve(written, key), timeout=60)
+    one = entry(shorthand.resolve(written, key), timeout=60)
     assert not {"crowded", "github-delay"} & {kind for kind, _ in kinds(one)}
     assert not {"crowded"} & {kind for kind, _ in kinds(one, target="github")}
 

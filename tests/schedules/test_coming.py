@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 
-from maintcli.schedules.coming import coming, following
-from maintcli.schedules.entry import Entry
+from maintcli.schedules.due import coming, following
+from maintcli.schedules.model import Entry
 from tests.schedules.strategies import several
 
 NOW = datetime(2026, 1, 1, 11, 59, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from maintcli.schedules import cron
-from maintcli.schedules.schedule import Schedule
+from maintcli.schedules.due import Schedule
 
 
 def at(text: str) -> datetime:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maintcli.config.duration import duration
-from maintcli.schedules import cron, every, hashed
+from maintcli.schedules import cron, shorthand
 from tests.schedules.strategies import keys
 
 EXACT = (
@@ -34,7 +34,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @given(st.sampled_from(EXACT), keys)
 def test_it_is_due_exactly_so_often(text: str, key: str) -> None:
     """Over any turn of an hour, a day and a week, and at a moment of its own."""
-    expression = hashed.resolve(every.expression(text), key)
+    expression = shorthand.resolve(shorthand.from_every(text), key)
     times = cron.times(expression, "UTC", NOW, 100)
     gaps = {(b - a).total_seconds() for a, b in pairwise(times)}
     assert gaps == {duration(text).seconds}
@@ -43,7 +43,7 @@ def test_it_is_due_exactly_so_often(text: str, key: str) -> None:
 @pytest.mark.parametrize(("text", "months"), [("1mo", 1), ("3mo", 3), ("1y", 12)])
 def test_months_are_calendar_months(text: str, months: int) -> None:
     """On the same day of each."""
-    times = cron.times(hashed.resolve(every.expression(text), "nightly"), "UTC", NOW, 20)
+    times = cron.times(shorthand.resolve(shorthand.from_every(text), "nightly"), "UTC", NOW, 20)
     assert len({(time.day, time.hour, time.minute) for time in times}) == 1
     numbers = [time.year * 12 + time.month for time in times]
     assert {b - a for a, b in pairwise(numbers)} == {months}
@@ -66,14 +66,14 @@ def test_months_are_calendar_months(text: str, months: int) -> None:
 def test_what_no_expression_says_is_refused(text: str, clause: str) -> None:
     """With the nearest that one does; nothing is rounded unseen."""
     with pytest.raises(ValueError, match=clause.replace("(", r"\(")):
-        every.expression(text)
+        shorthand.from_every(text)
 
 
 @pytest.mark.parametrize("text", ["90m", "40m", "45m"])
 def test_several_expressions_may_say_it(text: str) -> None:
     """What the sentence proposes for 90m is due each 90 minutes."""
     with pytest.raises(ValueError, match="write schedule = ") as caught:
-        every.expression(text)
+        shorthand.from_every(text)
     listed = str(caught.value).partition(" = ")[2]
     proposed = [part for part in listed.split('"') if "*" in part]
     times = sorted(t for one in proposed for t in cron.times(one, "UTC", NOW, 50))[:50]
@@ -94,7 +94,7 @@ def test_several_expressions_may_say_it(text: str) -> None:
 def test_h_stays_within_its_field(expression: str, within: object) -> None:
     """For any key; and different keys have different moments."""
     assert callable(within)
-    found = {key: hashed.resolve(expression, key) for key in (f"job-{n}" for n in range(200))}
+    found = {key: shorthand.resolve(expression, key) for key in (f"job-{n}" for n in range(200))}
     for one in found.values():
         assert all(within(time) for time in cron.times(one, "UTC", NOW, 10))
     assert len(set(found.values())) > 5
@@ -103,7 +103,7 @@ def test_h_stays_within_its_field(expression: str, within: object) -> None:
 @given(keys, st.integers(1, 60))
 def test_h_with_a_step_goes_round(key: str, step: int) -> None:
     """The first is below the step, so that no hour lacks one."""
-    found = hashed.resolve(f"H/{step} * * * *", key)
+    found = shorthand.resolve(f"H/{step} * * * *", key)
     first = cron.next_time(found, "UTC", NOW - timedelta(seconds=1))
     assert first is not None
     assert (first.hour, first.minute) < (0, step)
@@ -112,16 +112,16 @@ def test_h_with_a_step_goes_round(key: str, step: int) -> None:
 @given(keys, st.sampled_from(["H", "H/15", "H/30", "H(0-29)/10", "H,H(0-9)"]))
 def test_a_hashed_minute_is_none_of_everybody(key: str, minute: str) -> None:
     """At 0 and 30 most people's jobs start; only who asks for no other gets them."""
-    found = cron.times(hashed.resolve(f"{minute} * * * *", key), "UTC", NOW, 10)
+    found = cron.times(shorthand.resolve(f"{minute} * * * *", key), "UTC", NOW, 10)
     assert not {0, 30} & {time.minute for time in found}
-    assert hashed.resolve("H(30-30) * * * *", key) == "30 * * * *"
+    assert shorthand.resolve("H(30-30) * * * *", key) == "30 * * * *"
 
 
 def test_a_hash_is_for_good() -> None:
     """Else each upgrade would move the jobs of everybody."""
-    assert hashed.resolve("H H(0-7) H H H", "cleanup-sessions") == "8 5 26 11 6"
-    assert hashed.resolve("H/15 * * * *", "cleanup-sessions") == "14-59/15 * * * *"
-    assert hashed.resolve("0 2 * * THU", "x") == "0 2 * * THU"
+    assert shorthand.resolve("H H(0-7) H H H", "cleanup-sessions") == "8 5 26 11 6"
+    assert shorthand.resolve("H/15 * * * *", "cleanup-sessions") == "14-59/15 * * * *"
+    assert shorthand.resolve("0 2 * * THU", "x") == "0 2 * * THU"
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ def test_a_hash_is_for_good() -> None:
 def test_what_is_no_h(expression: str, clause: str) -> None:
     """A clause that says what to write."""
     with pytest.raises(ValueError, match=clause):
-        hashed.resolve(expression, "nightly")
+        shorthand.resolve(expression, "nightly")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maintcli.schedules import cron
-from maintcli.schedules.entry import Entry
 from maintcli.schedules.fields import MINUTES
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.utc import Clock, in_utc
 from tests.schedules.strategies import expressions, field
 

@@ -10,7 +10,7 @@ from maintcli.cli import tool
 from maintcli.config.say import bare, quote
 from maintcli.errors import NotAllowed, ToolFailed, Usage
 from maintcli.schedules.check.github import ENABLED
-from maintcli.schedules.entry import Settings
+from maintcli.schedules.model import Settings
 from maintcli.schedules.targets.github import FILE
 
 Texts = Mapping[str, str]

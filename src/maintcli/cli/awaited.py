@@ -12,8 +12,8 @@ from maintcli.config.database import ALL
 from maintcli.config.model import Config
 from maintcli.config.section import Section
 from maintcli.runtime.job import Job
-from maintcli.schedules.entry import Entry
-from maintcli.schedules.schedule import Schedule
+from maintcli.schedules.due import Schedule
+from maintcli.schedules.model import Entry
 
 _TRACELESS = ("dry_run", "no_ledger")
 

@@ -12,14 +12,13 @@ from maintcli.cli.declared import declared
 from maintcli.cli.written import left_over, present
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
-from maintcli.errors import ConfigError, ToolFailed, Usage
+from maintcli.errors import ToolFailed, Usage
 from maintcli.runtime.sightings import look
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.check import deployed, files, ledger
-from maintcli.schedules.check.finding import Finding, Kind
-from maintcli.schedules.entry import Entry, Rendered, Settings
-from maintcli.schedules.targets import TARGETS
-from maintcli.schedules.targets.header import is_ours
+from maintcli.schedules.check.files import Finding, Kind
+from maintcli.schedules.model import Entry, Rendered, Settings
+from maintcli.schedules.targets.text import is_ours
 
 
 class Asked(NamedTuple):
@@ -44,19 +43,21 @@ def of_files(
     if rendered.refused:
         what = f"it cannot be rendered: {rendered.notes[0]}".rstrip(".")
         return [Finding(Kind.STALE, path, what) for path in gone or [target]]
-    found = files.check(TARGETS[target].parse, rendered.files, there, gone)
+    found = files.compare(rendered.files, there, gone)
     return [*found, *noted(rendered)]
 
 
-def of_deployed(target: str, rendered: Rendered, settings: Settings, asked: Asked) -> list[Finding]:
+def of_deployed(
+    target: str, entries: Sequence[Entry], rendered: Rendered, settings: Settings, asked: Asked
+) -> list[Finding]:
     """What differs from what the scheduler has. Raises Usage, NoTool, ToolFailed."""
     if asked.by_tool:
         texts = asking.ask(target, rendered.files, settings)
     else:
         texts = asking.read(asked.places)
     try:
-        found = deployed.check(target, rendered.files, texts, settings)
-    except (ConfigError, ValueError) as error:
+        found = deployed.check(target, entries, rendered.files, texts, settings)
+    except ValueError as error:
         reason = str(error).rstrip(".")
         if asked.by_tool:
             raise ToolFailed(command=", ".join(texts), reason=reason) from None

@@ -13,7 +13,7 @@ from maintcli.config.model import Config
 from maintcli.config.say import sentence
 from maintcli.config.scheduler import STARTS, fault, told
 from maintcli.errors import Usage
-from maintcli.schedules.entry import Settings
+from maintcli.schedules.model import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from maintcli.config.scheduler import BY_HAND
 from maintcli.config.suggest import hint
 from maintcli.errors import ConfigError, Refused, Usage
 from maintcli.runtime.log import printable
-from maintcli.schedules.entry import Entry, Rendered, Settings
+from maintcli.schedules.model import Entry, Rendered, Settings
 from maintcli.schedules.targets import TARGETS
 
 

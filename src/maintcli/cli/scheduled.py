@@ -7,7 +7,6 @@ from maintcli.cli import triggered, wording
 from maintcli.cli.declared import Declared, declared, idle, is_configured, timeout_seconds
 from maintcli.cli.execute import check_names
 from maintcli.cli.table import COMMANDS
-from maintcli.cli.timed import timed
 from maintcli.config import timing
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
@@ -16,7 +15,8 @@ from maintcli.config.section import Section
 from maintcli.config.suggest import hint
 from maintcli.errors import ConfigError, Usage
 from maintcli.runtime.job import Job
-from maintcli.schedules.entry import Entry
+from maintcli.schedules import shorthand
+from maintcli.schedules.model import Entry
 
 if TYPE_CHECKING:
     from maintcli.config.schedules import Planned
@@ -114,7 +114,7 @@ def _planned(
         key=planned.name,
         job=job.name,
         summary=job.summary,
-        expressions=timed(planned, planned.name, zone),
+        expressions=shorthand.expressions(planned, planned.name, zone),
         zone=zone,
         timeout_seconds=seconds * _databases(config, job, given, planned),
         options=words,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maintcli.config.triggers import Trigger
     from maintcli.runtime.context import Context
     from maintcli.runtime.job import Job
-    from maintcli.schedules.entry import Entry as Scheduled
+    from maintcli.schedules.model import Entry as Scheduled
 
 COMMAND: Final = "trigger"
 TIMEOUT: Final = duration("60s")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from maintcli.present.schedule import Start
-from maintcli.schedules.coming import Due
+from maintcli.schedules.due import Due
 from maintcli.schedules.words import words
 
 

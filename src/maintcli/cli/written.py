@@ -6,7 +6,7 @@ from pathlib import Path
 from maintcli.config.write import write_new
 from maintcli.errors import ConfigError
 from maintcli.schedules.targets import TARGETS
-from maintcli.schedules.targets.header import is_ours, split
+from maintcli.schedules.targets.text import is_ours, split
 
 _MOST_CHARACTERS = 1_000_000  # of a file; ours have some thousands
 

@@ -4,17 +4,18 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from maintcli.schedules import shift
-from maintcli.schedules.entry import Entry
+from maintcli.schedules import zones
+from maintcli.schedules.due import least_gap, starts
 from maintcli.schedules.fields import HOURS, MINUTES, Fields, fields, normal
-from maintcli.schedules.hashed import CROWDED
-from maintcli.schedules.meeting import meeting
-from maintcli.schedules.starts import least_gap
+from maintcli.schedules.model import Entry
+from maintcli.schedules.shorthand import CROWDED
 
 _UTC: Final = "UTC"
 _CHANGING_HOURS: Final = {1, 2}
 _OFTEN_MINUTES: Final = 15
 _MOST_NAMES: Final = 3
+_DAY: Final = 1440
+_MINUTES: Final = 33 * _DAY  # a month, and a day on either side for the zones
 _STEPS: Final = (2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 
 
@@ -95,7 +96,7 @@ def _changing(entries: Sequence[Entry]) -> Iterator[Advice]:
 
 
 def _moves(zone: str) -> bool:
-    return shift.difference(zone, _UTC) is None
+    return zones.difference(zone, _UTC) is None
 
 
 def _is_in_the_change(found: Fields) -> bool:
@@ -160,3 +161,35 @@ def _span(minutes: float) -> str:
     if minutes >= 120 and minutes % 60 == 0:
         return f"{minutes / 60:g} hours"
     return f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+
+
+def meeting(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Groups of those that may still be running when another of their group starts."""
+    groups: list[tuple[int, set[str]]] = []
+    for entry in entries:
+        busy, keys = _busy(entry), {entry.key}
+        met = [group for group in groups if group[0] & busy]
+        groups = [group for group in groups if group not in met]
+        for minutes, others in met:
+            busy |= minutes
+            keys |= others
+        groups.append((busy, keys))
+    found = ([entry for entry in entries if entry.key in keys] for _, keys in groups)
+    return [group for group in found if len(group) > 1]
+
+
+def _busy(entry: Entry) -> int:
+    """The minutes of the month in which it may be running, each a bit, the first the highest.
+
+    Whole minutes are enough: where two meet, the later of them starts in such a minute.
+    """
+    begins = bytearray(b"0" * _MINUTES)
+    for at in starts(entry):
+        begins[at + _DAY] = ord("1")
+    busy, covered = int(begins, base=2), 1
+    length = math.ceil(entry.timeout_seconds / 60)
+    while covered < length:
+        more = min(covered, length - covered)
+        busy |= busy >> more
+        covered += more
+    return busy

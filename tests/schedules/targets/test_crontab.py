@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maintcli.schedules import cron
-from maintcli.schedules.coming import coming
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.due import coming
+from maintcli.schedules.model import Entry, Note, Rendered, Settings
 from maintcli.schedules.targets import TARGETS
-from maintcli.schedules.targets.crontab import FILE, SYSTEM_FILE, parse, render
+from maintcli.schedules.targets.crontab import FILE, SYSTEM_FILE, Line, render
+from maintcli.schedules.targets.crontab import lines as started
+from tests.schedules.readers import Stated, read
 from tests.schedules.strategies import several, zones
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -46,7 +48,7 @@ def test_a_summary_stays_within_its_comment() -> None:
     """Whatever some reader takes for the end of a line."""
     hostile = PLAIN._replace(summary="Remove\r* * * * * root\u2028them\x0c now\ufffe.")
     assert lines(render([hostile], Settings())) == lines(render([PLAIN], Settings()))
-    assert parse(render([hostile], Settings()).files) == [Found.of(PLAIN)]
+    assert read("crontab", render([hostile], Settings()).files) == [Stated.of(PLAIN)]
     text = render([hostile], Settings()).files[FILE]
     assert "Remove * * * * * root them now?." in text
 
@@ -56,7 +58,7 @@ def test_one_for_the_whole_system_names_the_user() -> None:
     rendered = render([PLAIN], Settings(user="maint", env_file=""))
     assert [*rendered.files] == [SYSTEM_FILE]
     assert lines(rendered) == ["*/5 * * * * maint /usr/local/bin/maint cleanup-sessions --quiet"]
-    assert parse(rendered.files) == [Found.of(PLAIN)]
+    assert read("crontab", rendered.files) == [Stated.of(PLAIN)]
 
 
 @given(several(st.just("UTC")), st.sampled_from(["", "maint"]), st.sampled_from(["", "/etc/e nv"]))
@@ -65,7 +67,9 @@ def test_what_is_rendered_is_read_back(entries: list[Entry], user: str, env_file
     rendered = render(entries, Settings(user=user, env_file=env_file))
     assert rendered.files.keys() == {SYSTEM_FILE if user else FILE}
     left_out = {note.key for note in rendered.notes}
-    assert parse(rendered.files) == [Found.of(one) for one in entries if one.key not in left_out]
+    assert read("crontab", rendered.files) == [
+        Stated.of(one) for one in entries if one.key not in left_out
+    ]
     unprintable = {e.key for e in entries if not all(w.isprintable() for w in e.options)}
     assert left_out == unprintable
     for line in lines(rendered):
@@ -78,13 +82,13 @@ def test_another_zone_is_exact_or_left_out(entries: list[Entry], zone: str) -> N
     plain = [entry._replace(options=()) for entry in entries]
     rendered = render(plain, Settings(zone=zone))
     left_out = {note.key for note in rendered.notes}
-    read = {found.key: found for found in parse(rendered.files)}
-    assert read.keys() | left_out == {entry.key for entry in plain}
+    stands_there = {found.key: found for found in read("crontab", rendered.files)}
+    assert stands_there.keys() | left_out == {entry.key for entry in plain}
     for entry in plain:
         if entry.key in left_out:
             assert entry.zone != zone
             continue
-        found = read[entry.key]
+        found = stands_there[entry.key]
         stands = entry._replace(expressions=found.expressions, zone=found.zone)
         assert [due.at for due in coming([entry], NOW, 20)] == [
             due.at for due in coming([stands], NOW, 20)
@@ -127,7 +131,7 @@ def test_a_zone_is_converted_where_that_is_exact(
         assert note.nearest
         assert f"\n# left out: {note}\n" in rendered.files[FILE]
     else:
-        (found,) = parse(rendered.files)
+        (found,) = read("crontab", rendered.files)
         assert set(found.expressions) == set(stands)
         assert found.zone == clock
 
@@ -151,9 +155,11 @@ def test_lines_of_others_are_passed_over() -> None:
         "5 4 * * * 'open\n# a note\n*/7 * * * * maint cleanup-sessions --limit '5 %'\n"
         "0 3 * * * root /opt/maint/bin/maint cleanup-orphans --quiet --env-file /x\n"
     )
-    assert parse({"-": text}) == [
-        Found("cleanup-sessions", "cleanup-sessions", ("*/7 * * * *",), "UTC", ("--limit", "5 %")),
-        Found("cleanup-orphans", "cleanup-orphans", ("0 3 * * *",)),
+    own = "*/7 * * * * maint cleanup-sessions --limit '5 %'"
+    system = "0 3 * * * root /opt/maint/bin/maint cleanup-orphans --quiet --env-file /x"
+    assert [*started(text)] == [
+        Line("cleanup-sessions", "*/7 * * * *", ("cleanup-sessions", "--limit", "5 %"), own),
+        Line("cleanup-orphans", "0 3 * * *", ("cleanup-orphans",), system),
     ]
 
 
@@ -218,4 +224,3 @@ def test_the_shell_gets_the_words() -> None:
 def test_it_is_found_by_its_name() -> None:
     """As the command line finds it."""
     assert TARGETS["crontab"].render is render
-    assert TARGETS["crontab"].parse is parse

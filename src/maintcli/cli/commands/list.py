@@ -15,7 +15,7 @@ from maintcli.cli.watching import look, statuses
 from maintcli.errors import MaintError
 from maintcli.present import jobs as present
 from maintcli.present.show import show
-from maintcli.schedules.coming import following
+from maintcli.schedules.due import following
 
 _ALL = typer.Option("--all", help="Also what is built in and not used.")
 

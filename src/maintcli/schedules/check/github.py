@@ -7,10 +7,9 @@ from typing import Any, Final, cast
 
 from maintcli.config.say import quote
 from maintcli.config.scheduler import BY_HAND
-from maintcli.schedules.check import files
-from maintcli.schedules.check.finding import Finding, Kind
-from maintcli.schedules.entry import Settings
-from maintcli.schedules.targets.github import FILE, parse
+from maintcli.schedules.check.files import Finding, Kind, compare
+from maintcli.schedules.model import Settings
+from maintcli.schedules.targets.github import FILE
 
 ENABLED: Final = "MAINT_ENABLED"
 _WHY: Final = {
@@ -62,9 +61,9 @@ def _answer(
 
 def _file(rendered: Mapping[str, str], text: str) -> Iterator[Finding]:
     if rendered:
-        yield from files.check(parse, rendered, {FILE: text.replace("\r\n", "\n")}, {})
+        yield from compare(rendered, {FILE: text.replace("\r\n", "\n")}, {})
     elif text:
-        yield Finding(Kind.FOREIGN, FILE, "it is there, and nothing is declared for it")
+        yield Finding(Kind.FOREIGN, FILE, "it is there, and no job is declared")
 
 
 def _listed(found: object, key: str, name: str) -> dict[str, Any]:

@@ -6,16 +6,15 @@ machine. `%` ends a command for cron, unless a backslash is before it.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
-from maintcli.schedules.fields import is_special
-from maintcli.schedules.shift import shifted
-from maintcli.schedules.targets.comments import comment
-from maintcli.schedules.targets.header import header
+from maintcli.schedules.fields import is_special, normal
+from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.text import comment, header
 from maintcli.schedules.words import words
+from maintcli.schedules.zones import shifted
 
 FILE: Final = "crontab.example"
 SYSTEM_FILE: Final = "maint.cron"  # a dot keeps cron from reading it unless it is renamed
@@ -50,7 +49,6 @@ _VARIABLES: Final = """\
 """
 _MOST_BYTES: Final = 998  # of a line; a longer one stops every job of the file
 _KEY: Final = re.compile(r"# ([\w.-]+): ")
-_ZONE: Final = re.compile(r"# All times are (\S+), ")
 _ASSIGNMENT: Final = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 
 
@@ -129,17 +127,18 @@ def _command(words_: Sequence[str], settings: Settings) -> str:
     return f"{settings.user} {command}" if settings.user else command
 
 
-def parse(files: Mapping[str, str], clock: str = "UTC") -> list[Found]:
-    """Every line that starts a command called as ours is; those of others are passed over.
+class Line(NamedTuple):
+    """A line of a crontab that starts maint."""
 
-    `clock` is the zone of the machine, for a text that does not say for which it was rendered.
-    """
-    return [found for text in files.values() for found in _found(text, clock)]
+    key: str  # in the comment above it; without one, the job
+    when: str  # the first five columns
+    words: tuple[str, ...]  # after `maint`, without what rendering puts before the options
+    text: str  # as it stands, with single blanks
 
 
-def _found(text: str, clock: str) -> Iterator[Found]:
-    zone = next((match[1] for match in _ZONE.finditer(text)), clock)
-    key, times_of = "", dict[tuple[str, tuple[str, ...]], list[str]]()
+def lines(text: str) -> Iterator[Line]:
+    """Every line that starts a command called `maint`; those of others are left out."""
+    key = ""
     for line in text.splitlines():
         if not line.strip():
             key = ""
@@ -147,11 +146,9 @@ def _found(text: str, clock: str) -> Iterator[Found]:
             match = _KEY.match(line)
             key = match[1] if match else ""
         elif not _ASSIGNMENT.match(line):
-            when, command = _split(line)
-            if command:
-                times_of.setdefault((key or command[0], command), []).append(when)
-    for (name, (job, *options)), times in times_of.items():
-        yield Found(name, job, tuple(times), zone, _without(tuple(options)))
+            when, words_ = _split(line)
+            if words_:
+                yield Line(key or words_[0], when, _without(words_), " ".join(line.split()))
 
 
 def _split(line: str) -> tuple[str, tuple[str, ...]]:
@@ -163,12 +160,20 @@ def _split(line: str) -> tuple[str, tuple[str, ...]]:
         return "", ()
     for place in (1, 0):  # the second one where the first is a user, who may be called maint, too
         if PurePosixPath("".join(words_[place : place + 1])).name == "maint":
-            return " ".join(columns), tuple(words_[place + 1 :])
+            return _normal(" ".join(columns)), tuple(words_[place + 1 :])
     return "", ()
 
 
-def _without(options: tuple[str, ...]) -> tuple[str, ...]:
-    """`options` without what rendering put before them."""
-    if options[:1] == ("--quiet",):
+def _normal(columns: str) -> str:
+    try:
+        return normal(columns)
+    except ValueError:  # written by hand, and no cron expression
+        return columns
+
+
+def _without(words_: tuple[str, ...]) -> tuple[str, ...]:
+    """`words_` without what rendering put between the job and its options."""
+    job, *options = words_
+    if options[:1] == ["--quiet"]:
         options = options[1:]
-    return options[2:] if options[:1] == ("--env-file",) else options
+    return (job, *(options[2:] if options[:1] == ["--env-file"] else options))

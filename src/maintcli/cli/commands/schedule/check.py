@@ -20,8 +20,8 @@ from maintcli.errors import Code, MaintError, NoDatabase, Usage
 from maintcli.present import check as present
 from maintcli.present.show import show
 from maintcli.runtime.log import printable
-from maintcli.schedules.check.finding import Finding
-from maintcli.schedules.entry import Entry, Rendered
+from maintcli.schedules.check.files import Finding
+from maintcli.schedules.model import Entry, Rendered
 from maintcli.schedules.targets import TARGETS
 
 _TARGET = typer.Option(
@@ -110,7 +110,7 @@ def check(  # noqa: PLR0913 - one for each option
     checks = _Checks()
     _files(checks, made, output, needed=target is not None and not asked)
     if target is not None and asked:
-        look = partial(checking.of_deployed, target, made[target], settings, asked)
+        look = partial(checking.of_deployed, target, entries, made[target], settings, asked)
         checks.make(f"{target} deployed", look)
     left_out = None if no_ledger else _ledger(checks, config, place, entries)
     looked = checks.looked(left_out)

@@ -14,7 +14,7 @@ from maintcli.cli.upcoming import starts
 from maintcli.errors import Usage
 from maintcli.present import schedule as present
 from maintcli.present.show import show
-from maintcli.schedules.coming import coming
+from maintcli.schedules.due import coming
 
 _MOST_TIMES = 1000
 

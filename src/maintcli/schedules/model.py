@@ -44,22 +44,6 @@ class Entry(NamedTuple):
         return (*self.secrets, *self.variables)
 
 
-class Found(NamedTuple):
-    """An entry as it stands in a file, or in what is deployed; `job` is the first word of it."""
-
-    key: str
-    job: str
-    expressions: tuple[str, ...]
-    zone: str = "UTC"
-    options: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, entry: Entry) -> "Found":
-        """What a file that says all of `entry` is parsed back to."""
-        command, *options = entry.command
-        return cls(entry.key, command, entry.expressions, entry.zone, tuple(options))
-
-
 class Note(NamedTuple):
     """What a target cannot express of an entry, and the nearest that it can; both are clauses."""
 

@@ -7,7 +7,7 @@ from operator import gt
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from maintcli.schedules import shift
+from maintcli.schedules import zones
 from maintcli.schedules.cron import each_time
 from maintcli.schedules.fields import (
     DAY_NAMES,
@@ -28,8 +28,8 @@ def events(expression: str, zone: str) -> tuple[str, ...] | None:
     systemd wants weekday and date to match both. Where the clocks of `zone` change, they are in UTC
     if that is exact: of an hour that comes twice systemd takes the first alone.
     """
-    if shift.difference(zone, "UTC") is None:
-        in_utc = shift.shifted(expression, zone, "UTC")
+    if zones.difference(zone, "UTC") is None:
+        in_utc = zones.shifted(expression, zone, "UTC")
         if in_utc is not None:
             return tuple(chain.from_iterable(_events(one, "UTC") or () for one in in_utc))
     return _events(expression, zone)
@@ -41,11 +41,11 @@ def lost(expression: str, zone: str) -> str | None:
     It starts what is due at a time of the day once, and not at all if that time does not come.
     """
     found = fields(expression)
-    is_exact = shift.difference(zone, "UTC") is not None or shift.shifted(expression, zone, "UTC")
+    is_exact = zones.difference(zone, "UTC") is not None or zones.shifted(expression, zone, "UTC")
     if found is None or is_exact:
         return None
     there = ZoneInfo(zone)
-    for moment, before, after in shift.changes(zone):
+    for moment, before, after in zones.changes(zone):
         near = abs(after - before)
         dues = takewhile(
             partial(gt, moment + near),

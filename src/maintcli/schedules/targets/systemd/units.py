@@ -4,18 +4,17 @@ The service runs as a user of its own that exists while it runs. The database's 
 a file that root alone can read, and that systemd hands to the service. Needs systemd 250 or newer.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Final
 
 from maintcli.errors import Code
-from maintcli.schedules.calendar import events, lost
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
-from maintcli.schedules.targets import credentials, unit
-from maintcli.schedules.targets.comments import noted
-from maintcli.schedules.targets.header import header
+from maintcli.schedules.due import least_gap
+from maintcli.schedules.model import DATABASE_URL, Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.systemd import syntax
+from maintcli.schedules.targets.systemd.calendar import events, lost
+from maintcli.schedules.targets.text import header, key, noted
 from maintcli.schedules.words import words
 
 _GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said at the end
@@ -40,10 +39,7 @@ TimeoutStopSec=30
 KillMode=mixed
 {restart}
 DynamicUser=yes
-{hardening}
-[X-Maint]
-Key={raw_key}
-"""
+{hardening}"""
 _LIMIT: Final = """\
 # One start and {restarts} more: then the timer has to start it anew.
 StartLimitIntervalSec={interval}
@@ -74,11 +70,6 @@ RandomizedDelaySec=0
 
 [Install]
 WantedBy=timers.target
-
-[X-Maint]
-Key={raw_key}
-Zone={zone}
-{schedules}
 """
 _HARDENING: Final = """\
 CapabilityBoundingSet=
@@ -106,7 +97,8 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 UMask=0077
 """
-_FILE: Final = re.compile(r"^# (/\S+\.(?:service|timer))$", re.MULTILINE)
+_FILE: Final = "# Needs {folder}/{name}, which holds {what} and belongs to root (mode 600).\n"
+_DAY_MINUTES: Final = 1440
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
@@ -131,7 +123,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
 
 def _events(entry: Entry) -> Sequence[str] | Note:
     """What the timer says, or why there is none."""
-    if not all(map(unit.can_say, entry.command)):
+    if not all(map(syntax.can_say, entry.command)):
         return Note(entry.key, "an option holds a character that systemd takes in no unit")
     found = [events(expression, entry.zone) for expression in entry.expressions]
     if any(one is None for one in found):
@@ -153,24 +145,47 @@ def _inexact(entry: Entry) -> Iterator[Note]:
 
 
 def _service(name: str, entry: Entry, settings: Settings) -> str:
-    env_file = unit.plain(settings.env_file)
+    env_file = syntax.plain(settings.env_file)
     folder = str(PurePosixPath(env_file or "/etc/maint/env").parent)
     return _SERVICE.format(
         header=header(f"{name}.service", "systemd"),
-        raw_key=entry.key,
-        summary=unit.plain(entry.summary or f"maint {entry.job}"),
+        summary=syntax.plain(entry.summary or f"maint {entry.job}"),
         folder=folder,
-        needs=credentials.comments(entry, folder, env_file),
+        needs=_needs(entry, folder, env_file),
         limit=_limit(entry) if entry.repeatable else "",
-        secrets=credentials.settings(entry, folder, env_file),
-        command=unit.command([settings.command, *entry.command]),
+        secrets=_credentials(entry, folder, env_file),
+        command=syntax.command([settings.command, *entry.command]),
         timeout=round(entry.timeout_seconds),
         start_timeout=round(entry.timeout_seconds) + _GRACE_SECONDS,
         restart=_restart(entry) if entry.repeatable else _ONCE,
         hardening=_HARDENING.format(
-            home="read-only" if unit.is_below_home(settings.command) else "yes"
+            home="read-only" if syntax.is_below_home(settings.command) else "yes"
         ),
     )
+
+
+def _needs(entry: Entry, folder: str, env_file: str) -> str:
+    """A line for each file that must be there, and one for variables that no credential can be."""
+    lines = [
+        _FILE.format(
+            folder=folder,
+            name=key(name),
+            what="the database's URL" if name == DATABASE_URL else name,
+        )
+        for name in entry.secrets
+    ]
+    if entry.variables:
+        lines.append(f"# Needs in {env_file or 'its environment'}: {', '.join(entry.variables)}.\n")
+    return "".join(lines)
+
+
+def _credentials(entry: Entry, folder: str, env_file: str) -> str:
+    """Secrets as credentials, and further variables from a file."""
+    names = [(name, key(name)) for name in entry.secrets]
+    lines = [f"Environment={variable}=file:%d/{name}" for variable, name in names]
+    lines += [f"EnvironmentFile=-{env_file}"] if env_file else []
+    lines += [f"LoadCredential={name}:{folder}/{name}" for _, name in names]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _limit(entry: Entry) -> str:
@@ -190,7 +205,7 @@ def _pace(entry: Entry) -> tuple[int, int]:
     Long enough for each start to take its whole timeout, but shorter than the time to the next
     regular start, which would be counted as well and refused.
     """
-    period = unit.shortest_gap(entry.expressions)
+    period = 60 * min(least_gap(entry) or _DAY_MINUTES, _DAY_MINUTES)
     restart = 30 if period >= 300 else 5
     whole = (_RESTARTS + 1) * (round(entry.timeout_seconds) + _GRACE_SECONDS + restart)
     return max(min(whole, period * 9 // 10), 1), restart
@@ -200,49 +215,6 @@ def _timer(name: str, entry: Entry, found: Sequence[str], notes: Iterable[Note])
     return _TIMER.format(
         notes=noted(notes),
         header=header(f"{name}.timer", "systemd"),
-        raw_key=entry.key,
-        description=unit.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
+        description=syntax.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
         events="\n".join(f"OnCalendar={event}" for event in dict.fromkeys(found)),
-        zone=entry.zone,
-        schedules="\n".join(f"Schedule={expression}" for expression in entry.expressions),
     )
-
-
-def parse(files: Mapping[str, str]) -> list[Found]:
-    """Each timer with its service; `systemctl cat` may have put several of them into one text.
-
-    A timer whose events are not those of its schedule has these for expressions: `OnCalendar=…`.
-    """
-    known = dict(chain.from_iterable(units(path, text) for path, text in files.items()))
-    found: list[Found] = []
-    for path, text in known.items():
-        if path.endswith(".timer"):
-            service = known.get(f"{path.removesuffix('.timer')}.service", "")
-            found.append(_found(path, text, service))
-    return found
-
-
-def units(path: str, text: str) -> list[tuple[str, str]]:
-    """The units in a text by their file names. systemctl writes the path over each, and over each
-    drop-in, which counts as further lines of its unit.
-    """
-    pieces = _FILE.split(text)
-    if len(pieces) == 1:
-        return [(PurePosixPath(path).name, text)]
-    return [
-        (PurePosixPath(name).name, body)
-        for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
-    ]
-
-
-def _found(path: str, timer: str, service: str) -> Found:
-    name = PurePosixPath(path).name.removesuffix(".timer")
-    zone = (*unit.values(timer, "Zone"), "UTC")[0]
-    expressions = unit.values(timer, "Schedule")
-    rendered = [events(expression, zone) or () for expression in expressions]
-    actual = unit.values(timer, "OnCalendar")
-    if tuple(dict.fromkeys(chain.from_iterable(rendered))) != actual:
-        expressions = tuple(f"OnCalendar={event}" for event in actual)
-    job, *options = unit.words((*unit.values(service, "ExecStart"), "maint ?")[0])[1:] or ["?"]
-    key = (*unit.values(timer, "Key"), name.removeprefix("maint-"))[0]
-    return Found(key, job, expressions, zone, tuple(options))

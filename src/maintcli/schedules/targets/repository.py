@@ -1,6 +1,6 @@
-"""A Dockerfile for a repository that is not that of maint: from an image, or by pip.
+"""Schedulers that start from a repository: its maint.toml, and a Dockerfile that has maint.
 
-Railway and Render build it, and then start a job with the maint.toml of that repository.
+Railway and Render build the Dockerfile where the repository is not that of maint.
 """
 
 import shlex
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from string import Template
 from typing import Final
 
-from maintcli.schedules.entry import Note, Settings
-from maintcli.schedules.targets.header import header
+from maintcli.schedules.model import Note, Settings
+from maintcli.schedules.targets.text import header
 
 _ROOT: Final = "deploy"  # where these targets write; a platform counts from the repository's root
 _FROM_IMAGE: Final = Template("FROM $image\n")
@@ -60,3 +60,10 @@ def dockerfile(settings: Settings, target: str) -> dict[str, str]:
 
 def _name(target: str) -> str:
     return f"{target}/Dockerfile"
+
+
+def misplaced(settings: Settings) -> Iterable[Note]:
+    """That the settings are not where a run will look for them: at the root of the repository."""
+    if settings.elsewhere:
+        what = f"the jobs read maint.toml at the root of the repository, not {settings.elsewhere}"
+        yield Note("maint.toml", what, "copy it there, or they run with their defaults")

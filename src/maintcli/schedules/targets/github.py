@@ -1,4 +1,4 @@
-"""The workflow."""
+"""GitHub Actions: one workflow, in which each entry is a job that its own cron selects."""
 
 import math
 import re
@@ -9,14 +9,10 @@ from textwrap import indent
 from typing import Final
 
 from maintcli.config.scheduler import BY_HAND
-from maintcli.schedules.entry import Entry, Note, Rendered, Settings
-from maintcli.schedules.targets.comments import comment, noted
-from maintcli.schedules.targets.github.expression import escaped, literal
-from maintcli.schedules.targets.header import header
-from maintcli.schedules.targets.needed import further, held
-from maintcli.schedules.targets.root import misplaced
+from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.schedules.targets.repository import misplaced
+from maintcli.schedules.targets.text import comment, further, header, held, noted, scalar
 from maintcli.schedules.targets.utc import Clock, Cron, crons
-from maintcli.schedules.targets.yaml.scalar import scalar
 
 FILE: Final = "maintenance.yml"
 CHECKOUT: Final = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1  # v7.0.1"
@@ -204,8 +200,8 @@ def _unpinned(action: str) -> Iterable[Note]:
 
 def _condition(key: str, crons: Sequence[str]) -> str:
     """By hand where it was chosen; by itself where one of its own crons is due."""
-    chosen = f"inputs.job == {literal(key)}"
-    due = " || ".join(f"github.event.schedule == {literal(cron)}" for cron in crons)
+    chosen = f"inputs.job == {_literal(key)}"
+    due = " || ".join(f"github.event.schedule == {_literal(cron)}" for cron in crons)
     if not due:
         return chosen
     due = f"({due})" if len(crons) > 1 else due
@@ -213,7 +209,7 @@ def _condition(key: str, crons: Sequence[str]) -> str:
 
 
 def _unknown(crons: Iterable[str]) -> str:
-    others = (f" && github.event.schedule != {literal(cron)}" for cron in crons)
+    others = (f" && github.event.schedule != {_literal(cron)}" for cron in crons)
     scheduled = "github.event_name == 'schedule' && vars.MAINT_ENABLED == 'true'"
     return f"{scheduled}{''.join(others)}"
 
@@ -234,4 +230,10 @@ def _id(key: str) -> str:
 
 
 def _text(text: str) -> str:
-    return scalar(escaped(text))
+    """A scalar in which GitHub finds no expression, `${{ … }}`, of its own."""
+    return scalar(text.replace("${{", "${{ '${{' }}"))
+
+
+def _literal(text: str) -> str:
+    """`text` as a constant within an expression."""
+    return "'" + text.replace("'", "''") + "'"
