@@ -8,6 +8,7 @@ is what the report, the JSON and the ledger show.
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -23,7 +24,7 @@ from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
 from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job
+from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.work.marking.result import Marked, Reaped
 from maintcli.work.options import erasing, sweeping
@@ -233,6 +234,7 @@ def job(
             options=own,
             common=(*extra, *common(limit)),
             body=_body(function, own),
+            check=partial(_check_command_line, own),
         )
 
     return declare
@@ -270,15 +272,33 @@ def needs(part: str) -> Callable[[Job], Job]:
     return mark
 
 
+def _check_command_line(own: Sequence[Option], order: Order) -> None:
+    """Raise MaintError where what was typed can only be wrong, whatever the database holds."""
+    for option in own:
+        value, origin, _ = order.values[option.name]
+        if origin == option.flag and (clause := _out_of_bounds(option, value)):
+            raise _refused(origin, clause)
+    if "apply" in order.values:
+        from maintcli.work.consent import approval
+
+        approval.look_ahead(order)
+
+
+def _out_of_bounds(option: Option, value: object) -> str | None:
+    return None if value is None else option.check_bounds(value)
+
+
+def _refused(origin: str, clause: str) -> Refused:
+    return Refused(reason=f"{origin}: {clause}. Nothing was touched.")
+
+
 def _body(
     function: Callable[..., object], own: Sequence[Option]
 ) -> Callable[[Context, Mapping[str, Any]], object]:
     def body(context: Context, values: Mapping[str, Any]) -> object:
         for option in own:
-            value = values[option.name]
-            if value is not None and (clause := option.check_bounds(value)):
-                origin = context.order.values[option.name].origin
-                raise Refused(reason=f"{origin}: {clause}. Nothing was touched.")
+            if clause := _out_of_bounds(option, values[option.name]):
+                raise _refused(context.order.values[option.name].origin, clause)
         if not function.__module__.startswith("maintcli."):
             context.session.runs_code_of_users = True
         return function((context.make_run or Run)(context), **values)

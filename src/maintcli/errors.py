@@ -434,6 +434,12 @@ class MissingPrivilege(NotAllowed):
     """
 
 
+class NotOwner(NotAllowed):
+    """{table} in schema {schema} is owned by {owner}, so nothing was dropped. Run this command as
+    {owner}, or as a superuser.
+    """
+
+
 class ClosedToolkitTables(NotAllowed):
     """This role may not write maint's tables in schema {schema}. Run: maint db check"""
 

@@ -162,6 +162,38 @@ def test_absurd_ages(
     assert stale.execute("SELECT count(*) FROM active_sessions").fetchone() == (2,)
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--stale-after", "-5s"), 65),
+        (("--apply", "nofile.json"), 2),
+        (("--archive", "missing/folder"), 78),
+        (("--archive", "ftp://host/folder"), 78),
+    ],
+)
+def test_a_mistyped_command_is_no_failure_of_the_job(
+    inside: Inside, stale: Conn, words: tuple[str, str], code: int
+) -> None:
+    """Neither ledger nor heartbeats hear of it, and no row goes; --json has its object."""
+    found = inside("cleanup-sessions", *words, "--json")
+    assert (found.code, found.json["exit_code"]) == (code, code), found.err
+    for table, rows in (("job_runs", 0), ("job_heartbeats", 0), ("active_sessions", 2)):
+        assert stale.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+
+
+@pytest.mark.parametrize(
+    ("toml", "code"), [('stale-after = "-5s"', 65), ('archive = "missing/folder"', 78)]
+)
+def test_a_wrong_setting_is_a_failure_of_the_job(
+    inside: Inside, stale: Conn, toml: str, code: int
+) -> None:
+    """A scheduled run meets it every night: status and readyz must tell."""
+    (inside.folder / "maint.toml").write_text(f"[jobs.cleanup-sessions]\n{toml}\n")
+    assert inside("cleanup-sessions").code == code
+    assert stale.execute("SELECT exit_code FROM job_runs").fetchall() == [(code,)]
+    assert inside("readyz").code == 1
+
+
 @pytest.mark.parametrize(("age", "code"), [("", 78), ("abc", 78), ("0", 65), ("-5s", 65)])
 def test_absurd_ages_from_a_variable(inside: Inside, stale: Conn, age: str, code: int) -> None:
     """The same from the environment: a blank variable is an error, not the default."""

@@ -1,5 +1,6 @@
 """Parts of one run, as the operator commands show them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tests.parts.enabled import enable
@@ -7,11 +8,12 @@ from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, lease
 
 JOB = "cleanup-sessions"
+WRONG = {"MAINT_CLEANUP_SESSIONS_STALE_AFTER": "0s"}
 
 
-def part(inside: Inside, shard: str, *more: str) -> str:
+def part(inside: Inside, shard: str, env: Mapping[str, str] | None = None) -> str:
     """Run one part; its run id."""
-    return str(inside(JOB, "--shard", shard, "--json", *more).json["run_id"])
+    return str(inside(JOB, "--shard", shard, "--json", env=env).json["run_id"])
 
 
 def stale(conn: Conn) -> None:
@@ -50,10 +52,10 @@ def test_history_shows_one_run(inside: Inside, conn: Conn) -> None:
 def test_failed_shows_the_whole_that_failed(inside: Inside) -> None:
     """As long as its part's last try failed; with the part that did."""
     part(inside, "0/2")
-    part(inside, "1/2", "--stale-after", "0s")
+    part(inside, "1/2", WRONG)
     (run,) = inside("history", "--failed", "--json").json["runs"]
     assert (run["outcome"], run["exit_code"]) == ("refused", 65)
-    assert run["message"].startswith("part 1/2: --stale-after")
+    assert run["message"].startswith("part 1/2: environment MAINT_")
     part(inside, "1/2")
     assert inside("history", "--failed", "--json").json["runs"] == []
     (run,) = inside("history", "--json").json["runs"]
@@ -72,7 +74,7 @@ def test_show_shows_the_whole_of_any_part(inside: Inside) -> None:
 
 def test_status_and_list_know_the_job_alone(inside: Inside) -> None:
     """How far the newest whole is; its outcome is not that of the part that came last."""
-    part(inside, "0/3", "--stale-after", "0s")
+    part(inside, "0/3", WRONG)
     part(inside, "1/3")
     found = job(inside, "status")
     assert (found["state"], found["consecutive_failures"]) == ("refused", 1)

@@ -1,6 +1,7 @@
 """maint schedule render and next"""
 
 import re
+import shlex
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +51,10 @@ def files(folder: Path) -> dict[str, str]:
 def test_the_committed_files_are_rendered(inside: Inside, target: str) -> None:
     """Else: maint schedule render --write --config deploy/maint.toml"""
     at_home(inside.folder)
-    result = inside("schedule", "render", "--write", "--target", target, "--config", str(REFERENCE))
+    here = Path("deploy/maint.toml")
+    (inside.folder / here).parent.mkdir()
+    (inside.folder / here).write_text(REFERENCE.read_text())
+    result = inside("schedule", "render", "--write", "--target", target, "--config", str(here))
     assert result.code == 0, result.err
     made = files(inside.folder)
     del made["pyproject.toml"]
@@ -66,6 +70,32 @@ def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
     inside("schedule", "render", "--write", "--target", target, "--config", str(REFERENCE))
     folder = Path("deploy") / target
     assert files(ROOT / folder).keys() == files(inside.folder / folder).keys()
+
+
+@pytest.mark.parametrize("target", ["crontab", "systemd"])
+@pytest.mark.parametrize(
+    ("config", "variables", "found"),
+    [
+        ((), (), "/etc/maint/maint.toml"),
+        ((), ("--variables", "/srv/my jobs/.env"), "/srv/my jobs/maint.toml"),
+        (("--config", "maint.toml"), ("--variables", "/srv/.env"), "/srv/maint.toml"),
+        (("--config", "{here}/maint.toml"), ("--variables", "/srv/.env"), "{here}/maint.toml"),
+    ],
+)
+def test_a_job_finds_the_settings_wherever_it_is_started(
+    inside: Inside, target: str, config: tuple[str, ...], variables: tuple[str, ...], found: str
+) -> None:
+    """As named, if by a whole path; else beside the variables, whatever machine renders."""
+    write(inside, ON)
+    given = [word.format(here=inside.folder) for word in config]
+    out = inside("schedule", "render", "--target", target, *given, *variables).out
+    path = found.format(here=inside.folder)
+    assert (f"--config {shlex.quote(path)} --env" in out) is (target == "crontab")
+    assert (f"MAINT_CONFIG={path}" in out) is (target == "systemd")
+    (inside.folder / "maint.toml").unlink()
+    without = inside("schedule", "render", "--target", target, "cleanup-sessions", *variables)
+    assert without.code == 0
+    assert "/maint.toml" not in without.out
 
 
 def test_standard_output_is_the_file(every: Inside) -> None:
@@ -201,7 +231,8 @@ def test_the_place_is_said_once(inside: Inside) -> None:
     write(inside, ON + PLACE)
     inside.env["WHERE"] = "there"
     crontab = inside("schedule", "render", "--target", "crontab", "--user", "other").out
-    line = "other /opt/there/maint cleanup-sessions --quiet --env-file /etc/other\n"
+    paths = "--config /etc/maint.toml --env-file /etc/other"
+    line = f"other /opt/there/maint cleanup-sessions --quiet {paths}\n"
     assert line in crontab
     assert "\nMAILTO=ops@example.com\n" in crontab
     assert "All times are Asia/Tokyo," in crontab
@@ -452,7 +483,7 @@ def test_the_rendered_command_is_one_that_maint_takes(inside: Inside) -> None:
         check=True,
     ).stdout.split("\n")[:-1]
     (inside.folder / "env").touch(0o600)
-    words[words.index("/etc/maint/env")] = "env"
+    words = [word.removeprefix("/etc/maint/") for word in words]
     assert inside(*words).code == 0
 
 

@@ -1,6 +1,7 @@
 """Which .env is read, and which is not to be trusted."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,16 @@ def test_a_password_that_all_can_read_is_warned_about(
     assert read(env_file.parent).warnings == ((expected,) if exposed else ())
     named = read(env_file.parent, ".env").warnings
     assert named == ((f"--env-file {expected}",) if exposed else ())
+
+
+def test_a_command_to_paste_quotes_its_path(tmp_path: Path) -> None:
+    """The shell splits it back into the path, whatever characters are in that."""
+    folder = tmp_path / "my $jobs"
+    folder.mkdir()
+    path = folder / ".env"
+    _ = path.write_text("CRON_SECRET=x")
+    path.chmod(0o644)
+    (warning,) = read(folder).warnings
+    assert shlex.split(warning.partition("run: ")[2]) == ["chmod", "o-r", str(path)]
+    path.chmod(0o666)
+    assert shlex.split(refusal(folder).partition("run: ")[2]) == ["chmod", "go-w", str(path)]

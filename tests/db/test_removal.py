@@ -128,3 +128,20 @@ def test_uninstall_waits_for_no_run(inside: Inside, conn: Conn) -> None:
     assert one(conn, "SELECT count(*) FROM job_runs") == 1
     lease(conn, run_id, left="-1 min")
     assert inside(*UNINSTALL).code == 0
+
+
+@pytest.mark.parametrize("words", [DROP, UNINSTALL])
+@pytest.mark.parametrize("rights", ["", "GRANT USAGE ON SCHEMA public TO guest"])
+def test_another_role_is_told_who_may_drop_them(
+    mine: Inside, bare_db: str, words: tuple[str, ...], rights: str
+) -> None:
+    """It sees the tables in the catalog, whatever it may do with them: never "nothing to drop"."""
+    before = tables(bare_db)
+    with psycopg.connect(bare_db) as connection:
+        connection.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN")
+        connection.execute(f"REVOKE ALL ON SCHEMA public FROM PUBLIC; {rights}")
+        owner = connection.info.user
+    result = mine(*words, env={"DATABASE_URL": f"{bare_db}&user=guest"})
+    assert result.code == 77
+    assert f"in schema public is owned by {owner}, so nothing was dropped. Run this" in result.err
+    assert tables(bare_db) == before

@@ -121,3 +121,40 @@ def test_a_status_that_the_column_does_not_allow(inside: Inside, conn: Conn) -> 
     (inside.folder / "maint.toml").write_text(toml + 'statuses.completed = "done"\n')
     assert inside(*RUN, "--tables", "jobs").json["deleted_count"] == 1
     assert _values(conn, "SELECT status::text FROM tasks") == {"queued"}
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_a_finished_status_of_another_name_is_warned_about(
+    inside: Inside, conn: Conn, *, analyzed: bool
+) -> None:
+    """A text column allows all, so that a job that waits for `completed` would be green for ever."""
+    conn.execute(
+        "CREATE TABLE tasks (status text, finished_at timestamptz);"
+        "INSERT INTO tasks SELECT CASE WHEN i % 10 > 0 THEN 'done' ELSE 'running' END,"
+        " '2001-01-01Z' FROM generate_series(1, 100) AS i"
+    )
+    if analyzed:
+        conn.execute("ANALYZE tasks")
+    toml = '[tables.jobs]\nname = "tasks"\n'
+    (inside.folder / "maint.toml").write_text(toml)
+    for how in (["--dry-run"], []):
+        (warning,) = inside(*RUN, "--tables", "jobs", *how).json["warnings"]
+        assert warning == (
+            "no row of public.tasks was found with the status completed; it has done, running."
+            ' If one of them means the same, name it: [tables.jobs.statuses] completed = "…" in'
+            " maint.toml"
+        )
+    conn.execute("INSERT INTO tasks VALUES ('completed', now())")
+    assert inside(*RUN, "--tables", "jobs").json["warnings"] == []
+    conn.execute("DELETE FROM tasks WHERE status = 'completed'")
+    (inside.folder / "maint.toml").write_text(toml + 'statuses.completed = "done"\n')
+    found = inside(*RUN, "--tables", "jobs").json
+    assert (found["deleted_count"], found["warnings"]) == (90, [])
+    assert _values(conn, "SELECT status FROM tasks") == {"running"}
+
+
+def test_no_warning_where_no_status_is_strange(inside: Inside, conn: Conn) -> None:
+    """An empty queue, and one of which nothing is finished yet."""
+    assert inside(*RUN, "--tables", "jobs,outbox,export_jobs").json["warnings"] == []
+    conn.execute("INSERT INTO jobs (type) VALUES ('t')")
+    assert inside(*RUN, "--tables", "jobs").json["warnings"] == []

@@ -248,3 +248,22 @@ def test_a_misspelt_status_in_the_configuration(inside: Inside) -> None:
     result = inside(JOB)
     assert result.code == 78
     assert "[tables.jobs.statuses]: unknown key pendng; did you mean pending?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("statuses", "dry", "real"),
+    [(["done", "active"], 1, 1), (["completed", "cancelled"], 1, 0), (["completed"], 0, 0)],
+)
+def test_running_jobs_by_another_name_are_warned_about(
+    inside: Inside, conn: Conn, statuses: list[str], dry: int, real: int
+) -> None:
+    """That none runs just now is no news at night, unless no status of the table is known."""
+    conn.execute(
+        "CREATE TABLE tasks (status text, retry_count int, error_message text,"
+        " started_at timestamptz)"
+    )
+    conn.execute("INSERT INTO tasks SELECT unnest(%s::text[]), 0, NULL, '2001-01-01Z'", [statuses])
+    (inside.folder / "maint.toml").write_text('[tables.jobs]\nname = "tasks"\n')
+    assert len(inside(JOB, "--dry-run", "--json").json["warnings"]) == dry
+    assert len(inside(JOB, "--json").json["warnings"]) == real
+    assert {status for (status,) in conn.execute("SELECT status FROM tasks")} == {*statuses}

@@ -82,7 +82,7 @@ def test_the_example_is_such_a_crontab() -> None:
     assert len(jobs) == len(found)
     for line in jobs:
         assert line.split()[5] == DEFAULT.command
-        assert f" --quiet --env-file {DEFAULT.env_file}" in line
+        assert f" --quiet --config /etc/maint/maint.toml --env-file {DEFAULT.env_file}" in line
         assert "%" not in line  # cron makes a new line of it
     assert EXAMPLE.read_bytes().endswith(b"\n")  # else cron refuses the whole file
     assert not os.access(EXAMPLE, os.X_OK)

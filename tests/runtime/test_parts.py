@@ -56,10 +56,11 @@ def test_the_job_is_done_when_all_parts_are(inside: Inside, conn: Conn) -> None:
 
 def test_a_failed_part_counts_one_failure(inside: Inside, conn: Conn) -> None:
     """It is the job's, with the part named; the last part to succeed takes it back."""
-    assert part(inside, "0/2", "--stale-after", "0s").code == 65
+    wrong = {"MAINT_CLEANUP_SESSIONS_STALE_AFTER": "0s"}
+    assert part(inside, "0/2", env=wrong).code == 65
     done, failures, error = job(conn)
     assert (done, failures) == (False, 1)
-    assert error.startswith("part 0/2: --stale-after")
+    assert error.startswith("part 0/2: environment MAINT_")
     joined = group(inside, "1/2")
     assert job(conn) == (False, 1, error)
     assert group(inside, "0/2") == joined

@@ -56,7 +56,10 @@ class Facts:
             elsewhere=_elsewhere(config),
             is_home=_is_home(config.cwd),
         )
-        return settings._replace(hidden=homes.fault(settings.command))
+        return settings._replace(
+            hidden=homes.fault(settings.command),
+            config_file=_on_the_machine(config, settings.env_file),
+        )
 
 
 def _is_home(folder: Path) -> bool:
@@ -70,6 +73,18 @@ def _is_home(folder: Path) -> bool:
         isinstance(project, dict)
         and ("name", "maintcli") in cast("dict[str, object]", project).items()
     )
+
+
+def _on_the_machine(config: Config, env_file: str) -> str:
+    """Where the jobs find the settings: as named, if by a whole path, else beside the variables.
+
+    The machine that renders may be another one, where the file lies in another folder.
+    """
+    if config.path is None:
+        return ""
+    if Path(config.file).is_absolute():
+        return str(config.path)
+    return str(Path(env_file).parent / config.path.name)
 
 
 def _elsewhere(config: Config) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from maintcli.config.files import read_found, read_named
-from maintcli.config.say import bare, printable
+from maintcli.config.say import bare, printable, word
 from maintcli.config.trust import judge_env_file
 from maintcli.config.variables import Variables
 from maintcli.errors import ConfigError
@@ -93,5 +93,5 @@ def _exposed(values: Mapping[str, str], path: Path, name: str) -> tuple[str, ...
     for key, value in values.items():
         if secret.search(f"{key}={value}"):
             what = f"{name}: every user can read {bare(key)} (mode {stat.S_IMODE(mode):04o})"
-            return (f"{what}; run: chmod o-r {path}",)
+            return (f"{what}; run: chmod o-r {word(path)}",)
     return ()

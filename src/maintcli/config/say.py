@@ -34,6 +34,13 @@ def mask(text: str) -> str:
     return MASK if carries else text
 
 
+def word(text: object) -> str:
+    """`text` as one word of a command that is to be pasted into a shell."""
+    import shlex
+
+    return shlex.quote(printable(str(text)))
+
+
 def printable(text: str) -> str:
     """`text` with each character that would move the cursor written as an escape."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

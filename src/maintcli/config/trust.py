@@ -5,6 +5,7 @@ import stat
 import sys
 from pathlib import Path
 
+from maintcli.config.say import word
 from maintcli.errors import ConfigError
 
 
@@ -19,14 +20,14 @@ def judge_env_file(
         mode = stat.S_IMODE(status.st_mode)
         raise ConfigError(
             reason=f"{name}: other users can write this file (mode {mode:04o}), so it is not read, "
-            f"with or without --env-file; check what it says, then run: chmod go-w {path}"
+            f"with or without --env-file; check what it says, then run: chmod go-w {word(path)}"
         )
     owners = {status.st_uid, path.lstat().st_uid}
     if not named and owners != {os.geteuid()}:
         raise ConfigError(
             reason=f"{name}: the file in the working directory belongs to {_user(owners)}, not to "
             f"{_user({os.geteuid()})} who runs maint, so it is not read; check what it says, then "
-            f"name it: --env-file {path.name}"
+            f"name it: --env-file {word(path.name)}"
         )
 
 
@@ -41,14 +42,14 @@ def judge_config_file(path: Path, name: str, descriptor: int, status: os.stat_re
         raise ConfigError(
             reason=f"{name}: other users can write the file in the working directory (mode "
             f"{stat.S_IMODE(status.st_mode):04o}), so it is not read; check what it says, then "
-            f"run: chmod go-w {path.name}"
+            f"run: chmod go-w {word(path.name)}"
         )
     strangers = {status.st_uid, path.lstat().st_uid} - {os.geteuid(), 0, path.parent.stat().st_uid}
     if strangers:
         raise ConfigError(
             reason=f"{name}: the file in the working directory belongs to {_user(strangers)}, who "
             "owns neither the directory nor this run; check what it says, then name it: --config "
-            f"{path.name}"
+            f"{word(path.name)}"
         )
 
 
@@ -60,7 +61,7 @@ def doubt_config_file(
         return ()
     mode = stat.S_IMODE(status.st_mode)
     risk = f"other users can write this file (mode {mode:04o}), and so decide what maint does"
-    return (f"{name}: {risk}; run: chmod go-w {path}",)
+    return (f"{name}: {risk}; run: chmod go-w {word(path)}",)
 
 
 def distrusted(*found: os.stat_result) -> str:

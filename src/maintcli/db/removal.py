@@ -1,7 +1,7 @@
 """Undoing what maint made in a database: the example, and maint's own tables.
 
-Only what carries maint's comment and belongs to this role is dropped, and never by CASCADE: where
-something of the user's depends on it, nothing is dropped.
+Only what carries maint's comment is dropped, and never by CASCADE: where one belongs to another
+role, or something of the user's depends on it, nothing is dropped.
 """
 
 from collections.abc import Collection
@@ -13,14 +13,15 @@ from psycopg import sql
 from maintcli.db import example, search_path, toolkit
 from maintcli.db.connect import Connection
 from maintcli.db.sqlstate import one_line
-from maintcli.errors import RunsGoOn, StillNeeded
+from maintcli.errors import NoOpenSchema, NotOwner, RunsGoOn, StillNeeded
 
 _PATIENT: LiteralString = "SET LOCAL lock_timeout = '5s'"
 
 _OURS: LiteralString = """
-SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT c.relname::text, pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND c.relkind = 'r'
-  AND starts_with(obj_description(c.oid, 'pg_class'), %(mark)s) AND pg_has_role(c.relowner, 'USAGE')
+  AND starts_with(obj_description(c.oid, 'pg_class'), %(mark)s)
 ORDER BY c.relname
 """
 
@@ -51,8 +52,18 @@ EXAMPLE = Made(example.TABLES, example.MARK)
 TOOLKIT = Made(toolkit.TABLES, toolkit.MARK)
 
 
+def home(connection: Connection) -> str:
+    """The schema where they are unless one is named, even where it is closed to this role."""
+    try:
+        return toolkit.home(connection)
+    except NoOpenSchema:
+        if closed := search_path.closed(connection):
+            return closed[0]
+        raise
+
+
 def find(connection: Connection, schema: str, made: Made) -> list[str]:
-    """The tables of `made` that are in `schema`, by name."""
+    """The tables of `made` in `schema`, by name. Raises NotOwner where one is another's."""
     with search_path.pinned(connection):
         return _found(connection, schema, made)
 
@@ -60,8 +71,8 @@ def find(connection: Connection, schema: str, made: Made) -> list[str]:
 def drop(connection: Connection, schema: str, made: Made, tables: Collection[str]) -> list[str]:
     """Drop those of `tables` that are still ours, and the schema that was made for them.
 
-    All or nothing. Raises StillNeeded where something of the user's depends on one, RunsGoOn where
-    a run holds a lease.
+    All or nothing. Raises NotOwner where one is another's, StillNeeded where something of the
+    user's depends on one, RunsGoOn where a run holds a lease.
     """
     with search_path.pinned(connection):
         connection.execute(_PATIENT)
@@ -83,7 +94,11 @@ def drop(connection: Connection, schema: str, made: Made, tables: Collection[str
 
 def _found(connection: Connection, schema: str, made: Made) -> list[str]:
     values = {"schema": schema, "tables": list(made.names), "mark": made.mark}
-    return [name for (name,) in connection.execute(_OURS, values)]
+    found = connection.execute(_OURS, values).fetchall()
+    for table, owner, is_ours in found:
+        if not is_ours:
+            raise NotOwner(table=table, schema=schema, owner=owner)
+    return [table for table, *_ in found]
 
 
 def _refuse_live(connection: Connection, schema: str) -> None:

@@ -79,6 +79,7 @@ def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
 def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
     if order.dry_run and not job.can_dry_run:
         raise CannotDryRun(job=job.name)
+    job.check(order)  # a mistyped command is no failure of the job: the ledger never hears of it
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
     if job.needs_database or order.is_recorded:

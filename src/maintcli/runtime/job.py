@@ -23,7 +23,8 @@ class Job(NamedTuple):
     """A job's declaration. `options` are its own, whose values `body` gets.
 
     `needs` names what must be configured before there is anything to do: one of its options, or a
-    part of maint.toml. `needs_database` is False where the work itself has none.
+    part of maint.toml. `needs_database` is False where the work itself has none. `check` raises
+    MaintError for what is wrong on the command line, before there is a run.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Job(NamedTuple):
     body: Callable[["Context", Mapping[str, Any]], object]
     needs: str | None = None
     needs_database: bool = True
+    check: Callable[["Order"], None] = lambda _order: None
 
     @property
     def settings(self) -> tuple[Option, ...]:

@@ -72,6 +72,7 @@ class Settings(NamedTuple):
     command: str = "/usr/local/bin/maint"  # absolute, for crontab and systemd
     hidden: str = ""  # systemd: why a service could not start the command, as a clause
     env_file: str = "/etc/maint/env"
+    config_file: str = ""  # crontab, systemd: the settings, absolute; empty: there are none
     mailto: str = ""  # crontab: who is mailed when a job fails; empty: the crontab's owner
     user: str = ""  # crontab: the user column of a file in /etc/cron.d; empty: a user's crontab
     image: str = ""  # kubernetes, railway, render; empty: the target's own choice

@@ -10,7 +10,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from maintcli.config.tables import TableMap
+from maintcli.config.say import bare
+from maintcli.config.tables import STATUSES, TableMap
 from maintcli.db import sqlstate
 from maintcli.db.tables import Column, Table
 from maintcli.errors import StatusNotAllowed
@@ -33,6 +34,25 @@ WHERE k.conrelid = ANY (%(tables)s::oid[]) AND a.attname = %(column)s
 ORDER BY k.conname, k.oid
 """
 _MOST_SAID: Final = 200
+
+# The statistics of a column with few values list them all, of whatever size the table is.
+_COMMON: Final = """
+SELECT DISTINCT v.value FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+CROSS JOIN LATERAL unnest(s.most_common_vals::text::text[]) AS v(value)
+WHERE c.oid = ANY (%(tables)s::oid[]) AND s.attname = %(column)s
+"""
+_FIRST: Final = sql.SQL(
+    "SELECT DISTINCT {column}::text FROM (SELECT {column} FROM {table}"
+    " WHERE {column} IS NOT NULL LIMIT 1000) AS first"
+)
+_ANY: Final = sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = ANY ({wanted}))")
+_ANY_SECONDS: Final = 1.0
+# A queue that worked has rows of these. It may well have none that is pending or running just now.
+_LASTING: Final = frozenset({"completed", "delivered", "received"})
+_KNOWN: Final = frozenset({*STATUSES, "dead", "quarantined", "unparsed"})  # the reference schema's
+_MOST_LISTED: Final = 12
 
 
 def named(text: str) -> set[str]:
@@ -75,6 +95,52 @@ def check_any(
         if _objection(context, table, column, mapped.status(name)) is None:
             return
     check(context, table, key, mapped, wanted[:1])
+
+
+def warn_if_unknown(
+    context: Context, table: Table, key: str, mapped: TableMap, names: Iterable[str]
+) -> None:
+    """Warn where no row has any of the statuses `names`, and rows have others that maint does not
+    know: a job that looks for a status by a wrong name finds nothing for ever.
+
+    One that passes, like running, is missed in a dry run, or where no status of the table is known.
+    """
+    names = sorted(names)
+    known = {mapped.status(name) for name in _KNOWN}
+    found = _values(context, table, mapped)
+    strange = found - known
+    is_sure = context.dry_run or not _LASTING.isdisjoint(names) or strange == found
+    wanted = [mapped.status(name) for name in names]
+    if not strange or not is_sure or _any_has(context, table, mapped, wanted):
+        return
+    listed = ", ".join(bare(value) for value in sorted(found)[:_MOST_LISTED])
+    more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
+    context.log.warn(
+        f"no row of {table} was found with the status {' or '.join(wanted)}; it has {listed}{more}."
+        " If one of them means the same, name it:"
+        f' [tables.{bare(key)}.statuses] {names[0]} = "…" in maint.toml'
+    )
+
+
+def _values(context: Context, table: Table, mapped: TableMap) -> set[str]:
+    """The statuses that rows have, by the statistics, or else by the first rows."""
+    column = mapped.column(COLUMN)
+    values = {"tables": list(table.oids), "column": column}
+    common = context.session.read(_COMMON, values)
+    query = _FIRST.format(column=sql.Identifier(column), table=table.quoted)
+    return {value.rstrip() for (value,) in common or context.session.read_composed(query)}
+
+
+def _any_has(context: Context, table: Table, mapped: TableMap, wanted: list[str]) -> bool:
+    """Whether a row has one of these statuses; False where that takes too long to say."""
+    column = sql.Identifier(mapped.column(COLUMN))
+    query = _ANY.format(table=table.quoted, column=column, wanted=wanted)
+    try:
+        ((found,),) = context.session.read_composed(query, statement_seconds=_ANY_SECONDS)
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        return False
+    return bool(found)
 
 
 def _objection(context: Context, table: Table, column: Column, status: str) -> str | None:

@@ -102,6 +102,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     named = statuses.named(stale.where)
     if named:
         statuses.check_any(context, table, key, mapped, named)
+        statuses.warn_if_unknown(context, table, key, mapped, named)
     holes: dict[str, sql.Composable] = {
         **{name: sql.Identifier(column.name) for name, column in columns.items()},
         **statuses.holes(mapped, named),

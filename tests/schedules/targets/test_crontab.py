@@ -44,6 +44,16 @@ def test_a_line_says_all_that_cron_does_not() -> None:
     assert text.endswith("\n")
 
 
+def test_the_settings_are_named_by_a_whole_path() -> None:
+    """In each line, which may be pasted elsewhere; the header says that a copy belongs there."""
+    rendered = render([PLAIN], Settings(config_file="/srv/my jobs/maint.toml"))
+    assert lines(rendered) == [
+        f"*/5 * * * * {START} --quiet --config '/srv/my jobs/maint.toml' --env-file /etc/maint/env"
+    ]
+    assert "/srv/my jobs/maint.toml  the settings" in rendered.files[FILE]
+    assert read("crontab", rendered.files) == [Stated.of(PLAIN)]
+
+
 def test_a_summary_stays_within_its_comment() -> None:
     """Whatever some reader takes for the end of a line."""
     hostile = PLAIN._replace(summary="Remove\r* * * * * root\u2028them\x0c now\ufffe.")

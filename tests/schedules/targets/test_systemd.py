@@ -96,6 +96,14 @@ def test_the_url_is_a_credential() -> None:
     assert value(service, "DynamicUser") == "yes"
 
 
+def test_the_settings_are_named_by_a_whole_path() -> None:
+    """As one word, with nothing filled in; below a home the service may read there."""
+    service, _ = one(PLAIN, config_file="/home/me/my %n $jobs/maint.toml")
+    line = 'Environment="MAINT_CONFIG=/home/me/my %%n $jobs/maint.toml"'
+    assert line in service.splitlines()
+    assert value(service, "ProtectHome") == "read-only"
+
+
 def test_a_timer_catches_up_and_does_not_wander() -> None:
     """Persistent, without a random delay; one event, or two where either day is enough."""
     _, timer = one(PLAIN._replace(expressions=("0 2 1,15 * 5",), zone="Europe/Berlin"))

@@ -10,6 +10,7 @@ from maintcli.cli.operator import Json, Yes, agree, group, operator
 from maintcli.cli.place import Place
 from maintcli.config import values
 from maintcli.config.duration import Duration
+from maintcli.config.say import word
 from maintcli.errors import BadLocation, Partial, Usage
 from maintcli.present.show import show
 from maintcli.present.table import Table
@@ -111,8 +112,8 @@ def _find(session: Session, schema: str, location: str | None) -> list[Found]:
         except BadLocation as error:
             sys.stderr.write(f"maint: {printable(str(error))}\n")  # moved, which is no failure
     for other in sorted({one.location for one in found if not one.is_known}):
-        place, hint = printable(other), "to see all: maint archives list"
-        sys.stderr.write(f"maint: {place} also has archives of other ledgers; {hint} {place}\n")
+        hint = f"to see all: maint archives list {word(other)}"
+        sys.stderr.write(f"maint: {printable(other)} also has archives of other ledgers; {hint}\n")
     found = [one for one in found if one.is_known]
     return sorted(found, key=lambda one: one.started_at)
 

@@ -183,7 +183,7 @@ def uninstall(place: Place, *, yes: Yes = False, json: Json = False) -> None:
 def _drop(
     connection: Connection, schema: str | None, made: removal.Made, what: str, *, yes: bool
 ) -> dict[str, Any]:
-    where = schema or toolkit.look(connection, None).schema
+    where = schema or removal.home(connection)
     tables = removal.find(connection, where, made)
     if tables:
         agree(f"Drop {what} in schema {where}: {', '.join(tables)}?", yes=yes)

@@ -33,9 +33,7 @@ _HEAD: Final = """\
 # Cron tells a job little, so every path is written out:
 #   {command}  the command; another is named by --command, or by command
 #   {blank}  under [schedule] in maint.toml
-{variables}# Settings go into maint.toml in the user's home, where cron starts its jobs, or into a
-# file that the line MAINT_CONFIG=/etc/maint/maint.toml names.
-#
+{variables}{settings}#
 # With --quiet nothing is said on success, so that a mail means trouble. It goes to the user, or to
 # whom a line such as MAILTO=ops@example.com names. A run that is still going on when the next is
 # due makes that one end at once, with nothing done.
@@ -46,6 +44,12 @@ _HEAD: Final = """\
 _VARIABLES: Final = """\
 #   {env_file}  the variables, above all DATABASE_URL=postgresql://…; it belongs to that
 #   {blank}  user and has mode 600, since it holds a password
+"""
+_SETTINGS: Final = """\
+#   {config_file}  the settings that this was rendered from, or a copy of them
+"""
+_NO_SETTINGS: Final = """\
+# There are no settings; once there is a maint.toml, render this anew.
 """
 _MOST_BYTES: Final = 998  # of a line; a longer one stops every job of the file
 _KEY: Final = re.compile(r"# ([\w.-]+): ")
@@ -67,18 +71,20 @@ def _file(settings: Settings) -> str:
 
 
 def _head(settings: Settings) -> str:
-    widest = max(len(settings.command), len(settings.env_file))
+    widest = max(map(len, (settings.command, settings.env_file, settings.config_file)))
     facts = {
         "file": _file(settings),
         "command": settings.command.ljust(widest),
         "env_file": settings.env_file.ljust(widest),
+        "config_file": settings.config_file.ljust(widest),
         "blank": " " * widest,
         "zone": settings.zone,
         "header": header(_file(settings), "crontab"),
     }
     variables = _VARIABLES.format(**facts) if settings.env_file else ""
+    said = (_SETTINGS if settings.config_file else _NO_SETTINGS).format(**facts)
     install = _SYSTEM if settings.user else _OWNED
-    return f"{install}{_HEAD}".format(**facts, variables=variables)
+    return f"{install}{_HEAD}".format(**facts, variables=variables, settings=said)
 
 
 def _block(entry: Entry, settings: Settings, notes: list[Note]) -> str:
@@ -120,7 +126,8 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
 
 
 def _command(words_: Sequence[str], settings: Settings) -> str:
-    own = ["--quiet", *(["--env-file", settings.env_file] if settings.env_file else [])]
+    paths = {"--config": settings.config_file, "--env-file": settings.env_file}
+    own = ["--quiet", *(word for flag, path in paths.items() if path for word in (flag, path))]
     # Before the entry's options, which may say another file: the last one counts.
     job, *options = words_
     command = shlex.join([settings.command, job, *own, *options]).replace("%", r"\%")
@@ -176,4 +183,7 @@ def _without(words_: tuple[str, ...]) -> tuple[str, ...]:
     job, *options = words_
     if options[:1] == ["--quiet"]:
         options = options[1:]
-    return (job, *(options[2:] if options[:1] == ["--env-file"] else options))
+    for flag in ("--config", "--env-file"):
+        if options[:1] == [flag]:
+            options = options[2:]
+    return (job, *options)

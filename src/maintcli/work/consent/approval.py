@@ -9,22 +9,29 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from maintcli.config.say import word
 from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
+from maintcli.runtime.job import Order
 from maintcli.work.consent import ages
 from maintcli.work.consent.expected import Expected
 from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
 
 
-def look_ahead(context: Context) -> None:
-    """Complain about a file that cannot be used before anything is counted."""
-    if (path := _given(context, "apply")) is not None:
+def look_ahead(order: Order) -> None:
+    """Complain about a path of the command line that cannot be used, before there is a run."""
+    if (path := _given(order, "apply")) is not None:
         from maintcli.work.consent import plan_file
 
         plan_file.read(path)
-    if (path := _given(context, "plan")) is not None:
+    if (path := _given(order, "plan")) is not None:
         _check_folder(path)
+    archive = order.values.get("archive")
+    if archive is not None and archive.value is not None and archive.origin == "--archive":
+        from maintcli.services.storage import storage
+
+        storage(archive.value, archive.origin).check()
 
 
 def check(context: Context, tasks: Sequence[Task], beside: Sequence[Task] = ()) -> bool:
@@ -32,7 +39,7 @@ def check(context: Context, tasks: Sequence[Task], beside: Sequence[Task] = ()) 
 
     `beside` are tables that a plan counts as well, and that have no age of their own.
     """
-    path, targets, consents = _given(context, "apply"), [task.target for task in tasks], False
+    path, targets, consents = _given(context.order, "apply"), [task.target for task in tasks], False
     if path is not None:
         from maintcli.work.consent import applied
 
@@ -51,7 +58,7 @@ def planning(context: Context, tasks: Sequence[Task], counted: Expected | None) 
 
     `counted` is what a dry run found, None in a real run. Without --plan nothing is done.
     """
-    path = _given(context, "plan")
+    path = _given(context.order, "plan")
     if path is None or counted is None:
         yield
         return
@@ -59,11 +66,11 @@ def planning(context: Context, tasks: Sequence[Task], counted: Expected | None) 
     try:
         yield
     except Refused as refusal:
-        context.log.warn(f"only a run with --apply {path} will do this; without: {refusal}")
+        context.log.warn(f"only a run with --apply {word(path)} will do this; without: {refusal}")
 
 
-def _given(context: Context, name: str) -> Path | None:
-    setting = context.order.values.get(name)
+def _given(order: Order, name: str) -> Path | None:
+    setting = order.values.get(name)
     return setting.value if setting is not None else None
 
 
@@ -90,7 +97,7 @@ def _write(context: Context, path: Path, targets: Sequence[Target], counted: Exp
         shard=str(context.shard) if context.shard is not None else None,
     )
     plan_file.write(path, plan)
-    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {path}")
+    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {word(path)}")
 
 
 def _check_folder(path: Path) -> None:

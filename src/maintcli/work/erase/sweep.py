@@ -44,7 +44,6 @@ def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> E
     a user's, and what else errors.py has for databases.
     """
     _refuse_a_copy(context)
-    approval.look_ahead(context)
     patience, given = Patience(context), context.order.values.get("tables")
     origin = given.origin if given else context.job
     whose = patiently(patience, partial(users.find, context, opted_out_for))

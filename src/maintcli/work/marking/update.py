@@ -32,7 +32,6 @@ def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString])
 
     Raises Refused, and what else a sweep raises. An optional table may be missing.
     """
-    approval.look_ahead(context)
     _refuse_what_is_for_deleting(context)
     target = patiently(
         Patience(context, done="updated"), partial(find, context, wanted, deleting=False)

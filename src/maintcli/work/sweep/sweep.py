@@ -41,7 +41,6 @@ def sweep(context: Context, stales: Sequence[Stale]) -> Swept:
 
 def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> Swept:
     """The same for tables that are looked at, and planned, in ways of their own."""
-    approval.look_ahead(context)
     patience = Patience(context)
     tasks = children_first(_look(patience, looks))
     swept = preview.preview(context, tasks) if context.dry_run else None

@@ -32,11 +32,12 @@ def _is_noncharacter(code: int) -> bool:
 
 def command(words: Sequence[str]) -> str:
     """A command line for ExecStart=, where `%` and `$` have a meaning."""
-    return " ".join(_quoted(word) for word in words)
+    return " ".join(quoted(word).replace("$", "$$") for word in words)
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
+    """A word of a value that is split at blanks, and where `%` has a meaning."""
     if _PLAIN.fullmatch(word):
         return word
     text = "".join(_ESCAPES.get(c, f"\\x{ord(c):02x}" if ord(c) < 32 else c) for c in word)
-    return '"' + text.replace("%", "%%").replace("$", "$$") + '"'
+    return '"' + text.replace("%", "%%") + '"'

@@ -21,8 +21,7 @@ _GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said a
 _RESTARTS: Final = 2
 _SERVICE: Final = """\
 {header}
-{needs}# The settings are those of {folder}/maint.toml, if there is one.
-
+{needs}
 [Unit]
 Description={summary}
 Wants=network-online.target
@@ -32,7 +31,7 @@ After=network-online.target
 Type=oneshot
 ExecStart={command}
 WorkingDirectory=-{folder}
-{secrets}
+{settings}{secrets}
 # The job's own deadline, {timeout} s, comes first.
 TimeoutStartSec={start_timeout}
 TimeoutStopSec=30
@@ -153,15 +152,25 @@ def _service(name: str, entry: Entry, settings: Settings) -> str:
         folder=folder,
         needs=_needs(entry, folder, env_file),
         limit=_limit(entry) if entry.repeatable else "",
+        settings=_settings(settings.config_file),
         secrets=_credentials(entry, folder, env_file),
         command=syntax.command([settings.command, *entry.command]),
         timeout=round(entry.timeout_seconds),
         start_timeout=round(entry.timeout_seconds) + _GRACE_SECONDS,
         restart=_restart(entry) if entry.repeatable else _ONCE,
         hardening=_HARDENING.format(
-            home="read-only" if syntax.is_below_home(settings.command) else "yes"
+            home="read-only" if any(map(syntax.is_below_home, _paths(settings))) else "yes"
         ),
     )
+
+
+def _settings(path: str) -> str:
+    """The line that names the file; one in the file of variables is stronger."""
+    return f"Environment={syntax.quoted(f'MAINT_CONFIG={path}')}\n" if path else ""
+
+
+def _paths(settings: Settings) -> tuple[str, str]:
+    return settings.command, settings.config_file
 
 
 def _needs(entry: Entry, folder: str, env_file: str) -> str:
