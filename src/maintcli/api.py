@@ -264,7 +264,12 @@ def needs(part: str) -> Callable[[Job], Job]:
 
         def body(context: Context, values: Mapping[str, Any]) -> object:
             if not values[part]:
-                raise NothingNamed(job=declared.name, flag=option.flag, key=option.key)
+                raise NothingNamed(
+                    job=declared.name,
+                    flag=option.flag,
+                    key=option.key,
+                    file=context.config.where,
+                )
             return declared.body(context, values)
 
         return declared._replace(needs=part, body=body)

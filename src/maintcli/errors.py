@@ -260,51 +260,49 @@ class SchemaInUse(ConfigError):
 
 
 class NothingNamed(ConfigError):
-    """{job} works only on what you name. Give {flag}, or {key} under [jobs.{job}] in maint.toml."""
+    """{job} works only on what you name. Give {flag}, or {key} under [jobs.{job}] in {file}."""
 
 
 class NoRetention(ConfigError):
-    """There is no rule for retention-cleanup. Write one in maint.toml, for example:
+    """There is no rule for retention-cleanup. Write one in {file}, for example:
     [[retention]] table = "public.audit_events", column = "created_at", keep = "13mo" (each on a
     line of its own).
     """
 
 
 class NotACondition(ConfigError):
-    """{setting} in maint.toml is no condition on the rows of {table}: {reason}."""
+    """{setting} in {file} is no condition on the rows of {table}: {reason}."""
 
 
 class NoSuchTable(ConfigError):
-    """There is no table {table}. Name yours in maint.toml: {setting} = "schema.table"."""
+    """There is no table {table}{near} Name yours in {file}: {setting} = "schema.table"."""
 
 
 class NoSuchColumn(ConfigError):
-    """{table} has no column {column}. Name yours in maint.toml: {setting} = "…" (it has:
-    {columns}).
-    """
+    """{table} has no column {column}. Name yours in {file}: {setting} = "…" (it has: {columns})."""
 
 
 class StatusNotAllowed(ConfigError):
     """{table}.{column} cannot be {status!r} ({why}). Name the status of yours that means it:
-    {setting} = "…" in maint.toml.
+    {setting} = "…" in {file}.
     """
 
 
 class NotSweepable(ConfigError):
     """{table} is a {kind}; rows can be removed only from a table or a partitioned table. Name the
-    table behind it in maint.toml: {setting} = "schema.table".
+    table behind it in {file}: {setting} = "schema.table".
     """
 
 
 class ZoneUndeclared(ConfigError):
     """{table}.{column} is a timestamp without time zone, so its ages are ambiguous. Say which zone
-    it is written in: {setting} = "UTC" in maint.toml.
+    it is written in: {setting} = "UTC" in {file}.
     """
 
 
 class NotATime(ConfigError):
     """{table}.{column} is of type {type}, which tells no age. Use a timestamptz, a timestamp, a
-    date, or an integer with {setting} = "s" or "ms" in maint.toml.
+    date, or an integer with {setting} = "s" or "ms" in {file}.
     """
 
 
@@ -326,8 +324,8 @@ class SelfPair(ConfigError):
 
 
 class NoTableListed(ConfigError):
-    """{origin}: {text!r} names the table {table}, which does not exist. Write the name as the
-    database has it, or a key of [tables] in maint.toml.
+    """{origin}: {text!r} names the table {table}, which does not exist{near} Write the name as
+    the database has it, or a key of [tables] in {file}.
     """
 
 

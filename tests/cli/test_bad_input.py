@@ -45,9 +45,17 @@ def refuses(
         ("postgresql://u:p%zz@h/d", 78, ("% in its password", "%25")),
         ("postgresql://u:p w@h/d", 78, ("white space", "%20")),
         ("postgresql://u@h:port/d", 78, ("host and port",)),
+        ("postgresql://u:s3cret#w@h/d", 78, ("host and port", "%23 for #")),
+        ("postgresql://u:s3cret?w@h/d", 78, ("host and port", "%3F for ?")),
+        ("postgresql://u:s3cret/w@h/d", 78, ("host and port", "%2F for /")),
+        ("postgresql://u:s3cret[w@h/d", 78, ("host and port", "%5B for [")),
+        ("postgresql://u:1234#w@h/d", 78, ("%23",)),
+        ("postgresql://u:1234?w@h/d", 78, ("password ends at a / or ?", "%3F for ?")),
+        ("postgresql://u:1@234/w@h/d", 78, ("password ends at a / or ?", "%40 for @")),
+        ("postgresql://u:1234/w@h/d", 78, ("password ends at a / or ?", "%2F for /")),
         ("postgresql://u@h/d?sslmod=require", 78, ("did you mean sslmode",)),
         ("nonsense", 78, ("it is no URL",)),
-        ("postgresql://u@127.0.0.1:1/d", 69, ("cannot be reached",)),
+        ("postgresql://u@127.0.0.1:1/d", 69, ("cannot be reached", "Check host and port")),
         ("postgresql://u@/d?host=/nowhere", 69, ("cannot be reached",)),
     ],
 )
@@ -55,6 +63,8 @@ def refuses(
 def test_unusable_urls(inside: Inside, url: str, code: int, words: tuple[str, ...]) -> None:
     """What is wrong with the URL is said, and where it stands."""
     refuses(inside, code, *words, DATABASE_URL=url)
+    result = inside("cleanup-sessions", env={"DATABASE_URL": url})
+    assert not any(secret in result.err for secret in ("s3cret", "1234", "w@h"))
 
 
 def test_no_database(inside: Inside) -> None:

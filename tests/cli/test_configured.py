@@ -241,6 +241,12 @@ WRONG = [
         '"mail.nothing"',
         "There is no table mail.nothing. Name yours in maint.toml: [sweeps",
     ),
+    (
+        "table",
+        '"mail.mesages"',
+        "mail.mesages; did you mean mail.messages? Name yours in maint.toml",
+    ),
+    ("table", '"messages"', "There is no table messages; did you mean mail.messages? Name yours"),
     ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is no table name; write"),
     (
         "column",
@@ -288,6 +294,32 @@ def test_what_the_database_or_the_job_does_not_know(
     assert result.code == 78, result.err
     assert message in result.err
     assert left(conn) == "abcde"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["status = 'sent", "(status = 'sent'", "status =", "true /* ", "$$then", "CASE WHEN '"],
+)
+def test_a_condition_that_is_not_complete(mail: Inside, conn: Conn, condition: str) -> None:
+    """Said of it, with file and key, and nothing of the statement that it stands in."""
+    say(mail, SWEEP.replace("status = 'done'", condition))
+    result = mail("old-mail")
+    assert result.code == 78
+    assert "[sweeps.old-mail] where in maint.toml is no condition on the rows of" in result.err
+    assert "it is not complete; close what is open" in result.err
+    assert not any(word in result.err for word in ("THEN", "LIMIT", "search_path"))
+    assert left(conn) == "abcde"
+
+
+def test_the_file_that_was_read_is_named(mail: Inside, conn: Conn) -> None:
+    """Where the error says what to write into it; or that there was none, and where."""
+    conn.execute("DROP TABLE active_sessions CASCADE")
+    (mail.folder / "maint.toml").unlink(missing_ok=True)
+    setting = '[tables.active_sessions] name = "schema.table"'
+    absent = f"in maint.toml (there is none in {mail.folder}): {setting}"
+    assert absent in mail("cleanup-sessions").err
+    (mail.folder / "other.toml").touch()
+    assert f"in other.toml: {setting}" in mail("cleanup-sessions", "--config", "other.toml").err
 
 
 def test_a_condition_may_hold_anything_that_is_sql(mail: Inside, conn: Conn) -> None:

@@ -183,7 +183,7 @@ def test_what_the_column_does_not_say_is_asked(
         connection.execute(SESSIONS.format(type_))  # type: ignore[arg-type]
     refused = inside("init", "--yes")
     assert refused.code == 2
-    assert f"Answer with {option} " in refused.err
+    assert f"run: maint init --job cleanup-sessions {option} " in refused.err
     assert inside("init", "--yes", option, answer).code == 0
     written = tomllib.loads((inside.folder / "maint.toml").read_text())
     assert written["tables"] == {"active_sessions": {option[2:]: answer}}
@@ -213,6 +213,44 @@ def test_a_terminal_is_asked(inside: Inside, bare_db: str, monkeypatch: pytest.M
         assert words in result.err
     assert result.out.startswith("Wrote maint.toml.")
     assert inside("cleanup-sessions", "--dry-run").code == 0
+
+
+def test_all_that_is_missing_is_asked_for_at_once(inside: Inside, conn: Conn) -> None:
+    """As a command to paste, which keeps what was given; filled in, it works."""
+    conn.execute(
+        "CREATE TABLE logins (token text, seen timestamp);"
+        "INSERT INTO logins VALUES ('secret-token', '2001-01-01')"
+    )
+    result = inside("init", "--job", "cleanup-sessions", "--table", "active_sessions=logins")
+    assert result.code == 2
+    assert result.err.count("public.logins has the columns token, seen.") == 1
+    assert "access_key and session_id may be one column" in result.err
+    command = result.err.rstrip().rpartition(" and run: maint ")[2]
+    names = {"last_heartbeat": "seen", "access_key": "token", "session_id": "token"}
+    for column, name in names.items():
+        assert f" --column active_sessions.{column}=NAME" in command
+        command = command.replace(f"{column}=NAME", f"{column}={name}")
+    result = inside(*command.split())
+    assert result.err.endswith(f"maint {command} --timezone ZONE\n")
+    assert inside(*command.split(), "--timezone", "UTC").code == 0
+    swept = inside("cleanup-sessions")
+    assert (swept.code, swept.err.count("secret-t")) == (0, 1), swept.err
+    assert conn.execute("SELECT count(*) FROM logins").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("typed", ["\n", "q\n", "cleanup-sessions\n\n"])
+def test_a_terminal_can_be_left(
+    inside: Inside, bare_db: str, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    """By an empty answer or q; before that it says what was found, and what each job does."""
+    inside.env = {"DATABASE_URL": bare_db}
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    result = inside("init")
+    assert (result.code, result.out) == (1, "")
+    assert "No table here has the name and the columns that a job knows." in result.err
+    assert "  cleanup-sessions        Remove sessions that" in result.err
+    assert result.err.endswith("There was no answer. Nothing was written.\n")
+    assert list(inside.folder.iterdir()) == []
 
 
 def test_a_terminal_may_say_no(inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,24 @@ def test_no_committed_file_is_left_over(inside: Inside, target: str) -> None:
     assert files(ROOT / folder).keys() == files(inside.folder / folder).keys()
 
 
+def test_a_job_without_a_schedule_is_not_left_out_in_silence(inside: Inside) -> None:
+    """One note on standard error, which --strict lets pass; none where an entry starts it."""
+    sweep = SWEEP.replace('every = "1d"\n', "")
+    write(inside, ON + sweep)
+    note = (
+        "maint: old-mail is enabled and has no schedule, so it runs by hand alone; to schedule it,"
+        ' write every = "1d" under [sweeps.old-mail] in maint.toml.\n'
+    )
+    result = inside("schedule", "render", "--target", "crontab", "--strict")
+    assert (result.code, result.err.count(note), "old-mail" in result.out) == (0, 1, False)
+    assert note not in inside("schedule", "render", "--target", "crontab", "cleanup-sessions").err
+    write(inside, sweep)
+    alone = inside("schedule", "render", "--target", "crontab")
+    assert (alone.code, note in alone.err) == (2, True)
+    write(inside, f'{sweep}[[schedules]]\nname = "x"\njob = "old-mail"\nevery = "1d"\n')
+    assert note not in inside("schedule", "render", "--target", "crontab").err
+
+
 @pytest.mark.parametrize("target", ["crontab", "systemd"])
 @pytest.mark.parametrize(
     ("config", "variables", "found"),

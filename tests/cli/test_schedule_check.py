@@ -376,6 +376,19 @@ def test_a_job_that_was_declared_just_now_is_not_expected(two: Inside, conn: Con
     assert (result.code, result.json["findings"]) == (0, [])
 
 
+def test_a_schedule_that_nothing_has_started_yet_says_so(inside: Inside, conn: Conn) -> None:
+    """As long as nothing is overdue that is no drift, and still no proof that cron comes."""
+    conn.execute("UPDATE maint_migrations SET applied_at = now()")
+    only(inside)
+    result = inside("schedule", "check")
+    assert result.code == 0
+    assert "no scheduler has started one yet; none is overdue" in " ".join(result.out.split())
+    assert result.out.endswith(
+        "No rendered file is here. To ask a scheduler what it has: --target NAME --ask.\n"
+        "Looked at: ledger.\nAll agree.\n"
+    )
+
+
 def test_what_leaves_no_trace_is_not_expected(two: Inside, conn: Conn) -> None:
     """A dry run, one without a ledger, one in another database."""
     ran(two, conn, "cleanup-orphans", "1 s")

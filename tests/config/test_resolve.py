@@ -90,7 +90,10 @@ def test_a_flag_that_was_not_given_does_not_count(given: Given) -> None:
         ("", "--stale-after is blank; give it a value such as 60s, or leave it out."),
         ("0", "--stale-after: 0s is too small; it must be at least 1s."),
         ("-5s", "--stale-after: -5s lies in the future; it must be at least 1s."),
-        ("abc", "--stale-after: 'abc' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y."),
+        (
+            "abc",
+            "--stale-after: 'abc' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
+        ),
         ("10 parsecs", "--stale-after: '10 parsecs' is no duration; write e.g. 90s, 15m, 24h, "),
     ],
 )
@@ -108,14 +111,17 @@ def test_a_bad_flag_is_wrong_usage(given: Given, text: str, message: str) -> Non
         ("", " is blank; give it a value such as 60s, or unset it."),
         (" ", " is blank; give it a value such as 60s, or unset it."),
         ("0", ": 0s is too small; it must be at least 1s."),
-        ("60", ": '60' has a number without a unit; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y."),
+        (
+            "60",
+            ": '60' has a number without a unit; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y",
+        ),
     ],
 )
 def test_a_bad_variable_is_a_configuration_error(given: Given, text: str, message: str) -> None:
     """A blank variable never means the default, also when maint.toml has a value."""
     given.toml('stale-after = "61s"')
     given.environ[VARIABLE] = text
-    assert given.refusal(ConfigError) == f"environment {VARIABLE}{message}"
+    assert given.refusal(ConfigError).startswith(f"environment {VARIABLE}{message}")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,11 @@ BAD = [
     ("keep", "''", "keep: it is blank; give it a value or remove the line."),
     ("keep", "14", "keep: '14' has a number without a unit; write e.g. 90s, 15m, 24h, 90d, 13mo"),
     ("keep", "true", "keep: it is true or false and must be a duration in quotes"),
-    ("keep", "'soon'", "keep: 'soon' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y."),
+    (
+        "keep",
+        "'soon'",
+        "keep: 'soon' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
+    ),
     ("keep", "'${AGE}'", "keep: the variable AGE in ${AGE} is not set; set it."),
     ("where", "''", "where: it is blank; give it a value or remove the line."),
     ("where", "5", "where: it is a number and must be text in quotes."),

@@ -33,6 +33,25 @@ def test_lines_go_to_files_too(inside: Inside) -> None:
         assert "started run=" in (inside.folder / name).read_text()
 
 
+@pytest.mark.parametrize("how", [(), ("--quiet",), ("--json",)])
+def test_files_end_with_outcome_and_figures(
+    inside: Inside, conn: psycopg.Connection, how: tuple[str, ...]
+) -> None:
+    """Which standard output says to others; standard error says it to nobody."""
+    conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', '2001-01-01Z')")
+    for words, end in (
+        (("cleanup-sessions",), " INFO cleanup-sessions success: deleted 1, "),
+        (("run", "cleanup-sessions"), " INFO cleanup-sessions success: deleted 0, "),
+        (("cleanup-queues",), " INFO cleanup-queues failed ("),
+        (("cleanup-sessions", "-n"), " INFO cleanup-sessions dry run: would delete 0, "),
+    ):
+        result = inside(*words, *how, "--log-file", "x.log")
+        lines = (inside.folder / "x.log").read_text().splitlines()
+        assert end in lines[-1]
+        assert end not in result.err
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
+
+
 def test_trouble_is_loud_even_when_quiet(inside: Inside) -> None:
     """Silence means that it worked."""
     result = inside("cleanup-sessions", "-q", "--stale-after", "0")

@@ -29,9 +29,9 @@ BIN = Path(sys.executable).parent
 FIRST = "Install, and look"
 
 UNRUN = {
-    "python3 -m venv /opt/maint": "make does it for the tests, offline in another place",
-    "/opt/maint/bin/pip install .": "needs a package index",
-    "ln -s /opt/maint/bin/maint /usr/local/bin/maint": "this machine is not ours",
+    "sudo python3 -m venv /opt/maint": "make does it for the tests, offline in another place",
+    "sudo /opt/maint/bin/pip install .": "needs a package index",
+    "sudo ln -s /opt/maint/bin/maint /usr/local/bin/maint": "this machine is not ours",
     "systemctl daemon-reload": "systemd is not at work in a container",
     "systemctl enable --now maint-cleanup-sessions.timer": "the same",
     "docker build --tag ghcr.io/OWNER/maint:0.1.0 /path/to/the/checkout": "test_image.py runs its steps",

@@ -119,6 +119,20 @@ def idle(config: Config, jobs: Mapping[str, Declared]) -> list[str]:
     ]
 
 
+def by_hand(config: Config, jobs: Mapping[str, Declared]) -> list[str]:
+    """A sentence for each of `jobs` that is enabled, and that no schedule starts."""
+    planned = {one.job for one in config.schedules}
+    return [
+        f"{name} is enabled and has no schedule, so it runs by hand alone; to schedule it, write"
+        f' every = "1d" under {config.section(name).header} in {config.file}.'
+        for name, one in jobs.items()
+        if one.is_enabled
+        and one.is_configured
+        and not one.schedule.expressions
+        and name not in planned
+    ]
+
+
 def _lack(config: Config, job: Job) -> str:
     if _is_part(job):
         return f"a rule under [[{job.needs}]] in {config.file}"

@@ -45,8 +45,17 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Code:
         for warning in (*config.warnings, *order.database.warnings):
             order.log.warn(warning)
         report = run(job, order._replace(progress=hear))
+        record(order.log, report)
     show(report, given)
     return report.exit_code
+
+
+def record(log: Log, report: Report) -> None:
+    """Write how it ended into the log's files. Standard output says it to everybody else."""
+    if log.has_files:
+        from maintcli.present.text import end
+
+        log.record(end(report))
 
 
 def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]:

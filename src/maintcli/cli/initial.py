@@ -12,6 +12,7 @@ from maintcli.db import names, tables
 from maintcli.db.tables import Reader, Table
 from maintcli.errors import Usage
 from maintcli.work.clock import EPOCH_TYPES, TIME_TYPES
+from maintcli.work.meant import meant
 
 Columns = tuple[str, ...]
 
@@ -43,23 +44,32 @@ _TIMES: Final = frozenset(
         *("opted_out_at", "data_erased_at"),
     }
 )
+_USE: Final = " (the log shows it of each removed row; access_key and session_id may be one column)"
+_IN_LOG: Final = {"access_key": _USE, "session_id": _USE}
 _HEAD: Final = (
     "# The jobs that are enabled. To see every setting: maint config init --config all.toml"
 )
 
 
 class Question(NamedTuple):
-    """What to ask; `option` is how the command line answers it. `check` raises MaintError."""
+    """What to ask; `option` is how the command line answers it. `check` raises MaintError.
+
+    `choices` is a sentence that says what there is.
+    """
 
     text: str
     option: str
     check: Callable[[str], str]
+    choices: str = ""
 
 
 class Initial:
-    """What is found and answered so far: `maps` says how the user calls each table."""
+    """What is found and answered so far: `maps` says how the user calls each table.
 
-    def __init__(self, reader: Reader, ask: Callable[[Question], str]) -> None:
+    `ask` may leave a question open, by None.
+    """
+
+    def __init__(self, reader: Reader, ask: Callable[[Question], str | None]) -> None:
         self.maps: dict[str, TableMap] = {}
         self.timezone: str | None = None
         self.epoch: str | None = None
@@ -102,19 +112,24 @@ class Initial:
     def complete(self, job: str) -> None:
         """Ask for what is not seen of the tables of `job`."""
         for key, columns in NEEDED[job].items():
-            if self.table(key) is None:
-                self.name_table(key, self._ask(self._which_table(job, key)))
+            if self.table(key) is None and (name := self._ask(self._which_table(job, key))):
+                self.name_table(key, name)
             table = self.table(key)
-            assert table is not None  # noqa: S101  the answer was checked
-            for column in columns:
-                if self._fault(table, column, self.map(key).column(column)):
-                    name = self._ask(self._which_column(job, key, table, column))
+            if table is not None:
+                self._complete_columns(job, key, table, columns)
+                self._complete_times(key, table, columns)
+
+    def _complete_columns(self, job: str, key: str, table: Table, columns: Columns) -> None:
+        for column in columns:
+            if self._fault(table, column, self.map(key).column(column)):
+                name = self._ask(self._which_column(job, key, table, column))
+                if name is not None:
                     self.name_column(key, column, name)
-            self._complete_times(key, table, columns)
 
     def _complete_times(self, key: str, table: Table, columns: Columns) -> None:
         mapped = self.map(key)
-        times = [table.columns[mapped.column(c)] for c in columns if c in _TIMES]
+        names = [mapped.column(column) for column in columns if column in _TIMES]
+        times = [table.columns[name] for name in names if name in table.columns]
         if local := next((c for c in times if c.type == "timestamp without time zone"), None):
             of = f"{table}.{local.name}"
             zone = f"{of} has no time zone. In which zone are its times, e.g. UTC?"
@@ -125,7 +140,7 @@ class Initial:
         if number := next((c for c in times if c.type in EPOCH_TYPES), None):
             of = f"{table}.{number.name}"
             unit = f"{of} is a number. Does it count seconds (s) or milliseconds (ms)?"
-            self.epoch = self.epoch or self._ask(Question(unit, "--epoch s, or ms", check_epoch))
+            self.epoch = self.epoch or self._ask(Question(unit, "--epoch UNIT", check_epoch))
             mapped = mapped._replace(epoch=cast('Literal["s", "ms"]', self.epoch))
         if mapped != TableMap():
             self.maps[key] = mapped
@@ -154,12 +169,11 @@ class Initial:
         return None
 
     def _check_table(self, name: str) -> str:
-        found = tables.describe(self._reader, names.split(name, "--table"))
+        wanted = names.split(name, "--table")
+        found = tables.describe(self._reader, wanted)
         if found is None:
-            reason = (
-                f"There is no table {bare(name)} in this database, or this role may not see it."
-            )
-            raise Usage(reason=reason)
+            reason = f"There is no table {bare(name)} in this database, or this role may not see it"
+            raise Usage(reason=f"{reason}{meant(self._reader, wanted)}")
         if found.kind not in tables.WITH_ROWS:
             raise Usage(reason=f"{found} is a {found.kind}; name a table.")
         return name
@@ -177,8 +191,10 @@ class Initial:
         def check(name: str) -> str:
             return self._check_column(table, column, name)
 
-        text = f"{job}: which column of {table} ({', '.join(table.columns)}) is {column}?"
-        return Question(text, f"--column {key}.{column}=NAME", check)
+        use = _IN_LOG.get(column, "")
+        text = f"{job}: which column of {table} is {column}{use}?"
+        choices = f"{table} has the columns {', '.join(table.columns)}."
+        return Question(text, f"--column {key}.{column}=NAME", check, choices)
 
 
 def check_epoch(text: str) -> str:

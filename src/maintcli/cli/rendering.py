@@ -1,7 +1,7 @@
 """Where rendered schedules go, and what is said of what they leave out."""
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from maintcli.config.database import ALL
 from maintcli.config.say import bare
@@ -54,6 +54,11 @@ def complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool)
     notes = [*idle, *left]
     if notes and strict:
         raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
+    say(notes)
+
+
+def say(notes: Iterable[str]) -> None:
+    """Say them on standard error."""
     for note in notes:
         sys.stderr.write(f"maint: {printable(note)}\n")
 

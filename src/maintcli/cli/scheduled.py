@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maintcli.cli import triggered, wording
-from maintcli.cli.declared import Declared, declared, idle, is_configured, timeout_seconds
+from maintcli.cli.declared import Declared, by_hand, declared, idle, is_configured, timeout_seconds
 from maintcli.cli.execute import check_names
 from maintcli.cli.table import COMMANDS
 from maintcli.config import timing
@@ -40,7 +40,8 @@ def scheduled(config: Config, names: Sequence[str] = ()) -> list[Entry]:
 
 def none_enabled(config: Config, command: str) -> Usage:
     """The error of a `command` that has no entry to work on: it says both ways to name one."""
-    if sentences := idle(config, declared(config)):
+    jobs = declared(config)
+    if sentences := [*idle(config, jobs), *by_hand(config, jobs)]:
         return Usage(reason=" ".join(sentences))
     where = f"{config.file} enables none" if config.path else f"there is no {config.file} here"
     return Usage(

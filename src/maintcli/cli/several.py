@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from maintcli.cli.execute import make_log, make_order, progress
+from maintcli.cli.execute import make_log, make_order, progress, record
 from maintcli.config.model import Config
 from maintcli.errors import Code, Outcome, gravest
 from maintcli.runtime.harness import run
@@ -56,12 +56,14 @@ def _run(one: One, config: Config, given: Mapping[str, Any]) -> Report:
         dry_run=bool(given.get("dry_run")),
         started_at=datetime.now(UTC),
     )
-    with closing(make_log(str(one), given)) as log, judged(report, log):
-        order = make_order(one.job, config, given, log, among=one.database)
-        for warning in order.database.warnings:
-            log.warn(warning)
-        with progress(one.job, given) as hear:
-            return run(one.job, order._replace(progress=hear))
+    with closing(make_log(str(one), given)) as log:
+        with judged(report, log):
+            order = make_order(one.job, config, given, log, among=one.database)
+            for warning in order.database.warnings:
+                log.warn(warning)
+            with progress(one.job, given) as hear:
+                report = run(one.job, order._replace(progress=hear))
+        record(log, report)
     return report
 
 

@@ -1,5 +1,6 @@
 """Durations as people write them: 90s, 15m, 24h, 90d, 13mo, 1y."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -18,7 +19,21 @@ _MONTH_SECONDS: Final = 30.44 * 86400
 _LONGEST_YEARS: Final = 1000
 _TWO_MINUTES: Final = 120
 _TOO_MUCH: Final = 1e15  # of any unit over the longest; keeps int * float from overflowing
-_EXAMPLES: Final = "write e.g. 90s, 15m, 24h, 90d, 13mo, 1y"
+_UNITS: Final = "ms, s, m (minutes), h, d, w, mo (months), y"
+_EXAMPLES: Final = f"write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: {_UNITS})"
+_PLAIN: Final = r"([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w) *|[0-9]+(mo|y) *)+"
+_LONGEST_HINT: Final = 24
+_WORDS: Final = {
+    "ms": "msec|millisecond",
+    "s": "s|sec|second",
+    "m": "min|minute",
+    "h": "h|hr|hour",
+    "d": "d|day",
+    "w": "w|wk|week",
+    "mo": "mo|mon|month",
+    "y": "y|yr|year",
+}
+"""What people write for a unit, but for the plural and for capital letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +116,24 @@ def _amount(number: str, unit: str, whole: str, *, last: bool) -> float:
     try:
         amount = min(float(number), _TOO_MUCH)
     except ValueError:
-        raise ValueError(f"{quote(whole)} is no duration; {_EXAMPLES}") from None
+        raise ValueError(f"{quote(whole)} is no duration; {_meant(whole)}") from None
     if not unit and last and amount:
         raise ValueError(f"{quote(whole)} has a number without a unit; {_EXAMPLES}")
     if unit not in _SECONDS and unit not in _MONTHS and (unit or not last):
-        raise ValueError(f"{quote(whole)} is no duration; {_EXAMPLES}")
+        raise ValueError(f"{quote(whole)} is no duration; {_meant(whole)}")
     return amount
+
+
+def _meant(text: str) -> str:
+    """What to write instead: with the units that we know, where it is plain which are meant."""
+    found = text.strip()[:_LONGEST_HINT]
+    for unit, words in _WORDS.items():
+        found = re.sub(rf"(?<=[0-9]) *({words})s?(?![a-z])", unit, found, flags=re.IGNORECASE)
+    if re.fullmatch("[0-9]+ *M", found):
+        number = found.rstrip(" M")
+        return f"did you mean {number}m or {number}mo? The units are {_UNITS}"
+    is_plain = re.fullmatch(_PLAIN, found) and len(text) <= _LONGEST_HINT
+    return f"did you mean {found}? The units are {_UNITS}" if is_plain else _EXAMPLES
 
 
 def _whole_months(amount: float, unit: str, whole: str) -> int:

@@ -82,6 +82,14 @@ class Config:
         return any(others) or limit or any(True for _ in (*own, *settings))
 
     @property
+    def where(self) -> str:
+        """The file, for a message that says what to write there; or that there is none, and where.
+
+        Under a scheduler the working directory may be another than one thinks.
+        """
+        return self.file if self.path else f"{self.file} (there is none in {self.cwd})"
+
+    @property
     def timezone(self) -> str:
         """The zone of the schedules that name none."""
         return self.scheduler.text("timezone") or "UTC"
@@ -112,7 +120,7 @@ class Config:
 
     def table(self, key: str) -> TableMap:
         """How the user calls the reference schema's table `key`; an empty map when not mapped."""
-        return self.tables.get(key, TableMap())
+        return self.tables.get(key, TableMap(file=self.where))
 
     def secret(self, variable: str) -> Read | None:
         """The secret that `variable` holds or points at, or None where it is not set.

@@ -50,7 +50,7 @@ class Rule(NamedTuple):
     def map(self) -> TableMap:
         """The rule's table and column as the user calls them."""
         columns = {TIME_COLUMN: self.column}
-        return TableMap(self.table, columns, self.timezone, self.epoch, self.header)
+        return TableMap(self.table, columns, self.timezone, self.epoch, self.header, file=self.file)
 
     def place(self, key: str) -> str:
         """Where `key` stands, for a message: `maint.toml [sweeps.old-mail] keep`."""

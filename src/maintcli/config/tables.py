@@ -26,6 +26,7 @@ class TableMap(NamedTuple):
     """How the user calls one table of the reference schema; None and empty mean: as there.
 
     `rule` is the header of the rule that brought its own table, where not [tables.KEY] maps one.
+    `file` is where that stands, for a message.
     """
 
     name: str | None = None
@@ -34,6 +35,7 @@ class TableMap(NamedTuple):
     epoch: Literal["s", "ms"] | None = None
     rule: str | None = None
     statuses: Mapping[str, str] = _AS_THERE
+    file: str = "maint.toml"
 
     def column(self, key: str) -> str:
         """The user's name of the reference schema's column `key`."""
@@ -69,6 +71,7 @@ def _table(section: Section) -> TableMap:
         columns={key: columns.text(key) or key for key in columns.values},
         statuses={key: _status(statuses, key) for key in statuses.values},
         timezone=check_zone(section, "timezone"),
+        file=section.file,
         epoch=cast('Literal["s", "ms"] | None', section.one_of("epoch", ("s", "ms"))),
     )
 

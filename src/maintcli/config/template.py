@@ -21,6 +21,10 @@ _INTRODUCTION: Final = """\
 # Text may hold ${NAME}, filled in from the environment.
 """
 _SECTIONS: Final = """
+# The jobs that are enabled, where none has a section of settings:
+# jobs = ["cleanup-sessions", "cleanup-run-history"]
+# With settings, the section enables the job, and this line has to go: [jobs.cleanup-sessions]
+
 # Distributions whose jobs may run, by the name under which they are installed.
 #plugins = []
 

@@ -107,6 +107,8 @@ _STAYS: tuple[tuple[tuple[str, ...], type[MaintError], str], ...] = (
     ),
 )
 
+_ABSENT = "refused|no such file|timeout expired|timed out|no route to host|unreachable"
+
 # What a role has set counts at its login, whatever it becomes afterwards.
 _SOURCE: LiteralString = """
 SELECT source, quote_ident(session_user), quote_ident(current_database())
@@ -135,7 +137,10 @@ def meaning(error: psycopg.OperationalError) -> MaintError:
         for patterns, kind, advice in _STAYS:
             if re.search("|".join(patterns), text, re.IGNORECASE):
                 return kind(reason=f"Cannot connect to the database: {_tail(text)}. {advice}")
-    return Unreachable(reason=_tail(said[0]))
+    reason = _tail(said[0])
+    if re.search(_ABSENT, reason, re.IGNORECASE):
+        reason += ". Check host and port, and that PostgreSQL runs there"
+    return Unreachable(reason=reason)
 
 
 def _tail(text: str) -> str:

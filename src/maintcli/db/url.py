@@ -6,11 +6,15 @@ password never reaches a message. SQLAlchemy's spellings (`postgresql+asyncpg://
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from maintcli.errors import BadDatabaseUrl
 
 _SCHEMES = ("postgresql", "postgres")
+_ENCODED = (
+    "write postgresql://USER:PASSWORD@HOST:PORT/NAME, and in the password"
+    " %23 for #, %2F for /, %3F for ?, %40 for @, %5B for ["
+)
 _Bad = Callable[[str], BadDatabaseUrl]
 _DRIVERS = ("asyncpg", "psycopg", "psycopg2", "pg8000", "psycopg_async", "psycopg2cffi")
 
@@ -34,9 +38,9 @@ def parse(url: str, origin: str) -> Mapping[str, str]:
         parts = urlsplit(url)
         hosts, ports = _hosts(parts.netloc.rpartition("@")[2])
     except ValueError:
-        raise bad(
-            "its host and port cannot be read; write postgresql://USER@HOST:PORT/NAME"
-        ) from None
+        raise bad(f"its host and port cannot be read; {_ENCODED}") from None
+    if _is_cut(parts):
+        raise bad(f"its password ends at a / or ?; {_ENCODED}")
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
     found = {
         "host": hosts,
@@ -49,6 +53,13 @@ def parse(url: str, origin: str) -> Mapping[str, str]:
         raise bad("it holds a #; write %23 for a # in the password")
     found |= _query(parts.query, bad)
     return {key: value for key, value in found.items() if value}
+
+
+def _is_cut(parts: SplitResult) -> bool:
+    """Whether what looks like the end of the host is a character of the password."""
+    rest = parts.path + parts.query.partition("=")[0]
+    no_login = ":" in parts.netloc and "@" not in parts.netloc
+    return "@" in rest and (no_login or "/" in parts.path[1:])
 
 
 def _check_scheme(scheme: str, bad: _Bad) -> None:

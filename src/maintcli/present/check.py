@@ -62,6 +62,8 @@ def view(looked: Looked) -> Iterator[str | Table]:
         yield f"The ledger was not looked at, and that does not count: {looked.no_ledger}"
     if any(place == LEDGER for place, _ in looked.problems):
         yield "The ledger could not be looked at, and that counts; --no-ledger leaves it out."
+    if looked.places == [LEDGER]:
+        yield "No rendered file is here. To ask a scheduler what it has: --target NAME --ask."
     if looked.places:
         yield f"Looked at: {', '.join(looked.places)}."
     yield _verdict(looked)

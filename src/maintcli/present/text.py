@@ -13,14 +13,19 @@ def summary(report: Report, why: str = "") -> str:
     What a run failed of stands in its log, on standard error, and is not said again. `why` is for
     a report that has no log.
     """
-    head = f"{report.job}: dry run" if report.dry_run else f"{report.job}: {report.outcome.value}"
+    return f"{report.job}: {end(report, why)}\n"
+
+
+def end(report: Report, why: str = "") -> str:
+    """The same without the job, for a log that has it on each line."""
+    head = "dry run" if report.dry_run else report.outcome.value
     if report.dry_run and not report.success:
         head += f": {report.outcome.value}"
     parts = [head, *([why] if why else [])]
     figures = phrases(report.counts, dry_run=report.dry_run)
     if outlook := report.counts.get("forecast"):
         figures = ", ".join(filter(None, (figures, left(outlook))))
-    return f"{': '.join([*parts, *([figures] if figures else [])])} ({_end(report)})\n"
+    return f"{': '.join([*parts, *([figures] if figures else [])])} ({_took(report)})"
 
 
 def left(forecast: Mapping[str, Any]) -> str:
@@ -29,7 +34,7 @@ def left(forecast: Mapping[str, Any]) -> str:
     return f"{about}{forecast['backlog']:,} rows left: {forecast['outlook']}"
 
 
-def _end(report: Report) -> str:
+def _took(report: Report) -> str:
     seconds = report.duration_ms / 1000
     took = f"{seconds:.1f} s" if seconds >= 1 else f"{report.duration_ms} ms"
     return f"{took}, run {report.run_id}" if report.run_id else took

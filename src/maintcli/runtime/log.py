@@ -50,6 +50,11 @@ class Log:
         self._failed: set[LogFile] = set()
         self._secrets: set[str] = set()
 
+    @property
+    def has_files(self) -> bool:
+        """Whether anything is kept of it."""
+        return bool(self._files)
+
     def close(self) -> None:
         """Close the files."""
         for file in self._files:
@@ -87,9 +92,13 @@ class Log:
         """Say what went wrong, and what mends it."""
         self._write(Level.ERROR, sentence, statements)
 
+    def record(self, sentence: str) -> None:
+        """Say in the files alone what standard output says."""
+        for file in self._files:
+            self._add(file, self._line(Level.INFO, sentence))
+
     def _write(self, level: Level, sentence: str, statements: Sequence[str] = ()) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = f"{now} {level.name} {self.name} {self.safe(sentence)}\n"
+        line = self._line(level, sentence)
         line += "".join(f"{self.safe(statement)}\n" for statement in statements)
         stream = cast("TextIO | None", sys.stderr)
         if level >= self.threshold and stream is not None:  # None: started with it closed
@@ -98,6 +107,10 @@ class Log:
                 stream.flush()
         for file in self._files if level >= Level.INFO else ():
             self._add(file, line)
+
+    def _line(self, level: Level, sentence: str) -> str:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{now} {level.name} {self.name} {self.safe(sentence)}\n"
 
     def _add(self, file: LogFile, line: str) -> None:
         try:

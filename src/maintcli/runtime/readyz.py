@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from maintcli.config import values
 from maintcli.config.say import sentence
@@ -113,7 +113,7 @@ def _runner(watch: Watch, asked: Demand, expected: Sequence[Expected], given: fl
         note = "all jobs are paused" if expected else "no job is enabled"
         note, ok = f"{note}, so no run is expected", True
     else:
-        note = ahead or ("" if age is not None else "no run was seen yet")
+        note = ahead or ("" if age is not None else _awaited(watch, "run", threshold - given))
         ok = is_fresh or (age is None and given <= threshold)
     return Check(
         name="jobs",
@@ -143,7 +143,7 @@ def _job(watch: Watch, job: Expected, given: float) -> Check:
     elif failures:
         note = "the last run failed" if failures == 1 else f"the last {failures} runs failed"
     else:
-        note = "" if age is not None else "no success yet"
+        note = "" if age is not None else _awaited(watch, "success", job.patience_seconds - given)
     waited = age if age is not None else given
     return Check(
         name=job.job,
@@ -163,6 +163,15 @@ def _given(watch: Watch, since: datetime | None) -> float:
     """
     past = [when for when in (since, watch.made_at) if when is not None and when <= watch.now]
     return (watch.now - max(past)).total_seconds() if past else math.inf
+
+
+def _awaited(watch: Watch, what: str, seconds_left: float) -> str:
+    """Until when the first one may take, or that it is overdue."""
+    if seconds_left < 0:
+        return f"no {what} yet"
+    until = (watch.now + timedelta(seconds=seconds_left)).astimezone(UTC)
+    day = "" if until.date() == watch.now.astimezone(UTC).date() else f"{until:%Y-%m-%d} "
+    return f"waiting for its first {what} until {day}{until:%H:%M} UTC"
 
 
 def _ahead(beat: Heartbeat | None) -> str:

@@ -29,10 +29,18 @@ def in_terms_of(
     """
     if column.type == "timestamp without time zone" and not mapped.timezone:
         setting = mapped.setting(key, "timezone")
-        raise ZoneUndeclared(table=str(table), column=column.name, setting=setting)
+        raise ZoneUndeclared(
+            table=str(table), column=column.name, setting=setting, file=mapped.file
+        )
     if column.type not in _AS_COLUMN or (column.type in EPOCH_TYPES and not mapped.epoch):
         setting = mapped.setting(key, "epoch")
-        raise NotATime(table=str(table), column=column.name, type=column.type, setting=setting)
+        raise NotATime(
+            table=str(table),
+            column=column.name,
+            type=column.type,
+            setting=setting,
+            file=mapped.file,
+        )
     return sql.SQL(_AS_COLUMN[column.type]).format(
         moment=moment,
         zone=sql.Literal(mapped.timezone or "UTC"),

@@ -11,7 +11,8 @@ from maintcli.errors import NotACondition
 from maintcli.runtime.context import Context
 
 # In a CASE it must be one expression: ") OR (true" would else leave the age without effect.
-_LOOK = sql.SQL("SELECT FROM {table} WHERE CASE WHEN {condition}\nTHEN true END LIMIT 0")
+_LOOK = sql.SQL("SELECT FROM {table} WHERE CASE WHEN {condition}\n{end}")
+_END = "THEN true END LIMIT 0"
 
 _NOT_WRONG = (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled)
 _WRONG = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
@@ -33,9 +34,22 @@ def of_parts(table: Table, condition: sql.Composable) -> sql.Composable:
 def check(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:
     """Raise NotACondition where `condition` cannot be asked of a row; `setting` is its place."""
     try:
-        _ = context.session.read_composed(_LOOK.format(table=table.quoted, condition=condition))
+        _ = context.session.read_composed(
+            _LOOK.format(table=table.quoted, condition=condition, end=sql.SQL(_END))
+        )
     except _NOT_WRONG:
         raise
     except _WRONG as error:
-        reason = sqlstate.said(error, of_rows=False)
-        raise NotACondition(setting=setting, table=str(table), reason=reason) from None
+        reason = _fault(error, condition.as_string())
+        raise NotACondition(
+            setting=setting, file=context.config.where, table=str(table), reason=reason
+        ) from None
+
+
+def _fault(error: psycopg.Error, condition: str) -> str:
+    """What is wrong, as a clause that shows nothing of what stands behind `condition` here."""
+    said = sqlstate.said(error, of_rows=False)
+    beyond = "THEN" in said and "THEN" not in condition.upper()
+    if isinstance(error, psycopg.errors.SyntaxError) and (beyond or _END in said):
+        return "it is not complete; close what is open (a quotation mark, a bracket), or end it"
+    return said

@@ -19,6 +19,7 @@ from maintcli.errors import (
     NotListable,
 )
 from maintcli.runtime.context import Context
+from maintcli.work.meant import meant
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\s".,()>]+)'
 PATTERN = rf"((?:{_PART}\.)?{_PART})\.({_PART})"
@@ -91,7 +92,10 @@ def locate(context: Context, reference: Reference) -> tuple[TableMap, Table]:
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
     table = context.describe(name)
     if table is None:
-        raise NoTableListed(origin=origin, text=reference.text, table=str(name))
+        near, file = meant(context.session, name), context.config.where
+        raise NoTableListed(
+            origin=origin, text=reference.text, table=str(name), near=near, file=file
+        )
     return mapped, table
 
 

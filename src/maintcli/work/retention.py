@@ -31,7 +31,7 @@ def rules(context: Context) -> tuple[Stale, ...]:
     Raises NoRetention where there is none, Refused for a rule that keeps nothing.
     """
     if not context.config.retention:
-        raise NoRetention
+        raise NoRetention(file=context.config.where)
     return tuple(_stale(context, rule) for rule in context.config.retention)
 
 

@@ -82,6 +82,7 @@ def check(context: Context, table: Table, key: str, mapped: TableMap, names: Ite
                 status=mapped.status(name),
                 why=why,
                 setting=f"[tables.{key}.statuses] {name}",
+                file=mapped.file,
             )
 
 

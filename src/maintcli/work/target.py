@@ -22,6 +22,7 @@ from maintcli.errors import (
 )
 from maintcli.runtime.context import Context
 from maintcli.work import clock, condition, epoch, own, statuses
+from maintcli.work.meant import meant
 from maintcli.work.stale import Stale
 
 
@@ -125,7 +126,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         cutoff=moment,
         bound=bound,
         predicate=predicate,
-        show=tuple(columns[name].name for name in stale.show),
+        show=tuple(dict.fromkeys(columns[name].name for name in stale.show)),
         final=stale.final,
         age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
         map=mapped,
@@ -152,7 +153,8 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
         context.log.debug(f"there is no table {key}; passed over")
         return None
     if table is None:
-        raise NoSuchTable(table=str(name), setting=mapped.setting(key, "name"))
+        setting, near = mapped.setting(key, "name"), meant(context.session, name)
+        raise NoSuchTable(table=str(name), near=near, setting=setting, file=mapped.file)
     return mapped, table
 
 
@@ -176,7 +178,8 @@ def check_parts(
 
 
 def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
-    return NotSweepable(table=str(found), kind=found.kind, setting=mapped.setting(key, "name"))
+    setting = mapped.setting(key, "name")
+    return NotSweepable(table=str(found), kind=found.kind, setting=setting, file=mapped.file)
 
 
 def _missing(privilege: str, table: Table, part: Table | Part) -> MissingPrivilege:
@@ -190,7 +193,9 @@ def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
     names.check(real, setting)
     if real not in table.columns:
         known = ", ".join(list(table.columns)[:12])
-        raise NoSuchColumn(table=str(table), column=real, setting=setting, columns=known)
+        raise NoSuchColumn(
+            table=str(table), column=real, setting=setting, columns=known, file=mapped.file
+        )
     return table.columns[real]
 
 

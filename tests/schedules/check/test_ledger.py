@@ -82,11 +82,12 @@ def test_a_run_by_hand_is_no_scheduler() -> None:
 def test_what_was_never_due_has_not_failed_to_run() -> None:
     """Since the tables were made, or since this configuration is known to be in force."""
     assert kinds(WEEKLY, Seen()) == ["never ran"]
-    assert kinds(WEEKLY, Seen(), made_at=NOW - 2 * DAY, since=None) == []
+    assert kinds(WEEKLY, Seen(), made_at=NOW - 2 * DAY, since=None) == ["noted"]
     assert kinds(WEEKLY, Seen(), made_at=NOW - 4 * DAY, since=None) == ["never ran"]
-    assert kinds(WEEKLY, Seen(), since=NOW - DAY) == []
+    assert kinds(WEEKLY, Seen(), since=NOW - DAY) == ["noted"]
     assert kinds(WEEKLY, Seen(), since=NOW - 4 * DAY, last_other=NOW) == ["never ran"]
-    assert kinds(OFTEN, Seen(), made_at=NOW - 30 * MINUTE, since=None) == []
+    (one,) = found(OFTEN, Seen(), made_at=NOW - 30 * MINUTE, since=None)
+    assert (one.kind, one.what) == ("noted", "no scheduler has started one yet; none is overdue")
 
 
 def test_a_configuration_that_no_run_had_is_said() -> None:

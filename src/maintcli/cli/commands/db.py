@@ -171,7 +171,8 @@ def example(
 def uninstall(place: Place, *, yes: Yes = False, json: Json = False) -> None:
     """Drop maint's own tables, with the run history in them; asks first.
 
-    No other table is touched. Archives stay where they are; maint restore --from reads them.
+    Any answer but yes changes nothing, and exits with 1. No other table is touched. Archives stay
+    where they are; maint restore --from reads them.
     """
     config = place.read_aloud()
     database = place.target(config)

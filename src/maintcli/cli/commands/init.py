@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +47,9 @@ _TIMEZONE = typer.Option(
 )
 _EPOCH = typer.Option("--epoch", metavar="s|ms", help="What time columns of integers count.")
 _SECONDS = 86_400.0  # the questions may wait for a while; each query is bounded by itself
+_NOTHING_FOUND = "No table here has the name and the columns that a job knows."
 _WHERE_ELSE = "A table that no job knows gets a job by [sweeps.NAME]: see docs/configuration.md."
+_LEAVE = frozenset({"q", "quit"})
 
 
 @operator("init")
@@ -75,13 +77,15 @@ def init(  # noqa: PLR0913  one for each option
         environ=os.environ,
         cwd=Path.cwd(),
     )
+    place = {"--config": config, "--env-file": env_file}
     path = _path(found, config)
     if os.path.lexists(path):
         raise Usage(reason=f"{path} exists and was left as it is.")
     asks = sys.stdin.isatty() and not yes
     with connected(found.database(), "init") as connection:
         session = Session(lambda: connection, Stop(), Deadline(_SECONDS, "a day"))
-        initial = Initial(session, _ask if asks else _refuse)
+        open_questions: list[Question] = []
+        initial = Initial(session, _ask if asks else open_questions.append)
         _answer(initial, tables or (), columns or ())
         initial.timezone = check_zone(timezone) if timezone else None
         initial.epoch = check_epoch(epoch) if epoch else None
@@ -89,12 +93,13 @@ def init(  # noqa: PLR0913  one for each option
         for job in chosen:
             initial.complete(job)
         _check_use(initial, chosen)
+        if open_questions:
+            given = {"--job": chosen, "--table": tables, "--column": columns}
+            one = {"--timezone": timezone, "--epoch": epoch, **place}
+            raise _incomplete(open_questions, {**given, **{k: [v] for k, v in one.items() if v}})
         where = {job: [str(initial.table(key)) for key in NEEDED[job]] for job in chosen}
     write_new(path, initial.text(chosen))
-    more = [
-        *(["--config", config] if config else []),
-        *(["--env-file", env_file] if env_file else []),
-    ]
+    more = [word for flag, value in place.items() if value for word in (flag, value)]
     commands = [shlex.join(["maint", *words, *more]) for words in _next(chosen)]
     data = {"path": str(path), "jobs": chosen, "tables": where, "next": commands}
     head = [f"{job}: {', '.join(where[job]) or 'tables of maint alone'}" for job in chosen]
@@ -146,14 +151,23 @@ def _chosen(initial: Initial, jobs: Sequence[str], *, yes: bool, asks: bool) -> 
     chosen = [job for job in found if _wants(initial, job)]
     if chosen:
         return chosen
-    text = f"Which job shall be enabled? {', '.join(NEEDED)}"
-    return [_ask(Question(text, "--job NAME", _known))]
+    if not found:
+        sys.stderr.write(f"{_NOTHING_FOUND}\n")
+    sys.stderr.write(
+        f"Tables of yours with other names can be given to these jobs. {_WHERE_ELSE}\n"
+    )
+    width = max(map(len, NEEDED))
+    jobs = [f"  {job:{width}}  {catalog.JOBS[job].summary}" for job in NEEDED]
+    return [_ask(Question("Which job shall be enabled?", "--job NAME", _known, "\n".join(jobs)))]
 
 
 def _wants(initial: Initial, job: str) -> bool:
     names = ", ".join(str(initial.table(key)) for key in NEEDED[job])
     text = f"{job}: {catalog.JOBS[job].summary} Found {names}. Enable it? [y/N]"
-    return _answered(text).lower() in {"y", "yes"}
+    answer = _answered(text).lower()
+    if answer in _LEAVE:
+        raise _left()
+    return answer in {"y", "yes"}
 
 
 def _unanswered(found: Sequence[str]) -> Usage:
@@ -163,9 +177,8 @@ def _unanswered(found: Sequence[str]) -> Usage:
             " Enable all of them with --yes, or some with --job NAME."
         )
     return Usage(
-        reason="No table here has the name and the columns that a job knows. Nothing was written."
-        " Name a job and its table: --job cleanup-sessions --table active_sessions=NAME."
-        f" {_WHERE_ELSE}"
+        reason=f"{_NOTHING_FOUND} Nothing was written. Name a job and its table:"
+        f" --job cleanup-sessions --table active_sessions=NAME. {_WHERE_ELSE}"
     )
 
 
@@ -190,25 +203,44 @@ def _check_use(initial: Initial, chosen: Sequence[str]) -> None:
 
 
 def _ask(question: Question) -> str:
+    if question.choices:
+        sys.stderr.write(f"{question.choices}\n")
     while True:
+        answer = _answered(f"{question.text} (Enter alone leaves)")
+        if not answer:
+            raise _left()
         try:
-            return question.check(_answered(question.text))
+            return question.check(answer)
         except (ConfigError, Usage) as error:
+            if answer in _LEAVE:
+                raise _left() from None
             sys.stderr.write(f"{error}\n")
 
 
 def _answered(text: str) -> str:
     """What is typed: Typer's prompt would write to standard output, too."""
-    sys.stderr.write(f"{text} ")
+    sys.stderr.write(f"{text}: ")
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        raise Fail(reason="There was no answer. Nothing was written.")
+        raise _left()
     return line.strip()
 
 
-def _refuse(question: Question) -> str:
-    raise Usage(reason=f"{question.text} Nothing was written. Answer with {question.option}.")
+def _left() -> Fail:
+    return Fail(reason="There was no answer. Nothing was written.")
+
+
+def _incomplete(questions: Sequence[Question], given: Mapping[str, Sequence[str] | None]) -> Usage:
+    """All that must be known beside what is given, and the command that says it."""
+    asked = {question.option: question for question in questions}
+    choices = dict.fromkeys(question.choices for question in asked.values() if question.choices)
+    said = " ".join([*(question.text for question in asked.values()), *choices])
+    words = [
+        word for flag, values in given.items() for value in values or () for word in (flag, value)
+    ]
+    command = " ".join(["maint init", shlex.join(words), *asked])
+    return Usage(reason=f"{said} Nothing was written. To answer, fill in and run: {command}")
 
 
 def _next(chosen: Sequence[str]) -> Iterator[list[str]]:

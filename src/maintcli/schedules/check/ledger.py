@@ -23,22 +23,32 @@ def horizon(entries: Sequence[Entry], now: datetime) -> timedelta:
 
 def check(jobs: Mapping[str, Sequence[Entry]], looked: Looked) -> Iterator[Finding]:
     """Findings by job: paused, never ran, late, started by two schedulers."""
-    for job, entries in jobs.items():
-        seen = looked.jobs.get(job, Seen())
-        if seen.paused:
-            yield Finding(Kind.PAUSED, job, f"paused {seen.paused}")
-            continue
-        yield from _never(job, entries, seen, looked)
-        yield from _late(job, entries, seen, looked)
-        yield from _twice(job, entries, seen, looked)
+    seen = {job: looked.jobs.get(job, Seen()) for job in jobs}
+    found = [one for job in jobs for one in _job(job, jobs[job], seen[job], looked)]
+    yield from found
     if looked.since is None and looked.last_other is not None:
         what = "no run had them yet, so what never ran is expected only since the newest run"
         yield Finding(Kind.NOTED, "this version and configuration", what)
+    elif jobs and not found and all(map(_is_unseen, seen.values())):
+        yield Finding(Kind.NOTED, "every job", "no scheduler has started one yet; none is overdue")
+
+
+def _job(job: str, entries: Sequence[Entry], seen: Seen, looked: Looked) -> Iterator[Finding]:
+    if seen.paused:
+        yield Finding(Kind.PAUSED, job, f"paused {seen.paused}")
+        return
+    yield from _never(job, entries, seen, looked)
+    yield from _late(job, entries, seen, looked)
+    yield from _twice(job, entries, seen, looked)
+
+
+def _is_unseen(seen: Seen) -> bool:
+    return seen.newest is None and not seen.is_running
 
 
 def _never(job: str, entries: Sequence[Entry], seen: Seen, looked: Looked) -> Iterator[Finding]:
     """Only once it was due since the time from which it is known to be declared."""
-    if seen.newest is not None or seen.is_running:
+    if not _is_unseen(seen):
         return
     since = max(looked.made_at, looked.since or looked.last_other or looked.made_at)
     due = _last_due(entries, looked.now - _LONG_GRACE)

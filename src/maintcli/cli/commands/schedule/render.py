@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from maintcli.cli import rendering
-from maintcli.cli.declared import declared, idle
+from maintcli.cli.declared import by_hand, declared, idle
 from maintcli.cli.facts import Facts
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Place
@@ -62,7 +62,9 @@ def render(
     if not entries:
         raise none_enabled(config, f"schedule render --target {names[0]}")
     made = {name: TARGETS[name].render(entries, settings) for name in names}
-    rendering.complain(made, [] if jobs else idle(config, declared(config)), strict=strict)
+    known = {} if jobs else declared(config)
+    rendering.complain(made, idle(config, known), strict=strict)
+    rendering.say(by_hand(config, known))
     rendering.advise(entries, names, settings)
     if output in (None, "-") and not write:
         put(rendering.together(made[names[0]].files))
