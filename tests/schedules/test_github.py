@@ -12,7 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.model import Entry, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.github import FILE, render
 from maintcli.schedules.targets.utc import Clock, Cron, crons
 from tests.schedules.readers import Stated, read

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.model import Entry, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.railway import render
 from maintcli.schedules.targets.utc import Clock, in_utc
 from tests.schedules.readers import Stated, read

@@ -6,7 +6,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.model import Entry, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.render import FILE, render
 from maintcli.schedules.targets.utc import Clock, in_utc
 from tests.schedules.readers import Stated, read

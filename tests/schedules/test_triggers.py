@@ -12,8 +12,9 @@ import yaml
 
 from maintcli.cli.scheduled import find, scheduled
 from maintcli.config.load import load
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import TARGETS
 from maintcli.schedules.targets.kubernetes import from_deployed, one_off
 from tests.schedules.readers import Stated, as_systemd, read, values

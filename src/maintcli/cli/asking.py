@@ -8,9 +8,9 @@ from typing import Final, cast
 
 from maintcli.cli import tool
 from maintcli.config.say import bare, quote
+from maintcli.config.scheduler import Settings
 from maintcli.errors import NotAllowed, ToolFailed, Usage
 from maintcli.schedules.check.github import ENABLED
-from maintcli.schedules.model import Settings
 from maintcli.schedules.targets.github import FILE
 
 Texts = Mapping[str, str]

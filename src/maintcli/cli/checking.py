@@ -12,12 +12,13 @@ from maintcli.cli.declared import declared
 from maintcli.cli.written import left_over, present
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ToolFailed, Usage
 from maintcli.runtime.sightings import look
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.check import deployed, files, ledger
 from maintcli.schedules.check.files import Finding, Kind
-from maintcli.schedules.model import Entry, Rendered, Settings
+from maintcli.schedules.model import Entry, Rendered
 from maintcli.schedules.targets.text import is_ours
 
 

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from maintcli.config.database import ALL
 from maintcli.config.say import bare
-from maintcli.config.scheduler import BY_HAND
+from maintcli.config.scheduler import BY_HAND, Settings
 from maintcli.config.suggest import hint
 from maintcli.errors import ConfigError, Refused, Usage
 from maintcli.runtime.log import printable
-from maintcli.schedules.model import Entry, Rendered, Settings
+from maintcli.schedules.model import Entry, Rendered
 from maintcli.schedules.targets import TARGETS
 
 

@@ -19,7 +19,7 @@ from maintcli.schedules import shorthand
 from maintcli.schedules.model import Entry
 
 if TYPE_CHECKING:
-    from maintcli.config.schedules import Planned
+    from maintcli.config.timing import Planned
 
 _LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
 

@@ -64,29 +64,3 @@ class Rendered(NamedTuple):
     files: Mapping[str, str]
     notes: Sequence[Note] = ()
     refused: bool = False
-
-
-class Settings(NamedTuple):
-    """What a target has to know of the place where the jobs will run."""
-
-    command: str = "/usr/local/bin/maint"  # absolute, for crontab and systemd
-    hidden: str = ""  # systemd: why a service could not start the command, as a clause
-    env_file: str = "/etc/maint/env"
-    config_file: str = ""  # crontab, systemd: the settings, absolute; empty: there are none
-    mailto: str = ""  # crontab: who is mailed when a job fails; empty: the crontab's owner
-    user: str = ""  # crontab: the user column of a file in /etc/cron.d; empty: a user's crontab
-    image: str = ""  # kubernetes, railway, render; empty: the target's own choice
-    install: str = ""  # railway, render: what pip installs; empty: the image, or the repository
-    namespace: str = ""
-    secret: str = ""  # kubernetes: the secret with DATABASE_URL
-    config: str = ""  # kubernetes: the text of maint.toml, for the ConfigMap
-    zone: str = "UTC"  # crontab: the clock of the machine
-    version: str = ""  # of maint, to pin; empty: the one that renders
-    action: str = "./"  # github: what `uses:` names, OWNER/maint@SHA in another repository
-    start: str = "by-itself"  # github: by-hand has all but the times
-    runs_on: str = "ubuntu-24.04"  # github: labels of the runner, with commas between
-    environment: str = "production"  # github: which has the secrets
-    plan: str = "starter"  # render: the instance type
-    region: str = ""  # render; empty: Render's own choice
-    is_home: bool = True  # the files are for the repository of maint itself
-    elsewhere: str = ""  # the file with settings that runs need, if not maint.toml at the root

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError
 from maintcli.schedules.check.deployed import check
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import TARGETS
 
 ENTRIES = (

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.check import files
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import TARGETS
 from maintcli.schedules.targets.text import header, is_ours
 

@@ -13,8 +13,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import Code, ConfigError
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.kubernetes import render
 from maintcli.schedules.targets.kubernetes.job import limits
 from tests.schedules.kubernetes import robfig

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.check.kubernetes import check
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.kubernetes import render
 from tests.schedules.kubernetes.made import ANALYTICS, SESSIONS, entries, manifests
 

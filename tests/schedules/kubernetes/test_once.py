@@ -7,8 +7,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError, Usage
-from maintcli.schedules.model import Settings
 from maintcli.schedules.targets.kubernetes import from_deployed, one_off, render
 from maintcli.schedules.targets.kubernetes.job import limits
 from tests.parts.inside import Inside

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules import cron
 from maintcli.schedules.due import coming
-from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.schedules.model import Entry, Note, Rendered
 from maintcli.schedules.targets import TARGETS
 from maintcli.schedules.targets.crontab import FILE, SYSTEM_FILE, Line, render
 from maintcli.schedules.targets.crontab import lines as started
@@ -65,7 +66,7 @@ def test_a_summary_stays_within_its_comment() -> None:
 
 def test_one_for_the_whole_system_names_the_user() -> None:
     """In the sixth column, and under a name that cron does not read by accident."""
-    rendered = render([PLAIN], Settings(user="maint", env_file=""))
+    rendered = render([PLAIN], Settings(user="maint", variables=""))
     assert [*rendered.files] == [SYSTEM_FILE]
     assert lines(rendered) == ["*/5 * * * * maint /usr/local/bin/maint cleanup-sessions --quiet"]
     assert read("crontab", rendered.files) == [Stated.of(PLAIN)]
@@ -74,7 +75,7 @@ def test_one_for_the_whole_system_names_the_user() -> None:
 @given(several(st.just("UTC")), st.sampled_from(["", "maint"]), st.sampled_from(["", "/etc/e nv"]))
 def test_what_is_rendered_is_read_back(entries: list[Entry], user: str, env_file: str) -> None:
     """Every word of the options, whatever stands in it: cron's %, the shell's quotes."""
-    rendered = render(entries, Settings(user=user, env_file=env_file))
+    rendered = render(entries, Settings(user=user, variables=env_file))
     assert rendered.files.keys() == {SYSTEM_FILE if user else FILE}
     left_out = {note.key for note in rendered.notes}
     assert read("crontab", rendered.files) == [
@@ -216,7 +217,7 @@ def test_a_line_that_cron_would_refuse_is_left_out() -> None:
 def test_a_database_of_the_rendering_stays_in_a_short_line() -> None:
     """Which maint.toml does not know."""
     options = ("--database", "main", "--where", "x" * 1000)
-    (line,) = lines(render([PLAIN._replace(options=options, added=2)], Settings(env_file="")))
+    (line,) = lines(render([PLAIN._replace(options=options, added=2)], Settings(variables="")))
     words = "run-entry --quiet cleanup-sessions --database main"
     assert line == f"*/5 * * * * /usr/local/bin/maint {words}"
 
@@ -224,7 +225,7 @@ def test_a_database_of_the_rendering_stays_in_a_short_line() -> None:
 def test_the_shell_gets_the_words() -> None:
     """Once cron has taken the backslash from each percent sign."""
     odd = ("--where", "a = '100%' -- $HOME `x`; \\")
-    (line,) = lines(render([PLAIN._replace(options=odd)], Settings(env_file="")))
+    (line,) = lines(render([PLAIN._replace(options=odd)], Settings(variables="")))
     assert r"100\%" in line
     command = line.split(None, 5)[5].replace(r"\%", "%")
     assert shlex.split(command)[3:] == [*odd]

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import Code
 from maintcli.schedules.due import coming
-from maintcli.schedules.model import Entry, Note, Settings
+from maintcli.schedules.model import Entry, Note
 from maintcli.schedules.targets.systemd import render
 from maintcli.schedules.targets.systemd.calendar import events
 from tests.schedules.readers import as_systemd, read, values
@@ -90,7 +91,7 @@ def test_systemd_fills_nothing_in() -> None:
 
 def test_the_url_is_a_credential() -> None:
     """Of a file that root alone can read, never a part of the unit or of the environment's text."""
-    service, _ = one(PLAIN, env_file="/srv/maint/env")
+    service, _ = one(PLAIN, variables="/srv/maint/env")
     assert value(service, "LoadCredential") == "database-url:/srv/maint/database-url"
     assert value(service, "Environment") == "DATABASE_URL=file:%d/database-url"
     assert value(service, "DynamicUser") == "yes"

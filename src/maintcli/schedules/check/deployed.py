@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from maintcli.config.say import mask
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.check import github, kubernetes
 from maintcli.schedules.check.files import Finding, Kind, compare, difference, unlike
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import crontab
 from maintcli.schedules.targets.text import path_of, split
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from maintcli.config.say import quote
-from maintcli.config.scheduler import BY_HAND
+from maintcli.config.scheduler import BY_HAND, Settings
 from maintcli.schedules.check.files import Finding, Kind, compare
-from maintcli.schedules.model import Settings
 from maintcli.schedules.targets.github import FILE
 
 ENABLED: Final = "MAINT_ENABLED"

@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple, cast
 
 from maintcli.config.say import mask
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.check.files import Finding, Kind, unlike
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.kubernetes.cronjob import ENTRY, NUMBER, CronJob, cronjobs
 from maintcli.schedules.targets.kubernetes.job import arguments, limits
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Final, NamedTuple, cast
 
-from maintcli.schedules.model import Entry, Rendered, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Rendered
 
 Render = Callable[[Sequence[Entry], Settings], Rendered]
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.fields import is_special, normal
-from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.schedules.model import Entry, Note, Rendered
 from maintcli.schedules.targets.text import comment, header
 from maintcli.schedules.words import words
 from maintcli.schedules.zones import shifted
@@ -71,17 +72,17 @@ def _file(settings: Settings) -> str:
 
 
 def _head(settings: Settings) -> str:
-    widest = max(map(len, (settings.command, settings.env_file, settings.config_file)))
+    widest = max(map(len, (settings.command, settings.variables, settings.config_file)))
     facts = {
         "file": _file(settings),
         "command": settings.command.ljust(widest),
-        "env_file": settings.env_file.ljust(widest),
+        "env_file": settings.variables.ljust(widest),
         "config_file": settings.config_file.ljust(widest),
         "blank": " " * widest,
         "zone": settings.zone,
         "header": header(_file(settings), "crontab"),
     }
-    variables = _VARIABLES.format(**facts) if settings.env_file else ""
+    variables = _VARIABLES.format(**facts) if settings.variables else ""
     said = (_SETTINGS if settings.config_file else _NO_SETTINGS).format(**facts)
     install = _SYSTEM if settings.user else _OWNED
     return f"{install}{_HEAD}".format(**facts, variables=variables, settings=said)
@@ -126,7 +127,7 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
 
 
 def _command(words_: Sequence[str], settings: Settings) -> str:
-    paths = {"--config": settings.config_file, "--env-file": settings.env_file}
+    paths = {"--config": settings.config_file, "--env-file": settings.variables}
     own = ["--quiet", *(word for flag, path in paths.items() if path for word in (flag, path))]
     # Before the entry's options, which may say another file: the last one counts.
     job, *options = words_

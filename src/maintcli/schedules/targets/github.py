@@ -8,8 +8,8 @@ from string import Template
 from textwrap import indent
 from typing import Final
 
-from maintcli.config.scheduler import BY_HAND
-from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.config.scheduler import BY_HAND, Settings
+from maintcli.schedules.model import Entry, Note, Rendered
 from maintcli.schedules.targets.repository import misplaced
 from maintcli.schedules.targets.text import comment, further, header, held, noted, scalar
 from maintcli.schedules.targets.utc import Clock, Cron, crons

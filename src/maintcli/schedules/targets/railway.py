@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from string import Template
 from typing import Final
 
-from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Note, Rendered
 from maintcli.schedules.targets.repository import dockerfile, is_needed, misplaced, missing
 from maintcli.schedules.targets.repository import path as path_of_dockerfile
 from maintcli.schedules.targets.text import comment, further, header, held, noted

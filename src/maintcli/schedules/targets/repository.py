@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from string import Template
 from typing import Final
 
-from maintcli.schedules.model import Note, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Note
 from maintcli.schedules.targets.text import header
 
 _ROOT: Final = "deploy"  # where these targets write; a platform counts from the repository's root

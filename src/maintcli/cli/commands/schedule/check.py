@@ -11,9 +11,9 @@ import typer
 from maintcli.cli import checking, rendering
 from maintcli.cli.checking import Asked
 from maintcli.cli.commands.schedule.render import JOBS
-from maintcli.cli.facts import Facts
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
+from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage
@@ -84,7 +84,7 @@ class _Checks:
 @operator("check")
 def check(  # noqa: PLR0913 - one for each option
     place: Place,
-    facts: Facts,
+    given: RenderOptions,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
     target: Annotated[str | None, _TARGET] = None,
@@ -105,7 +105,7 @@ def check(  # noqa: PLR0913 - one for each option
     names = _names(target, output, asked)
     config = place.read_aloud()
     entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
-    settings = facts.settings(config)._replace(hidden="")  # which is about no file
+    settings = given.settings(config)._replace(hidden="")  # which is about no file
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
     _files(checks, made, output, needed=target is not None and not asked)

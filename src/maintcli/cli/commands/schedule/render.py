@@ -8,9 +8,9 @@ import typer
 
 from maintcli.cli import rendering
 from maintcli.cli.declared import by_hand, declared, idle
-from maintcli.cli.facts import Facts
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Place
+from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.cli.written import left_over, remove, write_all
 from maintcli.errors import Usage
@@ -38,7 +38,7 @@ _STRICT = typer.Option("--strict", help="Refuse (65) to leave anything out.")
 @operator("render")
 def render(
     place: Place,
-    facts: Facts,
+    given: RenderOptions,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
     target: Annotated[str | None, _TARGET] = None,
@@ -57,7 +57,7 @@ def render(
         raise Usage(reason="--write knows where to; leave out --output.")
     names = rendering.targets(target, every=write)
     config = place.read_aloud()
-    settings = facts.settings(config)
+    settings = given.settings(config)
     entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
     if not entries:
         raise none_enabled(config, f"schedule render --target {names[0]}")

@@ -6,9 +6,9 @@ import typer
 
 from maintcli.cli import rendering, wording
 from maintcli.cli.declared import declared
-from maintcli.cli.facts import Facts
 from maintcli.cli.operator import operator
 from maintcli.cli.place import Place
+from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import find
 from maintcli.present.out import put
 
@@ -25,7 +25,7 @@ _DEPLOYED = typer.Option(
 @operator("run-now")
 def run_now(
     place: Place,
-    facts: Facts,
+    given: RenderOptions,
     *,
     entry: Annotated[str, _ENTRY],
     words: Annotated[list[str] | None, _WORDS] = None,
@@ -42,4 +42,4 @@ def run_now(
     options = (*wording.given(declared(config)[found.job].job, words or ()),)
     if place.database is not None:
         options = ("--database", place.database, *options)
-    put(rendering.once(found, options, facts.settings(config), deployed))
+    put(rendering.once(found, options, given.settings(config), deployed))

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from string import Template
 from typing import Final
 
-from maintcli.schedules.model import Entry, Note, Rendered, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Note, Rendered
 from maintcli.schedules.targets.kubernetes.cronjob import cronjobs
 from maintcli.schedules.targets.kubernetes.job import CONFIG, SECRET
 from maintcli.schedules.targets.kubernetes.passwords import refuse_passwords

@@ -13,9 +13,10 @@ from string import Template
 from textwrap import indent
 from typing import Final, NamedTuple
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules import cron, zones
 from maintcli.schedules.fields import DAYS, WEEKDAYS, fields, normal
-from maintcli.schedules.model import Entry, Note, Settings
+from maintcli.schedules.model import Entry, Note
 from maintcli.schedules.targets.kubernetes.job import spec
 from maintcli.schedules.targets.text import comment, header, scalar
 

@@ -7,8 +7,9 @@ from textwrap import indent
 from typing import Final
 
 from maintcli import __version__
+from maintcli.config.scheduler import Settings
 from maintcli.errors import Code
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.text import key, listed, scalar
 
 IMAGE: Final = "registry.example.com/maint"
@@ -155,7 +156,7 @@ def _env(entry: Entry, settings: Settings) -> str:
 
 def image(settings: Settings) -> str:
     """The image as settings name it, else one that must be named in an overlay."""
-    return settings.image or f"{IMAGE}:{settings.version or __version__}"
+    return settings.image or f"{IMAGE}:{__version__}"
 
 
 def arguments(entry: Entry) -> tuple[str, ...]:

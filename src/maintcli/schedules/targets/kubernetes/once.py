@@ -8,8 +8,9 @@ from textwrap import indent
 from typing import Any, Final
 
 from maintcli.config.duration import Duration
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError, Usage
-from maintcli.schedules.model import Entry, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.kubernetes.cronjob import MOST_OF_INDEXED, label
 from maintcli.schedules.targets.kubernetes.job import arguments, escaped, limits, spec
 from maintcli.schedules.targets.text import scalar

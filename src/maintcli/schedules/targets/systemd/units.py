@@ -9,9 +9,10 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Final
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import Code
 from maintcli.schedules.due import least_gap
-from maintcli.schedules.model import DATABASE_URL, Entry, Note, Rendered, Settings
+from maintcli.schedules.model import DATABASE_URL, Entry, Note, Rendered
 from maintcli.schedules.targets.systemd import syntax
 from maintcli.schedules.targets.systemd.calendar import events, lost
 from maintcli.schedules.targets.text import header, key, noted
@@ -144,7 +145,7 @@ def _inexact(entry: Entry) -> Iterator[Note]:
 
 
 def _service(name: str, entry: Entry, settings: Settings) -> str:
-    env_file = syntax.plain(settings.env_file)
+    env_file = syntax.plain(settings.variables)
     folder = str(PurePosixPath(env_file or "/etc/maint/env").parent)
     return _SERVICE.format(
         header=header(f"{name}.service", "systemd"),
