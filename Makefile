@@ -71,8 +71,9 @@ clean: ## remove what these commands made
 	@find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
-	@echo 'Installing requirements/$*.txt into $(VENV) …'
-	@$(PIP) install --require-hashes --requirement requirements/$*.txt
+	@echo '1 of 2: the packages of requirements/$*.txt, into $(VENV); some minutes, the first time'
+	@$(RUN) pip --disable-pip-version-check install --progress-bar off --require-hashes --requirement requirements/$*.txt
+	@echo '2 of 2: maint, into $(VENV)'
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

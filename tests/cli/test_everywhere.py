@@ -105,7 +105,7 @@ def test_a_line_for_each_and_one_for_all(troubled: Tenants) -> None:
     assert acme.startswith("acme: cleanup-sessions: success: deleted 3")
     assert bolt.startswith("bolt: cleanup-sessions: failed (")
     assert coal.startswith("coal: cleanup-sessions: skipped (")
-    assert whole.startswith("cleanup-sessions: failed: 1 of 3 did not succeed: bolt: databases 3")
+    assert whole.startswith("cleanup-sessions: failed: 1 of 3 did not succeed (bolt): deleted 3")
     assert "run " not in whole
     assert " INFO cleanup-sessions[acme] started run=" in result.err
     assert " ERROR cleanup-sessions[bolt] " in result.err

@@ -87,6 +87,11 @@ BAD = [
         "'soon'",
         "keep: 'soon' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
     ),
+    (
+        "keep",
+        "'90m'",
+        'keep: 90m are minutes; write "90mo" for months, or "5400s" if minutes are meant.',
+    ),
     ("keep", "'${AGE}'", "keep: the variable AGE in ${AGE} is not set; set it."),
     ("where", "''", "where: it is blank; give it a value or remove the line."),
     ("where", "5", "where: it is a number and must be text in quotes."),
@@ -110,6 +115,13 @@ def test_each_key_is_checked(
     found = refusal(tmp_path, "\n".join([first, header, *lines]))
     shown = "[[retention]] rule 2" if first else header
     assert found.startswith(f"maint.toml {shown} {message}")
+
+
+@pytest.mark.parametrize("keep", ["5400s", "1h30m", "90mo"])
+def test_an_age_that_says_what_it_means_is_taken(tmp_path: Path, keep: str) -> None:
+    """What the refusal of 90m says to write, and hours with minutes."""
+    found = rule_of(read(tmp_path, SWEEP.replace("14d", keep)))
+    assert found.keep == duration(keep)
 
 
 def test_a_false_permission_is_none(tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ WRONG = [
     ),
     ('column = "kind"', "audit.events.kind is of type text, which tells no age."),
     ('where = "kind = 1"', "[[retention]] rule 2 where in maint.toml is no condition on the rows"),
+    ('where = "random() < 0.5"', "it calls random(), whose answer changes from look to look"),
+    ('where = "pg_catalog.RANDOM () < 0.5"', "it calls random(), whose answer changes"),
     (
         "final = 1",
         "maint.toml [[retention]] rule 2 final: it is a number and must be true or false",

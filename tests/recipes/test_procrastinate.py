@@ -37,7 +37,7 @@ def ran(conn: Conn, name: str, ended: str | None, made: str, query: str = DEFER)
     if ended not in (None, "doing"):
         conn.execute(FINISH, [row[0], ended])
     conn.execute(
-        "UPDATE procrastinate_jobs SET maint_created_at = now() - %s::interval WHERE id = %s",
+        "UPDATE procrastinate_jobs SET cleanup_created_at = now() - %s::interval WHERE id = %s",
         [made, row[0]],
     )
 

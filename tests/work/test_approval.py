@@ -183,10 +183,8 @@ def test_a_shorter_age_is_refused_until_acknowledged(
         assert f"{KEY}: the age 30d (maint.toml [jobs.sweep-events] older-than)" in refused.err
         assert "shorter than the 90d of the run of" in refused.err
         assert "7 rows are stale only by the shorter one" in refused.err
-        assert (
-            "acknowledge what is stale now, by its number: maint sweep-events --yes-really 11"
-            in refused.err
-        )
+        assert "public.analytics_events has 11 old rows" in refused.err
+        assert "If it is meant, run: maint sweep-events --yes-really 11" in refused.err
     assert left(conn) == 20
     assert inside(sweep_events, "--yes-really", "11", "--json").json["deleted_count"] == 11
     events(conn, 2, 60)
@@ -310,7 +308,7 @@ def test_a_shorter_grace_of_an_erasure_is_asked_about(inside: Inside, conn: Conn
     refused = inside(*erase, "--grace", "2d")
     assert refused.code == 65
     assert "users who opted out: public.users.opted_out_at: the age 2d (--grace)" in refused.err
-    assert "run with --dry-run --plan FILE, look, and run with --apply FILE" in refused.err
+    assert "run with --dry-run --plan FILE, and then with --apply FILE" in refused.err
     assert inside(*erase, "--grace", "2d", "--dry-run", "--plan", "plan.json").code == 0
     assert inside(*erase, "--grace", "2d", "--apply", "plan.json").code == 0
 
@@ -413,7 +411,8 @@ def test_another_condition_is_refused_until_acknowledged(
     for flags in ((), ("--dry-run",), ("--yes-really", "4")):
         refused = kinds(where, *flags)
         assert (refused.code, why in refused.err) == (65, True), refused.err
-        assert "by its number: maint sweep-kinds --max-percent 99 --yes-really 5" in refused.err
+        assert "public.analytics_events has 5 old rows" in refused.err
+        assert "run: maint sweep-kinds --max-percent 99 --yes-really 5" in refused.err
     assert left(conn) == 5
     assert kinds(where, "--yes-really", "5").code == 0
     conn.execute(KIND, ["b", 2])

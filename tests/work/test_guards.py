@@ -158,3 +158,40 @@ def test_a_count_that_takes_too_long_says_at_least(
 def test_spaces_make_no_other_condition(one: str, other: str, *, same: bool) -> None:
     """Unless they mean something."""
     assert (spaced(one) == spaced(other)) == same
+
+
+def test_a_share_is_of_the_rows_that_a_condition_selects(inside: Inside, conn: Conn) -> None:
+    """A third of the table, and all that the rule is about."""
+    fill(conn, "t", old=1_100, young=2_200)
+    where = 'allow-sql = true\nwhere = "id <= {}"\n'
+    refused = sweep(inside, where=where.format(1_100))
+    said = (
+        "public.t has 1,100 old rows, 100 % of 1,100 rows that [[retention]] rule 1 selects;"
+        " --max-percent 50 allows 550."
+    )
+    assert (refused.code, said in refused.err) == (65, True), refused.err
+    assert count(conn, "t") == 3_300
+    assert sweep(inside, where=where.format(2_200)).code == 0
+    assert count(conn, "t") == 2_200
+
+
+def test_each_of_two_rules_has_its_own_selection(inside: Inside, conn: Conn) -> None:
+    """Beside a rule for the whole table."""
+    fill(conn, "t", old=1_100, young=2_200)
+    narrow = RULE.format("t") + 'allow-sql = true\nwhere = "id <= 1100"\n'
+    (inside.folder / "maint.toml").write_text(RULE.format("t") + narrow)
+    refused = inside("retention-cleanup")
+    assert (refused.code, "that [[retention]] rule 2 selects" in refused.err) == (65, True)
+    assert pasted(inside, refused).json["deleted_count"] == 1_100
+
+
+def test_a_selection_that_takes_too_long_is_left_to_the_table(
+    inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its share is unknown then; that of the table decides, and a warning says so."""
+    monkeypatch.setattr(guard, "_SECONDS", 0.05)
+    fill(conn, "t", old=20, young=2_000)
+    slow = "CASE WHEN seen > now() - interval '1 day' THEN pg_sleep(0.01) IS NULL ELSE true END"
+    found = sweep(inside, where=f'allow-sql = true\nwhere = "{slow}"\n')
+    assert (found.code, count(conn, "t")) == (0, 2_000), found.err
+    assert "rows that [[retention]] rule 1 selects were not counted in time" in found.err

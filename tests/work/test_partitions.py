@@ -215,7 +215,27 @@ BY_ROWS = {
     ),
     "a view": (
         "CREATE VIEW x AS SELECT * FROM p1",
-        "public.p1 is expired as a whole, but swept row by row: a view looks at it",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a function": (
+        "CREATE FUNCTION x() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM p1; END",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a sequence": (
+        "CREATE SEQUENCE s OWNED BY p1.id; CREATE TABLE x (id bigint DEFAULT nextval('s'))",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a column of its row type": (
+        "CREATE TABLE x (rows p1[])",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
+        ["p1", "p3"],
+    ),
+    "a policy of another table": (
+        "CREATE TABLE x (id bigint); CREATE POLICY y ON x USING (id IN (SELECT id FROM p1))",
+        "public.p1 is expired as a whole, but swept row by row: a view, a function or another",
         ["p1", "p3"],
     ),
     "a trigger": (
@@ -410,8 +430,10 @@ def test_killed_between_detach_and_drop_the_next_run_drops(
     assert there(months) == ["p2", "p3"]
     assert one(months, "SELECT count(*) FROM p1") == 20
     assert one(months, "SELECT sum(deleted_count) FROM job_runs") == 0
-    dry = started(sweep_events, *YES, "-n")
+    dry = started(sweep_events, *YES, "-n", "--json")
     assert "public.p1 was being detached by an earlier run, and would be dropped" in dry.err
+    assert (dry.json["deleted_count"], dry.json["remaining_count"]) == (45, 15)
+    assert "has 45 rows that would go;" in started(sweep_events, "--yes-really", "44").err
     months.execute("INSERT INTO gate VALUES (true)")
     result = started(sweep_events, *YES, "--json")
     assert result.code == 0, result.err
@@ -439,6 +461,8 @@ def test_killed_in_mid_detach_the_next_run_finishes_it(
     assert there(months) == ["p2", "p3"]
     pending = "SELECT count(*) FROM pg_inherits WHERE inhdetachpending"
     assert one(months, pending) == 1
+    assert started(sweep_events, *YES, "-n", "--json").json["deleted_count"] == 45
+    assert started(sweep_events, "--yes-really", "44").code == 65
     result = started(sweep_events, *YES, "--json")
     assert result.code == 0, result.err
     assert (result.json["deleted_count"], there(months)) == (45, ["p3"])

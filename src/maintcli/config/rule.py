@@ -1,5 +1,6 @@
 """What [sweeps.NAME] and [[retention]] have in common: which rows are kept, and for how long."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, cast
 
@@ -21,6 +22,7 @@ KEEP: Final = Option(
     help="How long a row is kept, counted from its time column.",
 )
 TIME_COLUMN: Final = "time_column"  # what a rule's column is called where jobs name columns
+_MINUTES: Final = re.compile(r"\s*([0-9]+)\s*m\s*")  # as easily a slip for months
 _EXAMPLES: Final = {"table": "schema.table", "column": "created_at", "keep": "90d"}
 
 
@@ -101,9 +103,17 @@ def _keep(section: Section) -> Duration:
     value = section.values["keep"]
     given = section.text("keep") if isinstance(value, str) else value
     try:
-        return cast("Duration", KEEP.parse(given))
+        keep = cast("Duration", KEEP.parse(given))
     except ValueError as error:
         raise section.wrong("keep", str(error)) from None
+    if isinstance(given, str) and (found := _MINUTES.fullmatch(given)):
+        number, seconds = found[1], f"{keep.seconds:g}"
+        raise section.wrong(
+            "keep",
+            f'{number}m are minutes; write "{number}mo" for months, or "{seconds}s" if minutes are'
+            " meant",
+        )
+    return keep
 
 
 def _where(section: Section) -> str | None:

@@ -5,6 +5,7 @@ rows: a foreign key from a partitioned table is one link for each of its leaves.
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from psycopg import sql
@@ -19,7 +20,8 @@ class Relation(NamedTuple):
 
     Its rows are better put back there: the leaf may be gone by then.
 
-    `rows` is the planner's count at the last ANALYZE, -1 before the first.
+    `rows` is the planner's count at the last ANALYZE, -1 before the first. One that is
+    `partitioned` has its rows in its leaves.
     """
 
     oid: int
@@ -34,11 +36,17 @@ class Relation(NamedTuple):
     hides_rows: bool
     delete_triggers: tuple[str, ...]
     update_triggers: tuple[str, ...]
+    partitioned: bool = False
 
     @property
     def quoted(self) -> sql.Composable:
         """The relation's name, quoted for a statement."""
         return sql.Identifier(self.schema, self.table)
+
+    @property
+    def source(self) -> sql.Composable:
+        """What a statement names to get at its own rows, or at those of its leaves."""
+        return self.quoted if self.partitioned else sql.SQL("ONLY {}").format(self.quoted)
 
     @property
     def top(self) -> str:
@@ -51,6 +59,8 @@ class Relation(NamedTuple):
 
 class ForeignKey(NamedTuple):
     """A foreign key: `columns` of `table` refer to `parent_columns`, compared by `operators`.
+
+    `relation` is the oid of `table`.
 
     `set_columns` are those that ON DELETE SET NULL or SET DEFAULT changes. `definition` is the
     constraint as SQL, of one that forbids a delete and could have ON DELETE CASCADE.
@@ -67,6 +77,7 @@ class ForeignKey(NamedTuple):
     operators: tuple[tuple[str, str], ...]
     set_columns: tuple[str, ...]
     definition: str | None
+    relation: int
 
     @property
     def child(self) -> str:
@@ -121,7 +132,11 @@ class Link(NamedTuple):
 
 
 class Links(NamedTuple):
-    """What can be reached: every relation by its oid, and the links between them."""
+    """What can be reached: every relation by its oid, and the links between them.
 
-    relations: dict[int, Relation]
+    `roots` are the partitioned tables whose leaves refer by a key of the whole.
+    """
+
+    relations: Mapping[int, Relation]
     links: tuple[Link, ...]
+    roots: Mapping[int, Relation]

@@ -39,8 +39,8 @@ class Partition(NamedTuple):
     """A partition of the first level; `tree` are the relations in it, itself among them.
 
     `expired`: its upper bound lies at or below the cutoff. The last five are reasons not to drop
-    it: others' foreign keys, views, triggers and rules for rows that are deleted, a publication
-    that sends them, and another owner.
+    it: others' foreign keys, something that PostgreSQL does not drop it under (a view, a function),
+    triggers and rules for rows that are deleted, a publication that sends them, and another owner.
     """
 
     oid: int
@@ -53,7 +53,7 @@ class Partition(NamedTuple):
     bytes: int
     comment: str | None
     referenced: bool
-    viewed: bool
+    needed: bool
     triggered: bool
     published: bool
     owned: bool
@@ -101,10 +101,32 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, bound.text = 'D
        EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contype = 'f'
                AND k.confrelid = ANY (above.oids || tree.oids)),
        EXISTS (SELECT FROM pg_catalog.pg_depend d
-               JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid AND w.ev_class <> ALL (tree.oids)
-               WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
-               AND d.refclassid = 'pg_catalog.pg_class'::regclass
-               AND d.refobjid = ANY (tree.oids)),
+               WHERE d.deptype = 'n' AND (d.refclassid, d.refobjid) IN (
+                   SELECT 'pg_catalog.pg_class'::regclass, unnest(tree.oids)
+                   UNION ALL
+                   SELECT 'pg_catalog.pg_type'::regclass, unnest(ARRAY[y.oid, y.typarray])
+                   FROM pg_catalog.pg_type y WHERE y.typrelid = ANY (tree.oids)
+                   UNION ALL
+                   SELECT 'pg_catalog.pg_class'::regclass, s.objid
+                   FROM pg_catalog.pg_depend s JOIN pg_catalog.pg_class q ON q.oid = s.objid
+                   WHERE s.classid = 'pg_catalog.pg_class'::regclass AND q.relkind = 'S'
+                   AND s.refclassid = 'pg_catalog.pg_class'::regclass
+                   AND s.refobjid = ANY (tree.oids))
+               AND coalesce(CASE d.classid
+                   WHEN 'pg_catalog.pg_rewrite'::regclass THEN
+                       (SELECT ev_class FROM pg_catalog.pg_rewrite WHERE oid = d.objid)
+                   WHEN 'pg_catalog.pg_policy'::regclass THEN
+                       (SELECT polrelid FROM pg_catalog.pg_policy WHERE oid = d.objid)
+                   WHEN 'pg_catalog.pg_attrdef'::regclass THEN
+                       (SELECT adrelid FROM pg_catalog.pg_attrdef WHERE oid = d.objid)
+                   WHEN 'pg_catalog.pg_constraint'::regclass THEN
+                       (SELECT conrelid FROM pg_catalog.pg_constraint WHERE oid = d.objid)
+                   WHEN 'pg_catalog.pg_trigger'::regclass THEN
+                       (SELECT tgrelid FROM pg_catalog.pg_trigger WHERE oid = d.objid)
+                   WHEN 'pg_catalog.pg_publication_rel'::regclass THEN
+                       (SELECT prrelid FROM pg_catalog.pg_publication_rel WHERE oid = d.objid)
+                   WHEN 'pg_catalog.pg_class'::regclass THEN d.objid
+                   END, 0) <> ALL (tree.oids)),
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY (above.oids || tree.oids)
                AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 40 <> 0)
        OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = ANY (tree.oids)

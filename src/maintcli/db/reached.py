@@ -62,7 +62,7 @@ SELECT k.oid::bigint, k.conname::text, n.nspname::text, c.relname::text, c.relki
        CASE WHEN k.confdeltype IN ('a', 'r')
              AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false)
             THEN pg_get_constraintdef(k.oid) END,
-       r.oid::bigint, leaf.oid::bigint
+       k.conrelid::bigint, r.oid::bigint, leaf.oid::bigint
 FROM reached r
 CROSS JOIN LATERAL (
     SELECT r.oid UNION SELECT relid FROM pg_catalog.pg_partition_ancestors(r.oid)
@@ -125,21 +125,26 @@ def find(reader: Reader, oids: Sequence[int]) -> Links | None:
     rows = reader.read(_LINKS, {"oids": list(oids), "most": MOST_LINKS + 1})
     if len(rows) > MOST_LINKS:
         return None
-    concerned = sorted({*oids, *(oid for *_, parent, child in rows for oid in (parent, child))})
-    relations: dict[int, Relation] = {}
+    concerned = {*oids, *(oid for *_, parent, child in rows for oid in (parent, child))}
+    roots = {table for *_, table, _, child in rows if table != child} - concerned
+    described: dict[int, Relation] = {}
     indexes: dict[int, list[tuple[list[str], str | None]]] = {}
-    for row in reader.read(_RELATIONS, [concerned]):
+    for row in reader.read(_RELATIONS, [sorted(concerned | roots)]):
         *facts, deletes, updates, found = row
-        described = Relation._make([*facts, tuple(deletes), tuple(updates)])
-        relations[described.oid] = described
-        indexes[described.oid] = found or []
-    links = [_link(row, indexes) for row in rows]
-    return Links(relations, tuple(links))
+        partitioned = facts[0] in roots
+        one = Relation._make([*facts, tuple(deletes), tuple(updates), partitioned])
+        described[one.oid] = one
+        indexes[one.oid] = found or []
+    return Links(
+        {oid: one for oid, one in described.items() if oid not in roots},
+        tuple(_link(row, indexes) for row in rows),
+        {oid: one for oid, one in described.items() if oid in roots},
+    )
 
 
 def _link(row: tuple[Any, ...], indexes: dict[int, list[tuple[list[str], str | None]]]) -> Link:
     oid, name, schema, table, partitioned, action, columns, to, operators, sets, *rest = row
-    definition, parent, child = rest
+    definition, relation, parent, child = rest
     key = ForeignKey(
         oid=oid,
         name=name,
@@ -152,6 +157,7 @@ def _link(row: tuple[Any, ...], indexes: dict[int, list[tuple[list[str], str | N
         operators=tuple((space, operator) for space, operator in operators),
         set_columns=tuple(sets or columns),
         definition=definition,
+        relation=relation,
     )
     indexed = any(_serves(key.columns, *index) for index in indexes.get(child, []))
     return Link(key, parent, child, indexed)

@@ -25,7 +25,7 @@ def put_whole(
     elif not (given.get("quiet") and whole.success):
         bad = dict.fromkeys(one.database for one in told if not one.report.success)
         number = len({one.database for one in told})
-        why = f"{len(bad)} of {number} did not succeed: {', '.join(bad)}" if bad else ""
+        why = f"{len(bad)} of {number} did not succeed ({', '.join(bad)})" if bad else ""
         put(summary(whole, why))
 
 

@@ -14,6 +14,17 @@ from maintcli.runtime.context import Context
 _LOOK = sql.SQL("SELECT FROM {table} WHERE CASE WHEN {condition}\n{end}")
 _END = "THEN true END LIMIT 0"
 
+# The catalog's functions that answer otherwise at each call. A sweep looks at its rows again and
+# again; the clock alone may go on meanwhile. Of age() and the like only some are volatile.
+_CHANGING = """
+SELECT proname::text FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace
+      AND proname = ANY (%s) AND proname <> 'clock_timestamp'
+GROUP BY 1 HAVING bool_and(provolatile = 'v') ORDER BY 1 LIMIT 1
+"""
+_LITERAL = re.compile(r"'(?:[^']|'')*'|(\$\w*\$).*?\1|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_CALL = re.compile(r'(\w+)"?\s*\(')
+
 _NOT_WRONG = (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled)
 _WRONG = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
 
@@ -44,6 +55,20 @@ def check(context: Context, table: Table, condition: sql.Composable, setting: st
         raise NotACondition(
             setting=setting, file=context.config.where, table=str(table), reason=reason
         ) from None
+    _check_steady(context, table, condition, setting)
+
+
+def _check_steady(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:
+    """Raise NotACondition where what is stale by `condition` is chance."""
+    calls = _CALL.findall(_LITERAL.sub(" ", condition.as_string()).lower())
+    for (name,) in context.session.read(_CHANGING, [calls]) if calls else ():
+        reason = (
+            f"it calls {name}(), whose answer changes from look to look, so a run would remove"
+            " other rows than its dry run and its guards have counted"
+        )
+        raise NotACondition(
+            setting=setting, file=context.config.where, table=str(table), reason=reason
+        )
 
 
 def _fault(error: psycopg.Error, condition: str) -> str:

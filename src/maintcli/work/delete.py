@@ -93,10 +93,9 @@ def sealed(predicate: sql.Composable) -> sql.Composable:
     return _SEALED.format(predicate=predicate)
 
 
-def lock_tables(tables: Iterable[sql.Composable]) -> sql.Composable:
+def lock_tables(sources: Iterable[sql.Composable]) -> sql.Composable:
     """Lock tables as a DELETE does: whoever waits for a lock afterwards waits for a row."""
-    names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(table) for table in tables)
-    return sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(names)
+    return sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(sources))
 
 
 def first_eight(column: str) -> sql.Composable:

@@ -160,8 +160,8 @@ def _guards(max_percent: float | None) -> tuple[Option, ...]:
             name="max_percent",
             kind=Kind.PERCENT,
             default=max_percent,
-            help="Guard: refuse (exit 65) when more than this share of a table is stale;"
-            " tables of up to 1,000 rows pass.",
+            help="Guard: refuse (exit 65) when more than this share of a table is stale, or of the"
+            " rows that a rule's condition selects; up to 1,000 rows pass.",
         ),
         Option(
             name="yes_really",
@@ -170,6 +170,7 @@ def _guards(max_percent: float | None) -> tuple[Option, ...]:
             min="1",
             metavar="N",
             configurable=False,
-            help="Let a run through its guards this once, as long as at most N rows would go.",
+            help="Let a run through its guards this once; refuse it (exit 65) when more than N rows"
+            " would go, of all tables, those that go along foreign keys among them.",
         ),
     )

@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from maintcli.runtime.shard import Shard
-from maintcli.work.cascade.windows import MOST, Listing, Pieces
+from maintcli.work.cascade.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 from maintcli.work.delete import sealed, way
 from maintcli.work.sweep import stripes
 
@@ -11,10 +11,12 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := least(
         pg_catalog.format('(%s,0)', (maint_at::text::point)[0]::bigint + {bite})::tid,
         {until}::tid);
+    {force}
     SELECT coalesce(pg_catalog.array_agg(t), '{{}}') INTO maint_w FROM (
         SELECT ctid AS t FROM ONLY {part}
         WHERE {window} AND {predicate} ORDER BY ctid LIMIT {most}
     ) AS few;
+    {force_no_more}
     maint_i := 1;
 END IF;""")
 
@@ -30,7 +32,7 @@ class Blocks(Listing):
     """Windows of blocks of the heap."""
 
     first_bite = 16.0
-    settings = sql.SQL("SET LOCAL enable_tidscan = on; SET LOCAL enable_seqscan = off")
+    settings = sql.SQL("SET LOCAL enable_tidscan = on")
 
     def __init__(
         self,
@@ -56,6 +58,8 @@ class Blocks(Listing):
             sql.SQL("maint_at tid := {}; maint_to tid;").format(self.at),
             _LIST.format(
                 part=self.part,
+                force=FORCE,
+                force_no_more=FORCE_NO_MORE,
                 window=way(self.part, _WINDOW, self.predicate),
                 predicate=sealed(self.predicate),
                 bite=int(bite),

@@ -11,6 +11,7 @@ from maintcli.work import identity
 from maintcli.work.cascade import graph
 from maintcli.work.cascade.blocks import Blocks
 from maintcli.work.cascade.graph import Cascade
+from maintcli.work.cascade.partitioned import through_roots
 from maintcli.work.cascade.unchanged import facts
 from maintcli.work.cascade.values import Values
 from maintcli.work.cascade.walk import ClosureWalk
@@ -34,14 +35,14 @@ def through(
     planned = graph.below(part.oid, task.links, alone=alone)
     if planned is None:
         return None
-    cascade, unchanged = _as_planned(context, task, planned, columns=archive is not None)
+    reached, unchanged = _as_planned(context, task, planned, columns=archive is not None)
     windows: Windows
     predicate = target.predicate
     if target.elsewhere is not None:
         from maintcli.work.cascade.first import FirstLook
         from maintcli.work.cascade.seen import Seen
 
-        windows = Seen(FirstLook(context, target, part), cascade)
+        windows = Seen(FirstLook(context, target, part), reached)
         predicate = windows.predicate
     elif chosen.way is Way.HEAP:
         mine = stripes.share(context.shard, part.oid)
@@ -51,13 +52,14 @@ def through(
         windows = Values(part.quoted, target.predicate, target.by.name, kind, target.bound)
     own = frozenset(part.oid for part in target.table.parts)
     if archive is None:
+        cascade = through_roots(reached, own)
         return ClosureWalk(
             cascade, predicate, windows, final=target.final, own=own, unchanged=unchanged
         )
     from maintcli.work.cascade.archived import ArchivedWalk
 
     walk = ArchivedWalk(
-        cascade, predicate, windows, final=target.final, own=own, unchanged=unchanged
+        reached, predicate, windows, final=target.final, own=own, unchanged=unchanged
     )
     return walk.keep_in(archive, context)
 

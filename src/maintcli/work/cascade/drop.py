@@ -93,7 +93,9 @@ def _ups(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
     outer = [
         _up(cascade, link)
         for link in cascade.cascades
-        if link.child in component and link.parent not in component
+        if link.child in component
+        and link.parent not in component
+        and link.child not in cascade.partitioned  # partitioned.py says itself what they keep
     ]
     if not circle.inner(cascade, component):
         return v.joined(outer)

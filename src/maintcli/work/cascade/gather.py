@@ -7,6 +7,7 @@ locked. Behind that nothing can be added: who refers to a row has to lock it fir
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.work.cascade import partitioned
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 from maintcli.work.cascade.rounds import rounds
@@ -61,6 +62,8 @@ def _level(cascade: Cascade, component: tuple[int, ...], *, skip_locked: bool) -
 def _take(cascade: Cascade, link: Link, *, skip_locked: bool) -> sql.Composable:
     """Take the rows along one link that no other has brought already."""
     oid = link.child
+    if oid in cascade.partitioned:
+        return partitioned.take(cascade, link, skip_locked=skip_locked)
     into = v.rows(cascade, oid)
     alone = sum(other.child == oid for other in cascade.cascades) == 1
     free = _ONLY_FREE.format(child=cascade.relations[oid].quoted, kept=v.kept(cascade, oid))

@@ -13,12 +13,14 @@ class Cascade:
 
     `members` lose rows, the part itself is the first of them; `cascades` are the links along which
     they do. `blockers` are links that forbid a row to go while another refers to it, `unlinks`
-    those whose rows stay and lose the reference.
+    those whose rows stay and lose the reference. Members that are `partitioned` stand for their
+    leaves: see partitioned.py.
     """
 
     def __init__(self, part: int, links: Links) -> None:
         self.part = part
         self.relations: Mapping[int, Relation] = links.relations
+        self.roots: Mapping[int, Relation] = links.roots
         along = [link for link in links.links if link.key.action == "CASCADE"]
         self.components = _components(part, _children(along))
         self.members: tuple[int, ...] = tuple(oid for one in self.components for oid in one)
@@ -26,6 +28,7 @@ class Cascade:
         mine = [link for link in links.links if link.parent in inside]
         self.cascades = tuple(link for link in mine if link.key.action == "CASCADE")
         self.unlinks = tuple(link for link in mine if link.key.action in CUTS)
+        self.partitioned = frozenset(oid for oid in inside if self.relations[oid].partitioned)
         self.blockers = tuple(link for link in mine if link.key.action in {"RESTRICT", "NO ACTION"})
 
     @cached_property

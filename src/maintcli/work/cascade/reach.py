@@ -1,6 +1,6 @@
 """Queries for the rows that a DELETE would reach: what a sweep gathers, for all at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
@@ -31,6 +31,10 @@ _SOME = sql.SQL("""{name} AS (
     SELECT {columns} FROM {child} AS c WHERE c.ctid IN ({places}))""")
 
 _PLACES = sql.SQL("SELECT c.ctid FROM {child} AS c JOIN {above} AS p ON {match}")
+
+_FRESH = sql.SQL("""SELECT FROM ONLY {relation} WHERE ctid IN (SELECT {place} FROM {name})
+AND ({stale}
+) IS NOT TRUE""")
 
 _LEFT = sql.SQL("(SELECT *, ctid FROM ONLY {relation} WHERE {left})")
 _NOT_GONE = sql.SQL("NOT EXISTS (SELECT FROM ({gone}) AS g WHERE g.maint_ctid = {relation}.ctid)")
@@ -74,22 +78,27 @@ class Reach:
         )
         return self._count(rows, most, sql.SQL("false"))
 
-    def going(self, members: Iterable[int], most: int | None = None) -> sql.Composable:
-        """Count the rows of `members` that go, up to `most`."""
-        rows = _all(sql.SQL("SELECT FROM {}").format(self._name(one)) for one in members)
+    def going(
+        self,
+        members: Iterable[int],
+        most: int | None = None,
+        stale: Mapping[int, sql.Composable] | None = None,
+    ) -> sql.Composable:
+        """Count the rows of `members` that go, up to `most`; of some but those that are `stale`."""
+        rows = _all(self._going(one, (stale or {}).get(one)) for one in members)
         return self._count(rows, most, self._staying(negated=True))
 
-    def beside(self, most: int | None = None) -> sql.Composable:
-        """Count the rows of the part that go, and are not stale themselves."""
-        rows = sql.SQL(
-            "SELECT FROM ONLY {} WHERE ctid IN (SELECT {} FROM {}) AND ({}\n) IS NOT TRUE"
-        ).format(
-            self._quoted(self.cascade.part),
-            PLACE,
-            self._name(self.cascade.part),
-            self._stale(self.cascade.part),
+    def beside(self, members: Iterable[int], most: int | None = None) -> sql.Composable:
+        """Count the rows of some of `own` that go, and are not stale themselves."""
+        oids = list(members)
+        return self.going(oids, most, {oid: self._stale(oid) for oid in oids})
+
+    def _going(self, oid: int, stale: sql.Composable | None) -> sql.Composable:
+        if stale is None:
+            return sql.SQL("SELECT FROM {}").format(self._name(oid))
+        return _FRESH.format(
+            relation=self._quoted(oid), place=PLACE, name=self._name(oid), stale=stale
         )
-        return self._count(rows, most, self._staying(negated=True))
 
     def unlinked(self, links: Iterable[Link], most: int | None = None) -> sql.Composable:
         """Count the rows that lose a reference and stay."""

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.db.sqlstate import NOT_AS_GATHERED
+from maintcli.work.cascade import partitioned
 from maintcli.work.cascade import variables as v
 from maintcli.work.cascade.graph import Cascade
 
@@ -128,18 +129,7 @@ def some(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -
 def _recount(cascade: Cascade) -> sql.Composable:
     return v.joined(
         [
-            *(
-                _RECOUNT.format(
-                    rows=v.rows(cascade, oid),
-                    places=_NOW.format(
-                        relation=cascade.relations[oid].quoted.as_string(),
-                        rows=v.rows(cascade, oid),
-                    ),
-                    relation=cascade.relations[oid].quoted,
-                    counter=counter(cascade, oid),
-                )
-                for oid in cascade.members
-            ),
+            *(_recount_rows(cascade, oid) for oid in cascade.members),
             *(
                 _RECOUNT.format(
                     rows=v.unlinked(cascade, link),
@@ -150,6 +140,18 @@ def _recount(cascade: Cascade) -> sql.Composable:
                 for link in cascade.unlinks
             ),
         ]
+    )
+
+
+def _recount_rows(cascade: Cascade, oid: int) -> sql.Composable:
+    if oid in cascade.partitioned:
+        return partitioned.recount(cascade, oid, counter(cascade, oid))
+    relation, rows = cascade.relations[oid].quoted, v.rows(cascade, oid)
+    return _RECOUNT.format(
+        rows=rows,
+        places=_NOW.format(relation=relation.as_string(), rows=rows),
+        relation=relation,
+        counter=counter(cascade, oid),
     )
 
 
@@ -167,6 +169,8 @@ def _unlink(cascade: Cascade, link: Link) -> sql.Composable:
 
 
 def _delete(cascade: Cascade, oid: int, predicate: sql.Composable) -> sql.Composable:
+    if oid in cascade.partitioned:
+        return partitioned.delete(cascade, oid)
     return _DELETE.format(
         rows=v.rows(cascade, oid),
         relation=cascade.relations[oid].quoted,

@@ -23,6 +23,7 @@ _DECLARE = sql.SQL("""maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r ti
     maint_retry boolean; maint_alone boolean; maint_failed bigint := 0; maint_waits int := 0;
     maint_failures jsonb := '[]'; maint_before jsonb; maint_groups int := 0;
     maint_first float8; maint_second float8;
+    maint_leaf oid; maint_free tid[]; maint_free_leaves oid[];
     {variables}""")
 
 # Candidates, unlocked, say how far we got. The rows are locked, and looked at again, by a second

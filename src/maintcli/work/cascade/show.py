@@ -124,9 +124,20 @@ def _look(reach: Reach, counted: Patiently, shown: Shown) -> None:
         blocked = counted(reach.blocked)
         shown.blocked = plus(shown.blocked, blocked)
         shown.own = plus(shown.own, -blocked) if blocked is not None else None
-    if cascade.part in cascade.cyclic:
-        shown.own = plus(shown.own, counted(reach.beside))
+    _look_beside(reach, counted, shown)
     _look_below(reach, counted, shown)
+
+
+def _look_beside(reach: Reach, counted: Patiently, shown: Shown) -> None:
+    """Rows of the swept table itself that are fresh, and go with stale ones."""
+    fresh: defaultdict[tuple[str, str], dict[int, None]] = defaultdict(dict)
+    for link in reach.cascade.cascades:
+        if link.child in reach.own:
+            fresh[shown.entry(reach, link).name][link.child] = None
+    for name, oids in fresh.items():
+        rows = counted(partial(reach.beside, oids))
+        shown.own = plus(shown.own, rows)
+        shown.add(name, rows)
 
 
 def _look_below(reach: Reach, counted: Patiently, shown: Shown) -> None:
@@ -138,9 +149,6 @@ def _look_below(reach: Reach, counted: Patiently, shown: Shown) -> None:
             going[entries[0].name].append(oid)
     for name, oids in going.items():
         shown.add(name, counted(partial(reach.going, oids)))
-    for link in cascade.cascades:
-        if link.child == cascade.part:
-            shown.entry(reach, link).rows = counted(reach.beside)
     for name, links in _by_entry(reach, cascade.unlinks, shown).items():
         shown.add(name, counted(partial(reach.unlinked, links)))
     blockers = [k for k in cascade.blockers if k not in cascade.mutual or k.child in reach.own]

@@ -4,11 +4,12 @@ import json
 
 from psycopg import sql
 
-from maintcli.work.cascade.windows import MOST, Listing, Pieces
+from maintcli.work.cascade.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 from maintcli.work.delete import sealed, way
 
 # The places are no condition for a TID range scan here, which would walk the whole table.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
+    {force}
     IF maint_hi IS NULL THEN
         IF maint_lo IS NULL THEN
             SELECT min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
@@ -27,6 +28,7 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
         SELECT ctid AS t FROM ONLY {part}
         WHERE {window} AND {predicate} ORDER BY ctid LIMIT {most}
     ) AS few;
+    {force_no_more}
     maint_i := 1;
 END IF;""")
 
@@ -47,7 +49,6 @@ class Values(Listing):
     """Windows of values along the index on `column`, up to `bound`."""
 
     first_bite = 100.0
-    settings = sql.SQL("SET LOCAL enable_seqscan = off")
     progress = None
 
     def __init__(
@@ -70,12 +71,18 @@ class Values(Listing):
         low, high, at = self.at
         window = way(self.part, _WINDOW.format(column=self.column), self.predicate)
         holes = {"part": self.part, "column": self.column, "bound": self.bound}
+        forced = {"force": FORCE, "force_no_more": FORCE_NO_MORE}
         return Pieces(
             sql.SQL(
                 "maint_lo {kind} := {low}; maint_hi {kind} := {high}; maint_at tid := {at};"
             ).format(kind=self.kind, low=low, high=high, at=at),
             _LIST.format(
-                **holes, window=window, predicate=sealed(self.predicate), bite=int(bite), most=MOST
+                **holes,
+                **forced,
+                window=window,
+                predicate=sealed(self.predicate),
+                bite=int(bite),
+                most=MOST,
             ),
             _DONE,
             _END.format(bound=self.bound),

@@ -15,6 +15,11 @@ def rows(cascade: Cascade, oid: int) -> sql.Composable:
     return _name("maint_a", cascade.members.index(oid))
 
 
+def leaves(cascade: Cascade, oid: int) -> sql.Composable:
+    """The oid[] of the leaves in which the rows of a partitioned member are, one for each row."""
+    return _name("maint_o", cascade.members.index(oid))
+
+
 def new(cascade: Cascade, oid: int) -> sql.Composable:
     """The tid[] of a member's rows that the last round found; in circles only."""
     return _name("maint_f", cascade.members.index(oid))
@@ -73,6 +78,8 @@ def declare(cascade: Cascade) -> sql.Composable:
         arrays = [array(cascade, oid) for array in (rows, new, next_new, kept)]
         lines += [sql.SQL("{} tid[] := '{{}}';").format(array) for array in arrays]
         lines.append(sql.SQL("{} boolean := false;").format(cut(cascade, oid)))
+        if oid in cascade.partitioned:
+            lines.append(sql.SQL("{} oid[];").format(leaves(cascade, oid)))
     for link in cascade.unlinks:
         lines.append(sql.SQL("{} tid[] := '{{}}';").format(unlinked(cascade, link)))
         lines.append(sql.SQL("{} boolean := false;").format(link_cut(cascade, link)))

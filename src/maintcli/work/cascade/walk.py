@@ -97,20 +97,21 @@ class ClosureWalk:
         return 1 if bite.skip_locked or bite.small else self.group
 
     @property
-    def settings(self) -> sql.Composable:
+    def settings(self) -> sql.Composable | None:
         """What stands before a batch that deletes."""
         return self.settings_for(self.windows.lock)
 
-    def settings_for(self, lock: sql.Composable | None) -> sql.Composable:
+    def settings_for(self, lock: sql.Composable | None) -> sql.Composable | None:
         """The same with another `lock`, or with none."""
-        locks = [lock, self._lock_tables() if self.isolating else None]
-        return sql.SQL("; ").join([self.windows.settings, *(one for one in locks if one)])
+        every = [self.windows.settings, lock, self._lock_tables() if self.isolating else None]
+        wanted = [one for one in every if one]
+        return sql.SQL("; ").join(wanted) if wanted else None
 
     def _lock_tables(self) -> sql.Composable:
         """What a DELETE locks anyhow, before it: what waits afterwards waits for a row."""
         cascade = self.script.cascade
         oids = dict.fromkeys([*cascade.members, *(link.child for link in cascade.unlinks)])
-        return delete.lock_tables(cascade.relations[oid].quoted for oid in oids)
+        return delete.lock_tables(cascade.relations[oid].source for oid in oids)
 
     def window(self, done: Done) -> "ClosureWalk":
         """The same way again, for the rows that were locked."""
@@ -126,15 +127,19 @@ class ClosureWalk:
         return self.windows.advance(done.end) or done.rows
 
     def _learn(self, done: Done) -> None:
-        """What a batch costs whatever it does: its first group was planned, its second was not."""
+        """What a batch costs whatever it does: its first group was planned, its second was not.
+
+        A server that is busy with others makes the one or the other longer, so the mean counts.
+        """
         extra = done.extra or {}
         first, second = extra.get("first"), extra.get("second")
         if first is None or self.windows.seconds:  # others wait for such a batch
             return
-        if second is None:
-            self.fixed_ms = first / 2 if self.fixed_ms is None else self.fixed_ms
-        else:
-            self.fixed_ms = max(0.0, first - second)
+        fixed = first / 2 if second is None else max(0.0, first - second)
+        if self.fixed_ms is None:
+            self.fixed_ms = fixed
+        elif second is not None:
+            self.fixed_ms = (3 * self.fixed_ms + fixed) / 4
 
     def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
         """Have what a batch did beside its own rows added up."""

@@ -5,7 +5,7 @@ Without a plan, a job that has a guard does not begin to go by a shorter age una
 """
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from maintcli.config.say import word
 from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Order
-from maintcli.work.consent import ages
+from maintcli.work.consent import ages, guard
 from maintcli.work.consent.expected import Expected
+from maintcli.work.consent.guard import Loss
 from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
 
@@ -34,22 +35,29 @@ def look_ahead(order: Order) -> None:
         storage(archive.value, archive.origin).check()
 
 
-def check(context: Context, tasks: Sequence[Task], beside: Sequence[Task] = ()) -> bool:
-    """Raise Refused where nobody can have agreed; True where a plan is what guards ask for.
+def check(
+    context: Context,
+    tasks: Sequence[Task],
+    lost: Callable[[], Sequence[Loss]],
+    beside: Sequence[Task] = (),
+) -> None:
+    """Raise Refused unless a plan that still holds lets this through, or every guard.
 
-    `beside` are tables that a plan counts as well, and that have no age of their own.
+    `lost` looks up what the whole run takes, `beside` are tables that a plan counts as well, and
+    that have no age of their own.
     """
-    path, targets, consents = _given(context.order, "apply"), [task.target for task in tasks], False
+    path, targets = _given(context.order, "apply"), [task.target for task in tasks]
+    planned, objection = False, None
     if path is not None:
         from maintcli.work.consent import applied
 
-        consents = applied.check(context, [*tasks, *beside], path)
+        planned = applied.check(context, [*tasks, *beside], path)
     elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
         from maintcli.work.consent import shortened
 
-        shortened.check(context, targets)
+        objection = shortened.objection(context, targets)
+    guard.check(context, targets, lost, objection, planned=planned)
     context.retention |= ages.recorded(targets)
-    return consents
 
 
 @contextmanager

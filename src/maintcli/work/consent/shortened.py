@@ -9,31 +9,25 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 from maintcli.work import count
-from maintcli.work.consent import ages, earlier, guard
+from maintcli.work.consent import ages, earlier
 from maintcli.work.consent.earlier import Earlier
 from maintcli.work.target import Target
 
 MOST_COUNTED = 10_000_000
 
 
-def check(context: Context, targets: Sequence[Target]) -> None:
-    """Raise Refused where rows are stale only by a shorter age, or a condition that is another.
-
-    `--yes-really N` acknowledges it, as long as at most N rows are stale in all tables of the run.
-    """
+def objection(context: Context, targets: Sequence[Target]) -> str | None:
+    """The sentence where rows are stale only by a shorter age, or a condition that is another."""
     found = earlier.find(context, targets)
     for name, target in zip(ages.keys(targets), targets, strict=True):
         before = found.get(ages.column(target))
         with sqlstate.about(target.title):
             why = _objection(context, name, target, before) if before is not None else None
-        if why is None:
-            continue
-        if not _is_acknowledged(context, targets):
-            raise Refused(reason=_refusal(context, targets, f"{ages.column(target)}: {why}"))
-        return
+        if why is not None:
+            return f"{ages.column(target)}: {why}."
+    return None
 
 
 def _objection(context: Context, name: str, target: Target, before: Earlier) -> str | None:
@@ -62,32 +56,11 @@ def _objection(context: Context, name: str, target: Target, before: Earlier) -> 
     )
 
 
-def _is_acknowledged(context: Context, targets: Sequence[Target]) -> bool:
-    really: int | None = context.order.value("yes_really")
-    return really is not None and _stale(context, targets, most=really + 1) <= really
-
-
-def _stale(context: Context, targets: Sequence[Target], most: int) -> int:
-    """The stale rows of the whole run."""
-    losses = guard.losses_of(context, targets)
-    return guard.sum_of((counter for loss in losses for counter in loss.going), most)
-
-
 def _changed(target: Target, when: str, more: str) -> str:
     place = target.map.setting(target.key, "where")
     if target.also is None:
         return f"{when} had a condition ({place}), which is gone, and {more} rows are stale now"
     return f"the condition ({place}) is another than in {when}, and {more} rows are stale by it"
-
-
-def _refusal(context: Context, targets: Sequence[Target], why: str) -> str:
-    stale = _stale(context, targets, MOST_COUNTED)
-    plan = "--plan FILE" if context.dry_run else "--dry-run --plan FILE"
-    way = f"To agree to it, run with {plan}, look, and run with --apply FILE"
-    if stale < MOST_COUNTED:
-        really = guard.command(context, "--yes-really", str(stale))
-        way += f"; or acknowledge what is stale now, by its number: {really}"
-    return f"{why}. Nothing was changed. {way}"
 
 
 def _number(rows: int) -> str:

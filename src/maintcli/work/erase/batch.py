@@ -65,7 +65,11 @@ _DELETE = sql.SQL("""    WHEN {number} THEN
             WHERE {row}.ctid = ANY (maint_rows) AND {belongs} AND NOT {held};
             GET DIAGNOSTICS maint_k = ROW_COUNT;
         END IF;
-        IF maint_k < maint_size THEN maint_at := maint_at + 1; END IF;""")
+        IF {done} THEN maint_at := maint_at + 1; END IF;""")
+
+# Where rows of a table go with each other, those that nothing refers to go first, round by round.
+_ALL = sql.SQL("maint_k < maint_size")
+_ROUND_BY_ROUND = sql.SQL("maint_k = 0 AND maint_size > 0")
 
 # Who is stamped is never looked at again, so stamp and certificate wait for the disk.
 _LAST_LOOK = sql.SQL("""        maint_state := 'left';
@@ -163,10 +167,11 @@ class Eraser(NamedTuple):
                     part=part.quoted,
                     belongs=holding.belongs(ROW, whose),
                     held=holding.held(ROW),
+                    done=_ROUND_BY_ROUND if holding.own else _ALL,
                 )
 
     def _anything(self, whose: sql.Composable) -> Iterator[sql.Composable]:
         for holding in self.holdings:
             if holding.above is None:
-                belongs = holding.belongs(ROW, whose)
+                belongs = holding.directly(ROW, whose)
                 yield _ANYTHING.format(table=holding.table.quoted, row=ROW, belongs=belongs)

@@ -15,7 +15,31 @@ from maintcli.work.erase.users import Users
 
 ROW = sql.Identifier("maint_row")
 
-_WITHIN = sql.SQL("EXISTS (SELECT FROM {above} AS {alias} WHERE {match} AND {belongs})")
+_WITHIN = sql.SQL("EXISTS (SELECT FROM {among} AND {match})")
+
+# A row goes with the one that it refers to in its own table, and so on, also in a circle.
+_PLACE = sql.SQL("({row}.tableoid, {row}.ctid)")
+_MINE = sql.SQL("""WITH RECURSIVE {mine} (relation, place) AS (
+    SELECT {first}.tableoid, {first}.ctid FROM {table} AS {first} WHERE {directly}
+    UNION
+    SELECT next.relation, next.place FROM {mine} AS r CROSS JOIN LATERAL ({steps}) AS next
+) SELECT relation, place FROM {mine}""")
+_STEP = sql.SQL("""SELECT c.tableoid AS relation, c.ctid AS place
+    FROM {table} AS p JOIN {table} AS c ON {match}
+    WHERE p.tableoid = r.relation AND p.ctid = r.place""")
+_AMONG = sql.SQL("""({mine}) AS {alias} JOIN {table} AS {row}
+    ON {row}.tableoid = {alias}.relation AND {row}.ctid = {alias}.place WHERE true""")
+_UP = sql.SQL("""SELECT p.tableoid AS relation, p.ctid AS place
+    FROM {table} AS p JOIN {table} AS c ON {match}
+    WHERE c.tableoid = r.relation AND c.ctid = r.place""")
+_HAS_OWN = sql.SQL("""EXISTS (SELECT FROM {table} AS maint_holder WHERE {match}
+    AND (maint_holder.tableoid, maint_holder.ctid) NOT IN (
+        WITH RECURSIVE maint_up (relation, place) AS (
+            SELECT {row}.tableoid, {row}.ctid
+            UNION
+            SELECT next.relation, next.place
+            FROM maint_up AS r CROSS JOIN LATERAL ({steps}) AS next
+        ) SELECT relation, place FROM maint_up))""")
 # The key is of the query around: in a FROM of its own it cannot mean a column of {table}.
 _HELD = sql.SQL(
     "EXISTS (SELECT FROM (SELECT {key}) AS maint_user (key), {table} AS {row} WHERE {belongs})"
@@ -26,7 +50,7 @@ class Holding(NamedTuple):
     """Rows of `table` that belong to a user: by its `column`, or with a row of `above`, by `key`.
 
     `holders` are foreign keys that forbid to delete a row, `below` those that cascade to a holding
-    of their own, whose rows go first.
+    of their own, whose rows go first, `own` those that cascade within the table.
     """
 
     table: Table
@@ -35,26 +59,70 @@ class Holding(NamedTuple):
     key: ForeignKey | None
     holders: tuple[ForeignKey, ...]
     below: tuple[ForeignKey, ...]
+    own: tuple[ForeignKey, ...]
 
-    def belongs(self, row: sql.Composable, whose: sql.Composable, depth: int = 1) -> sql.Composable:
+    def belongs(self, row: sql.Composable, whose: sql.Composable) -> sql.Composable:
         """SQL: whether `row`, an alias, is of the user or users that `whose` compares a key with.
 
         `whose` stands behind a column: `= 42`, or `IN (SELECT …)`.
         """
+        if not self.own:
+            return self.directly(row, whose)
+        return sql.SQL("{} IN ({})").format(_PLACE.format(row=row), self._mine(whose, 1))
+
+    def directly(
+        self, row: sql.Composable, whose: sql.Composable, depth: int = 1
+    ) -> sql.Composable:
+        """SQL: the same, whatever `row` refers to in its own table."""
         if self.above is None or self.key is None:
             return sql.SQL("{}.{} {}").format(row, sql.Identifier(self.column or ""), whose)
         alias = sql.Identifier(f"maint_above_{depth}")
-        return _WITHIN.format(
-            above=self.above.table.quoted,
-            alias=alias,
-            match=keys.match(self.key, row, alias),
-            belongs=self.above.belongs(alias, whose, depth + 1),
-        )
+        among = self.above.among(alias, whose, depth + 1)
+        return _WITHIN.format(among=among, match=keys.match(self.key, row, alias))
+
+    def among(self, row: sql.Composable, whose: sql.Composable, depth: int = 1) -> sql.Composable:
+        """SQL behind FROM: all such rows, as `row`; further conditions can follow by AND."""
+        table = self.table.quoted
+        if not self.own:
+            directly = self.directly(row, whose, depth)
+            return sql.SQL("{} AS {} WHERE {}").format(table, row, directly)
+        alias = sql.Identifier(f"maint_found_{depth}")
+        return _AMONG.format(mine=self._mine(whose, depth), alias=alias, table=table, row=row)
 
     def held(self, row: sql.Composable) -> sql.Composable:
-        """SQL: whether rows that are there refer to `row`, so that it cannot go, or not yet."""
+        """SQL: whether rows that are there refer to `row`, so that it cannot go, or not yet.
+
+        Of the table's own those do not count that `row` refers to itself, which go with it.
+        """
         tests = [keys.referred_to(key, row) for key in (*self.holders, *self.below)]
+        holder = sql.Identifier("maint_holder")
+        tests += [
+            _HAS_OWN.format(
+                table=self.table.quoted,
+                row=row,
+                match=keys.match(key, holder, row),
+                steps=self._steps(_UP),
+            )
+            for key in self.own
+        ]
         return sql.SQL("({})").format(sql.SQL(" OR ").join(tests or [sql.SQL("false")]))
+
+    def _mine(self, whose: sql.Composable, depth: int) -> sql.Composable:
+        first = sql.Identifier(f"maint_first_{depth}")
+        return _MINE.format(
+            mine=sql.Identifier(f"maint_mine_{depth}"),
+            first=first,
+            table=self.table.quoted,
+            directly=self.directly(first, whose, depth),
+            steps=self._steps(_STEP),
+        )
+
+    def _steps(self, step: sql.SQL) -> sql.Composable:
+        child, parent = sql.Identifier("c"), sql.Identifier("p")
+        return sql.SQL(" UNION ALL ").join(
+            step.format(table=self.table.quoted, match=keys.match(key, child, parent))
+            for key in self.own
+        )
 
     @property
     def missing_index(self) -> str | None:
@@ -92,7 +160,7 @@ def any_of(holdings: Sequence[Holding], users: Users) -> sql.Composable:
             key=sql.Identifier(users.key.name),
             table=one.table.quoted,
             row=ROW,
-            belongs=one.belongs(ROW, whose),
+            belongs=one.directly(ROW, whose),
         )
         for one in holdings
         if one.above is None
@@ -111,6 +179,7 @@ def _holding(
         key=key,
         holders=tuple(filter(keys.forbids, referring)),
         below=tuple(k for k in referring if keys.cascades(k) and not keys.is_own(k, table)),
+        own=tuple(k for k in referring if keys.cascades(k) and keys.is_own(k, table)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a plan of an erasure counts beside the users: the rows that are held of them."""
+"""What a plan and guards of an erasure count beside the users: the rows that are held of them."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,8 @@ from psycopg import sql
 
 from maintcli.runtime.context import Context
 from maintcli.work import keys
+from maintcli.work.consent import guard
+from maintcli.work.consent.guard import Loss
 from maintcli.work.erase.holding import Holding
 from maintcli.work.erase.users import Users
 from maintcli.work.sweep.task import Task
@@ -14,6 +16,16 @@ from maintcli.work.sweep.task import Task
 def tasks(context: Context, users: Users, holdings: Sequence[Holding]) -> list[Task]:
     """The listed tables, with what goes along foreign keys."""
     return [_task(context, users, one) for one in holdings if one.above is None]
+
+
+def losses(context: Context, users: Users, rows: Sequence[Task]) -> list[Loss]:
+    """The users who are stamped, and what goes of the listed tables and with their rows.
+
+    How many of the users is the question; of another table one user may hold all rows.
+    """
+    held = guard.losses(context, rows)
+    held = [loss._replace(what="rows that would go", rows=None) for loss in held]
+    return [*guard.changes(context, [users.target]), *held]
 
 
 def _task(context: Context, users: Users, holding: Holding) -> Task:

@@ -18,7 +18,7 @@ _ROWS = sql.SQL("SELECT count(*) FROM {table} AS {row} WHERE {belongs}")
 
 _BLOCKED = sql.SQL("""SELECT count(*) FROM {users} AS maint_user WHERE {due} AND ({blocked})""")
 
-_REFERS = sql.SQL("EXISTS (SELECT FROM {table} AS {row} WHERE {belongs} AND {referred})")
+_REFERS = sql.SQL("EXISTS (SELECT FROM {among} AND {referred})")
 
 
 def preview(context: Context, users: Users, holdings: Sequence[Holding]) -> Erased:
@@ -107,5 +107,4 @@ def _blocked(context: Context, users: Users, holdings: Sequence[Holding]) -> int
 
 
 def _refers(holding: Holding, whose: sql.Composable, referred: sql.Composable) -> sql.Composable:
-    belongs = holding.belongs(ROW, whose)
-    return _REFERS.format(table=holding.table.quoted, row=ROW, belongs=belongs, referred=referred)
+    return _REFERS.format(among=holding.among(ROW, whose), referred=referred)

@@ -18,7 +18,7 @@ from maintcli.work import count
 from maintcli.work.attempt import Patience, Trial, patiently, send_safely
 from maintcli.work.batch import Done, Step
 from maintcli.work.budget import Budget
-from maintcli.work.consent import approval, expected, guard
+from maintcli.work.consent import approval, expected
 from maintcli.work.erase import holding, plan, preview, users
 from maintcli.work.erase.batch import Eraser
 from maintcli.work.erase.holding import Holding
@@ -98,8 +98,7 @@ def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
     counted = expected.now(context, [*users, *rows]) if planned else None
     try:
         with approval.planning(context, [*users, *rows], counted):
-            if not approval.check(context, users, rows):
-                guard.check(context, [whose.target])
+            approval.check(context, users, partial(plan.losses, context, whose, rows), rows)
     except Refused as refused:
         raise Refused(reason=f"users who opted out: {refused}") from None
 

@@ -94,8 +94,7 @@ def run(
 
 def _ask(context: Context, target: Target) -> None:
     """Raise Refused unless every guard lets this through, or a plan that still holds."""
-    if not approval.check(context, [Task(target, ())]):
-        guard.check(context, [target])
+    approval.check(context, [Task(target, ())], partial(guard.changes, context, [target]))
 
 
 def _counted(context: Context, marking: Marking) -> Expected | None:

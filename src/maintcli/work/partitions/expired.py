@@ -7,6 +7,8 @@ partition whose upper bound lies at or below the cutoff can hold no other row.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from psycopg import sql
+
 from maintcli.db import partitions as catalog
 from maintcli.db.partitions import Partition, Scheme
 from maintcli.runtime.context import Context
@@ -14,6 +16,8 @@ from maintcli.work import count
 from maintcli.work.batch import Done
 from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
+
+_ROWS = sql.SQL("SELECT count(*) FROM (SELECT FROM {relation}{limit}) AS few")
 
 
 class Chosen(NamedTuple):
@@ -93,17 +97,50 @@ def own(context: Context, task: Task) -> int:
     kept_detached = _keeps(context)
     shared = context.shard is not None or kept_detached
     expired = whole(context, task) if shared else frozenset[int]()
-    stripes = count.own(context, without(task, expired).target)
-    if not expired or kept_detached or not _drops(context):
-        return stripes
+    mine = count.own(context, without(task, expired).target)
+    if not _drops(context):
+        return mine
+    mine += _detached_rows(context, task)
+    if not expired or kept_detached:
+        return mine
     kept = frozenset(part.oid for part in task.target.table.parts) - expired
-    return stripes + count.stale(context, without(task, kept).target)
+    return mine + count.stale(context, without(task, kept).target)
+
+
+def detached(context: Context, target: Target) -> Sequence[sql.Composable]:
+    """What earlier runs detached, or began to, and did not drop: their successor does.
+
+    It is no part of the table any more.
+    """
+    if not _can_have_some(target) or _objection(context) is not None:
+        return ()
+    from maintcli.work.partitions.mark import marked
+
+    parts = {part.oid for part in target.table.parts}
+    found = [one for one in marked(context, target) if one.pending or not one.attached]
+    return [one.quoted for one in found if one.is_to_be_dropped and one.oid not in parts]
+
+
+def rows_of(relation: sql.Composable, most: int | None = None) -> sql.Composable:
+    """Count the rows of such a relation, up to `most`."""
+    limit = sql.SQL(" LIMIT {}").format(most) if most is not None else sql.SQL("")
+    return _ROWS.format(relation=relation, limit=limit)
 
 
 def remaining(context: Context, task: Task) -> int | None:
-    """The rows of the table; None where that cannot be counted quickly, as in count.py."""
+    """The rows of the table before the run, with those of what it has to drop.
+
+    None where that cannot be counted quickly, as in count.py.
+    """
     gone = whole(context, task) if _keeps(context) else frozenset[int]()
-    return count.remaining(context, without(task, gone).target)
+    rows = count.remaining(context, without(task, gone).target)
+    if rows is None or not _drops(context):
+        return rows
+    return rows + _detached_rows(context, task)
+
+
+def _detached_rows(context: Context, task: Task) -> int:
+    return sum(count.exactly(context, rows_of(one)) for one in detached(context, task.target))
 
 
 def whole(context: Context, task: Task, *, aloud: bool = False) -> frozenset[int]:
@@ -203,7 +240,7 @@ def _objection_to(context: Context, target: Target, scheme: Scheme) -> str | Non
 def _may_go(say: Callable[[str], None], target: Target, partition: Partition) -> bool:
     reasons = {
         "foreign keys refer to it": partition.referenced,
-        "a view looks at it": partition.viewed,
+        "a view, a function or another table needs it": partition.needed,
         "triggers or rules act on rows that are deleted": partition.triggered,
         "a publication sends the rows that are deleted": partition.published,
         f"{target.table.role} does not own it": not partition.owned,

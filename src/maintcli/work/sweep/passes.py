@@ -102,6 +102,8 @@ class Passes:
         self.tasks[number] = planned(context, target)
 
     def _wants_another(self, number: int, passes: int, before: Left | None) -> bool:
+        if self.tasks[number].looks_into(reached(self.tasks)):
+            return False  # rows that are orphans by this run were not shown, nor agreed to
         rule, tally = self._rule(number), self.means.account.tally
         if sum(self.removed.values()) and tally.wants_another(rule, reached(self.tasks)):
             return True

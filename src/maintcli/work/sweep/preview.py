@@ -62,10 +62,10 @@ def _preview(
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
     going = stale if below is None or below.own is None else below.own
-    least = f"at least {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
+    about = f"about {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
         f"would delete {going:,} {naming.stale(target, with_rule=several)}"
-        + (f", in {least}" if going else "")
+        + (f", in {about}" if going else "")
     )
     whole = partitions.show(context, task)
     for chosen in task.plans:

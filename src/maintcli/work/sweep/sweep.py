@@ -118,8 +118,7 @@ def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> lis
 
 def _ask(context: Context, tasks: Sequence[Task]) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    if not approval.check(context, tasks):
-        guard.check_tasks(context, tasks)
+    approval.check(context, tasks, partial(guard.losses, context, tasks))
 
 
 @dataclass(slots=True)

@@ -34,6 +34,11 @@ class Task(NamedTuple):
         """The plans used, in one word or two."""
         return "+".join(sorted({chosen.way.value for chosen in self.plans})) or "none"
 
+    def looks_into(self, relations: "set[int]") -> bool:
+        """Whether its predicate looks for rows in one of these."""
+        elsewhere = self.target.elsewhere
+        return elsewhere is not None and any(p.oid in relations for p in elsewhere.table.parts)
+
 
 def reached(tasks: "Iterable[Task]") -> set[int]:
     """The relations, by oid, that lose rows when those tables are swept."""
@@ -43,9 +48,10 @@ def reached(tasks: "Iterable[Task]") -> set[int]:
 
 
 def children_first(tasks: "Sequence[Task]") -> "list[Task]":
-    """Each table behind those that refer to it, in a circle as they were given.
+    """Each table behind those that refer to it, or look into it, in a circle as they were given.
 
-    So no row loses its reference, or holds one back, that is about to go itself.
+    So no row loses its reference, or holds one back, that is about to go itself; and none is an
+    orphan by this run.
     """
     ordered: list[Task] = []
     seen: set[int] = set()
@@ -57,7 +63,8 @@ def children_first(tasks: "Sequence[Task]") -> "list[Task]":
         links = tasks[number].links
         children = {link.child for link in links.links} if links else set[int]()
         for other, task in enumerate(tasks):
-            if not children.isdisjoint(part.oid for part in task.target.table.parts):
+            parts = (part.oid for part in task.target.table.parts)
+            if not children.isdisjoint(parts) or task.looks_into(reached([tasks[number]])):
                 visit(other)
         ordered.append(tasks[number])
 

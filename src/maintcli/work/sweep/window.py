@@ -51,7 +51,7 @@ class Plain:
         self, bite: Bite, body: sql.Composable, settings: sql.Composable, declare: sql.Composable
     ) -> Step:
         """A step, in which whatever waits with `bite.skip_locked` waits for a row."""
-        locks = [lock_tables([self.part])] if bite.skip_locked else []
+        locks = [lock_tables([sql.SQL("ONLY {}").format(self.part)])] if bite.skip_locked else []
         settings = sql.SQL("; ").join([settings, *locks])
         return Step(body, settings, declare, walk_closer=True)
 
