@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maintcli import __version__
-from maintcli.cli import asking
-from maintcli.cli.awaited import leaves_a_trace
+from maintcli.cli import scheduler_cli
 from maintcli.cli.declared import declared
-from maintcli.cli.written import left_over, present
+from maintcli.cli.expected_schedules import leaves_a_trace
+from maintcli.cli.rendered_files import left_over, present
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.config.scheduler import Settings
@@ -53,9 +53,9 @@ def of_deployed(
 ) -> list[Finding]:
     """What differs from what the scheduler has. Raises Usage, NoTool, ToolFailed."""
     if asked.by_tool:
-        texts = asking.ask(target, rendered.files, settings)
+        texts = scheduler_cli.ask(target, rendered.files, settings)
     else:
-        texts = asking.read(asked.places)
+        texts = scheduler_cli.read(asked.places)
     try:
         found = deployed.check(target, entries, rendered.files, texts, settings)
     except ValueError as error:

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli import checking, rendering
+from maintcli.cli import checking
 from maintcli.cli.checking import Asked
 from maintcli.cli.commands.schedule.render import JOBS
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.render_options import RenderOptions
+from maintcli.cli.rendered_files import targets
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage
@@ -104,7 +105,7 @@ def check(  # noqa: PLR0913 - one for each option
     asked = Asked(ask, deployed or ())
     names = _names(target, output, asked)
     config = place.read_aloud()
-    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
+    entries = scheduled(config, jobs or (), place.database)
     settings = given.settings(config)._replace(hidden="")  # which is about no file
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
@@ -129,7 +130,7 @@ def _names(target: str | None, output: str | None, asked: Asked) -> list[str]:
         raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
     if asked.by_tool and asked.places:
         raise Usage(reason="--ask and --deployed are two ways to the same; leave out one.")
-    return rendering.targets(target, every=True)
+    return targets(target, every=True)
 
 
 def _files(

@@ -1,9 +1,10 @@
-"""When a run of each job is to be expected, whoever starts it: itself, or one of [[schedules]]."""
+"""When runs are expected, by the schedule of a job or by an entry of [[schedules]]."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from math import inf
+from zoneinfo import ZoneInfo
 
 from maintcli.cli import wording
 from maintcli.cli.declared import Declared
@@ -11,14 +12,16 @@ from maintcli.cli.scheduled import further, own
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
 from maintcli.config.section import Section
+from maintcli.present.schedule import Start
 from maintcli.runtime.job import Job
-from maintcli.schedules.due import Schedule
+from maintcli.schedules.due import Due, Schedule
 from maintcli.schedules.model import Entry
+from maintcli.schedules.words import words
 
 _TRACELESS = ("dry_run", "no_ledger")
 
 
-def awaited(
+def expected_schedules(
     config: Config, jobs: Mapping[str, Declared], database: str, now: datetime
 ) -> dict[str, Schedule]:
     """The schedule by which each job is judged: the most frequent that leaves a trace.
@@ -61,4 +64,25 @@ def _schedule(entry: Entry) -> Schedule:
         zone=entry.zone,
         enabled=True,
         timeout_seconds=entry.timeout_seconds,
+    )
+
+
+def starts(dues: Iterable[Due]) -> list[Start]:
+    """Each with its time in its own zone, and its schedule in words."""
+    return [_start(due) for due in dues]
+
+
+def _start(due: Due) -> Start:
+    entry = due.entry
+    return Start(
+        at=due.at,
+        local=due.at.astimezone(ZoneInfo(entry.zone)),
+        zone=entry.zone,
+        entry=entry.key,
+        job=entry.job,
+        options=entry.options,
+        command=" ".join(("maint", *entry.command)),
+        schedule=entry.expressions,
+        every=entry.every,
+        when=words(entry.expressions, entry.zone),
     )

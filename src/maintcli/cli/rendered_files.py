@@ -1,14 +1,27 @@
-"""Rendered files as they lie on the disk, and those whose entry is gone."""
+"""Rendered files on the disk: written, found again, and removed once their entry is gone."""
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from maintcli.config.say import bare
+from maintcli.config.suggest import hint
 from maintcli.config.write import write_new
-from maintcli.errors import ConfigError
+from maintcli.errors import ConfigError, Usage
 from maintcli.schedules.targets import TARGETS
 from maintcli.schedules.targets.text import is_ours, split
 
 _MOST_CHARACTERS = 1_000_000  # of a file; ours have some thousands
+
+
+def targets(given: str | None, *, every: bool) -> list[str]:
+    """The names of the targets that are meant. Raises Usage."""
+    if given is None and every:
+        return list(TARGETS)
+    if given is None:
+        raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
+    if given not in TARGETS:
+        raise Usage(reason=f"--target: there is no {bare(given)}; {hint(given, TARGETS)}")
+    return [given]
 
 
 def present(paths: Iterable[str], folder: Path) -> dict[str, str]:
