@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from heapq import merge
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
@@ -45,12 +46,17 @@ def _dues(entry: Entry, after: datetime) -> Iterator[Due]:
         last = at
 
 
-def starts(entry: Entry) -> list[int]:
+def starts(entry: Entry) -> tuple[int, ...]:
     """Minutes from the beginning of the month in UTC, ascending; last and nth days are left out."""
-    offset = datetime(_YEAR, _MONTH, 1, tzinfo=UTC).astimezone(ZoneInfo(entry.zone)).utcoffset()
+    return _starts(entry.expressions, entry.zone)
+
+
+@lru_cache(maxsize=1024)  # each of these is asked of the same entries several times
+def _starts(expressions: tuple[str, ...], zone: str) -> tuple[int, ...]:
+    offset = datetime(_YEAR, _MONTH, 1, tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset()
     behind = int(offset.total_seconds() // 60) if offset else 0
-    found = [one for one in map(fields, entry.expressions) if one is not None]
-    return sorted({minute - behind for one in found for minute in _minutes(one)})
+    found = [one for one in map(fields, expressions) if one is not None]
+    return tuple(sorted({minute - behind for one in found for minute in _minutes(one)}))
 
 
 def least_gap(entry: Entry) -> int | None:
