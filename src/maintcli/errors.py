@@ -454,6 +454,12 @@ class ClosedSchema(NotAllowed):
     """
 
 
+class ClosedPath(NotAllowed):
+    """Role {role} may not look into schema {schema}, and its search path names no other one. Let a
+    superuser, or the schema's owner, run this statement; schema under [database] names another one.
+    """
+
+
 class HiddenRows(NotAllowed):
     """Row-level security on {table} hides rows from role {role}, so a sweep would report success
     and leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW LEVEL SECURITY.

@@ -55,6 +55,9 @@ def test_status_says_nothing_of_what_is_done(inside: Inside, conn: Conn) -> None
 
 def test_a_backlog_without_forecast_is_a_number(inside: Inside, conn: Conn) -> None:
     """Rows that others held locked, say."""
+    recorded(conn, 1, None)
+    assert "cleanup-sessions: 1 row left by the last run" in inside("status").out
+    conn.execute("DELETE FROM job_runs")
     recorded(conn, 3, None)
     assert job(inside)["backlog"] == 3
     assert "cleanup-sessions: 3 rows left by the last run" in inside("status").out
@@ -74,7 +77,7 @@ def test_a_run_ends_with_one_line_that_says_what_is_left(inside: Inside, conn: C
     said = "2,000 rows left: the next run can say how fast new ones come in"
     assert "success: deleted 1,000" in line
     assert said in line
-    assert "--limit 1,000 is spent; 2,000 stale rows are left" in result.err
+    assert "--limit 1,000 is spent; 2,000 stale rows left" in result.err
     assert "throttled" not in line
     status = inside("status").out
     assert f"cleanup-sessions: {said}" in status

@@ -64,6 +64,13 @@ def test_a_partial_run_shows_its_figures_and_its_message(inside: Inside, conn: C
     assert inside("show", run_id, "--json").json["counts"] == _PARTIAL
 
 
+def test_a_run_that_deleted_nothing_says_so(inside: Inside, conn: Conn) -> None:
+    """As its own last line did."""
+    run_was(conn, "success")
+    conn.execute("UPDATE job_runs SET counts = %s", ['{"deleted_count": 0, "null_count": 0}'])
+    assert inside("history").out.endswith("deleted 0\n")
+
+
 def test_a_run_without_an_end_shows_what_its_batches_did(inside: Inside, conn: Conn) -> None:
     """Its figures come with the end; the ledger's own columns come with each batch."""
     run_id = run_was(conn, "running")

@@ -188,6 +188,23 @@ def test_a_closed_schema_of_maints_own(crew: Inside, conn: Conn) -> None:
     assert crew("cleanup-sessions", env=env).code == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("history",), ("readyz",), ("archives", "list"), ("db", "migrate"), ("init",)],
+)
+def test_a_closed_schema_is_not_called_absent(
+    crew: Inside, conn: Conn, words: tuple[str, ...]
+) -> None:
+    """Where the path names no other: what is in it cannot be seen. With the grant it can."""
+    result = crew(*words)
+    assert (result.code, result.out) == (77, "")
+    sentence, grant = result.err.splitlines()
+    assert "Role night crew may not look into schema public" in sentence
+    assert grant == f'GRANT USAGE ON SCHEMA "public" TO {CREW};'
+    conn.execute(grant.encode())
+    assert "may not look into" not in crew(*words).err
+
+
 def test_a_missing_table_stays_a_missing_table(crew: Inside, conn: Conn) -> None:
     """78 with its name, for a role whose search path holds a closed schema, too."""
     conn.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")

@@ -327,7 +327,7 @@ def test_a_user_whose_rows_are_held_on_to_is_left_unstamped(inside: Inside, conn
     )
     dry = inside(JOB, "-n", "--json")
     assert (dry.json["erased_count"], dry.json["blocked_count"]) == (2, 1)
-    assert "rows of public.exhibits hold on to rows of 1 users" in dry.err
+    assert "rows of public.exhibits hold on to rows of 1 user" in dry.err
     found = inside(JOB, "--json")
     assert (found.code, found.json["outcome"]) == (3, "partial")
     assert (found.json["erased_count"], found.json["blocked_count"]) == (2, 1)

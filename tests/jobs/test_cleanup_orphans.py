@@ -263,7 +263,7 @@ def test_what_cascades_is_said_and_what_holds_on_is_left(inside: Inside, conn: C
     conn.execute("INSERT INTO pins VALUES ('gone 2')")
     dry = inside(JOB, "-n", "--json")
     assert (dry.json["deleted_count"], dry.json["blocked_count"]) == (4, 1)
-    assert "would delete 1 rows of public.previews with them" in dry.err
+    assert "would delete 1 row of public.previews with them" in dry.err
     found = inside(JOB, "--json")
     assert (found.code, found.json["outcome"]) == (3, "partial")
     assert (found.json["deleted_count"], found.json["blocked_count"]) == (4, 1)

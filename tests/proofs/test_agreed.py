@@ -22,7 +22,7 @@ KEEPS = ("RESTRICT", "NO ACTION")
 @pytest.mark.parametrize("by", ["rows", "age"])
 @seed(SEED)
 @settings(
-    max_examples=200 if FULL else 12,
+    max_examples=200 if FULL else 8,
     deadline=None,
     database=None,
     phases=tuple(Phase) if FULL else (Phase.explicit, Phase.generate),

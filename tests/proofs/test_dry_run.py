@@ -67,7 +67,7 @@ def test_says_plan_cutoff_rows_batches_and_time(inside: Inside, conn: Conn) -> N
     conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 h')")
     result = inside("cleanup-sessions", "--dry-run", "--json")
     assert {"plan", "cutoff", "deleted_count", "batches", "expected_seconds"} <= set(result.json)
-    assert "would delete 1 rows of public.active_sessions older than " in result.err
+    assert "would delete 1 row of public.active_sessions older than " in result.err
 
 
 def test_needs_none_of_the_toolkit_s_tables(inside: Inside, conn: Conn) -> None:

@@ -170,11 +170,13 @@ def test_every_run_touches_the_jobs_runner(inside: Inside, conn: Conn) -> None:
 def test_a_lease_of_a_clock_that_was_ahead_is_taken(inside: Inside, conn: Conn) -> None:
     """A lease is 60 s long; the killed run is recorded as lost, and the rows go."""
     killed = run_was(conn, "running")
+    conn.execute("UPDATE job_runs SET started_at = '2026-02-16 10:00:00.5+00'")
     hold(conn, 300 * 86_400)
     conn.execute("UPDATE job_heartbeats SET lease_run_id = %s", [killed])
     conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 hour')")
     result = inside("cleanup-sessions", "--json")
     assert (result.code, result.json["outcome"]) == (0, "success"), result.err
+    assert f"run {killed} of 2026-02-16 10:00:00 UTC never finished" in result.err
     assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
     assert conn.execute("SELECT outcome FROM job_runs WHERE run_id = %s", [killed]).fetchone() == (
         "lost",

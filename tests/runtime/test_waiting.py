@@ -51,7 +51,9 @@ def test_a_refused_connection_is_waited_for_aloud(maint: Maint) -> None:
     url = "postgresql://a@127.0.0.1:1/a"
     process = maint.start("cleanup-sessions", env={"DATABASE_URL": url})
     assert "INFO cleanup-sessions Waiting for the database, up to 30 s: " in (said := line(process))
-    assert said.endswith("Connection refused.\n")
+    assert said.endswith(
+        "Connection refused. Check host and port, and that PostgreSQL runs there.\n"
+    )
     interrupted(process)
 
 

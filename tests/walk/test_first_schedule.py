@@ -91,7 +91,7 @@ def walk(db: str, conn: Conn) -> Generator[Walk]:
     with short_folder() as folder:
         found = Walk(folder, db)
         said = found(*PAGE[FIRST])
-        assert "would delete 1 rows" in said
+        assert "would delete 1 row" in said
         assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
         yield found
 

@@ -38,6 +38,14 @@ def sweep(inside: Inside, *flags: str, tables: str = "t", where: str = "") -> Re
     return inside("retention-cleanup", *flags)
 
 
+def slow(conn: Conn, seconds: float) -> None:
+    """Make a function `slow` that takes so long for each row, and is true."""
+    conn.execute(
+        "CREATE FUNCTION slow(id int) RETURNS boolean STABLE LANGUAGE plpgsql AS"
+        f" 'BEGIN PERFORM pg_sleep({seconds}); RETURN true; END'"  # type: ignore[arg-type]
+    )
+
+
 def pasted(inside: Inside, refused: Result) -> Result:
     """What the command gives that a refusal names."""
     return inside(*shlex.split(refused.err.strip().rpartition("run: maint ")[2]), "--json")
@@ -130,12 +138,13 @@ def test_a_count_that_takes_too_long_says_at_least(
     """And how to count them, but not in a dry run, which would say nothing else."""
     monkeypatch.setattr(guard, "_SECONDS", 0.05)
     fill(conn, "t", old=300, young=100)
-    slow = 'allow-sql = true\nwhere = "pg_sleep(0.001) IS NOT NULL"\n'
-    refused = sweep(inside, "--max-rows", "20", where=slow)
+    slow(conn, 0.001)
+    where = 'allow-sql = true\nwhere = "slow(id)"\n'
+    refused = sweep(inside, "--max-rows", "20", where=where)
     assert refused.code == 65, refused.err
     assert "public.t has at least 21 old rows; --max-rows allows 20." in refused.err
     assert "run: maint retention-cleanup --max-rows 20 --dry-run" in refused.err
-    dry = sweep(inside, "--max-rows", "20", "--dry-run", where=slow)
+    dry = sweep(inside, "--max-rows", "20", "--dry-run", where=where)
     assert (dry.code, "--dry-run" in dry.err) == (65, False), dry.err
     assert count(conn, "t") == 400
 
@@ -191,7 +200,8 @@ def test_a_selection_that_takes_too_long_is_left_to_the_table(
     """Its share is unknown then; that of the table decides, and a warning says so."""
     monkeypatch.setattr(guard, "_SECONDS", 0.05)
     fill(conn, "t", old=20, young=2_000)
-    slow = "CASE WHEN seen > now() - interval '1 day' THEN pg_sleep(0.01) IS NULL ELSE true END"
-    found = sweep(inside, where=f'allow-sql = true\nwhere = "{slow}"\n')
+    slow(conn, 0.01)
+    where = "CASE WHEN seen > now() - interval '1 day' THEN NOT slow(id) ELSE true END"
+    found = sweep(inside, where=f'allow-sql = true\nwhere = "{where}"\n')
     assert (found.code, count(conn, "t")) == (0, 2_000), found.err
     assert "rows that [[retention]] rule 1 selects were not counted in time" in found.err

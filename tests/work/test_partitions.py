@@ -486,6 +486,27 @@ def test_a_stranger_s_unfinished_detach_is_left_alone(
     assert one(months, "SELECT count(*) FROM p1") == 20
 
 
+def test_an_event_trigger_that_refuses_is_said_of_its_partition(
+    inside: Inside, months: Conn, sweep_events: str
+) -> None:
+    """With the rule, whatever statement it refuses, also when the next run meets it."""
+    months.execute(
+        "CREATE FUNCTION keep_tables() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'tables are kept here'; END $$;"
+        "CREATE EVENT TRIGGER keep_tables ON sql_drop WHEN TAG IN ('DROP TABLE')"
+        " EXECUTE FUNCTION keep_tables()"
+    )
+    for _ in range(2):
+        result = inside(sweep_events)
+        assert result.code == 1
+        assert f"public.{EVENTS}" in result.err
+        assert ", partition public." in result.err
+        assert "PostgreSQL says: tables are kept here (P0001)." in result.err
+        assert "keep_tables() raised it." in result.err
+    months.execute("DROP EVENT TRIGGER keep_tables")
+    assert inside(sweep_events).code == 0
+
+
 def test_a_fresh_row_is_never_dropped(inside: Inside, months: Conn, sweep_events: str) -> None:
     """Should one be in a detached table, the table stays, loudly."""
     oid = one(months, "SELECT %s::regclass::oid", EVENTS)

@@ -66,7 +66,9 @@ def meaning(error: psycopg.Error) -> MaintError:
     if kind is ConnectionLost:
         return kind(reason=_message(error))
     about = f"{error.__notes__[0]}: " if getattr(error, "__notes__", None) else ""
-    return kind(reason=f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}")
+    return kind(
+        reason=f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}{_raiser(error)}"
+    )
 
 
 @contextmanager
@@ -108,6 +110,15 @@ def _more(error: psycopg.Error) -> str:
     if diag.message_hint:
         found.append(f" Hint: {one_line(diag.message_hint).rstrip('.')}.")
     return "".join(found)
+
+
+def _raiser(error: psycopg.Error) -> str:
+    """Which function of the user's raised it, as a sentence; the language of the rest varies."""
+    if error.diag.source_function != "exec_stmt_raise":
+        return ""
+    first = (error.diag.context or "").partition("\n")[0]
+    named = re.search(r"\S+\([^()]*\)", first)
+    return f" The function {named[0]} raised it." if named else ""
 
 
 def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:

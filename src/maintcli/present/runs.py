@@ -85,7 +85,7 @@ def _parts(found: Whole) -> str:
 
 def _told(head: str, run: PastRun) -> str:
     """Why it ended so, and what it did: a run that failed half-way has both."""
-    counted = {n: v for n, v in _counts(run).items() if n.endswith("_count") and v}
+    counted = {n: v for n, v in _counts(run).items() if n.endswith("_count")}
     message = (run.message or "").rstrip(".")
     return ": ".join(filter(None, (head, message, phrases(counted))))
 

@@ -12,6 +12,7 @@ from maintcli.runtime.heartbeats import Heartbeat, Paused, in_the_future
 from maintcli.runtime.status import JobStatus
 from maintcli.runtime.whole import Whole
 from maintcli.work.outlook.recorded import Recorded
+from maintcli.work.outlook.words import many
 
 
 def data(
@@ -97,9 +98,9 @@ def _backlog(found: Recorded | None) -> dict[str, Any]:
 
 
 def _left(found: Recorded) -> str:
-    return (
-        left(found.forecast) if found.forecast else f"{found.backlog:,} rows left by the last run"
-    )
+    if found.forecast:
+        return left(found.forecast)
+    return f"{many(found.backlog)} left by the last run"
 
 
 def _row(job: JobStatus, now: datetime) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from maintcli.runtime.report import Report
 from maintcli.work.figures import phrases
+from maintcli.work.outlook.words import many
 
 
 def summary(report: Report, why: str = "") -> str:
@@ -31,7 +32,7 @@ def end(report: Report, why: str = "") -> str:
 def left(forecast: Mapping[str, Any]) -> str:
     """A backlog and what will become of it."""
     about = "about " if forecast["backlog_is_estimate"] else ""
-    return f"{about}{forecast['backlog']:,} rows left: {forecast['outlook']}"
+    return f"{about}{many(forecast['backlog'])} left: {forecast['outlook']}"
 
 
 def _took(report: Report) -> str:

@@ -140,7 +140,8 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     part = f" part {order.shard} of {begun.group}" if order.shard else ""
     order.log.info(f"started run={report.run_id}{part}")
     for run_id, started_at in begun.lost:
-        order.log.warn(f"run {run_id} of {started_at} never finished: recorded as lost")
+        when = f"{started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        order.log.warn(f"run {run_id} of {when} never finished: recorded as lost")
 
 
 @contextmanager

@@ -144,7 +144,7 @@ class Begun(NamedTuple):
     """
 
     lease: Lease
-    lost: tuple[tuple[str, str], ...]
+    lost: tuple[tuple[str, datetime], ...]
     group: str | None
 
 
@@ -174,7 +174,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
         raise _why_not(session, names, entry.job, name)
     token, lost, group = rows[0]
     lease = Lease(schema, entry.job, entry.run_id, token, shard)
-    return Begun(lease, tuple((run, started) for run, started in lost), group)
+    return Begun(lease, tuple((run, datetime.fromisoformat(when)) for run, when in lost), group)
 
 
 def _why_not(

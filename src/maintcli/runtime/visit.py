@@ -5,10 +5,19 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg import sql
 
 from maintcli.config.database import DatabaseConfig
-from maintcli.db import connect, sqlstate, toolkit
-from maintcli.errors import NoDatabase, NotAllowed, NothingRecorded, NoToolkitTables
+from maintcli.db import connect, search_path, sqlstate, toolkit
+from maintcli.errors import (
+    ClosedPath,
+    MaintError,
+    NoDatabase,
+    NoOpenSchema,
+    NotAllowed,
+    NothingRecorded,
+    NoToolkitTables,
+)
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
@@ -32,12 +41,25 @@ def connected(
         connect.first_answer(connection, connect.CONNECT_SECONDS)
     try:
         yield connection
+    except NoOpenSchema:
+        raise _closed(connection) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise NotAllowed(reason=f"{sqlstate.meaning(error)} Run: maint db check") from None
     except psycopg.Error as error:
         raise sqlstate.meaning(error) from None
     finally:
         connection.close()
+
+
+def _closed(connection: connect.Connection) -> MaintError:
+    """What is so where no schema of the path is open: this role may not look, or there is none."""
+    closed = search_path.closed(connection)
+    if not closed:
+        return NoOpenSchema()
+    ((role,),) = search_path.run(connection, sql.SQL("SELECT current_user::text"))
+    names = {"schema": sql.Identifier(closed[0]), "role": sql.Identifier(role)}
+    grant = sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {role};").format(**names).as_string()
+    return ClosedPath(role=role, schema=closed[0], statements=[grant])
 
 
 @contextmanager

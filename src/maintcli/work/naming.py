@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from maintcli.runtime.log import Log
+from maintcli.work.outlook.words import many
 from maintcli.work.sweep.result import moment
 from maintcli.work.target import Target
 
@@ -30,7 +31,7 @@ def naming(
         yield
     finally:
         for table, number in counts().items():
-            log.info(f"{verb.done} {number:,} {'row' if number == 1 else 'rows'} of {table}")
+            log.info(f"{verb.done} {many(number)} of {table}")
 
 
 def stale(target: Target, *, with_rule: bool = False) -> str:

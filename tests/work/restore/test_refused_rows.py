@@ -71,7 +71,7 @@ def test_a_row_whose_other_key_is_taken_is_not_there(
         assert report["restored_count"] == 8
         assert (report["existing_count"], report["failed_count"]) == (1, 1)
         assert any(
-            w.startswith("1 rows of public.uq") and w.endswith("another row has its email")
+            w.startswith("1 row of public.uq") and w.endswith("another row has its email")
             for w in report["warnings"]
         )
     conn.execute("DELETE FROM uq WHERE id = 100")

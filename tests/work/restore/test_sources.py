@@ -109,7 +109,10 @@ def test_a_run_without_an_archive_is_said(inside: Inside, conn: Conn, tmp_path: 
     conn.execute(FAMILY)
     archive = archiving(conn, tmp_path / "archive", "child")
     found = inside("restore", archive.run_id)
-    assert (found.code, "was it given --archive?" in found.err) == (78, True)
+    assert (found.code, "none of its batches was archived, as without --archive." in found.err) == (
+        78,
+        True,
+    )
     assert inside("restore", "0123").code == 2
     archive.batch(("child", "true"))
     (tmp_path / "archive" / manifest.key(archive.run_id)).unlink()

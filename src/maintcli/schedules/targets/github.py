@@ -109,7 +109,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
         return Rendered({})
     if settings.action == _HERE and not settings.is_home:
         what = '"uses: ./" works in the repository of maint alone'
-        near = "name your fork and the 40 digits of a commit: [schedule] action = …"
+        near = "name your fork and a commit: --action OWNER/maint@SHA, or action under [schedule]"
         return Rendered({}, [Note("action", what, near)], refused=True)
     keys: dict[Cron, list[str]] = {}
     zones: dict[str, str] = {}

@@ -13,6 +13,7 @@ from maintcli.runtime.context import Context
 from maintcli.work.cascade.counting import Patiently
 from maintcli.work.cascade.graph import CUTS
 from maintcli.work.cascade.reach import Reach
+from maintcli.work.outlook.words import many
 from maintcli.work.sweep.tally import remedy
 from maintcli.work.sweep.task import Task
 
@@ -169,7 +170,7 @@ def tell(context: Context, task: Task, shown: Shown) -> None:
     """Log it, table after table."""
     log = context.log
     for one in shown.listed:
-        rows = f"{one.rows:,} rows" if one.rows is not None else "rows, not counted in time,"
+        rows = many(one.rows) if one.rows is not None else "rows, not counted in time,"
         ring = ", in a circle" if one.cyclic else ""
         where = f"({', '.join(one.keys)}: ON DELETE {one.action}, depth {one.depth}{ring})"
         if one.action == "CASCADE":
@@ -177,8 +178,9 @@ def tell(context: Context, task: Task, shown: Shown) -> None:
         elif one.action in CUTS:
             log.info(f"would take the reference from {rows} of {one.table} {where}")
         elif one.rows != 0:
+            refer = "refers" if one.rows == 1 else "refer"
             log.warn(
-                f"{rows} of {one.table} refer to rows that would go, without ON DELETE CASCADE"
+                f"{rows} of {one.table} {refer} to rows that would go, without ON DELETE CASCADE"
                 f" {where}.{remedy(one.remedies)}",
                 one.remedies,
             )
@@ -190,7 +192,7 @@ def tell(context: Context, task: Task, shown: Shown) -> None:
                 one.missing_indexes,
             )
     if shown.blocked:
-        log.warn(f"{shown.blocked:,} rows of {task.target.table} cannot be deleted (exit code 3)")
+        log.warn(f"{many(shown.blocked)} of {task.target.table} cannot be deleted (exit code 3)")
 
 
 def _add(listed: list[str], names: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
 
 OLDEST = timedelta(days=7)
+CLOCKS_APART = timedelta(hours=1)
 SLACK_ROWS = 10  # of a handful of rows, a tenth is less than one
 
 _NOTHING = "Nothing was changed. Look again with --dry-run --plan FILE."
@@ -95,6 +96,9 @@ def _called(found: Place) -> str:
 
 def _check_age(context: Context, plan: Plan) -> None:
     ((now,),) = context.session.read_composed(sql.SQL("SELECT now()"))
+    if plan.made_at - now > CLOCKS_APART:  # it would be young for as long as the clock was ahead
+        when = moment(plan.made_at)
+        raise _refused(f"it was made at {when}, which lies ahead by the database's clock")
     if now - plan.made_at > OLDEST:
         days = (now - plan.made_at).days
         raise _refused(f"it is {days} days old, and at most {OLDEST.days} are allowed")

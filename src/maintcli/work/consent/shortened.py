@@ -48,20 +48,22 @@ def _objection(context: Context, name: str, target: Target, before: Earlier) -> 
         return None
     when = f"the run of {before.when:%Y-%m-%d %H:%M} UTC"
     if changed:
-        return _changed(target, when, _number(more))
+        return _changed(target, when, _are(more))
     place = ages.origin(context, target)
     return (
         f"the age {target.older_than} ({place}) is shorter than the {age} of {when}, and"
-        f" {_number(more)} rows are stale only by the shorter one"
+        f" {_are(more)} stale only by the shorter one"
     )
 
 
 def _changed(target: Target, when: str, more: str) -> str:
     place = target.map.setting(target.key, "where")
     if target.also is None:
-        return f"{when} had a condition ({place}), which is gone, and {more} rows are stale now"
-    return f"the condition ({place}) is another than in {when}, and {more} rows are stale by it"
+        return f"{when} had a condition ({place}), which is gone, and {more} stale now"
+    return f"the condition ({place}) is another than in {when}, and {more} stale by it"
 
 
-def _number(rows: int) -> str:
-    return f"over {rows:,}" if rows >= MOST_COUNTED else f"{rows:,}"
+def _are(rows: int) -> str:
+    if rows == 1:
+        return "1 row is"
+    return f"over {rows:,} rows are" if rows >= MOST_COUNTED else f"{rows:,} rows are"

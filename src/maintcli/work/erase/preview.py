@@ -12,6 +12,7 @@ from maintcli.work import count, keys
 from maintcli.work.erase.holding import ROW, Holding
 from maintcli.work.erase.result import Erased
 from maintcli.work.erase.users import Users
+from maintcli.work.outlook.words import many
 from maintcli.work.sweep.result import moment
 
 _ROWS = sql.SQL("SELECT count(*) FROM {table} AS {row} WHERE {belongs}")
@@ -25,7 +26,7 @@ def preview(context: Context, users: Users, holdings: Sequence[Holding]) -> Eras
     """Count the users, and the rows of each table, listed or going with one that is."""
     due = count.stale(context, users.target)
     context.log.info(
-        f"would erase what is held of {due:,} users who opted out before"
+        f"would erase what is held of {many(due, 'user')} who opted out before"
         f" {moment(users.target.cutoff)}"
     )
     tables: Counter[str] = Counter()
@@ -37,11 +38,13 @@ def preview(context: Context, users: Users, holdings: Sequence[Holding]) -> Eras
         tables[table] = rows
         above = [str(holding.above.table) for holding in some if holding.above]
         with_what = f", which go with their rows of {above[0]}" if len(above) == len(some) else ""
-        context.log.info(f"would delete {rows:,} rows of {table}{with_what}")
+        context.log.info(f"would delete {many(rows)} of {table}{with_what}")
     blocked = _blocked(context, users, holdings)
     if blocked:
         names = ", ".join(holders(holdings))
-        context.log.info(f"rows of {names} hold on to rows of {blocked:,} users, who would be left")
+        context.log.info(
+            f"rows of {names} hold on to rows of {many(blocked, 'user')}, who would be left"
+        )
     shown = Erased(
         erased_count=due - blocked,
         deleted_count=sum(tables.values()),

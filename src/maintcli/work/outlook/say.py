@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from maintcli.runtime.context import Context
 from maintcli.work.outlook import backlog, forecast
+from maintcli.work.outlook.words import many
 from maintcli.work.target import Target
 
 
@@ -23,4 +24,4 @@ def say(context: Context, targets: Sequence[Target], why: str) -> None:
         return
     found = forecast.make(context, left.rows, estimated=left.is_estimate)
     context.counts["forecast"] = found.as_dict()
-    context.log.info(f"{why}; {about}{left.rows:,} stale rows are left: {found.outlook}")
+    context.log.info(f"{why}; {about}{many(left.rows, 'stale row')} left: {found.outlook}")

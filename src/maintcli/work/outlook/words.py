@@ -1,4 +1,4 @@
-"""Lengths of time and amounts of bytes in words."""
+"""Lengths of time, amounts of bytes and numbers in words."""
 
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
 _MINUTES_FROM = 120
@@ -21,6 +21,11 @@ def took(milliseconds: int | None) -> str:
     if seconds < 1:
         return f"{milliseconds} ms"
     return f"{seconds:.1f} s" if seconds < _MINUTES_FROM else span(seconds)
+
+
+def many(count: int, what: str = "row") -> str:
+    """A number of things, of which one is called `what`: `1 row`, `2,000 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def size(count: int) -> str:

@@ -14,6 +14,7 @@ from maintcli.db.partitions import Partition, Scheme
 from maintcli.runtime.context import Context
 from maintcli.work import count
 from maintcli.work.batch import Done
+from maintcli.work.outlook.words import many
 from maintcli.work.sweep.task import Task
 from maintcli.work.target import Target
 
@@ -80,7 +81,7 @@ def show(context: Context, task: Task) -> frozenset[int]:
     for partition in found:
         rows = count.table_rows(context, within(task.target, partition))
         context.log.info(
-            f"{partition} is expired as a whole: it would be {what}, with {rows:,} rows and"
+            f"{partition} is expired as a whole: it would be {what}, with {many(rows)} and"
             f" {partition.bytes:,} bytes"
         )
     for left in marked(context, task.target):

@@ -1,6 +1,7 @@
 """Removing the expired partitions of one table, after finishing what an earlier run began."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -11,6 +12,7 @@ from maintcli.db.partitions import Partition
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work import count
+from maintcli.work.outlook.words import many
 from maintcli.work.partitions import readers
 from maintcli.work.partitions.detach import Detacher, Piece
 from maintcli.work.partitions.expired import Chosen, within
@@ -39,7 +41,8 @@ class Removal:
         for found in marked(self.context, self.target):
             piece = Piece(found.oid, found.quoted, former(found.comment))
             try:
-                self._finish(found, piece)
+                with self._about(piece):
+                    self._finish(found, piece)
             except StillLocked as error:
                 self.context.log.warn(f"{piece} of an earlier run stays as it is: {error}")
 
@@ -52,11 +55,16 @@ class Removal:
             piece = Piece(partition.oid, partition.quoted, partition.comment)
             try:
                 if not stuck:  # beside one that is half detached there can be no second
-                    self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
+                    with self._about(piece):
+                        self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
                     continue
             except StillLocked:
                 stuck = self.detacher.state(partition.oid) == "pending"
             self._hold(partition)
+
+    def _about(self, piece: Piece) -> AbstractContextManager[None]:
+        """Names it where PostgreSQL, or an event trigger of the user's, refuses a statement."""
+        return sqlstate.about(f"{self.target.title}, partition {piece}")
 
     def _finish(self, found: Marked, piece: Piece) -> None:
         if found.attached and not found.pending:
@@ -112,7 +120,7 @@ class Removal:
         elif self.detacher.state(piece.oid) == "gone":
             rows = counts.get("deleted_count", 0) - before
             counts["dropped_partitions"] = counts.get("dropped_partitions", 0) + 1
-            log.info(f"dropped {piece} with {rows:,} rows")
+            log.info(f"dropped {piece} with {many(rows)}")
 
     def _keep(self, piece: Piece) -> None:
         query = sql.SQL("SELECT count(*) FROM {}").format(piece.quoted)
@@ -120,7 +128,7 @@ class Removal:
         counts = self.context.counts
         counts["detached_count"] = counts.get("detached_count", 0) + 1
         counts["detached_rows"] = counts.get("detached_rows", 0) + rows
-        self.context.log.info(f"detached {piece} with {rows:,} rows, and kept it")
+        self.context.log.info(f"detached {piece} with {many(rows)}, and kept it")
 
     def _hold(self, partition: Partition) -> None:
         self.held |= partition.tree

@@ -14,6 +14,7 @@ from maintcli.runtime.context import Context
 from maintcli.work.archive import copytext, ledger
 from maintcli.work.archive.copytext import Row
 from maintcli.work.archive.reading import Block
+from maintcli.work.outlook.words import many
 from maintcli.work.restore import load, say
 from maintcli.work.restore.batch import Tables
 from maintcli.work.restore.inventory import Inventory
@@ -60,7 +61,7 @@ def preview(
                 tally.restored[table.name] += len(some) - known - taken.total()
         tally.files += 1
     for name, count in tally.restored.items():
-        context.log.info(f"would restore {count:,} rows of {name}")
+        context.log.info(f"would restore {many(count)} of {name}")
     say.refused(context, tally)
     return tally.result
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from maintcli.runtime.context import Context
+from maintcli.work.outlook.words import many
 from maintcli.work.restore.inventory import Inventory
 from maintcli.work.restore.result import Restored, Tally
 from maintcli.work.restore.source import Source
@@ -33,7 +34,7 @@ def refused(context: Context, tally: Tally) -> None:
     """Say which rows could not go back, or in a dry run would not, by table and reason."""
     verb = "would not" if context.dry_run else "could not"
     for (table, reason), count in tally.refused.most_common(_MOST_REASONS):
-        context.log.warn(f"{count:,} rows of {table} {verb} go back: {reason}")
+        context.log.warn(f"{many(count)} of {table} {verb} go back: {reason}")
 
 
 def stale(context: Context, source: Source, result: Restored) -> None:

@@ -124,7 +124,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
         context.log.info(f"run {past.run_id} removed nothing, so there is nothing to put back")
         return Source([], files, root, schema, context.stop.check)
     if not files:
-        reason = "no batch of it was archived; was it given --archive?"
+        reason = "none of its batches was archived, as without --archive"
         raise NoSuchArchive(location="The ledger", run_id=past.run_id, reason=reason)
     manifests = [_vouched(context, root, last[run.run_id]) for run in runs]
     if past.run_group is not None:

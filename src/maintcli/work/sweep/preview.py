@@ -10,6 +10,7 @@ from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
 from maintcli.runtime.context import Context
 from maintcli.work import count, naming
+from maintcli.work.outlook.words import many
 from maintcli.work.partitions import expired as partitions
 from maintcli.work.sweep import probe, result
 from maintcli.work.sweep.result import Swept, moment
@@ -64,7 +65,7 @@ def _preview(
     going = stale if below is None or below.own is None else below.own
     about = f"about {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     context.log.info(
-        f"would delete {going:,} {naming.stale(target, with_rule=several)}"
+        f"would delete {many(going)} of {naming.old(target, with_rule=several)}"
         + (f", in {about}" if going else "")
     )
     whole = partitions.show(context, task)
