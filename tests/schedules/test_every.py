@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from maintcli.config.duration import duration
 from maintcli.schedules import cron, shorthand
-from tests.schedules.strategies import keys
+from tests.schedules.strategies import due_times, keys
 
 EXACT = (
     "1m",
@@ -35,7 +35,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def test_it_is_due_exactly_so_often(text: str, key: str) -> None:
     """Over any turn of an hour, a day and a week, and at a moment of its own."""
     expression = shorthand.resolve(shorthand.from_every(text), key)
-    times = cron.times(expression, "UTC", NOW, 100)
+    times = due_times(expression, "UTC", NOW, 100)
     gaps = {(b - a).total_seconds() for a, b in pairwise(times)}
     assert gaps == {duration(text).seconds}
 
@@ -43,7 +43,7 @@ def test_it_is_due_exactly_so_often(text: str, key: str) -> None:
 @pytest.mark.parametrize(("text", "months"), [("1mo", 1), ("3mo", 3), ("1y", 12)])
 def test_months_are_calendar_months(text: str, months: int) -> None:
     """On the same day of each."""
-    times = cron.times(shorthand.resolve(shorthand.from_every(text), "nightly"), "UTC", NOW, 20)
+    times = due_times(shorthand.resolve(shorthand.from_every(text), "nightly"), "UTC", NOW, 20)
     assert len({(time.day, time.hour, time.minute) for time in times}) == 1
     numbers = [time.year * 12 + time.month for time in times]
     assert {b - a for a, b in pairwise(numbers)} == {months}
@@ -76,7 +76,7 @@ def test_several_expressions_may_say_it(text: str) -> None:
         shorthand.from_every(text)
     listed = str(caught.value).partition(" = ")[2]
     proposed = [part for part in listed.split('"') if "*" in part]
-    times = sorted(t for one in proposed for t in cron.times(one, "UTC", NOW, 50))[:50]
+    times = sorted(t for one in proposed for t in due_times(one, "UTC", NOW, 50))[:50]
     assert {(b - a).total_seconds() for a, b in pairwise(times)} == {duration(text).seconds}
 
 
@@ -96,7 +96,7 @@ def test_h_stays_within_its_field(expression: str, within: object) -> None:
     assert callable(within)
     found = {key: shorthand.resolve(expression, key) for key in (f"job-{n}" for n in range(200))}
     for one in found.values():
-        assert all(within(time) for time in cron.times(one, "UTC", NOW, 10))
+        assert all(within(time) for time in due_times(one, "UTC", NOW, 10))
     assert len(set(found.values())) > 5
 
 
@@ -112,7 +112,7 @@ def test_h_with_a_step_goes_round(key: str, step: int) -> None:
 @given(keys, st.sampled_from(["H", "H/15", "H/30", "H(0-29)/10", "H,H(0-9)"]))
 def test_a_hashed_minute_is_none_of_everybody(key: str, minute: str) -> None:
     """At 0 and 30 most people's jobs start; only who asks for no other gets them."""
-    found = cron.times(shorthand.resolve(f"{minute} * * * *", key), "UTC", NOW, 10)
+    found = due_times(shorthand.resolve(f"{minute} * * * *", key), "UTC", NOW, 10)
     assert not {0, 30} & {time.minute for time in found}
     assert shorthand.resolve("H(30-30) * * * *", key) == "30 * * * *"
 

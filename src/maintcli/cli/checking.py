@@ -1,4 +1,4 @@
-"""The declaration held against files, what is deployed, and the ledger: a place at a time."""
+"""The declaration compared with files, with what is deployed, and with the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime

@@ -21,7 +21,7 @@ class RenderOptions:
         self._given = {name: value for name, value in given.items() if value is not None}
 
     def settings(self, config: Config) -> Settings:
-        """What the targets are told: options, then [schedule], then the defaults of Settings.
+        """What the targets get: options, then [schedule], then the defaults of Settings.
 
         Raises Usage for an option and ConfigError for a key that no scheduler could use.
         """
@@ -57,7 +57,7 @@ def _is_home(folder: Path) -> bool:
 
 
 def _on_the_machine(config: Config, variables: str) -> str:
-    """Where the jobs find the settings: as named, if by a whole path, else beside the variables.
+    """Where the jobs find the settings: as named, if by a whole path, else next to the variables.
 
     The machine that renders may be another one, where the file lies in another folder.
     """
@@ -75,7 +75,7 @@ def _elsewhere(config: Config) -> str:
 
 
 def render_options() -> list[inspect.Parameter]:
-    """One for each key of [schedule] that targets are told."""
+    """One for each key of [schedule] that the targets get."""
     parameters: list[inspect.Parameter] = []
     for name, key in KEYS.items():
         notes = [*([f"default: {default(name)}"] if default(name) else [])]

@@ -1,4 +1,4 @@
-"""Asking a scheduler what it has: by its own tool, or from what somebody kept of that."""
+"""What a scheduler has: asked of its own tool, or read from a file with the output of that tool."""
 
 import json
 import sys
@@ -35,7 +35,7 @@ def ask(target: str, rendered: Iterable[str], settings: Settings) -> Texts:
 
 
 def read(places: Iterable[str]) -> Texts:
-    """What somebody kept of it, in files or on standard input. Raises Usage."""
+    """The output of that tool, from files or standard input. Raises Usage."""
     return {place: _read(place) for place in places}
 
 

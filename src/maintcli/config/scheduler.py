@@ -26,7 +26,7 @@ class Key(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the targets are told. Each field with a `Key` is declared here, and nowhere else."""
+    """What the targets get. A field with a `Key` is a key of [schedule], declared here alone."""
 
     command: Annotated[str, Key("PATH", "crontab, systemd: where maint is.")] = (
         "/usr/local/bin/maint"
@@ -88,11 +88,11 @@ KEYS: Final[dict[str, Key]] = {
     for field, kind in get_type_hints(Settings, include_extras=True).items()
     for key in getattr(kind, "__metadata__", ())
 }
-"""By name: `runs-on` for the field `runs_on`. `timezone`, which no target is told, is one more."""
+"""By name: `runs-on` for the field `runs_on`. `timezone`, which no target gets, is one more."""
 
 
 def default(key: str) -> str:
-    """What a target is told where `key` is not given; blank: nothing."""
+    """What a target gets where `key` is not given; blank: nothing."""
     return str(Settings._field_defaults[key.replace("-", "_")])
 
 

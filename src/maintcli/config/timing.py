@@ -19,7 +19,7 @@ _EXAMPLES: Final = {"job": "cleanup-sessions", "name": "cleanup-sessions-nightly
 
 
 def check_timing(section: Section) -> None:
-    """Raise ConfigError for a value of the wrong kind, and for `every` beside `schedule`."""
+    """Raise ConfigError for a value of the wrong kind, and for `every` next to `schedule`."""
     section.boolean("enabled")
     section.texts("schedule", single=True)
     words(section)

@@ -79,7 +79,7 @@ def _is_due_on(found: Fields, day: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a job is due; `enabled` whether anybody should start it then."""
+    """When a job is due; `enabled`: whether a scheduler should start it then."""
 
     expressions: tuple[str, ...]
     zone: str

@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     every: str | None = None  # as written: "15m"; the expressions say the same
     heavy: bool = False  # a sweep: one that may be divided among several processes
     parallelism: int = 1  # how many processes share it, where the target can (Indexed Job)
-    is_default: bool = False  # nobody has said when: these are the times that the job brings
+    is_default: bool = False  # no schedule is given: these are the times that the job brings
     words: tuple[str, ...] = ()  # what the command line calls the job; empty: its name
     repeatable: bool = True  # False: started once only, whatever becomes of it
     secrets: tuple[str, ...] = (DATABASE_URL,)  # variables it needs that may say file:PATH, too

@@ -103,7 +103,7 @@ def _term(term: str, number: int, key: str) -> str:
 
 
 def _meets(first: int, high: int, step: int) -> bool:
-    """Whether `first` or what follows it is a minute at which everybody's jobs start."""
+    """Whether `first`, or a step after it, is a crowded minute."""
     return not CROWDED.isdisjoint(range(first, high + 1, step) if step else (first,))
 
 

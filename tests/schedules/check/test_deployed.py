@@ -225,12 +225,20 @@ def test_a_workflow_is_as_rendered() -> None:
 @pytest.mark.parametrize(
     ("text", "finding", "words"),
     [
-        (workflow("disabled_inactivity"), "off", "had no commit for 60 days; gh workflow enable"),
-        (workflow("disabled_manually"), "off", "somebody has disabled it"),
+        (
+            workflow("disabled_inactivity"),
+            "off",
+            "after 60 days without a commit; gh workflow enable",
+        ),
+        (workflow("disabled_manually"), "off", "it was disabled by hand"),
         (workflow("new state"), "off", "its state is 'new state'"),
         (workflow("deleted"), "missing", "it must be on the default branch"),
         ('{"workflows": []}', "missing", "GitHub has no such workflow"),
-        (variable("false"), "off", "the variable MAINT_ENABLED is 'false', so all that is"),
+        (
+            variable("false"),
+            "off",
+            "the variable MAINT_ENABLED is 'false', so every scheduled job is",
+        ),
         ('{"name": "MAINT_ENABLED", "value": null}', "off", "MAINT_ENABLED is not set"),
         ('{"variables": []}', "off", "MAINT_ENABLED is not set"),
         ('{"name": "MAINT_ENABLED", "unknown": "why"}', "noted", "is true is unknown: why"),

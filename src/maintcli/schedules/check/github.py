@@ -13,9 +13,9 @@ from maintcli.schedules.targets.github import FILE
 ENABLED: Final = "MAINT_ENABLED"
 _WHY: Final = {
     "deleted": "GitHub has no such workflow; it must be on the default branch",
-    "disabled_inactivity": "GitHub ended its schedules, because the repository had no commit for 60"
-    f" days; gh workflow enable {FILE}",
-    "disabled_manually": f"somebody has disabled it; gh workflow enable {FILE}",
+    "disabled_inactivity": "GitHub disabled its schedules after 60 days without a commit;"
+    f" gh workflow enable {FILE}",
+    "disabled_manually": f"it was disabled by hand; gh workflow enable {FILE}",
     "disabled_fork": f"it is disabled because the repository is a fork; gh workflow enable {FILE}",
 }
 
@@ -92,6 +92,6 @@ def _enabled(found: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Kind.OFF,
             FILE,
-            f"the variable {ENABLED} is {said}, so all that is scheduled is skipped;"
+            f"the variable {ENABLED} is {said}, so every scheduled job is skipped;"
             f" gh variable set {ENABLED} --body true",
         )

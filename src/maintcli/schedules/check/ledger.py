@@ -1,4 +1,4 @@
-"""The declaration held against the runs that the ledger has seen."""
+"""The declaration compared with the runs in the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta

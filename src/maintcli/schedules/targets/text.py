@@ -62,7 +62,7 @@ def noted(notes: Iterable[Note]) -> str:
 
 
 def further(entries: Iterable[Entry]) -> list[str]:
-    """The variables, beside the database's URL, that any of `entries` needs; each once."""
+    """The variables, except the database's URL, that any of `entries` needs; each once."""
     names = dict.fromkeys(name for entry in entries for name in entry.needs)
     names.pop(DATABASE_URL, None)
     return [*names]

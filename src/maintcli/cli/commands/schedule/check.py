@@ -43,7 +43,7 @@ _NO_LEDGER = typer.Option("--no-ledger", help="Do not look at what ran.")
 
 
 class _Checks:
-    """Makes one check after the other, and goes on after one that cannot be made."""
+    """Makes one check after the other, and continues after one that cannot be made."""
 
     def __init__(self) -> None:
         self.lines: list[present.Line] = []
@@ -74,7 +74,7 @@ class _Checks:
         """All of it. Raises Usage where nothing was looked at."""
         if not self.places and not self.problems:
             raise Usage(
-                reason="There is nothing to hold the schedule against: no rendered file is here,"
+                reason="There is nothing to compare the schedule with: no rendered file is here,"
                 " and no ledger. Name the scheduler: --target"
                 f" {'|'.join(TARGETS)}, and --ask it, or render its files."
             )
@@ -97,7 +97,7 @@ def check(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Check that schedulers have what is declared, and that its runs come; else exit with 1.
 
-    Rendered files are held against what would be rendered now, with the options that they were
+    Rendered files are compared with what would be rendered now, with the options that they were
     rendered with, jobs that were named included. With --ask or --deployed, so is what the scheduler
     has. Where a database is configured, the ledger says what never ran, is late, or is started by
     two schedulers.

@@ -84,8 +84,9 @@ def render(
 
 
 def _complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool) -> None:
-    """Say on standard error what is left out; `idle` for every target. Raises Refused for the same
-    with `strict`, and ConfigError for the only target where nothing can be rendered for it.
+    """Print what is left out on standard error; `idle` for every target.
+
+    Raises Refused for the same with `strict`, and ConfigError where the only target is refused.
     """
     for name, rendered in made.items():
         if rendered.refused and len(made) == 1:
@@ -98,13 +99,13 @@ def _complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool
 
 
 def _say(notes: Iterable[str]) -> None:
-    """Say them on standard error."""
+    """Print them on standard error."""
     for note in notes:
         sys.stderr.write(f"maint: {printable(note)}\n")
 
 
 def _advise(entries: Sequence[Entry], names: Sequence[str], settings: Settings) -> None:
-    """Say on standard error what had better be otherwise, though it is allowed."""
+    """Print advice on standard error: what is allowed, but could be better."""
     scheduled = "github" in names and settings.start != BY_HAND
     for one in advise(entries, "github" if scheduled else None):
         sys.stderr.write(f"maint: advice: {printable(str(one))}\n")

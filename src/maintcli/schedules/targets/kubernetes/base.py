@@ -1,4 +1,4 @@
-"""The base: a kustomization, a file for each CronJob, the configuration, and an example beside."""
+"""The base: a kustomization, a file for each CronJob, the configuration, and an example."""
 
 from collections.abc import Iterable, Sequence
 from string import Template

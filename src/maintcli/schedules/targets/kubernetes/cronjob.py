@@ -22,7 +22,7 @@ from maintcli.schedules.targets.text import comment, header, scalar
 
 ENTRY: Final = "maintcli/entry"
 NUMBER: Final = "maintcli/number"  # of the expression, where its entry has several
-_SCHEDULE: Final = "maintcli/schedule"  # as it was declared, where Kubernetes is told otherwise
+_SCHEDULE: Final = "maintcli/schedule"  # as declared, where Kubernetes needs another spelling
 # A name is a DNS label of at most 52 characters, since a Job's name adds 11 to them; of 48 for an
 # Indexed Job, whose pods have the number of their part behind.
 _MOST_CHARACTERS: Final = 52
@@ -185,7 +185,7 @@ def _names(entries: Sequence[Entry]) -> dict[tuple[str, int], str]:
 
 
 def label(text: str, taken: Iterable[str] = (), *, most: int = _MOST_CHARACTERS) -> str:
-    """`text` where it is a label and not taken; else the nearest, told apart by a hash."""
+    """`text` where it is a label and not taken; else the nearest, with a hash of `text`."""
     plain = _NOT_IN_A_LABEL.sub("-", text.lower()).strip("-")
     if plain == text and len(text) <= most and text not in taken:
         return text

@@ -94,7 +94,7 @@ podFailurePolicy:
         operator: In
         values: [{codes}]"""
 _ONCE: Final = """\
-# Never started again: what it sends may have arrived, though it ended otherwise.
+# Never started again: what it sends may have arrived, although it failed.
 backoffLimit: 0"""
 _VARIABLE: Final = """\
 - name: {name}

@@ -52,7 +52,7 @@ RestartSec={restart}
 RestartPreventExitStatus={prevented}
 """
 _ONCE: Final = """\
-# Never started again: what it sends may have arrived, though it ended otherwise.
+# Never started again: what it sends may have arrived, although it failed.
 Restart=no
 """
 _TIMER: Final = """\
