@@ -45,7 +45,7 @@ def of_files(
         what = f"it cannot be rendered: {rendered.notes[0]}".rstrip(".")
         return [Finding(Kind.STALE, path, what) for path in gone or [target]]
     found = files.compare(rendered.files, there, gone)
-    return [*found, *noted(rendered)]
+    return [*found, *_noted(rendered)]
 
 
 def of_deployed(
@@ -63,10 +63,10 @@ def of_deployed(
         if asked.by_tool:
             raise ToolFailed(command=", ".join(texts), reason=reason) from None
         raise Usage(reason=f"--deployed {', '.join(texts)}: {reason}.") from None
-    return [*found, *noted(rendered)]
+    return [*found, *_noted(rendered)]
 
 
-def noted(rendered: Rendered) -> Iterator[Finding]:
+def _noted(rendered: Rendered) -> Iterator[Finding]:
     """What the target could not say."""
     for note in rendered.notes:
         nearest = f"; {note.nearest}" if note.nearest else ""

@@ -48,7 +48,7 @@ def _for(database: str, entries: Sequence[Entry], known: Collection[str]) -> lis
     """`entries`, each with --database in its options. Raises Usage."""
     if database == ALL:
         raise Usage(
-            reason="--database all: say so in maint.toml, beside a timeout for all of them:"
+            reason="--database all: say so in maint.toml, with a timeout for all of them:"
             ' options = ["--database", "all"].'
         )
     if database not in known:

@@ -114,8 +114,9 @@ def _units(rendered: Texts, texts: Texts) -> Iterator[Finding]:
             yield Finding(Kind.STALE, name, difference(text.strip(), own))
         for key in dict.fromkeys(_STARTS.findall("".join(drop_ins))):
             yield Finding(Kind.CHANGED, name, f"a drop-in of it sets {key}")
-    for name in there.keys() - rendered.keys():
-        if name.startswith("maint-") and name.endswith(".timer"):
+    for name in there:
+        is_ours = name.startswith("maint-") and name.endswith(".timer")
+        if is_ours and name not in rendered:
             yield Finding(Kind.FOREIGN, name, "it is there, not declared")
 
 
@@ -148,5 +149,6 @@ def _copies(target: str, rendered: Texts, texts: Texts) -> Iterator[Finding]:
             raise ValueError(f"it is no file that maint rendered for {target}")
         there[path] = text
     yield from compare(rendered, there, {})
-    for path in there.keys() - rendered.keys():
-        yield Finding(Kind.FOREIGN, path, "it is there, not declared")
+    for path in there:
+        if path not in rendered:
+            yield Finding(Kind.FOREIGN, path, "it is there, not declared")
