@@ -639,7 +639,7 @@ def test_what_works_in_this_repository_alone_is_refused(inside: Inside, target: 
     write(inside, ON)
     result = inside("schedule", "render", "--target", target, "--write")
     assert (result.code, result.out) == (78, "")
-    assert "[schedule] " in result.err
+    assert "[schedule]" in result.err
     assert [*files(inside.folder)] == ["maint.toml"]
     more = f'[schedule]\naction = "{ACTION}"\ninstall = "maintcli==0.1.0"\n'
     write(inside, ON + more)
