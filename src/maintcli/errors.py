@@ -294,6 +294,12 @@ class NotSweepable(ConfigError):
     """
 
 
+class OwnTable(ConfigError):
+    """{setting} names {table}, which is a table of maint itself. Remove it there; the old rows of
+    maint's run history are deleted by: maint cleanup-run-history
+    """
+
+
 class ZoneUndeclared(ConfigError):
     """{table}.{column} is a timestamp without time zone, so its ages are ambiguous. Say which zone
     it is written in: {setting} = "UTC" in {file}.

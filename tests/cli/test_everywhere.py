@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from maintcli.db import toolkit
+from maintcli.work.cascade import counting
 from tests.parts.cli import Maint, Result
 from tests.parts.databases import database
 from tests.parts.inside import Inside
@@ -257,3 +258,18 @@ def test_a_signal_ends_the_one_and_the_rest_is_not_begun(tenants: Tenants, maint
     assert outcomes(found) == {"acme": ("interrupted", 143)}
     assert found.json["not_started"] == ["bolt", "coal"]
     assert "not started: cleanup-sessions[bolt], cleanup-sessions[coal]" in err
+
+
+def test_what_one_database_could_not_count_is_unknown_for_all(
+    tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figure of the others alone would be too small."""
+    with psycopg.connect(tenants.urls["bolt"], autocommit=True) as conn:
+        conn.execute(
+            "ALTER TABLE active_sessions ADD up text REFERENCES active_sessions ON DELETE CASCADE"
+        )
+    monkeypatch.setattr(counting, "_ALL_SECONDS", 0)
+    found = tenants.run("--dry-run", "--json").json
+    each = {one["database"]: one["deleted_count"] for one in found["databases"]}
+    assert each == {"acme": 3, "bolt": None, "coal": 3}
+    assert found["deleted_count"] is None

@@ -1,5 +1,7 @@
 """maint cleanup-run-history"""
 
+import pytest
+
 from maintcli.db import toolkit
 from tests.jobs.every import QUEUES, Conn, fill, one
 from tests.parts.inside import Inside
@@ -126,3 +128,42 @@ def test_before_the_first_migration_there_is_nothing_to_delete(inside: Inside, c
     )
     assert inside(*RUN, "--dry-run").json["deleted_count"] == 0
     assert inside(*RUN, "--no-ledger").json["deleted_count"] == 0
+
+
+SWEEP = '[sweeps.mine]\ntable = "{}"\ncolumn = "started_at"\nkeep = "1d"\nfinal = true\n'
+
+
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [
+        (("mine",), SWEEP),
+        (("retention-cleanup",), SWEEP.replace("[sweeps.mine]", "[[retention]]")),
+        (("cleanup-sessions",), '[tables.active_sessions]\nname = "{}"\n'),
+        (
+            ("cleanup-orphans",),
+            '[jobs.cleanup-orphans]\npairs = ["{}.run_id -> users.id by started_at"]\n',
+        ),
+    ],
+)
+def test_no_rule_of_the_user_sweeps_the_toolkit_s_own_tables(
+    inside: Inside, conn: Conn, command: tuple[str, ...], config: str
+) -> None:
+    """Any of them: the run history has a job of its own, which keeps what archives need."""
+    run_was(conn, "success", job="a", ago="400 d")
+    for table in toolkit.TABLES:
+        (inside.folder / "maint.toml").write_text(config.format(table))
+        for more in ((), ("--dry-run",)):
+            refused = inside(*command, *more)
+            assert refused.code == 78, refused.err
+            assert f"public.{table}, which is a table of maint itself" in refused.err
+            assert "maint cleanup-run-history" in refused.err
+    assert one(conn, "SELECT count(*) FROM job_runs WHERE job = 'a'") == 1
+
+
+def test_a_job_runs_of_the_user_is_swept(inside: Inside, conn: Conn) -> None:
+    """Its name alone makes no table the toolkit's."""
+    conn.execute("CREATE SCHEMA app")
+    conn.execute("CREATE TABLE app.job_runs AS SELECT timestamptz '2001-01-01Z' AS started_at")
+    (inside.folder / "maint.toml").write_text(SWEEP.format("app.job_runs"))
+    assert inside("mine", "--max-percent", "100").code == 0
+    assert one(conn, "SELECT count(*) FROM app.job_runs") == 0

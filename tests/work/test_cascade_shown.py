@@ -1,11 +1,13 @@
 """What a dry run says of foreign keys, what guards make of them, and who is refused."""
 
+import json
 from typing import Any
 
 import psycopg
 import pytest
 
 from maintcli.runtime.session import Session
+from maintcli.work.cascade import counting
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 
@@ -221,3 +223,47 @@ def as_role(family: Family, db: str) -> None:
         "DO $$ BEGIN CREATE ROLE sweeper LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     )
     family.inside.env["DATABASE_URL"] = db.replace("postgres@", "sweeper@", 1)
+
+
+def test_a_long_chain_is_followed_by_its_index_without_statistics(family: Family) -> None:
+    """The table was just filled: dry run and guards count all that the real run deletes."""
+    family.do(
+        "CREATE TABLE ev (id int PRIMARY KEY, p int REFERENCES ev ON DELETE CASCADE, seen timestamptz)",
+        "CREATE INDEX ON ev (p)",
+        "INSERT INTO ev SELECT i, nullif(i - 1, 0), CASE i WHEN 1 THEN now() - interval '1 year'"
+        " ELSE now() END FROM generate_series(1, 10000) i",
+    )
+    dry = family.sweep("--dry-run", table="ev")
+    assert (dry.code, dry.json["deleted_count"], dry.json["remaining_count"]) == (0, 10_000, 0)
+    refused = family.sweep("--max-rows", "9999", table="ev")
+    assert (refused.code, "10,000" in refused.err) == (65, True), refused.err
+    assert family.sweep(table="ev").json["deleted_count"] == 10_000
+    assert family.count("ev") == 0
+
+
+def test_what_was_not_counted_in_time_is_null(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the root's figure alone: not in the report, its words, or the plan; guards count on."""
+    family.do(
+        "CREATE TABLE ev (id int PRIMARY KEY, p int REFERENCES ev ON DELETE CASCADE, seen timestamptz)",
+        "CREATE INDEX ON ev (p)",
+        "INSERT INTO ev SELECT i, nullif(i - 1, 0), CASE i WHEN 1 THEN now() - interval '1 year'"
+        " ELSE now() END FROM generate_series(1, 1001) i",
+    )
+    monkeypatch.setattr(counting, "_ALL_SECONDS", 0)
+    dry = family.sweep("--dry-run", "--plan", "plan.json", table="ev")
+    assert (dry.code, dry.json["deleted_count"], dry.json["remaining_count"]) == (0, None, None)
+    assert (dry.json["tables"], dry.json["rules"][0]["deleted_count"]) == ({}, None)
+    assert "not counted in time: how many rows of public.ev" in dry.err
+    assert "would delete 1 " not in dry.err
+    plan = json.loads((family.inside.folder / "plan.json").read_text())
+    assert (plan["rows"], plan["complete"]) == ({}, False)
+    for limit in ("--max-rows", "--yes-really"):
+        for more in ((), ("--dry-run",), ("--apply", "plan.json")):
+            refused = family.sweep(limit, "1000", *more, table="ev")
+            assert (refused.code, "1,001 rows" in refused.err) == (65, True), refused.err
+    for more in ((), ("--dry-run",), ("--apply", "plan.json")):
+        refused = family.inside("sweep-roots", "--max-percent", "99", *more)
+        assert (refused.code, "1,001 rows" in refused.err) == (65, True), refused.err
+    assert family.count("ev") == 1_001

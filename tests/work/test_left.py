@@ -17,11 +17,16 @@ STALE = "seen < now() - interval '30 d'"
 OLD = "now() - interval '1 y'"
 
 
-def rules(inside: Inside, *tables: str, env: Mapping[str, str] | None = None) -> Result:
+def rules(
+    inside: Inside,
+    *tables: str,
+    options: tuple[str, ...] = (),
+    env: Mapping[str, str] | None = None,
+) -> Result:
     """Sweep what is older than 30 days from each of the tables, by their column `seen`."""
     rule = '[[retention]]\ntable = "{}"\ncolumn = "seen"\nkeep = "30d"\n'
     (inside.folder / "maint.toml").write_text("".join(rule.format(table) for table in tables))
-    return inside("retention-cleanup", "--json", "--max-percent", "100", env=env)
+    return inside("retention-cleanup", "--json", "--max-percent", "100", *options, env=env)
 
 
 def count(conn: Conn, table: str, where: str = "true") -> int:
@@ -295,3 +300,54 @@ def test_soft_deletes_of_rows_that_others_refer_to_are_not_counted(
     assert count(conn, "job_runs, generate_series(1, deleted_count)") == 100
     assert (found.json["kept_count"], found.json["backlog"]) == (57, 57)
     assert "57 stale rows of public.t" in found.json["message"]
+
+
+@pytest.mark.parametrize("shape", ["heap", "index", "a table that refers"])
+@pytest.mark.parametrize(
+    "instead",
+    ["", "UPDATE public.t SET gone = true WHERE id = OLD.id;"],
+)
+def test_a_limit_is_spent_on_rows_that_go(
+    inside: Inside, conn: Conn, instead: str, shape: str
+) -> None:
+    """Rows that a trigger keeps stand before the others, and do not use up the limit."""
+    conn.execute(
+        "CREATE TABLE t (id int PRIMARY KEY, seen timestamptz NOT NULL, gone bool)"
+        " WITH (fillfactor = 10)"
+    )
+    filled(conn, "t", 300, more=", false")
+    if shape == "a table that refers":
+        conn.execute("CREATE TABLE c (up int REFERENCES t ON DELETE CASCADE)")
+        conn.execute("INSERT INTO c SELECT id FROM t")
+    if shape == "index":
+        conn.execute("UPDATE t SET seen = seen + id * interval '1 s'")
+        conn.execute("CREATE INDEX ON t (seen)")
+        conn.execute("INSERT INTO t SELECT i, now(), false FROM generate_series(1001, 30000) i")
+        conn.execute("ANALYZE t")
+    conn.execute(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"  # type: ignore[arg-type]
+        f" IF OLD.id > 100 THEN RETURN OLD; END IF; {instead} RETURN NULL; END $$"
+    )
+    conn.execute("CREATE TRIGGER keep BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION keep()")
+    for left in (290, 280):
+        found = rules(inside, "t", options=("--limit", "10"))
+        assert (found.code, found.json["deleted_count"]) == (0, 10), found.err
+        assert (found.json["kept_count"], found.json["backlog"]) == (0, left)
+        assert count(conn, "t", STALE) == left
+        assert found.json["plan"] == ("index" if shape == "index" else "heap")
+    found = rules(inside, "t", options=("--limit", "500"))
+    assert (found.code, found.json["deleted_count"]) == (3, 180), found.err
+    assert (found.json["kept_count"], found.json["backlog"]) == (100, 100)
+    assert "100 stale rows of public.t are still there" in found.json["message"]
+    assert count(conn, "t", STALE) == 100
+    assert shape != "a table that refers" or count(conn, "c") == 100
+
+
+def test_a_limit_that_a_rule_keeps_from_being_spent(inside: Inside, conn: Conn) -> None:
+    """Every row was tried before all of them are said to be kept."""
+    conn.execute("CREATE TABLE t (id int PRIMARY KEY, seen timestamptz NOT NULL)")
+    filled(conn, "t", 30)
+    conn.execute("CREATE RULE keep AS ON DELETE TO t DO INSTEAD NOTHING")
+    found = rules(inside, "t", options=("--limit", "10"))
+    assert (found.code, found.json["deleted_count"]) == (3, 0), found.err
+    assert (found.json["kept_count"], count(conn, "t")) == (30, 30)

@@ -76,6 +76,7 @@ BAD: list[tuple[str, Any]] = [
     ("not text", b"\xff\xfe\x00"),
     ("deep", "[" * 100_000),
     ("no rows", {**plan_file._as_dict(PLAN), "rows": None}),
+    ("rows in a list", {**plan_file._as_dict(PLAN), "rows": []}),
     ("negative rows", {**plan_file._as_dict(PLAN), "rows": {"t": -1}}),
     ("rows as text", {**plan_file._as_dict(PLAN), "rows": {"t": "1"}}),
     ("no database", {**plan_file._as_dict(PLAN), "database": "app"}),

@@ -159,6 +159,32 @@ def test_foreign_keys_that_do_not_act_are_refused(
         assert (family.count("roots"), family.count("a")) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((), 78, "session_replication_role became replica during the run"),
+        (("--archive", "kept"), 1, "do not go as they were looked at"),
+    ],
+)
+@pytest.mark.parametrize("local", ["true", "false"])
+def test_a_trigger_that_stops_foreign_keys_ends_the_run(
+    family: Family, local: str, options: tuple[str, ...], code: int, message: str
+) -> None:
+    """The batch is rolled back: no child is left without its parent, and none is counted."""
+    family.make(child("a"))
+    family.roots(old=10)
+    family.do(
+        "INSERT INTO a SELECT i, i FROM generate_series(1, 10) i",
+        "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM"
+        f" set_config('session_replication_role', 'replica', {local}); RETURN OLD; END $$",
+        "CREATE TRIGGER quiet BEFORE DELETE ON roots FOR EACH ROW EXECUTE FUNCTION quiet()",
+    )
+    result = family.sweep(*options)
+    assert result.code == code, result.err
+    assert message in result.json["message"]
+    assert (family.count("roots"), family.count("a"), family.ledger()) == (10, 10, 0)
+
+
 def test_a_key_that_is_not_enforced_counts_nothing(family: Family) -> None:
     """PostgreSQL 18 knows such keys. The rows that refer stay, as in plain SQL, and that is said."""
     if family.conn.info.server_version < 180000:

@@ -124,3 +124,33 @@ def test_a_dropped_partition_below_is_no_change(family: Family) -> None:
         found = family.sweep()
     assert found.code == 0, found.err
     assert found.json["tables"] == {"public.roots": 100, "public.a": 100, "public.p": 100}
+
+
+@pytest.mark.parametrize(
+    ("ddl", "why"),
+    [
+        ("ALTER TABLE roots RENAME TO old", "it was dropped or renamed"),
+        (
+            "CREATE TABLE other (LIKE roots INCLUDING ALL); INSERT INTO other TABLE roots;"
+            "ALTER TABLE roots RENAME TO old; ALTER TABLE other RENAME TO roots",
+            "another table has its name now",
+        ),
+    ],
+    ids=["renamed", "swapped"],
+)
+def test_an_archive_holds_what_went_before_the_table_was_renamed(
+    family: Family, tmp_path: Path, ddl: str, why: str
+) -> None:
+    """Exit 75; row by row the archive has what is missing, and the other table is untouched."""
+    with after_batches(family, 2, ddl):
+        found = family.sweep("--archive", str(tmp_path / "kept"))
+    assert (found.code, why in found.json["message"]) == (75, True), found.err
+    gone = 100 - family.count("old")
+    assert gone == found.json["deleted_count"] == family.ledger() > 0
+    if why.startswith("another"):
+        assert family.count("roots") == 100 - gone
+        family.do("DROP TABLE roots")
+    family.do("ALTER TABLE old RENAME TO roots")
+    back = family.inside("restore", found.json["run_id"], "--json")
+    assert back.code == 0, back.err
+    assert [family.count(table) for table in ("roots", "a", "p")] == [100, 100, 100]

@@ -179,7 +179,7 @@ def triggers(reader: Reader, oids: Iterable[int], event: Event) -> list[str]:
     return [name for (name,) in reader.read(_TRIGGERS, {"oids": list(oids), "event": event})]
 
 
-def keepers(reader: Reader, oids: Iterable[int], *, after: bool) -> list[str]:
+def keepers(reader: Reader, oids: Iterable[int], *, after: bool = False) -> list[str]:
     """The triggers and rules that can keep a row of `oids` from being deleted.
 
     `after`: with those that can only put it back, as they fire when it is gone.

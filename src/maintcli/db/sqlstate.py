@@ -28,6 +28,7 @@ NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
 TABLE_CHANGED = "MT004"  # raised by work/identity.py
 SCHEMA_CHANGED = "MT005"  # raised by a batch whose tables are not as they were planned with
 REHEARSED = "MT006"  # raised by work/cascade/script.py, to undo what was only tried
+ROLE_CHANGED = "MT007"  # raised by a batch in which foreign keys do not act any more
 COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {

@@ -58,12 +58,16 @@ def _message(bad: Sequence[Told], number: int) -> str:
 
 
 def _figures(reports: Sequence[Report]) -> dict[str, Any]:
+    """The sums; None where one of the runs could not count in time."""
     summed: Counter[str] = Counter()
+    unknown: dict[str, None] = {}
     for report in reports:
         for figure, value in report.counts.items():
             if figure.endswith("_count") and type(value) is int:
                 summed[figure] += value
-    return dict(summed)
+            elif figure.endswith("_count") and value is None:
+                unknown[figure] = None
+    return {**summed, **unknown}
 
 
 def _sum(figures: Sequence[int | None]) -> int | None:

@@ -13,13 +13,19 @@ import psycopg
 
 from maintcli.db import blockers, sqlstate
 from maintcli.db.blockers import Blocker
-from maintcli.errors import ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
+from maintcli.errors import ConfigError, ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
 from maintcli.runtime.context import Context
 from maintcli.work.batch import Done, Step, send
 from maintcli.work.outlook.words import span
 from maintcli.work.pace import Pace
 
 _STATEMENT_SECONDS = 30.0
+_KEYS_DO_NOT_ACT = (
+    "session_replication_role became replica during the run: a trigger, or another client of a"
+    " pooler, has set it. Foreign keys and other triggers do not act under it, so rows that refer"
+    " would be left behind. The last batch was rolled back. Have the trigger set it back to origin"
+    " before it ends."
+)
 _MOST_FAILURES = 8  # in a row, on one batch
 PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
@@ -146,6 +152,8 @@ def _react(
     context, state = patience.context, error.sqlstate
     if state == sqlstate.LEASE_LOST:
         raise LeaseLost(job=context.lease.job if context.lease else "this job") from None
+    if state == sqlstate.ROLE_CHANGED:
+        raise ConfigError(reason=_KEYS_DO_NOT_ACT) from None
     if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial

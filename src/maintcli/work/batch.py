@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import search_path
+from maintcli.db import search_path, sqlstate
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
 from maintcli.work.throttle.waiting import WAITING
@@ -92,12 +92,22 @@ EXIT WHEN maint_stop OR maint_shown IS NOT NULL OR maint_n >= maint_most
     OR clock_timestamp() >= statement_timestamp() + make_interval(secs => maint_seconds);
 END LOOP;
 {pinned}
+{keys_act}
 {check}
 {fence}
 {ledger}
 PERFORM set_config('maint.result', pg_catalog.json_build_array(
     maint_n, maint_left, maint_end, maint_tied, maint_shown, maint_extra)::text, true);
 END {quote}""")
+
+# A trigger may set it, for good even, and foreign keys then act no more; another client of a pooler
+# may have left it set. What the role or the database sets is seen when the run begins.
+_KEYS_ACT = sql.SQL("""IF current_setting('session_replication_role') = 'replica' THEN
+    IF EXISTS (SELECT FROM pg_catalog.pg_settings
+               WHERE name = 'session_replication_role' AND reset_val <> 'replica') THEN
+        RAISE EXCEPTION 'session_replication_role was set' USING ERRCODE = {state};
+    END IF;
+END IF;""").format(state=sqlstate.ROLE_CHANGED)
 
 # statement_timestamp() is the arrival of the whole message, so the difference is the server's work.
 _RESULT = sql.SQL("""SELECT
@@ -145,6 +155,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
         "pinned": sql.SQL("{};").format(search_path.PINNED) if foreign else nothing,
+        "keys_act": _KEYS_ACT,
         "check": step.check or nothing,
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),

@@ -4,6 +4,8 @@ from psycopg import sql
 
 from maintcli.config.tables import TableMap
 from maintcli.db import toolkit
+from maintcli.db.tables import Table
+from maintcli.errors import OwnTable
 from maintcli.runtime.context import Context
 
 
@@ -19,3 +21,20 @@ def mapped(context: Context, table: str) -> TableMap | None:
         toolkit.look(context.session.connection, schema).refuse_strangers(database.section)
     where = toolkit.place(context.session, schema, table)
     return TableMap(name=sql.Identifier(where, table).as_string()) if where else None
+
+
+def refuse(context: Context, table: Table, setting: str) -> None:
+    """Raise OwnTable where the table that `setting` names, or a part of it, is the toolkit's.
+
+    A table of the user's that is only called so does not have its mark.
+    """
+    called = {table.name, *(part.table for part in table.parts)}
+    if called.isdisjoint(toolkit.TABLES):
+        return
+    ((is_own,),) = context.session.read(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = ANY (%s)"
+        " AND relname = ANY (%s) AND starts_with(obj_description(oid, 'pg_class'), %s))",
+        [list(table.oids), list(toolkit.TABLES), toolkit.MARK],
+    )
+    if is_own:
+        raise OwnTable(setting=setting, table=str(table))

@@ -19,6 +19,7 @@ from maintcli.errors import (
     NotListable,
 )
 from maintcli.runtime.context import Context
+from maintcli.work import own
 from maintcli.work.meant import meant
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\s".,()>]+)'
@@ -96,6 +97,7 @@ def locate(context: Context, reference: Reference) -> tuple[TableMap, Table]:
         raise NoTableListed(
             origin=origin, text=reference.text, table=str(name), near=near, file=file
         )
+    own.refuse(context, table, origin)
     return mapped, table
 
 

@@ -155,6 +155,8 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
     if table is None:
         setting, near = mapped.setting(key, "name"), meant(context.session, name)
         raise NoSuchTable(table=str(name), near=near, setting=setting, file=mapped.file)
+    if not stale.own:
+        own.refuse(context, table, f"{mapped.file} {mapped.setting(key, 'name')}")
     return mapped, table
 
 

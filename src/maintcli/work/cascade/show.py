@@ -65,11 +65,11 @@ class Shown:
             *(one.rows for one in self.listed if one.action == "CASCADE" and one.table != swept)
         )
 
-    @property
-    def tables(self) -> dict[str, int]:
-        """The rows of each other table that go, where they are known and any."""
-        listed = [one for one in self.listed if one.action == "CASCADE" and one.rows]
-        return {one.table: one.rows for one in listed if one.rows is not None}
+    def tables(self, swept: str) -> dict[str, int]:
+        """The rows of each table that go, where they are known: of `swept` those among `own`."""
+        listed = [one for one in self.listed if one.action == "CASCADE" and one.table != swept]
+        others = {one.table: one.rows for one in listed if one.rows}
+        return others if self.own is None else {**others, swept: self.own}
 
     def add(self, name: tuple[str, str], rows: int | None) -> None:
         """Add the rows of some of its relations to an entry."""

@@ -24,7 +24,8 @@ class Expected(NamedTuple):
 
 def shown(swept: Swept) -> Expected:
     """What a dry run counted."""
-    return Expected(swept.tables, all(one["rows"] is not None for one in swept.cascades))
+    known = all(one["rows"] is not None for one in swept.cascades)
+    return Expected(swept.tables, known and swept.deleted_count is not None)
 
 
 def now(context: Context, tasks: Sequence[Task]) -> Expected:
@@ -33,7 +34,8 @@ def now(context: Context, tasks: Sequence[Task]) -> Expected:
     for task, reached in zip(tasks, reached_in_turn(context, tasks), strict=True):
         with sqlstate.about(task.target.title):
             stale = partitions.own(context, task)
-            mine = {str(task.target.table): stale}
+            table = str(task.target.table)
+            mine = {table: stale}
             if reached:
                 from maintcli.work.cascade import show
 
@@ -41,9 +43,6 @@ def now(context: Context, tasks: Sequence[Task]) -> Expected:
                 complete &= below.own is not None and all(
                     one.rows is not None for one in below.listed
                 )
-                mine = {
-                    **below.tables,
-                    str(task.target.table): stale if below.own is None else below.own,
-                }
+                mine = below.tables(table)
         tables.update(mine)
     return Expected(tables, complete)

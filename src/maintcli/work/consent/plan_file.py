@@ -142,7 +142,7 @@ def _text(value: Any) -> str:
 
 
 def _figures(value: Any) -> dict[str, int]:
-    figures = cast("dict[str, Any]", dict(value))
-    if any(type(n) is not int or n < 0 for n in figures.values()):
+    figures = cast("dict[str, Any]", value)
+    if not isinstance(value, dict) or any(type(n) is not int or n < 0 for n in figures.values()):
         raise TypeError
     return figures

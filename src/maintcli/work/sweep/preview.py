@@ -52,6 +52,7 @@ def _preview(
     context: Context, task: Task, reached: "Sequence[Reach]", *, several: bool
 ) -> tuple[Swept, float]:
     target, order = task.target, context.order
+    table = str(target.table)
     began = time.perf_counter()
     stale = partitions.own(context, task)
     probed = probe.seconds(context, task, partitions.whole(context, task)) if stale else None
@@ -62,12 +63,17 @@ def _preview(
     work_seconds += time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
-    going = stale if below is None or below.own is None else below.own
+    going = stale if below is None else below.own
+    old = naming.old(target, with_rule=several)
     about = f"about {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
-    context.log.info(
-        f"would delete {many(going)} of {naming.old(target, with_rule=several)}"
-        + (f", in {about}" if going else "")
-    )
+    if going is None:
+        context.log.warn(
+            f"not counted in time: how many rows of {table} would be deleted because of the"
+            f" {many(stale)} of {old}"
+        )
+    else:
+        how_long = f", in {about}" if going else ""
+        context.log.info(f"would delete {many(going)} of {old}{how_long}")
     whole = partitions.show(context, task)
     for chosen in task.plans:
         if chosen.part.oid in whole:
@@ -80,7 +86,7 @@ def _preview(
         from maintcli.work.cascade import show
 
         show.tell(context, task, below)
-    left = remaining - going if remaining is not None else None
+    left = remaining - going if remaining is not None and going is not None else None
     swept = Swept(
         deleted_count=going,
         locked_count=0,
@@ -89,12 +95,12 @@ def _preview(
         batches=batches,
         cutoff=moment(target.cutoff),
         plan=task.ways,
-        tables={**(below.tables if below is not None else {}), str(target.table): going},
-        cascaded_count=below.cascaded(str(target.table)) if below is not None else 0,
+        tables={table: stale} if below is None else below.tables(table),
+        cascaded_count=below.cascaded(table) if below is not None else 0,
         unlinked_count=below.rows("SET NULL", "SET DEFAULT") if below is not None else 0,
         blocked_count=below.blocked if below is not None else 0,
         cascades=[one.as_dict() for one in below.listed] if below is not None else [],
-        triggers={str(target.table): fires} if fires else {},
+        triggers={table: fires} if fires else {},
         rules=[result.rule(target, going)],
     )
     return swept, seconds

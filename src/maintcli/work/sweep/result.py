@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """The figures of a sweep; in a dry run `deleted_count` is what a real run would delete.
+    """The figures of a sweep; in a dry run `deleted_count` is what a real run would delete, or None
+    where counting what goes with the stale rows took too long.
 
     `locked_count` rows were stale and left, because others held them locked. `null_count` rows
     have no time and are kept. Both, and `remaining_count`, are None where counting took too long.
@@ -30,7 +31,7 @@ class Swept:
     swept table would fire.
     """
 
-    deleted_count: int
+    deleted_count: int | None
     locked_count: int
     null_count: int | None
     remaining_count: int | None
@@ -65,7 +66,7 @@ def total(parts: Sequence[Swept]) -> Swept:
     for part in parts:
         tables.update(part.tables)
     return Swept(
-        deleted_count=sum(part.deleted_count for part in parts),
+        deleted_count=_sum(part.deleted_count for part in parts),
         locked_count=sum(part.locked_count for part in parts),
         null_count=_sum(part.null_count for part in parts),
         remaining_count=_sum(part.remaining_count for part in parts),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from maintcli.db import shapes
+from maintcli.db.protections import keepers
 from maintcli.db.tables import Column
 from maintcli.runtime.context import Context
 from maintcli.work.delete import first_eight
@@ -33,11 +34,17 @@ def choose(context: Context, task: Task, chosen: Plan, archive: "Archive | None"
 
         if (found := closures.through(context, task, chosen, archive)) is not None:
             return found
+    walk: HeapWalk | IndexWalk
     if chosen.way is Way.HEAP:
         mine = stripes.share(context.shard, part.oid)
-        return HeapWalk(part, target.predicate, part.blocks, mine)
-    kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
-    return IndexWalk(part, target.predicate, target.by.name, kind, target.bound)
+        walk = HeapWalk(part, target.predicate, part.blocks, mine)
+    else:
+        kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
+        walk = IndexWalk(part, target.predicate, target.by.name, kind, target.bound)
+    # A plain walk takes the first rows of a window, up to the limit, and goes on behind the window.
+    if context.order.value("limit") is not None and keepers(context.session, [part.oid]):
+        return closely(context, task, walk)
+    return walk
 
 
 def closely(context: Context, task: Task, walk: "Plain") -> "ClosureWalk":
