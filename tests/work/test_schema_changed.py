@@ -131,8 +131,10 @@ def test_a_dropped_partition_below_is_no_change(family: Family) -> None:
     [
         ("ALTER TABLE roots RENAME TO old", "it was dropped or renamed"),
         (
-            "CREATE TABLE other (LIKE roots INCLUDING ALL); INSERT INTO other TABLE roots;"
-            "ALTER TABLE roots RENAME TO old; ALTER TABLE other RENAME TO roots",
+            (
+                "CREATE TABLE other (LIKE roots INCLUDING ALL); INSERT INTO other TABLE roots;"
+                "ALTER TABLE roots RENAME TO old; ALTER TABLE other RENAME TO roots"
+            ),
             "another table has its name now",
         ),
     ],
