@@ -64,6 +64,12 @@ def test_the_place_is_that_of_the_targets(tmp_path: Path) -> None:
     assert all(re.search(f"^# ?{key} = ", TEXT, re.MULTILINE) for key in KEYS)
 
 
+def test_the_page_on_schedules_has_every_key_of_schedule() -> None:
+    """Each in the example of [schedule], so that a new one is documented."""
+    page = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text()
+    assert [key for key in KEYS if not re.search(f"^{key} = ", page, re.MULTILINE)] == []
+
+
 def test_what_has_no_default_is_an_example() -> None:
     """An option without default is shown and not set."""
     assert "# max-rows = 1000  # not set by default" in TEXT
