@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from maintcli import catalog
-from maintcli.schedules.entry import Found
 from maintcli.schedules.targets import TARGETS
 from tests.parts.enabled import at_home, enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
+from tests.schedules.readers import Stated, read
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "deploy" / "maint.toml"
@@ -120,8 +120,8 @@ def test_standard_output_is_the_file(every: Inside) -> None:
     """So that `maint schedule render … | crontab -` works; what is said goes elsewhere."""
     result = every("schedule", "render", "--target", "crontab", "--mailto", "ops@example.com")
     assert result.code == 0
-    found = TARGETS["crontab"].parse({"-": result.out})
-    assert Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",)) in found
+    found = read("crontab", {"-": result.out})
+    assert Stated("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",)) in found
     assert "\nMAILTO=ops@example.com\n" in result.out
     assert every("schedule", "render", "--target", "crontab", "--output", "-").out != ""
 
@@ -222,7 +222,7 @@ def test_each_may_be_for_one_database(inside: Inside) -> None:
     text += f'{ON}options = "--database=x"\n'
     write(inside, text)
     result = inside("schedule", "render", "--target", "crontab", "--database", "tenant")
-    found = {one.key: one.options for one in TARGETS["crontab"].parse({"-": result.out})}
+    found = {one.key: one.options for one in read("crontab", {"-": result.out})}
     assert found["cleanup-orphans"] == ("--database", "tenant")
     assert found["cleanup-sessions"] == ("--database=x",)
 
@@ -288,8 +288,8 @@ def test_a_workflow_may_be_for_hands_alone(every: Inside) -> None:
         {re.sub(r"^  # ", "  ", x) for x in t.splitlines()} for t in (by_itself, by_hand)
     )
     assert whole < more
-    (found,) = [one for one in TARGETS["github"].parse({"-": by_hand}) if one.key == SESSIONS]
-    assert found == Found(SESSIONS, SESSIONS, ())
+    (found,) = [one for one in read("github", {"-": by_hand}) if one.key == SESSIONS]
+    assert found == Stated(SESSIONS, SESSIONS, ())
 
 
 def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:

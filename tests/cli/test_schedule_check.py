@@ -89,12 +89,12 @@ def test_this_repository_is_as_rendered(inside: Inside, tmp_path: Path) -> None:
 
 
 def test_files_that_are_otherwise_are_drift(bare: Inside) -> None:
-    """Changed, missing, stale, left over: each with its file; and exit code 1."""
+    """Stale, missing, left over: each with its file; and exit code 1."""
     assert bare("schedule", "render", "--write").code == 0
     result = bare("schedule", "check")
     assert (result.code, result.err) == (0, "")
     assert result.out.endswith("render files.\nAll agree.\n")
-    assert "and that does not count: No database is configured." in result.out
+    assert "Run history not checked: No database is configured." in result.out
     deploy = bare.folder / "deploy"
     crontab = deploy / "crontab.example"
     crontab.write_text(crontab.read_text().replace("*/5 *", "*/6 *"))
@@ -103,7 +103,7 @@ def test_files_that_are_otherwise_are_drift(bare: Inside) -> None:
     result = bare("schedule", "check", "--json")
     assert result.code == 1
     assert kinds(result.json) >= {
-        ("foreign", "crontab files", "cleanup-sessions"),
+        ("stale", "crontab files", "crontab.example"),
         ("missing", "systemd files", "maint-cleanup-orphans.timer"),
         ("stale", "systemd files", "maint-cleanup-orphans.service"),
         ("foreign", "systemd files", "maint-cleanup-sessions.timer"),
@@ -146,7 +146,7 @@ def test_what_cannot_be_said_is_no_drift(bare: Inside) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "There is nothing to hold the schedule against: no rendered file is here, and no"),
+        ((), "There is nothing to compare the schedule with: no rendered file is here, and no"),
         (("--target", "cron"), "--target: there is no cron; did you mean crontab?"),
         (("--ask",), "Name the scheduler: --target crontab|github|"),
         (("--output", "x"), "Name the scheduler: --target crontab|github|"),
@@ -415,7 +415,7 @@ def test_a_ledger_that_was_wanted_and_does_not_answer_counts(two: Inside, bare_d
     assert (result.code, result.out) == (
         69,
         (
-            "The ledger could not be looked at, and that counts; --no-ledger leaves it out.\n"
+            "Run history could not be checked; --no-ledger leaves it out.\n"
             "Looked at: crontab files.\nWhat could be looked at agrees.\n"
         ),
     )

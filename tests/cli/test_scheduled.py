@@ -7,7 +7,7 @@ import pytest
 from maintcli.cli.scheduled import scheduled
 from maintcli.config.load import load
 from maintcli.errors import ConfigError
-from maintcli.schedules.entry import Entry
+from maintcli.schedules.model import Entry
 from tests.parts.enabled import enable
 
 SWEEP = '[sweeps.old-mail]\ntable = "mail.messages"\ncolumn = "sent_at"\nkeep = "14d"\n'

@@ -4,13 +4,12 @@ import re
 import tomllib
 from pathlib import Path
 
-from maintcli.cli.facts import Facts
+from maintcli.cli.render_options import RenderOptions
 from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
-from maintcli.config.scheduler import KEYS
+from maintcli.config.scheduler import KEYS, Settings
 from maintcli.config.template import render
-from maintcli.schedules.entry import Settings
 
 OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),
@@ -56,9 +55,19 @@ def test_the_place_is_that_of_the_targets(tmp_path: Path) -> None:
     """What [schedule] says there is what is rendered without it; no key is left out."""
     _ = (tmp_path / "maint.toml").write_text(settings_of(TEXT))
     config = load(environ={}, cwd=tmp_path)
-    found = Facts().settings(config)._replace(config="", config_file="", is_home=True, hidden="")
+    found = (
+        RenderOptions()
+        .settings(config)
+        ._replace(config="", config_file="", is_home=True, hidden="")
+    )
     assert found == Settings()
     assert all(re.search(f"^# ?{key} = ", TEXT, re.MULTILINE) for key in KEYS)
+
+
+def test_the_page_on_schedules_has_every_key_of_schedule() -> None:
+    """Each in the example of [schedule], so that a new one is documented."""
+    page = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text()
+    assert [key for key in KEYS if not re.search(f"^{key} = ", page, re.MULTILINE)] == []
 
 
 def test_what_has_no_default_is_an_example() -> None:

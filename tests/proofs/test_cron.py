@@ -8,11 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from maintcli.schedules.entry import Entry, Settings
-from maintcli.schedules.targets.crontab import parse, render
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.crontab import render
 from tests.parts.cron import cron
 from tests.parts.folders import short_folder
 from tests.parts.waiting import until
+from tests.schedules.readers import read
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "crontab.example"
 DEFAULT = Settings()
@@ -30,7 +32,7 @@ def place() -> Generator[Path]:
 def settings(place: Path, **more: str) -> Settings:
     """What is rendered for `place`; the name of a file has a blank and a percent sign in it."""
     return Settings(
-        command=str(place / "maint"), env_file=str(place / "100% env"), mailto="root", **more
+        command=str(place / "maint"), variables=str(place / "100% env"), mailto="root", **more
     )
 
 
@@ -74,14 +76,14 @@ def _text(path: Path) -> str:
 
 def test_the_example_is_such_a_crontab() -> None:
     """Each line is quiet, and names a command by its whole path, as cron wants it."""
-    found = parse({EXAMPLE.name: EXAMPLE.read_text()})
+    found = read("crontab", {EXAMPLE.name: EXAMPLE.read_text()})
     assert ("cleanup-sessions", ("*/5 * * * *",)) in {(one.key, one.expressions) for one in found}
     lines = [line for line in EXAMPLE.read_text().splitlines() if DEFAULT.command in line]
     jobs = [line for line in lines if not line.startswith("#")]
     assert len(jobs) == len(found)
     for line in jobs:
         assert line.split()[5] == DEFAULT.command
-        assert f" --quiet --config /etc/maint/maint.toml --env-file {DEFAULT.env_file}" in line
+        assert f" --quiet --config /etc/maint/maint.toml --env-file {DEFAULT.variables}" in line
         assert "%" not in line  # cron makes a new line of it
     assert EXAMPLE.read_bytes().endswith(b"\n")  # else cron refuses the whole file
     assert not os.access(EXAMPLE, os.X_OK)

@@ -1,9 +1,13 @@
-"""Random expressions, zones, options and entries."""
+"""Random expressions, zones, options and entries; and when an expression is due."""
+
+from datetime import datetime
+from itertools import islice
 
 from hypothesis import strategies as st
 
-from maintcli.schedules.entry import Entry
+from maintcli.schedules import cron
 from maintcli.schedules.fields import DAYS, HOURS, MINUTES, MONTHS, normal
+from maintcli.schedules.model import Entry
 
 ZONES = (
     "UTC",
@@ -53,3 +57,8 @@ def entries(draw: st.DrawFn, *, zone: st.SearchStrategy[str] = zones) -> Entry:
 def several(zone: st.SearchStrategy[str] = zones) -> st.SearchStrategy[list[Entry]]:
     """Some of them, with keys of their own."""
     return st.lists(entries(zone=zone), max_size=4, unique_by=lambda entry: entry.key)
+
+
+def due_times(expression: str, zone: str, after: datetime, count: int) -> list[datetime]:
+    """The first `count` times strictly after `after`, fewer where there are no more, in UTC."""
+    return list(islice(cron.each_time(expression, zone, after), count))

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules import hashed
+from maintcli.schedules import shorthand
 from maintcli.schedules.advice import Advice, advise
-from maintcli.schedules.entry import Entry
-from maintcli.schedules.starts import least_gap, starts
+from maintcli.schedules.due import least_gap, starts
+from maintcli.schedules.model import Entry
 from tests.schedules.strategies import keys, several
 
 
@@ -45,7 +45,7 @@ def test_minutes_at_which_everybody_runs(cron: str, better: str | None) -> None:
     assert bool(found) == (better is not None)
     if better:
         assert f'"{better}"' in found[0].instead
-        assert hashed.resolve(better, "a")
+        assert shorthand.resolve(better, "a")
 
 
 def test_crowded_minutes_are_said_once() -> None:
@@ -54,14 +54,14 @@ def test_crowded_minutes_are_said_once() -> None:
     assert ("crowded", ("a", "c")) in kinds(*some)
     many = [entry("0 9 * * *", key=key)._replace(heavy=False) for key in "abcdefg"]
     (line,) = map(str, advise(many))
-    assert line.startswith("a, b, c and 4 more: at the minutes 0 and 30 everybody's jobs start,")
+    assert line.startswith("a, b, c and 4 more: most jobs of other users start at the")
 
 
 @settings(deadline=None)
 @given(keys, st.sampled_from(["H * * * *", "H H * * *", "H/15 * * * *", "H/2 * * * *"]))
 def test_who_has_taken_the_advice_gets_no_more_of_it(key: str, written: str) -> None:
-    """Whatever H comes to, it is no minute at which everybody runs."""
-    one = entry(hashed.resolve(written, key), timeout=60)
+    """Whatever H comes to, it is not a crowded minute."""
+    one = entry(shorthand.resolve(written, key), timeout=60)
     assert not {"crowded", "github-delay"} & {kind for kind, _ in kinds(one)}
     assert not {"crowded"} & {kind for kind, _ in kinds(one, target="github")}
 
@@ -179,7 +179,7 @@ def test_any_schedule_can_be_advised_on(declared: list[Entry]) -> None:
 def test_starts_are_those_of_a_month() -> None:
     """The first and the last of a January, in the zone's own time; the gaps follow from them."""
     berlin = entry("7 0 1,31 1 *", zone="Europe/Berlin")
-    assert starts(berlin) == [7 - 60, 30 * 1440 + 7 - 60]
+    assert starts(berlin) == (7 - 60, 30 * 1440 + 7 - 60)
     assert least_gap(berlin) == 30 * 1440
     assert least_gap(entry("7 0 1 * *")) is None
-    assert starts(entry("0 0 L * *")) == []
+    assert starts(entry("0 0 L * *")) == ()

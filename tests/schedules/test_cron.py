@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from maintcli.schedules import cron
-from maintcli.schedules.schedule import Schedule
+from maintcli.schedules.due import Schedule
+from tests.schedules.strategies import due_times
 
 
 def at(text: str) -> datetime:
@@ -75,7 +76,7 @@ def test_a_step_as_long_as_its_field_is_the_first_value(step: str) -> None:
 )
 def test_sunday_as_7(expression: str, dues: list[str]) -> None:
     """It counts as the last day too, and takes no star away, with which both days must match."""
-    found = cron.times(expression, "UTC", at("2025-12-31 12:00"), 3)
+    found = due_times(expression, "UTC", at("2025-12-31 12:00"), 3)
     assert found == [at(f"{due} 02:00") for due in dues]
 
 

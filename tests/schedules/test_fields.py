@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from maintcli.schedules import cron
 from maintcli.schedules.fields import fields, is_special, normal, written
-from tests.schedules.strategies import expressions, zones
+from tests.schedules.strategies import due_times, expressions, zones
 
 MOMENTS = st.integers(0, 5 * 366 * 86_400).map(
     lambda seconds: datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
@@ -43,7 +43,7 @@ def test_one_spelling(expression: str, portable: str) -> None:
 def test_the_spelling_changes_no_time(expression: str, zone: str, after: datetime) -> None:
     """And a spelling of it is itself."""
     assert normal(normal(expression)) == normal(expression)
-    several = (cron.times(one, zone, after, 3) for one in (expression, normal(expression)))
+    several = (due_times(one, zone, after, 3) for one in (expression, normal(expression)))
     assert len({tuple(times) for times in several}) == 1
 
 
@@ -71,7 +71,7 @@ def test_our_times_are_cronsims(expression: str, zone: str, after: datetime) -> 
     """In any zone, told in UTC, ever later."""
     local = after.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
     theirs = CronSim(normal(expression), local)
-    ours = cron.times(expression, zone, after, 5)
+    ours = due_times(expression, zone, after, 5)
     assert ours == [next(theirs).astimezone(UTC) for _ in ours]
     assert ours == sorted(set(ours))
     assert ours[0] > after

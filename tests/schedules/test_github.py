@@ -12,9 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.entry import Entry, Found, Settings
-from maintcli.schedules.targets.github import FILE, parse, render
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.github import FILE, render
 from maintcli.schedules.targets.utc import Clock, Cron, crons
+from tests.schedules.readers import Stated, read
 from tests.schedules.strategies import several
 
 BIN = Path(sys.executable).parent
@@ -84,10 +86,10 @@ def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
     """Key, job, options; and each time that GitHub can start a job at."""
     files = render(declared, Settings()).files
     wanted = [
-        Found.of(entry._replace(expressions=tuple(one.text for one in crons(entry, CLOCK)[0])))
+        Stated.of(entry._replace(expressions=tuple(one.text for one in crons(entry, CLOCK)[0])))
         for entry in declared
     ]
-    assert parse(files) == wanted
+    assert read("github", files) == wanted
 
 
 @settings(deadline=None, max_examples=60)
@@ -131,7 +133,7 @@ def test_a_late_event_of_a_schedule_that_was_changed_fails() -> None:
     )
     said = "::error title=maint::No job is scheduled at '7 7 * * *'; nothing was run\n"
     assert (done.returncode, done.stdout) == (1, said)
-    assert [one.key for one in parse({FILE: text})] == ["cleanup-sessions", "9-local"]
+    assert [one.key for one in read("github", {FILE: text})] == ["cleanup-sessions", "9-local"]
 
 
 def test_local_times_have_their_zone() -> None:
@@ -146,7 +148,7 @@ def test_local_times_have_their_zone() -> None:
         {"cron": "0 17 * * *"},
         {"cron": "30 2 * * *", "timezone": "Europe/Berlin"},
     ]
-    assert [(one.expressions, one.zone) for one in parse(rendered.files)] == [
+    assert [(one.expressions, one.zone) for one in read("github", rendered.files)] == [
         (("0,30 * * * *",), "UTC"),
         (("0 17 * * *",), "UTC"),
         (("30 2 * * *",), "Europe/Berlin"),
@@ -245,7 +247,7 @@ def test_what_github_cannot_do_is_noted_in_the_file_too() -> None:
     comments = re.findall(r"^# +(.*)$", rendered.files[FILE], re.MULTILINE)
     for note in rendered.notes:
         assert f"Note: {note}" in " ".join(comments)
-    assert [one.expressions for one in parse(rendered.files)] == [
+    assert [one.expressions for one in read("github", rendered.files)] == [
         ("*/5 * * * *",),
         ("17 2 * * *", "*/5 * * * *"),
         (),
@@ -325,8 +327,8 @@ def test_the_workflow_in_the_readme_is_as_good(tmp_path: Path) -> None:
     (folder / FILE).write_text(shown.replace("@SHA", f"@{SHA}"))
     lint(tmp_path)
     options = ("--stale-after", "2m")
-    wanted = Found("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",), options=options)
-    assert parse({FILE: shown}) == [wanted]
+    wanted = Stated("cleanup-sessions", "cleanup-sessions", ("*/5 * * * *",), options=options)
+    assert read("github", {FILE: shown}) == [wanted]
 
 
 def test_the_committed_workflow_is_quiet_in_this_repository() -> None:
@@ -339,46 +341,3 @@ def test_the_committed_workflow_is_quiet_in_this_repository() -> None:
     for one in found["on"]["schedule"]:
         assert started(found, cron=one["cron"]) == []
         assert started(found, cron=one["cron"], enabled="true")
-
-
-def test_a_workflow_of_ones_own_is_read() -> None:
-    """One job, no condition, another spelling: each cron of the workflow starts it."""
-    text = f"""
-"on":
-  schedule:
-    - {{cron: '7 3 * * *', timezone: Europe/Berlin}}
-    - cron: 7 4 * * *
-jobs:
-  test:
-    steps:
-      - run: |
-          echo job: not this
-  cleanup:
-    runs-on: ubuntu-24.04
-    steps:
-    - uses: acme/maint@{SHA}
-      with: {{job: cleanup-sessions, options: "--stale-after '2m'"}}
-"""
-    assert parse({"own.yml": text}) == [
-        Found(
-            "cleanup",
-            "cleanup-sessions",
-            ("7 3 * * *", "7 4 * * * UTC"),
-            "Europe/Berlin",
-            options=("--stale-after", "2m"),
-        )
-    ]
-
-
-def test_a_cron_that_was_taken_away_starts_nothing() -> None:
-    """A condition alone does not make a schedule; a changed one is found as it is."""
-    text = render([NIGHTLY], Settings()).files[FILE]
-    gone = text.replace('    - cron: "17 2 * * *"  # nightly\n', "")
-    assert gone != text
-    assert [one.expressions for one in parse({FILE: gone})] == [("*/5 * * * *",)]
-
-
-def test_a_file_that_cannot_be_read_is_named() -> None:
-    """With the line."""
-    with pytest.raises(ValueError, match=r"own\.yml: line 2: "):
-        parse({"own.yml": "on: x\njobs: &anchor\n"})

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.entry import Entry, Found, Settings
-from maintcli.schedules.targets.railway import parse, render
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.railway import render
 from maintcli.schedules.targets.utc import Clock, in_utc
+from tests.schedules.readers import Stated, read
 from tests.schedules.strategies import several
 
 SESSIONS = Entry("cleanup-sessions", "cleanup-sessions", "Remove.", ("*/5 * * * *",))
@@ -22,8 +24,8 @@ PIP = "RUN pip install --no-cache-dir --root-user-action=ignore"
 def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
     """Each entry that Railway can start, with the words of its command line."""
     said = [(entry, in_utc(entry, Clock("Railway", 5))[0]) for entry in declared]
-    wanted = [Found.of(entry._replace(expressions=crons)) for entry, crons in said if crons]
-    assert parse(render(declared, Settings()).files) == wanted
+    wanted = [Stated.of(entry._replace(expressions=crons)) for entry, crons in said if crons]
+    assert read("railway", render(declared, Settings()).files) == wanted
 
 
 def test_each_cron_is_a_service_with_a_file() -> None:
@@ -51,24 +53,6 @@ def test_below_five_minutes_is_left_out_with_a_note() -> None:
     assert (note.key, note.nearest) == ("often", 'the nearest is "*/6 * * * *"')
     assert str(note)[:60] in rendered.files["railway.toml"]
     assert render([OFTEN], Settings()).files == {}
-
-
-def test_what_is_not_of_maint_is_no_entry() -> None:
-    """An application's own service; and one that a person wrote for maint is."""
-    app = '[deploy]\nstartCommand = "uvicorn app:main"\n'
-    own = '[deploy]\nstartCommand = "/opt/bin/maint cleanup-sessions -q"\ncronSchedule = "1 2 * * *"\n'
-    assert parse({"railway.toml": app}) == parse({"railway.toml": "deploy = 1"}) == []
-    assert parse({"railway.toml": own}) == [
-        Found("cleanup-sessions", "cleanup-sessions", ("1 2 * * *",), options=("-q",))
-    ]
-
-
-def test_a_file_that_cannot_be_read_is_named() -> None:
-    """It is no TOML, or its command line has an open quotation mark."""
-    with pytest.raises(ValueError, match=r"^railway\.toml: "):
-        parse({"railway.toml": "[deploy"})
-    with pytest.raises(ValueError, match=r"^railway\.toml: "):
-        parse({"railway.toml": '[deploy]\nstartCommand = "maint \'x"\n'})
 
 
 @pytest.mark.parametrize(
@@ -107,7 +91,7 @@ def test_another_repository_gets_a_dockerfile(given: Settings, lines: list[str])
         assert [line for line in instructions if line in lines] == lines
         assert ("COPY maint.toml /etc/maint/" in instructions) == bool(given.config)
         assert instructions[-1] == "ENTRYPOINT []"
-        assert [found.key for found in parse(files)] == ["cleanup-sessions"]
+        assert [found.key for found in read("railway", files)] == ["cleanup-sessions"]
 
 
 def test_another_repository_has_to_say_where_maint_comes_from() -> None:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules.entry import Entry, Found, Settings
-from maintcli.schedules.targets.render import FILE, parse, render
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.render import FILE, render
 from maintcli.schedules.targets.utc import Clock, in_utc
+from tests.schedules.readers import Stated, read
 from tests.schedules.strategies import several
 
 SESSIONS = Entry("cleanup-sessions", "cleanup-sessions", "Remove: # it.", ("* * * * *",))
@@ -30,8 +31,9 @@ def services(*entries: Entry) -> list[dict[str, Any]]:
 def test_what_is_rendered_is_found_again(declared: list[Entry]) -> None:
     """Each entry that Render can start, with the words of its command line."""
     said = [(entry, in_utc(entry, Clock("Render"))[0]) for entry in declared]
-    wanted = [Found.of(entry._replace(expressions=crons)) for entry, crons in said if crons]
-    assert parse(render(declared, Settings()).files) == wanted
+    wanted = [Stated.of(entry._replace(expressions=crons)) for entry, crons in said if crons]
+    files = render(declared, Settings()).files
+    assert (read("render", files) if files else []) == wanted
 
 
 def test_each_cron_is_a_cron_job() -> None:
@@ -60,29 +62,6 @@ def test_what_render_cannot_do_is_noted() -> None:
     assert render([LOCAL], Settings()).files == {}
 
 
-def test_what_is_not_of_maint_is_no_entry() -> None:
-    """Another service, another cron job; and a Docker service that a person wrote is."""
-    text = """
-services:
-  - {type: web, name: app, startCommand: maint cleanup-sessions}
-  - {type: cron, name: backup, schedule: 1 2 * * *, startCommand: pg_dump}
-  - type: cron
-    name: sweeps
-    schedule: '1 2 * * *'
-    dockerCommand: maint cleanup-sessions -q
-"""
-    assert parse({FILE: text}) == [
-        Found("sweeps", "cleanup-sessions", ("1 2 * * *",), options=("-q",))
-    ]
-    assert parse({FILE: "- a list"}) == parse({FILE: "services: none"}) == []
-
-
-def test_a_file_that_cannot_be_read_is_named() -> None:
-    """With the line."""
-    with pytest.raises(ValueError, match=r"^render\.yaml: line 2: "):
-        parse({FILE: "services:\n  - *alias\n"})
-
-
 def test_another_repository_gets_a_dockerfile() -> None:
     """Which Render builds; without a word on where maint comes from there is no Blueprint."""
     given = Settings(install="maintcli==0.1.0", is_home=False)
@@ -94,7 +73,7 @@ def test_another_repository_gets_a_dockerfile() -> None:
     assert service["dockerCommand"] == "maint cleanup-sessions"
     assert not {"buildCommand", "startCommand"} & service.keys()
     assert "\nRUN pip install " in files["render/Dockerfile"]
-    assert parse(files) == parse(render([SESSIONS], Settings()).files)
+    assert read("render", files) == read("render", render([SESSIONS], Settings()).files)
     assert render([SESSIONS], Settings(is_home=False)).refused
 
 

@@ -12,11 +12,12 @@ import yaml
 
 from maintcli.cli.scheduled import find, scheduled
 from maintcli.config.load import load
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError
-from maintcli.schedules.entry import Entry, Found, Settings
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import TARGETS
 from maintcli.schedules.targets.kubernetes import from_deployed, one_off
-from maintcli.schedules.targets.unit import values
+from tests.schedules.readers import Stated, as_systemd, read, values
 
 CONFIG = """\
 [triggers.pending]
@@ -79,10 +80,9 @@ def test_a_trigger_is_an_entry(entries: dict[str, Entry]) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_is_rendered_is_read_back(target: str, entries: dict[str, Entry]) -> None:
     """The same keys, times and command lines."""
-    found = TARGETS[target].parse(files(target, entries))
-    assert {one.key: one for one in found} == {
-        key: Found.of(entry) for key, entry in entries.items()
-    }
+    found = read(target, files(target, entries))
+    stated = as_systemd if target == "systemd" else Stated.of
+    assert {one.key: one for one in found} == {key: stated(entry) for key, entry in entries.items()}
 
 
 @pytest.mark.parametrize("target", ["github", "railway", "render", "systemd", "kubernetes"])
@@ -140,11 +140,14 @@ def test_one_off_jobs_are_started_once_too(entries: dict[str, Entry]) -> None:
     assert made["spec"]["activeDeadlineSeconds"] < 2 * (entry.timeout_seconds + 90)
 
 
-def test_the_wish_to_wait_is_read_back(entries: dict[str, Entry]) -> None:
-    """Where somebody gave it."""
+def test_a_trigger_waits_for_a_lease_only_where_an_option_says_so(
+    entries: dict[str, Entry],
+) -> None:
+    """Kubernetes adds nothing to the options of a trigger."""
     entry = entries["trigger-pending"]._replace(options=("--if-locked=wait",))
-    (found,) = TARGETS["kubernetes"].parse(files("kubernetes", {entry.key: entry}))
-    assert found == Found.of(entry)
+    made = yaml.safe_load(files("kubernetes", {entry.key: entry})["trigger-pending.yaml"])
+    pod = made["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"] == [*entry.command]
 
 
 def test_systemd_starts_it_once(entries: dict[str, Entry]) -> None:

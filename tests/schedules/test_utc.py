@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maintcli.schedules import cron
-from maintcli.schedules.entry import Entry
 from maintcli.schedules.fields import MINUTES
+from maintcli.schedules.model import Entry
 from maintcli.schedules.targets.utc import Clock, in_utc
-from tests.schedules.strategies import expressions, field
+from tests.schedules.strategies import due_times, expressions, field
 
 ANY = Clock("It")
 SLOW = Clock("It", least_minutes=5)
@@ -28,7 +27,7 @@ def entry(*crons: str, zone: str = "UTC") -> Entry:
 
 def coming(crons: tuple[str, ...], zone: str, after: datetime, count: int) -> list[datetime]:
     """The next times of all of them together."""
-    times = {when for one in crons for when in cron.times(one, zone, after, count)}
+    times = {when for one in crons for when in due_times(one, zone, after, count)}
     return sorted(times)[:count]
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from maintcli import __version__
-from maintcli.schedules.entry import Settings
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.targets.kubernetes.job import spec
 from tests.parts.cli import KEPT
 from tests.parts.dockerfile import Instruction, build, instructions, stages

@@ -13,12 +13,12 @@ import psycopg
 import pytest
 import yaml
 
-from maintcli.schedules.targets import TARGETS
 from tests.parts.cli import KEPT
 from tests.parts.cron import beside, cron
 from tests.parts.folders import short_folder
 from tests.parts.tools import prints, tool
 from tests.parts.waiting import until
+from tests.schedules.readers import read
 from tests.schedules.test_github import SHA, lint
 from tests.walk.page import commands
 
@@ -224,7 +224,7 @@ def test_platforms(walk: Walk, target: str) -> None:
     assert said.count(f"Looked at: {name} files, ledger.\nAll agree.\n") == 2
     folder = walk.folder / "jobs" / "deploy"
     texts = {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
-    found = {one.key: one for one in TARGETS[name].parse(texts)}
+    found = {one.key: one for one in read(name, texts)}
     assert found["cleanup-sessions"].job == "cleanup-sessions"
     assert "cleanup-opt-outs" not in found
     assert not [text for text in texts.values() if "postgresql://" in text]

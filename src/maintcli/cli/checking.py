@@ -1,4 +1,4 @@
-"""The declaration held against files, what is deployed, and the ledger: a place at a time."""
+"""The declaration compared with files, with what is deployed, and with the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maintcli import __version__
-from maintcli.cli import asking
-from maintcli.cli.awaited import leaves_a_trace
+from maintcli.cli import scheduler_cli
 from maintcli.cli.declared import declared
-from maintcli.cli.written import left_over, present
+from maintcli.cli.expected_schedules import leaves_a_trace
+from maintcli.cli.rendered_files import left_over, present
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
-from maintcli.errors import ConfigError, ToolFailed, Usage
+from maintcli.config.scheduler import Settings
+from maintcli.errors import ToolFailed, Usage
 from maintcli.runtime.sightings import look
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.check import deployed, files, ledger
-from maintcli.schedules.check.finding import Finding, Kind
-from maintcli.schedules.entry import Entry, Rendered, Settings
-from maintcli.schedules.targets import TARGETS
-from maintcli.schedules.targets.header import is_ours
+from maintcli.schedules.check.files import Finding, Kind
+from maintcli.schedules.model import Entry, Rendered
+from maintcli.schedules.targets.text import is_ours
 
 
 class Asked(NamedTuple):
@@ -44,27 +44,29 @@ def of_files(
     if rendered.refused:
         what = f"it cannot be rendered: {rendered.notes[0]}".rstrip(".")
         return [Finding(Kind.STALE, path, what) for path in gone or [target]]
-    found = files.check(TARGETS[target].parse, rendered.files, there, gone)
-    return [*found, *noted(rendered)]
+    found = files.compare(rendered.files, there, gone)
+    return [*found, *_noted(rendered)]
 
 
-def of_deployed(target: str, rendered: Rendered, settings: Settings, asked: Asked) -> list[Finding]:
+def of_deployed(
+    target: str, entries: Sequence[Entry], rendered: Rendered, settings: Settings, asked: Asked
+) -> list[Finding]:
     """What differs from what the scheduler has. Raises Usage, NoTool, ToolFailed."""
     if asked.by_tool:
-        texts = asking.ask(target, rendered.files, settings)
+        texts = scheduler_cli.ask(target, rendered.files, settings)
     else:
-        texts = asking.read(asked.places)
+        texts = scheduler_cli.read(asked.places)
     try:
-        found = deployed.check(target, rendered.files, texts, settings)
-    except (ConfigError, ValueError) as error:
+        found = deployed.check(target, entries, rendered.files, texts, settings)
+    except ValueError as error:
         reason = str(error).rstrip(".")
         if asked.by_tool:
             raise ToolFailed(command=", ".join(texts), reason=reason) from None
         raise Usage(reason=f"--deployed {', '.join(texts)}: {reason}.") from None
-    return [*found, *noted(rendered)]
+    return [*found, *_noted(rendered)]
 
 
-def noted(rendered: Rendered) -> Iterator[Finding]:
+def _noted(rendered: Rendered) -> Iterator[Finding]:
     """What the target could not say."""
     for note in rendered.notes:
         nearest = f"; {note.nearest}" if note.nearest else ""

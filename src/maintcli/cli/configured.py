@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from maintcli import catalog
 from maintcli.catalog import Entry
-from maintcli.cli import beforehand
+from maintcli.cli import preload
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS
 from maintcli.errors import ConfigError, Usage
@@ -24,7 +24,7 @@ def commands() -> dict[str, Entry]:
     None where the configuration cannot be read: to say so is for the command that needs it.
     """
     try:
-        return entries(beforehand.read())
+        return entries(preload.read())
     except ConfigError:
         return {}
 
@@ -42,7 +42,7 @@ def find(name: str, arguments: Sequence[str] = ()) -> LazyCommand | None:
 
     Raises ConfigError where that cannot be read, Usage where the name is nearly that of a sweep.
     """
-    config = beforehand.read(arguments)
+    config = preload.read(arguments)
     sweep = config.sweeps.get(name)
     if sweep is not None:
         return LazyCommand(name, summary(sweep), catalog.CONFIGURED_GROUP, lambda: _command(sweep))

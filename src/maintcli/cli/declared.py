@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from maintcli import catalog
 from maintcli.cli import configured, triggered, wording
 from maintcli.cli.job import load_job
-from maintcli.cli.timed import timed
 from maintcli.config import timing
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
@@ -15,7 +14,8 @@ from maintcli.config.suggest import hint
 from maintcli.errors import BrokenPlugin, ConfigError, Usage
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable
-from maintcli.schedules.schedule import Schedule
+from maintcli.schedules import shorthand
+from maintcli.schedules.due import Schedule
 
 _BUILT_IN = "built in"
 _CONFIGURED = "configuration"
@@ -180,7 +180,7 @@ def _schedule(config: Config, job: Job, given: Mapping[str, object], *, enabled:
     zone = section.text(zone_key) or config.timezone
     own = (job.schedule,) if job.schedule else ()
     return Schedule(
-        expressions=timed(section, job.name, zone, own),
+        expressions=shorthand.expressions(section, job.name, zone, own),
         zone=zone,
         enabled=enabled,
         timeout_seconds=timeout_seconds(config, job, given),

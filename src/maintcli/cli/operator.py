@@ -9,10 +9,10 @@ import typer
 from typer.main import get_command
 
 from maintcli import catalog
-from maintcli.cli.facts import Facts, facts
 from maintcli.cli.given import GivenGroup, StrictCommand
 from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
+from maintcli.cli.render_options import RenderOptions, render_options
 from maintcli.config import values
 from maintcli.config.say import sentence
 from maintcli.errors import Fail, Usage
@@ -24,15 +24,15 @@ _READERS: dict[Any, Callable[[str], Any]] = {int: values.integer, float: values.
 _COMPOSED: dict[Any, Callable[[], list[inspect.Parameter]]] = {
     Place: place,
     Loudness: loudness,
-    Facts: facts,
+    RenderOptions: render_options,
 }
 
 
 def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function the command `name`; what it returns is the exit code, None being 0.
 
-    Parameters are Typer's. One of type Place, Loudness or Facts stands for several options. Text is
-    read here (see cli/given.py); a blank one is refused.
+    Parameters are those of Typer. One of type Place, Loudness or RenderOptions stands for several
+    options. Text is read here (see cli/given.py); a blank one is refused.
     """
 
     def build(function: Callable[..., int | None]) -> Any:

@@ -5,7 +5,7 @@ from functools import cache
 
 from maintcli import catalog
 from maintcli.catalog import Entry
-from maintcli.cli.beforehand import PLACES, given
+from maintcli.cli.preload import PLACES, given
 from maintcli.cli.table import COMMANDS
 from maintcli.errors import ConfigError, UntrustedPlugin
 

@@ -1,41 +1,64 @@
 """What schedulers are to start: the jobs that are enabled, and the entries of [[schedules]]."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maintcli.cli import triggered, wording
 from maintcli.cli.declared import Declared, by_hand, declared, idle, is_configured, timeout_seconds
 from maintcli.cli.execute import check_names
 from maintcli.cli.table import COMMANDS
-from maintcli.cli.timed import timed
 from maintcli.config import timing
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
-from maintcli.config.say import quote
+from maintcli.config.say import bare, quote
 from maintcli.config.section import Section
 from maintcli.config.suggest import hint
 from maintcli.errors import ConfigError, Usage
 from maintcli.runtime.job import Job
-from maintcli.schedules.entry import Entry
+from maintcli.schedules import shorthand
+from maintcli.schedules.model import Entry
 
 if TYPE_CHECKING:
-    from maintcli.config.schedules import Planned
+    from maintcli.config.timing import Planned
 
 _LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
 
 
-def scheduled(config: Config, names: Sequence[str] = ()) -> list[Entry]:
+def scheduled(
+    config: Config, names: Sequence[str] = (), database: str | None = None
+) -> list[Entry]:
     """Every entry that is enabled and has something to do; with `names` these alone, enabled or
-    not. Raises ConfigError, and Usage for a name that cannot be scheduled.
+    not. Each is for `database`, unless its options name one.
+
+    Raises ConfigError, and Usage for a name that cannot be scheduled.
     """
     check_names(config)
     jobs = declared(config)
     for one in jobs.values():  # a misspelt key may be the one that says when
         config.check_section(one.job.name, one.job.settings)
     if names:
-        return [_asked(config, name, jobs) for name in dict.fromkeys(names)]
-    first = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
-    return first + further(config, jobs)
+        found = [_asked(config, name, jobs) for name in dict.fromkeys(names)]
+    else:
+        found = [own(config, name, one) for name, one in jobs.items() if one.schedule.is_on]
+        found += further(config, jobs)
+    return found if database is None else _for(database, found, config.databases)
+
+
+def _for(database: str, entries: Sequence[Entry], known: Collection[str]) -> list[Entry]:
+    """`entries`, each with --database in its options. Raises Usage."""
+    if database == ALL:
+        raise Usage(
+            reason="--database all: say so in maint.toml, with a timeout for all of them:"
+            ' options = ["--database", "all"].'
+        )
+    if database not in known:
+        raise Usage(reason=f"--database: there is no {bare(database)}; {hint(database, known)}")
+    return [
+        entry
+        if any(word.partition("=")[0] == "--database" for word in entry.options)
+        else entry._replace(options=("--database", database, *entry.options), added=2)
+        for entry in entries
+    ]
 
 
 def none_enabled(config: Config, command: str) -> Usage:
@@ -115,7 +138,7 @@ def _planned(
         key=planned.name,
         job=job.name,
         summary=job.summary,
-        expressions=timed(planned, planned.name, zone),
+        expressions=shorthand.expressions(planned, planned.name, zone),
         zone=zone,
         timeout_seconds=seconds * _databases(config, job, given, planned),
         options=words,

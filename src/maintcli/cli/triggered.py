@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maintcli import catalog
 from maintcli.catalog import Entry
-from maintcli.cli import beforehand
+from maintcli.cli import preload
 from maintcli.config.duration import duration
 from maintcli.errors import ConfigError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maintcli.config.triggers import Trigger
     from maintcli.runtime.context import Context
     from maintcli.runtime.job import Job
-    from maintcli.schedules.entry import Entry as Scheduled
+    from maintcli.schedules.model import Entry as Scheduled
 
 COMMAND: Final = "trigger"
 TIMEOUT: Final = duration("60s")
@@ -23,7 +23,7 @@ TIMEOUT: Final = duration("60s")
 def commands() -> dict[str, Entry]:
     """The triggers, by the names of their jobs, for completion; none where nothing can be read."""
     try:
-        return entries(beforehand.read())
+        return entries(preload.read())
     except ConfigError:
         return {}
 

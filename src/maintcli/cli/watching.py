@@ -11,7 +11,7 @@ from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.readyz import Expected
 from maintcli.runtime.status import JobStatus
 from maintcli.runtime.visit import toolkit_tables
-from maintcli.schedules.schedule import Schedule
+from maintcli.schedules.due import Schedule
 from maintcli.schedules.words import words
 
 

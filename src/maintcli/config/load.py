@@ -14,11 +14,11 @@ from maintcli.config.resolve import Resolver
 from maintcli.config.say import bare
 from maintcli.config.section import Section
 from maintcli.config.tables import read_tables
+from maintcli.config.timing import read_schedules
 from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from maintcli.config.rule import Rule
-    from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
     from maintcli.config.triggers import Trigger
 
@@ -75,7 +75,7 @@ def load(
         max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
         sweeps=_sweeps(top),
         retention=_retention(top),
-        schedules=_schedules(top),
+        schedules=read_schedules(top),
         scheduler=_scheduler(top),
         text=document.text,
         triggers=_triggers(top, base, cwd),
@@ -106,14 +106,6 @@ def _retention(top: Section) -> "tuple[Rule, ...]":
     from maintcli.config.retention import read_retention
 
     return read_retention(top)
-
-
-def _schedules(top: Section) -> "tuple[Planned, ...]":
-    if "schedules" not in top.values:
-        return ()
-    from maintcli.config.schedules import read_schedules
-
-    return read_schedules(top)
 
 
 def _scheduler(top: Section) -> Section:

@@ -20,8 +20,8 @@ from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from maintcli.config.rule import Rule
-    from maintcli.config.schedules import Planned
     from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.timing import Planned
     from maintcli.config.triggers import Trigger
 
 _SLIP: Final = 0.85  # two names of tables may well be alike

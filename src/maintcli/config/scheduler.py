@@ -1,31 +1,13 @@
-"""[schedule]: what a scheduler has to know of the place where it will start the jobs."""
+"""[schedule]: what a scheduler has to know of the machine or the cluster that starts the jobs."""
 
 import re
-from typing import Final
+from typing import Annotated, Final, NamedTuple, get_type_hints
 
 from maintcli.config.say import quote
 from maintcli.config.section import Section
 from maintcli.config.suggest import hint
 from maintcli.config.zone import check_zone, fault_of_zone
 
-KEYS: Final = (
-    "action",
-    "command",
-    "environment",
-    "image",
-    "install",
-    "mailto",
-    "namespace",
-    "plan",
-    "region",
-    "runs-on",
-    "secret",
-    "start",
-    "timezone",
-    "user",
-    "variables",
-    "zone",
-)
 BY_HAND: Final = "by-hand"
 STARTS: Final = ("by-itself", BY_HAND)
 _LONGEST: Final = 500
@@ -33,6 +15,85 @@ _PATHS: Final = ("command", "variables")
 _SOURCES: Final = ("action", "image", "install")
 _PLACEHOLDER: Final = re.compile(r"\b(OWNER|REPOSITORY|SHA|VERSION)\b")
 _LOGIN: Final = re.compile(r"://[^/]*@")
+
+
+class Key(NamedTuple):
+    """A key of [schedule], and the option of `maint schedule render` with the same name."""
+
+    metavar: str
+    help: str
+    example: str = ""
+
+
+class Settings(NamedTuple):
+    """What the targets get. A field with a `Key` is a key of [schedule], declared here alone."""
+
+    command: Annotated[str, Key("PATH", "crontab, systemd: where maint is.")] = (
+        "/usr/local/bin/maint"
+    )
+    variables: Annotated[str, Key("PATH", "crontab, systemd: the file of variables.")] = (
+        "/etc/maint/env"
+    )
+    mailto: Annotated[
+        str, Key("ADDRESS", "crontab: who is mailed when a job fails.", "ops@example.com")
+    ] = ""
+    user: Annotated[
+        str, Key("NAME", "crontab: who runs the jobs; makes a file for /etc/cron.d.", "maint")
+    ] = ""
+    zone: Annotated[str, Key("ZONE", "crontab: the clock of the machine.")] = "UTC"
+    image: Annotated[
+        str,
+        Key(
+            "NAME",
+            "kubernetes, railway, render: the image with maint in it.",
+            "ghcr.io/OWNER/maint:0.1.0",
+        ),
+    ] = ""
+    install: Annotated[
+        str,
+        Key(
+            "PACKAGE|URL",
+            "railway, render: what pip installs maint from.",
+            "git+https://github.com/OWNER/maint@SHA",
+        ),
+    ] = ""
+    namespace: Annotated[str, Key("NAME", "kubernetes: where the CronJobs will be.", "jobs")] = ""
+    secret: Annotated[
+        str, Key("NAME", "kubernetes: the secret that holds DATABASE_URL.", "maint")
+    ] = ""
+    action: Annotated[
+        str, Key("NAME", "github: what `uses:` names, such as OWNER/REPOSITORY@SHA.")
+    ] = "./"
+    start: Annotated[str, Key("|".join(STARTS), "github: by-hand leaves the times out.")] = (
+        "by-itself"
+    )
+    runs_on: Annotated[str, Key("LABELS", "github: the runner, as in self-hosted,linux.")] = (
+        "ubuntu-24.04"
+    )
+    environment: Annotated[str, Key("NAME", "github: which holds the secrets.")] = "production"
+    plan: Annotated[str, Key("NAME", "render: the instance type.")] = "starter"
+    region: Annotated[
+        str, Key("NAME", "render: where the jobs run, near the database.", "frankfurt")
+    ] = ""
+    # What is seen where the files are rendered:
+    config: str = ""  # the text of maint.toml, for the ConfigMap
+    config_file: str = ""  # crontab, systemd: the settings, absolute; empty: there are none
+    elsewhere: str = ""  # the file with settings that runs need, if not maint.toml at the root
+    hidden: str = ""  # systemd: why a service could not start the command, as a clause
+    is_home: bool = True  # the files are for the repository of maint itself
+
+
+KEYS: Final[dict[str, Key]] = {
+    field.replace("_", "-"): key
+    for field, kind in get_type_hints(Settings, include_extras=True).items()
+    for key in getattr(kind, "__metadata__", ())
+}
+"""By name: `runs-on` for the field `runs_on`. `timezone`, which no target gets, is one more."""
+
+
+def default(key: str) -> str:
+    """What a target gets where `key` is not given; blank: nothing."""
+    return str(Settings._field_defaults[key.replace("-", "_")])
 
 
 def read_scheduler(top: Section) -> Section:
@@ -45,17 +106,17 @@ def read_scheduler(top: Section) -> Section:
     if isinstance(top.values.get("schedule"), list):
         raise top.wrong("schedule", "an entry stands under [[schedules]], with an s")
     section = top.section("schedule")
-    section.only(KEYS)
+    section.only((*KEYS, "timezone"))
     for key in section.values:
         section.raw_text(key)
     check_zone(section, "timezone")
     return section
 
 
-def told(section: Section) -> dict[str, str]:
-    """What it says of the place, by key. Raises ConfigError for what no scheduler could use."""
+def read_settings(section: Section) -> dict[str, str]:
+    """What is given, by key. Raises ConfigError for a value that no scheduler could use."""
     found: dict[str, str] = {}
-    for key in section.values.keys() - {"timezone"}:
+    for key in section.values.keys() & KEYS.keys():
         value = section.text(key) or ""
         clause = fault(key, value)
         if clause is not None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from maintcli.config.load import MAX_CONCURRENT_JOBS
 from maintcli.config.option import Kind, Option
+from maintcli.config.scheduler import KEYS, default
 
 Section = tuple[str, str | None, Sequence[Option]]
 """A job's name, its schedule (None: it has none) and its options."""
@@ -48,36 +49,8 @@ _SECTIONS: Final = """
 # last_heartbeat = "seen_at"
 # [tables.jobs.statuses]
 # pending = "queued"
-
-# The machine or the cluster that will start the jobs, for "maint schedule render".
-#[schedule]
-# The zone of schedules that name none.
-#timezone = "UTC"
-# crontab, systemd: where maint is there, and the file of its variables.
-#command = "/usr/local/bin/maint"
-#variables = "/etc/maint/env"
-# crontab: the clock of the machine, who is mailed, and who runs the jobs of an /etc/cron.d.
-#zone = "UTC"
-# mailto = "ops@example.com"
-# user = "maint"
-# kubernetes, railway, render: the image with maint in it.
-# image = "ghcr.io/OWNER/maint:0.1.0"
-# kubernetes: where the CronJobs will be, and the secret that holds DATABASE_URL.
-# namespace = "jobs"
-# secret = "maint"
-# railway, render: what pip installs maint from, in place of an image.
-# install = "git+https://github.com/OWNER/maint@SHA"
-# render: the instance type, and where the jobs run.
-#plan = "starter"
-# region = "frankfurt"
-# github: what `uses:` names; elsewhere than in the repository of maint OWNER/maint@SHA.
-#action = "./"
-# github: "by-hand" leaves the times out of the workflow.
-#start = "by-itself"
-# github: the labels of the runner, and the environment that holds the secrets.
-#runs-on = "ubuntu-24.04"
-#environment = "production"
-
+"""
+_MORE_SECTIONS: Final = """
 # A sweeping job of your own, with its own name: "maint old-mail".
 # [sweeps.old-mail]
 # table = "mail.messages"
@@ -140,7 +113,20 @@ _SECTIONS: Final = """
 def render(jobs: Sequence[Section]) -> str:
     """The text of the file, with a section for each of `jobs`."""
     sections = [line for job in jobs for line in _job(*job)]
-    return "\n".join([_INTRODUCTION, *_option(MAX_CONCURRENT_JOBS), _SECTIONS, *sections])
+    parts = [*_option(MAX_CONCURRENT_JOBS), _SECTIONS, *_scheduler(), _MORE_SECTIONS]
+    return "\n".join([_INTRODUCTION, *parts, *sections])
+
+
+def _scheduler() -> Iterator[str]:
+    """[schedule], from its declaration."""
+    yield '# The machine or the cluster that will start the jobs, for "maint schedule render".'
+    yield "#[schedule]"
+    yield "# The zone of schedules that name none."
+    yield '#timezone = "UTC"'
+    for name, key in KEYS.items():
+        yield f"# {key.help}"
+        given = default(name)
+        yield f"#{name} = {quoted(given)}" if given else f"# {name} = {quoted(key.example)}"
 
 
 def _job(name: str, schedule: str | None, options: Sequence[Option]) -> Iterator[str]:

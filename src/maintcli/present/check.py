@@ -1,4 +1,4 @@
-"""`maint schedule check`: what is otherwise than declared."""
+"""`maint schedule check`: what differs from the declaration."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
@@ -59,9 +59,9 @@ def view(looked: Looked) -> Iterator[str | Table]:
         yield Table(("finding", "place", "entry", "what"), rows)
         yield ""
     if looked.no_ledger:
-        yield f"The ledger was not looked at, and that does not count: {looked.no_ledger}"
+        yield f"Run history not checked: {looked.no_ledger} This does not change the exit code."
     if any(place == LEDGER for place, _ in looked.problems):
-        yield "The ledger could not be looked at, and that counts; --no-ledger leaves it out."
+        yield "Run history could not be checked; --no-ledger leaves it out."
     if looked.places == [LEDGER]:
         yield "No rendered file is here. To ask a scheduler what it has: --target NAME --ask."
     if looked.places:

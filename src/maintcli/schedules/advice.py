@@ -1,20 +1,21 @@
-"""What is allowed in a schedule, and had better be otherwise."""
+"""Advice: what is allowed in a schedule, but could be better."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from maintcli.schedules import shift
-from maintcli.schedules.entry import Entry
+from maintcli.schedules import zones
+from maintcli.schedules.due import least_gap, starts
 from maintcli.schedules.fields import HOURS, MINUTES, Fields, fields, normal
-from maintcli.schedules.hashed import CROWDED
-from maintcli.schedules.meeting import meeting
-from maintcli.schedules.starts import least_gap
+from maintcli.schedules.model import Entry
+from maintcli.schedules.shorthand import CROWDED
 
 _UTC: Final = "UTC"
 _CHANGING_HOURS: Final = {1, 2}
 _OFTEN_MINUTES: Final = 15
 _MOST_NAMES: Final = 3
+_DAY: Final = 1440
+_MINUTES: Final = 33 * _DAY  # a month, and a day on either side for the zones
 _STEPS: Final = (2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 
 
@@ -42,9 +43,9 @@ def _named(keys: Sequence[str]) -> str:
 
 
 def advise(entries: Sequence[Entry], target: str | None = None) -> tuple[Advice, ...]:
-    """All advice on `entries`, and what is special to `target` (only github has such).
+    """All advice on `entries`, and that for `target` alone (github has some).
 
-    As little as can be, whatever the number of entries: the same line ten times is none.
+    One line for each kind of advice, whatever the number of entries.
     """
     last = _github if target == "github" else _crowded
     rules = (_changing, _too_often, _together, last)
@@ -52,10 +53,10 @@ def advise(entries: Sequence[Entry], target: str | None = None) -> tuple[Advice,
 
 
 def _crowded(entries: Sequence[Entry]) -> Iterator[Advice]:
-    """Most people's schedules are like that, and so are those that the jobs bring."""
+    """Many schedules are like that, also the defaults of the jobs."""
     keys = [entry.key for entry in entries if _is_crowded(entry)]
     if keys:
-        what = "at the minutes 0 and 30 everybody's jobs start, on the same servers"
+        what = "most jobs of other users start at the minutes 0 and 30, on the same servers"
         yield Advice("crowded", tuple(keys), what, _write_h(entries))
 
 
@@ -85,9 +86,9 @@ def _hashed(expression: str) -> str:
 def _changing(entries: Sequence[Entry]) -> Iterator[Advice]:
     found = [one for one in entries if any(_with(one, _is_in_the_change)) and _moves(one.zone)]
     if found:
-        zones = " and ".join(dict.fromkeys(entry.zone for entry in found))
+        names = " and ".join(dict.fromkeys(entry.zone for entry in found))
         what = (
-            f"in the nights when the clocks of {zones} change, the hours from 01:00 to 03:00 come"
+            f"on the nights when the clocks of {names} change, the hours from 01:00 to 03:00 come"
             " twice or not at all, and schedulers differ in what they do then"
         )
         instead = 'take another hour, or timezone = "UTC"'
@@ -95,7 +96,7 @@ def _changing(entries: Sequence[Entry]) -> Iterator[Advice]:
 
 
 def _moves(zone: str) -> bool:
-    return shift.difference(zone, _UTC) is None
+    return zones.difference(zone, _UTC) is None
 
 
 def _is_in_the_change(found: Fields) -> bool:
@@ -109,7 +110,7 @@ def _too_often(entries: Sequence[Entry]) -> Iterator[Advice]:
         one = found[0]
         what = (
             f"{one.key if found[1:] else 'it'} may run for {_span(one.timeout_seconds / 60)} and is"
-            f" due after {_span(gaps[one])}; what comes while it runs is skipped"
+            f" due after {_span(gaps[one])}; a start while it runs is skipped"
         )
         instead = "give it a shorter timeout or --max-seconds, or start it less often"
         yield Advice("period-below-timeout", tuple(entry.key for entry in found), what, instead)
@@ -120,7 +121,7 @@ def _together(entries: Sequence[Entry]) -> Iterator[Advice]:
     for group in meeting([entry for entry in entries if entry.heavy]):
         if all(entry.is_default for entry in group):
             continue
-        what = "these sweeps may be at work at the same time, and each rests only from its own work"
+        what = "these sweeps may run at the same time, and each limits only its own load"
         instead = "start them as far apart as their timeouts are long"
         yield Advice("overlap", tuple(entry.key for entry in group), what, instead)
 
@@ -131,12 +132,12 @@ def _github(entries: Sequence[Entry]) -> Iterator[Advice]:
     yield Advice(
         "github-60-days",
         (),
-        "GitHub ends the schedules of a public repository that had no commit for 60 days",
-        "let something else ask maint readyz whether they still come",
+        "GitHub disables the schedules of a public repository after 60 days without a commit",
+        "let another scheduler run maint readyz, which says whether they still run",
     )
     late = [entry.key for entry in entries if _is_crowded(entry) or _is_often(entry)]
     if late:
-        what = "GitHub starts schedules late at busy times, above all on the hour, or not at all"
+        what = "at busy times, above all on the hour, GitHub starts schedules late or not at all"
         instead = "let another scheduler start what cannot wait"
         if any(map(_is_crowded, entries)):
             instead = f"{_write_h(entries)}, and {instead}"
@@ -160,3 +161,35 @@ def _span(minutes: float) -> str:
     if minutes >= 120 and minutes % 60 == 0:
         return f"{minutes / 60:g} hours"
     return f"{minutes:g} minute{'' if minutes == 1 else 's'}"
+
+
+def meeting(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Groups of those that may still be running when another of their group starts."""
+    groups: list[tuple[int, set[str]]] = []
+    for entry in entries:
+        busy, keys = _busy(entry), {entry.key}
+        met = [group for group in groups if group[0] & busy]
+        groups = [group for group in groups if group not in met]
+        for minutes, others in met:
+            busy |= minutes
+            keys |= others
+        groups.append((busy, keys))
+    found = ([entry for entry in entries if entry.key in keys] for _, keys in groups)
+    return [group for group in found if len(group) > 1]
+
+
+def _busy(entry: Entry) -> int:
+    """The minutes of the month in which it may be running, each a bit, the first the highest.
+
+    Whole minutes are enough: where two meet, the later of them starts in such a minute.
+    """
+    begins = bytearray(b"0" * _MINUTES)
+    for at in starts(entry):
+        begins[at + _DAY] = ord("1")
+    busy, covered = int(begins, base=2), 1
+    length = math.ceil(entry.timeout_seconds / 60)
+    while covered < length:
+        more = min(covered, length - covered)
+        busy |= busy >> more
+        covered += more
+    return busy

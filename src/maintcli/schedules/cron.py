@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -24,11 +24,6 @@ def next_time(expression: str, zone: str, after: datetime) -> datetime | None:
     cannot be read. Clock changes go as in Debian's cron.
     """
     return next(each_time(expression, zone, after), None)
-
-
-def times(expression: str, zone: str, after: datetime, count: int) -> list[datetime]:
-    """The first `count` times strictly after `after`, fewer where there are no more, in UTC."""
-    return list(islice(each_time(expression, zone, after), count))
 
 
 def previous_time(expression: str, zone: str, before: datetime) -> datetime | None:

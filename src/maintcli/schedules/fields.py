@@ -1,6 +1,7 @@
 """The five fields of a cron expression, as sets of numbers, and in one portable spelling."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MINUTES: Final = range(60)
@@ -45,6 +46,7 @@ class Fields(NamedTuple):
         return dates and self.months == frozenset(MONTHS)
 
 
+@lru_cache(maxsize=1024)
 def normal(expression: str) -> str:
     """`expression` as every cron reads it alike: numbers for names, 0 for Sunday, `5-59/10` for
     `5/10`, single blanks. It has been accepted by schedules/cron.py.
@@ -55,6 +57,7 @@ def normal(expression: str) -> str:
     return " ".join(_normal(part, number) for number, part in enumerate(parts))
 
 
+@lru_cache(maxsize=1024)
 def fields(expression: str) -> Fields | None:
     """The sets, or None where a last or an nth day (`L`, `5#2`) is meant, which is no number.
 

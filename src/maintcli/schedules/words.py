@@ -64,7 +64,7 @@ def _in_the_hour(minutes: list[int]) -> str:
 
 
 def _step(values: list[int], within: range) -> int:
-    """The even step that goes on over the end of `within`, or 0."""
+    """The step that also divides `within`, or 0."""
     step = len(within) // len(values)
     even = len(within) % len(values) == 0 and values == list(range(values[0], within[-1] + 1, step))
     return step if even and 1 < step < len(within) else 0

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from maintcli.runtime.seen import Came, Looked, Seen
-from maintcli.schedules.check.finding import Finding
+from maintcli.schedules.check.files import Finding
 from maintcli.schedules.check.ledger import check, horizon
-from maintcli.schedules.entry import Entry
+from maintcli.schedules.model import Entry
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import strategies as st
 
 from maintcli.schedules import cron
-from maintcli.schedules.entry import Entry
+from maintcli.schedules.model import Entry
 
 SESSIONS = Entry(
     key="cleanup-sessions",
@@ -72,7 +72,7 @@ KEYS = st.from_regex(r"[a-z][a-z0-9-]{0,70}", fullmatch=True) | TEXTS.filter(boo
 @st.composite
 def entries(draw: st.DrawFn) -> Entry:
     """An entry with any options, of any key."""
-    from maintcli.schedules.targets.kubernetes.cron import translated
+    from maintcli.schedules.targets.kubernetes.cronjob import translated
 
     due = expressions().filter(lambda e: translated(e) is not None)
     return Entry(

@@ -13,9 +13,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import Code, ConfigError
-from maintcli.schedules.entry import Entry, Settings
-from maintcli.schedules.targets.kubernetes import limits, render
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.kubernetes import render
+from maintcli.schedules.targets.kubernetes.job import limits
 from tests.schedules.kubernetes import robfig
 from tests.schedules.kubernetes.made import ANALYTICS, SESSIONS, entries, manifests
 from tests.tools.test_examples import blocks
@@ -135,7 +137,8 @@ def test_the_deadline_covers_every_try() -> None:
     job = cronjobs(BASE.files)["cleanup-sessions.yaml"]["spec"]["jobTemplate"]["spec"]
     tries = job["backoffLimit"] + 1
     assert job["activeDeadlineSeconds"] > tries * (60 + pod_grace(BASE.files)) + 10 + 20
-    assert limits.job_deadline(60.5) > limits.job_deadline(60)
+    seconds = [limits(SESSIONS._replace(timeout_seconds=one)) for one in (60, 60.5)]
+    assert seconds[0]["activeDeadlineSeconds"] < seconds[1]["activeDeadlineSeconds"]
 
 
 def pod_grace(files: Mapping[str, str]) -> int:
@@ -148,7 +151,9 @@ def pod_grace(files: Mapping[str, str]) -> int:
 )
 def test_a_missed_start_is_made_up_for_until_the_next(expression: str, seconds: int) -> None:
     """An hour at most."""
-    assert limits.starting_deadline(expression, "UTC") == seconds
+    files = render([SESSIONS._replace(expressions=(expression,))], Settings()).files
+    job = cronjobs(files)["cleanup-sessions.yaml"]
+    assert job["spec"]["startingDeadlineSeconds"] == seconds
 
 
 def test_a_heavy_sweep_is_shared_by_several_pods() -> None:
@@ -156,7 +161,7 @@ def test_a_heavy_sweep_is_shared_by_several_pods() -> None:
     first, second = (cronjobs(BASE.files)[f"cleanup-old-analytics{n}.yaml"] for n in ("", "-2"))
     job = first["spec"]["jobTemplate"]["spec"]
     assert (job["completionMode"], job["completions"], job["parallelism"]) == ("Indexed", 4, 4)
-    assert job["backoffLimitPerIndex"] == limits.RETRIES
+    assert job["backoffLimitPerIndex"] == 2
     assert "backoffLimit" not in job
     args = pod(first)["containers"][0]["args"]
     assert args == [

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from maintcli.schedules import cron
-from maintcli.schedules.targets.kubernetes.cron import comes_twice, translated
+from maintcli.schedules.targets.kubernetes.cronjob import comes_twice, translated
 from tests.schedules.kubernetes import robfig
 from tests.schedules.kubernetes.made import expressions
 

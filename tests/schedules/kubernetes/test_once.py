@@ -7,10 +7,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError, Usage
-from maintcli.schedules.entry import Settings
 from maintcli.schedules.targets.kubernetes import from_deployed, one_off, render
-from maintcli.schedules.targets.kubernetes.limits import job_deadline
+from maintcli.schedules.targets.kubernetes.job import limits
 from tests.parts.inside import Inside
 from tests.schedules.kubernetes.made import ANALYTICS, SESSIONS, manifests
 
@@ -35,8 +35,9 @@ def test_it_is_the_cronjobs_own_job_with_other_arguments(version: str) -> None:
 @pytest.mark.parametrize("options", [["--timeout", "2h"], ["--timeout=2h"]])
 def test_kubernetes_grants_the_timeout_that_is_asked_for(options: list[str]) -> None:
     """Else it would end a long run that was meant."""
+    longer = SESSIONS._replace(timeout_seconds=7200)
     job = yaml.safe_load(one_off(SESSIONS, options, Settings(namespace="jobs")))
-    assert job["spec"]["activeDeadlineSeconds"] == job_deadline(7200)
+    assert job["spec"]["activeDeadlineSeconds"] == limits(longer)["activeDeadlineSeconds"]
     assert job["metadata"]["namespace"] == "jobs"
 
 

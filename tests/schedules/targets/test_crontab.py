@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules import cron
-from maintcli.schedules.coming import coming
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
+from maintcli.schedules.due import coming
+from maintcli.schedules.model import Entry, Note, Rendered
 from maintcli.schedules.targets import TARGETS
-from maintcli.schedules.targets.crontab import FILE, SYSTEM_FILE, parse, render
+from maintcli.schedules.targets.crontab import FILE, SYSTEM_FILE, Line, render
+from maintcli.schedules.targets.crontab import lines as started
+from tests.schedules.readers import Stated, read
 from tests.schedules.strategies import several, zones
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -49,33 +52,35 @@ def test_the_settings_are_named_by_a_whole_path() -> None:
         f"*/5 * * * * {START} --quiet --config '/srv/my jobs/maint.toml' --env-file /etc/maint/env"
     ]
     assert "/srv/my jobs/maint.toml  the settings" in rendered.files[FILE]
-    assert parse(rendered.files) == [Found.of(PLAIN)]
+    assert read("crontab", rendered.files) == [Stated.of(PLAIN)]
 
 
 def test_a_summary_stays_within_its_comment() -> None:
     """Whatever some reader takes for the end of a line."""
     hostile = PLAIN._replace(summary="Remove\r* * * * * root\u2028them\x0c now\ufffe.")
     assert lines(render([hostile], Settings())) == lines(render([PLAIN], Settings()))
-    assert parse(render([hostile], Settings()).files) == [Found.of(PLAIN)]
+    assert read("crontab", render([hostile], Settings()).files) == [Stated.of(PLAIN)]
     text = render([hostile], Settings()).files[FILE]
     assert "Remove * * * * * root them now?." in text
 
 
 def test_one_for_the_whole_system_names_the_user() -> None:
     """In the sixth column, and under a name that cron does not read by accident."""
-    rendered = render([PLAIN], Settings(user="maint", env_file=""))
+    rendered = render([PLAIN], Settings(user="maint", variables=""))
     assert [*rendered.files] == [SYSTEM_FILE]
     assert lines(rendered) == ["*/5 * * * * maint /usr/local/bin/maint cleanup-sessions --quiet"]
-    assert parse(rendered.files) == [Found.of(PLAIN)]
+    assert read("crontab", rendered.files) == [Stated.of(PLAIN)]
 
 
 @given(several(st.just("UTC")), st.sampled_from(["", "maint"]), st.sampled_from(["", "/etc/e nv"]))
 def test_what_is_rendered_is_read_back(entries: list[Entry], user: str, env_file: str) -> None:
     """Every word of the options, whatever stands in it: cron's %, the shell's quotes."""
-    rendered = render(entries, Settings(user=user, env_file=env_file))
+    rendered = render(entries, Settings(user=user, variables=env_file))
     assert rendered.files.keys() == {SYSTEM_FILE if user else FILE}
     left_out = {note.key for note in rendered.notes}
-    assert parse(rendered.files) == [Found.of(one) for one in entries if one.key not in left_out]
+    assert read("crontab", rendered.files) == [
+        Stated.of(one) for one in entries if one.key not in left_out
+    ]
     unprintable = {e.key for e in entries if not all(w.isprintable() for w in e.options)}
     assert left_out == unprintable
     for line in lines(rendered):
@@ -88,13 +93,13 @@ def test_another_zone_is_exact_or_left_out(entries: list[Entry], zone: str) -> N
     plain = [entry._replace(options=()) for entry in entries]
     rendered = render(plain, Settings(zone=zone))
     left_out = {note.key for note in rendered.notes}
-    read = {found.key: found for found in parse(rendered.files)}
-    assert read.keys() | left_out == {entry.key for entry in plain}
+    stands_there = {found.key: found for found in read("crontab", rendered.files)}
+    assert stands_there.keys() | left_out == {entry.key for entry in plain}
     for entry in plain:
         if entry.key in left_out:
             assert entry.zone != zone
             continue
-        found = read[entry.key]
+        found = stands_there[entry.key]
         stands = entry._replace(expressions=found.expressions, zone=found.zone)
         assert [due.at for due in coming([entry], NOW, 20)] == [
             due.at for due in coming([stands], NOW, 20)
@@ -137,7 +142,7 @@ def test_a_zone_is_converted_where_that_is_exact(
         assert note.nearest
         assert f"\n# left out: {note}\n" in rendered.files[FILE]
     else:
-        (found,) = parse(rendered.files)
+        (found,) = read("crontab", rendered.files)
         assert set(found.expressions) == set(stands)
         assert found.zone == clock
 
@@ -161,9 +166,11 @@ def test_lines_of_others_are_passed_over() -> None:
         "5 4 * * * 'open\n# a note\n*/7 * * * * maint cleanup-sessions --limit '5 %'\n"
         "0 3 * * * root /opt/maint/bin/maint cleanup-orphans --quiet --env-file /x\n"
     )
-    assert parse({"-": text}) == [
-        Found("cleanup-sessions", "cleanup-sessions", ("*/7 * * * *",), "UTC", ("--limit", "5 %")),
-        Found("cleanup-orphans", "cleanup-orphans", ("0 3 * * *",)),
+    own = "*/7 * * * * maint cleanup-sessions --limit '5 %'"
+    system = "0 3 * * * root /opt/maint/bin/maint cleanup-orphans --quiet --env-file /x"
+    assert [*started(text)] == [
+        Line("cleanup-sessions", "*/7 * * * *", ("cleanup-sessions", "--limit", "5 %"), own),
+        Line("cleanup-orphans", "0 3 * * *", ("cleanup-orphans",), system),
     ]
 
 
@@ -210,7 +217,7 @@ def test_a_line_that_cron_would_refuse_is_left_out() -> None:
 def test_a_database_of_the_rendering_stays_in_a_short_line() -> None:
     """Which maint.toml does not know."""
     options = ("--database", "main", "--where", "x" * 1000)
-    (line,) = lines(render([PLAIN._replace(options=options, added=2)], Settings(env_file="")))
+    (line,) = lines(render([PLAIN._replace(options=options, added=2)], Settings(variables="")))
     words = "run-entry --quiet cleanup-sessions --database main"
     assert line == f"*/5 * * * * /usr/local/bin/maint {words}"
 
@@ -218,7 +225,7 @@ def test_a_database_of_the_rendering_stays_in_a_short_line() -> None:
 def test_the_shell_gets_the_words() -> None:
     """Once cron has taken the backslash from each percent sign."""
     odd = ("--where", "a = '100%' -- $HOME `x`; \\")
-    (line,) = lines(render([PLAIN._replace(options=odd)], Settings(env_file="")))
+    (line,) = lines(render([PLAIN._replace(options=odd)], Settings(variables="")))
     assert r"100\%" in line
     command = line.split(None, 5)[5].replace(r"\%", "%")
     assert shlex.split(command)[3:] == [*odd]
@@ -228,4 +235,3 @@ def test_the_shell_gets_the_words() -> None:
 def test_it_is_found_by_its_name() -> None:
     """As the command line finds it."""
     assert TARGETS["crontab"].render is render
-    assert TARGETS["crontab"].parse is parse

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from maintcli.config.scheduler import Settings
 from maintcli.errors import Code
-from maintcli.schedules.calendar import events
-from maintcli.schedules.coming import coming
-from maintcli.schedules.entry import Entry, Found, Note, Settings
-from maintcli.schedules.targets.systemd import parse, render
-from maintcli.schedules.targets.unit import values
+from maintcli.schedules.due import coming
+from maintcli.schedules.model import Entry, Note
+from maintcli.schedules.targets.systemd import render
+from maintcli.schedules.targets.systemd.calendar import events
+from tests.schedules.readers import as_systemd, read, values
 from tests.schedules.strategies import expressions, several
 
 ANALYZE = shutil.which("systemd-analyze")
@@ -90,7 +91,7 @@ def test_systemd_fills_nothing_in() -> None:
 
 def test_the_url_is_a_credential() -> None:
     """Of a file that root alone can read, never a part of the unit or of the environment's text."""
-    service, _ = one(PLAIN, env_file="/srv/maint/env")
+    service, _ = one(PLAIN, variables="/srv/maint/env")
     assert value(service, "LoadCredential") == "database-url:/srv/maint/database-url"
     assert value(service, "Environment") == "DATABASE_URL=file:%d/database-url"
     assert value(service, "DynamicUser") == "yes"
@@ -142,31 +143,14 @@ def test_a_summary_holds_nothing_that_systemd_would_not_take() -> None:
 
 @given(several())
 def test_what_is_rendered_is_read_back(entries: list[Entry]) -> None:
-    """Key, job, expressions, zone and each word of the options; also from one text of all."""
+    """Key, job, events and each word of the options."""
     rendered = render(entries, Settings())
     expected = [
-        Found.of(entry) for entry in entries if f"maint-{entry.key}.timer" in rendered.files
+        as_systemd(entry) for entry in entries if f"maint-{entry.key}.timer" in rendered.files
     ]
     left_out = len(entries) - len(expected)
     assert left_out <= len({note.key for note in rendered.notes})
-    assert parse(rendered.files) == expected
-    together = "".join(f"# /etc/systemd/system/{p}\n{t}\n" for p, t in rendered.files.items())
-    assert parse({"-": together}) == expected
-
-
-def test_a_changed_event_is_seen() -> None:
-    """Though the schedule that it was made of still stands below; a drop-in counts, too."""
-    service, timer = one(PLAIN)
-    changed = timer.replace("02:00:00", "03:00:00")
-    files = {"maint-nightly.service": service, "maint-nightly.timer": changed}
-    assert parse(files)[0].expressions == ("OnCalendar=*-*-* 03:00:00 UTC",)
-    text = (
-        f"# /etc/systemd/system/maint-nightly.timer\n{timer}\n"
-        "# /etc/systemd/system/maint-nightly.timer.d/override.conf\n"
-        "[Timer]\nOnCalendar=\nOnCalendar=daily\n"
-        f"# /etc/systemd/system/maint-nightly.service\n{service}"
-    )
-    assert parse({"-": text})[0].expressions == ("OnCalendar=daily",)
+    assert read("systemd", rendered.files) == expected
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

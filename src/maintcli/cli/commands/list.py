@@ -5,17 +5,16 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.awaited import started
 from maintcli.cli.declared import declared
+from maintcli.cli.expected_schedules import started, starts
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.scheduled import further
-from maintcli.cli.upcoming import starts
 from maintcli.cli.watching import look, statuses
 from maintcli.errors import MaintError
 from maintcli.present import jobs as present
 from maintcli.present.show import show
-from maintcli.schedules.coming import following
+from maintcli.schedules.due import following
 
 _ALL = typer.Option("--all", help="Also what is built in and not used.")
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.awaited import awaited
 from maintcli.cli.declared import declared
+from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import expected
@@ -60,7 +60,8 @@ def _look(place: Place, config: Config, asked: Demand) -> list[Check]:
         seen = watch(session, schema)
         since = first_with(session, schema, config.hash) or _written(config)
     now = datetime.now(UTC)
-    return checks(seen, asked, [*expected(awaited(config, jobs, database.name, now), now)], since)
+    schedules = expected_schedules(config, jobs, database.name, now)
+    return checks(seen, asked, [*expected(schedules, now)], since)
 
 
 def _written(config: Config) -> datetime | None:

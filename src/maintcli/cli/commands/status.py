@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.awaited import awaited
 from maintcli.cli.declared import declared, known
+from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
@@ -36,7 +36,7 @@ def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json 
     database = place.target(config)
     with toolkit_tables(database, "status") as (session, schema):
         seen, backlogs = watch(session, schema), recorded(session, schema)
-    schedules = awaited(config, jobs, database.name, seen.now)
+    schedules = expected_schedules(config, jobs, database.name, seen.now)
     rows = statuses(jobs, schedules, seen, seen.now, unused=job is not None)
     if job is not None:
         rows = [row for row in rows if row.name == job]

@@ -1,1 +1,1 @@
-"""The declaration held against what is written, deployed, and seen to run: pure functions."""
+"""The declaration compared with files, with what is deployed, and with runs: pure functions."""

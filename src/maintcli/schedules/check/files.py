@@ -1,27 +1,50 @@
-"""Files of a project, held against what would be rendered now."""
+"""What differs from the declaration; and files of a project, compared as text."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from itertools import takewhile, zip_longest
-from typing import Final
+from typing import Final, NamedTuple
 
 from maintcli.config.say import MASK, shown
-from maintcli.errors import ConfigError
-from maintcli.schedules.check.entries import compare
-from maintcli.schedules.check.finding import Finding, Kind
-from maintcli.schedules.entry import Found
-from maintcli.schedules.targets.header import split
+from maintcli.schedules.targets.text import split
 
 _LONG: Final = 40
 _BEFORE: Final = 16
 # A URL with a user, or a conninfo. In a file there is many another line with a colon and an @.
 _SECRET: Final = re.compile(r"://[^/\s]*:\S*@|://[^/\s]*@|password\s*=", re.IGNORECASE)
 
-Parse = Callable[[Mapping[str, str]], list[Found]]
+
+class Kind(StrEnum):
+    """How it differs; the last two are only reported, and are not drift."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    FOREIGN = "foreign"
+    STALE = "stale"
+    OFF = "off"
+    NEVER_RAN = "never ran"
+    LATE = "late"
+    TWO_SCHEDULERS = "two schedulers"
+    PAUSED = "paused"
+    NOTED = "noted"
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether it makes the check fail."""
+        return self not in {Kind.PAUSED, Kind.NOTED}
 
 
-def check(
-    parse: Parse, rendered: Mapping[str, str], there: Mapping[str, str], gone: Mapping[str, str]
+class Finding(NamedTuple):
+    """One thing: `key` is the entry, the job or the file it is about, `what` a clause."""
+
+    kind: Kind
+    key: str
+    what: str
+
+
+def compare(
+    rendered: Mapping[str, str], there: Mapping[str, str], gone: Mapping[str, str]
 ) -> Iterator[Finding]:
     """`there` are the files by their paths, `gone` those of entries that are rendered no longer."""
     own = {path: split(text)[0] for path, text in there.items()}
@@ -29,24 +52,15 @@ def check(
         if path not in own:
             yield Finding(Kind.MISSING, path, "the file is not there")
         elif own[path] != text:
-            yield from _otherwise(parse, path, text, own[path])
+            yield Finding(Kind.STALE, path, difference(text, own[path]))
     for path in gone:
         yield Finding(
             Kind.FOREIGN, path, "its entry is gone; maint schedule render --write removes it"
         )
 
 
-def _otherwise(parse: Parse, path: str, text: str, there: str) -> Iterator[Finding]:
-    """Which entries differ; where none does, the file has another image, timeout or the like."""
-    try:
-        found = [*compare(parse({path: text}), parse({path: there}))]
-    except (ConfigError, ValueError) as error:
-        found = [Finding(Kind.CHANGED, path, f"it cannot be read: {error}".rstrip("."))]
-    yield from found or [Finding(Kind.STALE, path, difference(text, there))]
-
-
 def difference(text: str, there: str) -> str:
-    """The first line of `text` that is otherwise in what is there."""
+    """The first line in which `there` differs from `text`, in words."""
     lines = enumerate(zip_longest(text.splitlines(), there.splitlines()), start=1)
     for number, (one, other) in lines:
         if one is None:
@@ -54,8 +68,13 @@ def difference(text: str, there: str) -> str:
         if other is None:
             return f"it ends before line {number}, which would be {_quoted(one)}"
         if one != other:
-            return f"line {number} is {_from(one, other)}, and would be {_from(other, one)}"
-    return "its line ends are otherwise"
+            return f"line {number} is {unlike(other, one)}"
+    return "only its line ends differ"
+
+
+def unlike(there: str, text: str) -> str:
+    """Two lines that differ, in words; of a long one the part where they do."""
+    return f"{_from(text, there)}, and would be {_from(there, text)}"
 
 
 def _from(other: str, text: str) -> str:

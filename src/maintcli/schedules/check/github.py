@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from maintcli.config.say import quote
-from maintcli.config.scheduler import BY_HAND
-from maintcli.schedules.check import files
-from maintcli.schedules.check.finding import Finding, Kind
-from maintcli.schedules.entry import Settings
-from maintcli.schedules.targets.github import FILE, parse
+from maintcli.config.scheduler import BY_HAND, Settings
+from maintcli.schedules.check.files import Finding, Kind, compare
+from maintcli.schedules.targets.github import FILE
 
 ENABLED: Final = "MAINT_ENABLED"
 _WHY: Final = {
     "deleted": "GitHub has no such workflow; it must be on the default branch",
-    "disabled_inactivity": "GitHub ended its schedules, because the repository had no commit for 60"
-    f" days; gh workflow enable {FILE}",
-    "disabled_manually": f"somebody has disabled it; gh workflow enable {FILE}",
+    "disabled_inactivity": "GitHub disabled its schedules after 60 days without a commit;"
+    f" gh workflow enable {FILE}",
+    "disabled_manually": f"it was disabled by hand; gh workflow enable {FILE}",
     "disabled_fork": f"it is disabled because the repository is a fork; gh workflow enable {FILE}",
 }
 
@@ -62,9 +60,9 @@ def _answer(
 
 def _file(rendered: Mapping[str, str], text: str) -> Iterator[Finding]:
     if rendered:
-        yield from files.check(parse, rendered, {FILE: text.replace("\r\n", "\n")}, {})
+        yield from compare(rendered, {FILE: text.replace("\r\n", "\n")}, {})
     elif text:
-        yield Finding(Kind.FOREIGN, FILE, "it is there, and nothing is declared for it")
+        yield Finding(Kind.FOREIGN, FILE, "it is there, and no job is declared")
 
 
 def _listed(found: object, key: str, name: str) -> dict[str, Any]:
@@ -94,6 +92,6 @@ def _enabled(found: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Kind.OFF,
             FILE,
-            f"the variable {ENABLED} is {said}, so all that is scheduled is skipped;"
+            f"the variable {ENABLED} is {said}, so every scheduled job is skipped;"
             f" gh variable set {ENABLED} --body true",
         )

@@ -1,4 +1,4 @@
-"""The declaration held against the runs that the ledger has seen."""
+"""The declaration compared with the runs in the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,9 +7,9 @@ from typing import Final
 
 from maintcli.runtime.seen import Came, Looked, Seen
 from maintcli.schedules import cron
-from maintcli.schedules.check.finding import Finding, Kind
-from maintcli.schedules.entry import Entry
-from maintcli.schedules.schedule import GRACE_SECONDS
+from maintcli.schedules.check.files import Finding, Kind
+from maintcli.schedules.due import GRACE_SECONDS
+from maintcli.schedules.model import Entry
 
 _GRACE: Final = timedelta(seconds=GRACE_SECONDS)
 _LONG_GRACE: Final = timedelta(hours=1)  # GitHub starts late, or leaves one out

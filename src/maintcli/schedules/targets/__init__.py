@@ -1,71 +1,38 @@
-"""Every target by name, as strings: a scheduler's module is imported when it is rendered."""
+"""Every target by name, as strings: the module of a scheduler is imported when it is rendered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
-from maintcli.schedules.entry import Entry, Found, Rendered, Settings
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Rendered
 
 Render = Callable[[Sequence[Entry], Settings], Rendered]
-Parse = Callable[[Mapping[str, str]], list[Found]]
 
 
 class Target(NamedTuple):
-    """Where a target's code is, and the folder of a project to which its files belong.
+    """The module that renders a target, and the folder of a project to which its files belong.
 
-    `patterns` are the names, below that folder, of files that go when their entry goes.
+    `patterns` match, below that folder, the files that are removed when their entry is gone.
     """
 
     module: str
     folder: str
-    summary: str
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[str, ...]
 
     @property
     def render(self) -> Render:
         """From entries to files."""
-        return cast("Render", import_module(self.module).render)
-
-    @property
-    def parse(self) -> Parse:
-        """From files, by their path, to what stands in them."""
-        return cast("Parse", import_module(self.module).parse)
+        return cast("Render", import_module(f"{__name__}.{self.module}").render)
 
 
-def _target(name: str, folder: str, summary: str, *patterns: str) -> Target:
-    return Target(f"{__name__}.{name}", folder, summary, patterns)
-
-
-TARGETS: dict[str, Target] = {
-    "crontab": _target(
-        "crontab",
-        "deploy",
-        "A crontab, of a user or for /etc/cron.d.",
-        "crontab.example",
-        "maint.cron",
+TARGETS: Final[dict[str, Target]] = {
+    "crontab": Target("crontab", "deploy", ("crontab.example", "maint.cron")),
+    "github": Target("github", ".github/workflows", ("maintenance.yml",)),
+    "kubernetes": Target("kubernetes", "deploy/kubernetes", ("*.yaml",)),
+    "systemd": Target("systemd", "deploy/systemd", ("maint-*.service", "maint-*.timer")),
+    "railway": Target(
+        "railway", "deploy", ("railway.toml", "railway/*.toml", "railway/Dockerfile")
     ),
-    "github": _target(
-        "github", ".github/workflows", "One workflow of GitHub Actions.", "maintenance.yml"
-    ),
-    "kubernetes": _target(
-        "kubernetes", "deploy/kubernetes", "A Kustomize base with CronJobs.", "*.yaml"
-    ),
-    "systemd": _target(
-        "systemd",
-        "deploy/systemd",
-        "A service and a timer for each entry.",
-        "maint-*.service",
-        "maint-*.timer",
-    ),
-    "railway": _target(
-        "railway",
-        "deploy",
-        "A railway.toml for each service.",
-        "railway.toml",
-        "railway/*.toml",
-        "railway/Dockerfile",
-    ),
-    "render": _target(
-        "render", "deploy", "A render.yaml with cron jobs.", "render.yaml", "render/Dockerfile"
-    ),
+    "render": Target("render", "deploy", ("render.yaml", "render/Dockerfile")),
 }

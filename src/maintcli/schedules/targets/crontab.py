@@ -6,16 +6,16 @@ machine. `%` ends a command for cron, unless a backslash is before it.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
-from maintcli.schedules.fields import is_special
-from maintcli.schedules.shift import shifted
-from maintcli.schedules.targets.comments import comment
-from maintcli.schedules.targets.header import header
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.fields import is_special, normal
+from maintcli.schedules.model import Entry, Note, Rendered
+from maintcli.schedules.targets.text import comment, header
 from maintcli.schedules.words import words
+from maintcli.schedules.zones import shifted
 
 FILE: Final = "crontab.example"
 SYSTEM_FILE: Final = "maint.cron"  # a dot keeps cron from reading it unless it is renamed
@@ -54,7 +54,6 @@ _NO_SETTINGS: Final = """\
 """
 _MOST_BYTES: Final = 998  # of a line; a longer one stops every job of the file
 _KEY: Final = re.compile(r"# ([\w.-]+): ")
-_ZONE: Final = re.compile(r"# All times are (\S+), ")
 _ASSIGNMENT: Final = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 
 
@@ -73,17 +72,17 @@ def _file(settings: Settings) -> str:
 
 
 def _head(settings: Settings) -> str:
-    widest = max(map(len, (settings.command, settings.env_file, settings.config_file)))
+    widest = max(map(len, (settings.command, settings.variables, settings.config_file)))
     facts = {
         "file": _file(settings),
         "command": settings.command.ljust(widest),
-        "env_file": settings.env_file.ljust(widest),
+        "env_file": settings.variables.ljust(widest),
         "config_file": settings.config_file.ljust(widest),
         "blank": " " * widest,
         "zone": settings.zone,
         "header": header(_file(settings), "crontab"),
     }
-    variables = _VARIABLES.format(**facts) if settings.env_file else ""
+    variables = _VARIABLES.format(**facts) if settings.variables else ""
     said = (_SETTINGS if settings.config_file else _NO_SETTINGS).format(**facts)
     install = _SYSTEM if settings.user else _OWNED
     return f"{install}{_HEAD}".format(**facts, variables=variables, settings=said)
@@ -128,7 +127,7 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
 
 
 def _command(words_: Sequence[str], settings: Settings) -> str:
-    paths = {"--config": settings.config_file, "--env-file": settings.env_file}
+    paths = {"--config": settings.config_file, "--env-file": settings.variables}
     own = ["--quiet", *(word for flag, path in paths.items() if path for word in (flag, path))]
     # Before the entry's options, which may say another file: the last one counts.
     job, *options = words_
@@ -136,17 +135,18 @@ def _command(words_: Sequence[str], settings: Settings) -> str:
     return f"{settings.user} {command}" if settings.user else command
 
 
-def parse(files: Mapping[str, str], clock: str = "UTC") -> list[Found]:
-    """Every line that starts a command called as ours is; those of others are passed over.
+class Line(NamedTuple):
+    """A line of a crontab that starts maint."""
 
-    `clock` is the zone of the machine, for a text that does not say for which it was rendered.
-    """
-    return [found for text in files.values() for found in _found(text, clock)]
+    key: str  # in the comment above it; without one, the job
+    when: str  # the first five columns
+    words: tuple[str, ...]  # after `maint`, without what rendering puts before the options
+    text: str  # as it stands, with single blanks
 
 
-def _found(text: str, clock: str) -> Iterator[Found]:
-    zone = next((match[1] for match in _ZONE.finditer(text)), clock)
-    key, times_of = "", dict[tuple[str, tuple[str, ...]], list[str]]()
+def lines(text: str) -> Iterator[Line]:
+    """Every line that starts a command called `maint`; those of others are left out."""
+    key = ""
     for line in text.splitlines():
         if not line.strip():
             key = ""
@@ -154,11 +154,9 @@ def _found(text: str, clock: str) -> Iterator[Found]:
             match = _KEY.match(line)
             key = match[1] if match else ""
         elif not _ASSIGNMENT.match(line):
-            when, command = _split(line)
-            if command:
-                times_of.setdefault((key or command[0], command), []).append(when)
-    for (name, (job, *options)), times in times_of.items():
-        yield Found(name, job, tuple(times), zone, _without(tuple(options)))
+            when, words_ = _split(line)
+            if words_:
+                yield Line(key or words_[0], when, _without(words_), " ".join(line.split()))
 
 
 def _split(line: str) -> tuple[str, tuple[str, ...]]:
@@ -170,15 +168,23 @@ def _split(line: str) -> tuple[str, tuple[str, ...]]:
         return "", ()
     for place in (1, 0):  # the second one where the first is a user, who may be called maint, too
         if PurePosixPath("".join(words_[place : place + 1])).name == "maint":
-            return " ".join(columns), tuple(words_[place + 1 :])
+            return _normal(" ".join(columns)), tuple(words_[place + 1 :])
     return "", ()
 
 
-def _without(options: tuple[str, ...]) -> tuple[str, ...]:
-    """`options` without what rendering put before them."""
-    if options[:1] == ("--quiet",):
+def _normal(columns: str) -> str:
+    try:
+        return normal(columns)
+    except ValueError:  # written by hand, and no cron expression
+        return columns
+
+
+def _without(words_: tuple[str, ...]) -> tuple[str, ...]:
+    """`words_` without what rendering put between the job and its options."""
+    job, *options = words_
+    if options[:1] == ["--quiet"]:
         options = options[1:]
     for flag in ("--config", "--env-file"):
-        if options[:1] == (flag,):
+        if options[:1] == [flag]:
             options = options[2:]
-    return options
+    return (job, *options)

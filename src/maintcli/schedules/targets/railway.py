@@ -5,19 +5,15 @@ Keys: Railway's "Config as Code" reference.
 
 import json
 import shlex
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from string import Template
-from typing import Final, cast
+from typing import Final
 
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
-from maintcli.schedules.targets.commandline import split
-from maintcli.schedules.targets.comments import comment, noted
-from maintcli.schedules.targets.dockerfile import dockerfile, is_needed, missing
-from maintcli.schedules.targets.dockerfile import path as path_of_dockerfile
-from maintcli.schedules.targets.header import header
-from maintcli.schedules.targets.needed import further, held
-from maintcli.schedules.targets.root import misplaced
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Note, Rendered
+from maintcli.schedules.targets.repository import dockerfile, is_needed, misplaced, missing
+from maintcli.schedules.targets.repository import path as path_of_dockerfile
+from maintcli.schedules.targets.text import comment, further, header, held, noted
 from maintcli.schedules.targets.utc import Clock, in_utc
 
 FILE: Final = "railway.toml"  # what Railway looks for, so that of the first service
@@ -91,44 +87,3 @@ def _service(entry: Entry, cron: str, path: str, built: str, more: str) -> str:
 def _string(text: str) -> str:
     """As a text in TOML, which is that of JSON but for one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def parse(files: Mapping[str, str]) -> list[Found]:
-    """Every service that runs maint, those of one entry together. The times are in UTC.
-
-    Raises ValueError, with the file, for what is no TOML or no command line.
-    """
-    found: dict[str, Found] = {}
-    for path, text in files.items():
-        if path.endswith("Dockerfile"):
-            continue
-        try:
-            deploy = _deploy(text)
-            command = split(str(deploy.get("startCommand", "")))
-        except RecursionError:
-            raise ValueError(f"{path}: it is nested too deeply") from None
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
-        if command:
-            _add(found, _key(text), command, deploy)
-    return list(found.values())
-
-
-def _deploy(text: str) -> Mapping[str, object]:
-    found = tomllib.loads(text).get("deploy")
-    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
-
-
-def _add(
-    found: dict[str, Found], key: str, command: Sequence[str], deploy: Mapping[str, object]
-) -> None:
-    job, *options = command
-    key = key or job
-    crons = (str(deploy["cronSchedule"]),) if "cronSchedule" in deploy else ()
-    before = found[key].expressions if key in found else ()
-    found[key] = Found(key, job, (*before, *crons), options=tuple(options))
-
-
-def _key(text: str) -> str:
-    lines = (line for line in text.splitlines() if line.startswith(_KEY))
-    return next(lines, "").removeprefix(_KEY).strip()

@@ -4,21 +4,16 @@ Keys: Render's "Blueprint YAML Reference".
 """
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from string import Template
-from typing import Final, cast
+from typing import Final
 
-from maintcli.schedules.entry import Entry, Found, Note, Rendered, Settings
-from maintcli.schedules.targets.commandline import split
-from maintcli.schedules.targets.comments import comment, noted
-from maintcli.schedules.targets.dockerfile import dockerfile, is_needed, missing
-from maintcli.schedules.targets.dockerfile import path as path_of_dockerfile
-from maintcli.schedules.targets.header import header
-from maintcli.schedules.targets.needed import further, held
-from maintcli.schedules.targets.root import misplaced
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Note, Rendered
+from maintcli.schedules.targets.repository import dockerfile, is_needed, misplaced, missing
+from maintcli.schedules.targets.repository import path as path_of_dockerfile
+from maintcli.schedules.targets.text import comment, further, header, held, noted, scalar
 from maintcli.schedules.targets.utc import Clock, in_utc
-from maintcli.schedules.targets.yaml.reader import documents
-from maintcli.schedules.targets.yaml.scalar import scalar
 
 FILE: Final = "render.yaml"
 _CLOCK: Final = Clock("Render")
@@ -97,46 +92,3 @@ def _service(entry: Entry, cron: str, number: int, settings: Settings) -> str:
         plan=scalar(settings.plan),
         region=f"    region: {scalar(settings.region)}\n" if settings.region else "",
     )
-
-
-def parse(files: Mapping[str, str]) -> list[Found]:
-    """Every cron job that runs maint, those of one entry together. The times are in UTC.
-
-    Raises ValueError, with file and line, for what cannot be read.
-    """
-    found: dict[str, Found] = {}
-    for path, text in files.items():
-        if path.endswith("Dockerfile"):
-            continue
-        try:
-            for document in documents(text):
-                for service in _services(document):
-                    _add(found, service)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
-    return list(found.values())
-
-
-def _services(document: object) -> Sequence[Mapping[str, object]]:
-    if not isinstance(document, dict):
-        return ()
-    listed = cast("dict[str, object]", document).get("services")
-    if not isinstance(listed, list):
-        return ()
-    mappings = [
-        cast("dict[str, object]", one)
-        for one in cast("list[object]", listed)
-        if isinstance(one, dict)
-    ]
-    return [one for one in mappings if one.get("type") == "cron"]
-
-
-def _add(found: dict[str, Found], service: Mapping[str, object]) -> None:
-    command = split(str(service.get("dockerCommand") or service.get("startCommand") or ""))
-    if not command:
-        return
-    job, *options = command
-    key = str(service.get("name", "")).removeprefix(_PREFIX).partition(_ANOTHER)[0]
-    before = found[key].expressions if key in found else ()
-    crons = (*before, str(service.get("schedule", "")))
-    found[key] = Found(key, job, crons, options=tuple(options))

@@ -10,8 +10,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from maintcli.schedules import shift
-from maintcli.schedules.entry import Entry, Note
+from maintcli.schedules import zones
 from maintcli.schedules.fields import (
     DAYS,
     HOURS,
@@ -23,6 +22,7 @@ from maintcli.schedules.fields import (
     normal,
     written,
 )
+from maintcli.schedules.model import Entry, Note
 
 _UTC: Final = "UTC"
 _JANUARY: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,7 +76,7 @@ def _said(entry: Entry, expression: str, clock: Clock) -> Sequence[Cron] | Note:
         near = f'the nearest is "{_thinned(found, clock.least_minutes)}"'
         return Note(entry.key, f"{what}, so {expression!r} is left out", near)
     plain = _plain(expression, found)
-    shifted = shift.shifted(plain, entry.zone, _UTC)
+    shifted = zones.shifted(plain, entry.zone, _UTC)
     if shifted is None and clock.has_zones:
         return (Cron(plain, entry.zone),)
     if shifted is None:
@@ -127,7 +127,7 @@ def _nearest_in_utc(expression: str, zone: str) -> str:
     moved = None
     if not rest:
         # These names have the sign turned round: Etc/GMT-1 is an hour ahead of UTC.
-        moved = shift.shifted(expression, f"Etc/GMT{-hours:+d}" if hours else _UTC, _UTC)
+        moved = zones.shifted(expression, f"Etc/GMT{-hours:+d}" if hours else _UTC, _UTC)
     if not moved:
         return 'the nearest is a time of your own choice with timezone = "UTC"'
     said = " and ".join(f'"{one}"' for one in moved)

@@ -8,20 +8,21 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli import checking, rendering
+from maintcli.cli import checking
 from maintcli.cli.checking import Asked
 from maintcli.cli.commands.schedule.render import JOBS
-from maintcli.cli.facts import Facts
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
+from maintcli.cli.render_options import RenderOptions
+from maintcli.cli.rendered_files import targets
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage
 from maintcli.present import check as present
 from maintcli.present.show import show
 from maintcli.runtime.log import printable
-from maintcli.schedules.check.finding import Finding
-from maintcli.schedules.entry import Entry, Rendered
+from maintcli.schedules.check.files import Finding
+from maintcli.schedules.model import Entry, Rendered
 from maintcli.schedules.targets import TARGETS
 
 _TARGET = typer.Option(
@@ -42,7 +43,7 @@ _NO_LEDGER = typer.Option("--no-ledger", help="Do not look at what ran.")
 
 
 class _Checks:
-    """Makes one check after the other, and goes on after one that cannot be made."""
+    """Makes one check after the other, and continues after one that cannot be made."""
 
     def __init__(self) -> None:
         self.lines: list[present.Line] = []
@@ -73,7 +74,7 @@ class _Checks:
         """All of it. Raises Usage where nothing was looked at."""
         if not self.places and not self.problems:
             raise Usage(
-                reason="There is nothing to hold the schedule against: no rendered file is here,"
+                reason="There is nothing to compare the schedule with: no rendered file is here,"
                 " and no ledger. Name the scheduler: --target"
                 f" {'|'.join(TARGETS)}, and --ask it, or render its files."
             )
@@ -84,7 +85,7 @@ class _Checks:
 @operator("check")
 def check(  # noqa: PLR0913 - one for each option
     place: Place,
-    facts: Facts,
+    given: RenderOptions,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
     target: Annotated[str | None, _TARGET] = None,
@@ -96,7 +97,7 @@ def check(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Check that schedulers have what is declared, and that its runs come; else exit with 1.
 
-    Rendered files are held against what would be rendered now, with the options that they were
+    Rendered files are compared with what would be rendered now, with the options that they were
     rendered with, jobs that were named included. With --ask or --deployed, so is what the scheduler
     has. Where a database is configured, the ledger says what never ran, is late, or is started by
     two schedulers.
@@ -104,13 +105,13 @@ def check(  # noqa: PLR0913 - one for each option
     asked = Asked(ask, deployed or ())
     names = _names(target, output, asked)
     config = place.read_aloud()
-    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
-    settings = facts.settings(config)._replace(hidden="")  # which is about no file
+    entries = scheduled(config, jobs or (), place.database)
+    settings = given.settings(config)._replace(hidden="")  # which is about no file
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
     _files(checks, made, output, needed=target is not None and not asked)
     if target is not None and asked:
-        look = partial(checking.of_deployed, target, made[target], settings, asked)
+        look = partial(checking.of_deployed, target, entries, made[target], settings, asked)
         checks.make(f"{target} deployed", look)
     left_out = None if no_ledger else _ledger(checks, config, place, entries)
     looked = checks.looked(left_out)
@@ -129,7 +130,7 @@ def _names(target: str | None, output: str | None, asked: Asked) -> list[str]:
         raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
     if asked.by_tool and asked.places:
         raise Usage(reason="--ask and --deployed are two ways to the same; leave out one.")
-    return rendering.targets(target, every=True)
+    return targets(target, every=True)
 
 
 def _files(

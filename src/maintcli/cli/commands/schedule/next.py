@@ -5,16 +5,15 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli import rendering
 from maintcli.cli.commands.schedule.render import JOBS
+from maintcli.cli.expected_schedules import starts
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.scheduled import none_enabled, scheduled
-from maintcli.cli.upcoming import starts
 from maintcli.errors import Usage
 from maintcli.present import schedule as present
 from maintcli.present.show import show
-from maintcli.schedules.coming import coming
+from maintcli.schedules.due import coming
 
 _MOST_TIMES = 1000
 
@@ -34,7 +33,7 @@ def next_(
         raise Usage(reason=f"--count: {count} is out of range; it must be from 1 to {_MOST_TIMES}.")
     now = datetime.now(UTC)
     config = place.read_aloud()
-    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
+    entries = scheduled(config, jobs or (), place.database)
     if not entries:
         raise none_enabled(config, "schedule next")
     times = starts(coming(entries, now, count))

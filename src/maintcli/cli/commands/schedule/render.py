@@ -1,21 +1,24 @@
 """maint schedule render"""
 
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maintcli.cli import rendering
 from maintcli.cli.declared import by_hand, declared, idle
-from maintcli.cli.facts import Facts
 from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Place
+from maintcli.cli.render_options import RenderOptions
+from maintcli.cli.rendered_files import left_over, remove, targets, write_all
 from maintcli.cli.scheduled import none_enabled, scheduled
-from maintcli.cli.written import left_over, remove, write_all
-from maintcli.errors import Usage
+from maintcli.config.scheduler import BY_HAND, Settings
+from maintcli.errors import ConfigError, Refused, Usage
 from maintcli.present.out import put
 from maintcli.runtime.log import printable
+from maintcli.schedules.advice import advise
+from maintcli.schedules.model import Entry, Rendered
 from maintcli.schedules.targets import TARGETS
 
 JOBS = typer.Argument(
@@ -38,7 +41,7 @@ _STRICT = typer.Option("--strict", help="Refuse (65) to leave anything out.")
 @operator("render")
 def render(
     place: Place,
-    facts: Facts,
+    given: RenderOptions,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
     target: Annotated[str | None, _TARGET] = None,
@@ -55,19 +58,19 @@ def render(
     """
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
-    names = rendering.targets(target, every=write)
+    names = targets(target, every=write)
     config = place.read_aloud()
-    settings = facts.settings(config)
-    entries = rendering.at(scheduled(config, jobs or ()), place.database, config.databases)
+    settings = given.settings(config)
+    entries = scheduled(config, jobs or (), place.database)
     if not entries:
         raise none_enabled(config, f"schedule render --target {names[0]}")
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     known = {} if jobs else declared(config)
-    rendering.complain(made, idle(config, known), strict=strict)
-    rendering.say(by_hand(config, known))
-    rendering.advise(entries, names, settings)
+    _complain(made, idle(config, known), strict=strict)
+    _say(by_hand(config, known))
+    _advise(entries, names, settings)
     if output in (None, "-") and not write:
-        put(rendering.together(made[names[0]].files))
+        put(_together(made[names[0]].files))
         return
     for name, rendered in made.items():
         folder = Path(TARGETS[name].folder if output is None else output)
@@ -78,3 +81,38 @@ def render(
             done, rest = ("removed", "") if is_removed else ("left", "; it has lines of yours")
             where = printable(str(path))
             sys.stderr.write(f"maint: {done} {where}, which is rendered no longer{rest}\n")
+
+
+def _complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool) -> None:
+    """Print what is left out on standard error; `idle` for every target.
+
+    Raises Refused for the same with `strict`, and ConfigError where the only target is refused.
+    """
+    for name, rendered in made.items():
+        if rendered.refused and len(made) == 1:
+            raise ConfigError(reason=f"{name}: {rendered.notes[0]}")
+    left = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
+    notes = [*idle, *left]
+    if notes and strict:
+        raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
+    _say(notes)
+
+
+def _say(notes: Iterable[str]) -> None:
+    """Print them on standard error."""
+    for note in notes:
+        sys.stderr.write(f"maint: {printable(note)}\n")
+
+
+def _advise(entries: Sequence[Entry], names: Sequence[str], settings: Settings) -> None:
+    """Print advice on standard error: what is allowed, but could be better."""
+    scheduled = "github" in names and settings.start != BY_HAND
+    for one in advise(entries, "github" if scheduled else None):
+        sys.stderr.write(f"maint: advice: {printable(str(one))}\n")
+
+
+def _together(files: Mapping[str, str]) -> str:
+    """One text, with the name over each file where there are several."""
+    if len(files) == 1:
+        return next(iter(files.values()))
+    return "\n".join(f"# ==> {path} <==\n{text}" for path, text in files.items())

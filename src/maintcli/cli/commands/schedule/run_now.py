@@ -4,13 +4,16 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli import rendering, wording
+from maintcli.cli import scheduler_cli, wording
 from maintcli.cli.declared import declared
-from maintcli.cli.facts import Facts
 from maintcli.cli.operator import operator
 from maintcli.cli.place import Place
+from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import find
+from maintcli.config.say import bare
+from maintcli.errors import Usage
 from maintcli.present.out import put
+from maintcli.schedules.targets import kubernetes
 
 _ENTRY = typer.Argument(metavar="ENTRY", help="A job, or an entry of [[schedules]].")
 _WORDS = typer.Argument(metavar="OPTION", help="After --: its options, instead of those it has.")
@@ -25,7 +28,7 @@ _DEPLOYED = typer.Option(
 @operator("run-now")
 def run_now(
     place: Place,
-    facts: Facts,
+    given: RenderOptions,
     *,
     entry: Annotated[str, _ENTRY],
     words: Annotated[list[str] | None, _WORDS] = None,
@@ -36,10 +39,18 @@ def run_now(
 
     `kubectl create job --from=cronjob/…` takes no arguments.
     """
-    rendering.only_kubernetes(target)
+    if target != "kubernetes":
+        raise Usage(
+            reason=f"--target {bare(target)}: only Kubernetes needs a Job for that; elsewhere call"
+            " maint itself."
+        )
     config = place.read_aloud()
     found = find(config, entry)
     options = (*wording.given(declared(config)[found.job].job, words or ()),)
     if place.database is not None:
         options = ("--database", place.database, *options)
-    put(rendering.once(found, options, facts.settings(config), deployed))
+    if deployed is None:
+        put(kubernetes.one_off(found, options, given.settings(config)))
+    else:
+        (text,) = scheduler_cli.read([deployed]).values()
+        put(kubernetes.from_deployed(text, found, options))

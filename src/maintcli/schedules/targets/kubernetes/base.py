@@ -1,20 +1,15 @@
-"""The base: a kustomization, a file for each CronJob, the configuration, and an example beside."""
+"""The base: a kustomization, a file for each CronJob, the configuration, and an example."""
 
 from collections.abc import Iterable, Sequence
 from string import Template
 from typing import Final
 
-from maintcli.schedules.entry import Entry, Note, Rendered, Settings
-from maintcli.schedules.targets.comments import comment
-from maintcli.schedules.targets.header import header
-from maintcli.schedules.targets.kubernetes.cron import comes_twice, translated
-from maintcli.schedules.targets.kubernetes.cronjob import cronjob
-from maintcli.schedules.targets.kubernetes.job import CONFIG
-from maintcli.schedules.targets.kubernetes.names import names
+from maintcli.config.scheduler import Settings
+from maintcli.schedules.model import Entry, Note, Rendered
+from maintcli.schedules.targets.kubernetes.cronjob import cronjobs
+from maintcli.schedules.targets.kubernetes.job import CONFIG, SECRET
 from maintcli.schedules.targets.kubernetes.passwords import refuse_passwords
-from maintcli.schedules.targets.kubernetes.readyz import readyz
-from maintcli.schedules.targets.needed import further, held, key
-from maintcli.schedules.targets.yaml.scalar import scalar
+from maintcli.schedules.targets.text import comment, further, header, held, key, scalar
 
 _KUSTOMIZATION: Final = Template("""\
 $header
@@ -32,46 +27,82 @@ configMapGenerator:
 generatorOptions:
   disableNameSuffixHash: true  # each run has a pod of its own, which reads the newest anyway
 $left_out""")
-
+_READYZ: Final = Template("""\
+# An example, and no part of the base: a pod of your application that is ready only while jobs are
+# being run. Take over what is marked; maint must be installed in the application's image.
+# A pod that is not ready gets no traffic. Where that is too much to ask of a job, let a Deployment
+# of one pod with the image of maint, and without a Service, have this probe, and watch that.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: application
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app.kubernetes.io/name: application
+  template:
+    metadata:
+      labels:
+        app.kubernetes.io/name: application
+    spec:
+      automountServiceAccountToken: false
+      securityContext:
+        runAsNonRoot: true
+        seccompProfile:
+          type: RuntimeDefault
+      containers:
+        - name: application
+          image: registry.example.com/application:1
+          readinessProbe:  # take over
+            exec:
+              command: [maint, readyz, --only, jobs]
+            periodSeconds: 60
+            timeoutSeconds: 15
+            failureThreshold: 3
+          env:  # take over
+            - name: JOB_HEARTBEAT_REQUIRED
+              value: "true"
+            - name: DATABASE_URL
+              valueFrom:
+                secretKeyRef:
+                  name: $secret
+                  key: database-url
+            - name: MAINT_CONFIG
+              value: /etc/maint/maint.toml
+          resources:
+            requests:
+              cpu: 100m
+              memory: 128Mi
+            limits:
+              memory: 256Mi
+          securityContext:
+            allowPrivilegeEscalation: false
+            capabilities:
+              drop: [ALL]
+          volumeMounts:  # take over
+            - name: maint
+              mountPath: /etc/maint
+              readOnly: true
+      volumes:  # take over
+        - name: maint
+          configMap:
+            name: $config
+""")
 _NO_SETTINGS: Final = "# Nothing is set, so each job has its defaults.\n"
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """All files below the base's folder. Raises ConfigError for a password in maint.toml."""
-    files, notes = dict[str, str](), list[Note]()
-    named = names(entries)
-    for entry in entries:
-        for number, expression in enumerate(entry.expressions):
-            written = translated(expression)
-            if written is None:
-                notes.append(_cannot(entry, expression))
-                continue
-            if not entry.repeatable and comes_twice(expression, entry.zone):
-                notes.append(_twice(entry, expression))
-            name = named[entry.key, number]
-            files[f"{name}.yaml"] = cronjob(entry, number, name, written, settings)
+    found, notes = cronjobs(entries)
+    files = {f"{one.name}.yaml": one.manifest(settings) for one in found}
+    readyz = _READYZ.substitute(secret=scalar(settings.secret or SECRET), config=CONFIG)
     others = {
         "kustomization.yaml": _kustomization(entries, files, notes, settings),
         "maint.toml": _config(settings),
-        "example-readyz.yaml": readyz(settings),
+        "example-readyz.yaml": readyz,
     }
     return Rendered({**others, **files}, notes)
-
-
-def _cannot(entry: Entry, expression: str) -> Note:
-    _, _, day, _, weekday = expression.upper().split()
-    if any(mark in day for mark in "LW"):
-        nearest = "every month has a 28th day"
-    elif any(mark in weekday for mark in "L#"):
-        nearest = "every week has that weekday"
-    else:
-        nearest = "a plain star in one of the two fields of days would do"
-    return Note(entry.key, f'Kubernetes cannot say "{expression}", which is left out', nearest)
-
-
-def _twice(entry: Entry, expression: str) -> Note:
-    what = f"when the clocks of {entry.zone} go back, Kubernetes starts {expression!r} twice"
-    return Note(entry.key, what, 'the nearest is another hour, or timezone = "UTC"')
 
 
 def _kustomization(

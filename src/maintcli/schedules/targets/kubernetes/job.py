@@ -1,21 +1,26 @@
-"""What a Job is to do, for a CronJob and for one that is made by hand."""
+"""The spec of a Job, of a CronJob or made by hand: what runs, how long, how often."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from string import Template
 from textwrap import indent
 from typing import Final
 
 from maintcli import __version__
-from maintcli.schedules.entry import Entry, Settings
-from maintcli.schedules.targets.kubernetes import limits
-from maintcli.schedules.targets.kubernetes.rules import pod_failure_policy
-from maintcli.schedules.targets.needed import key
-from maintcli.schedules.targets.yaml.scalar import listed, scalar
+from maintcli.config.scheduler import Settings
+from maintcli.errors import Code
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.text import key, listed, scalar
 
 IMAGE: Final = "registry.example.com/maint"
 SECRET: Final = "maint"  # noqa: S105 - the name of one
 CONFIG: Final = "maint-config"
 WAIT: Final = "--if-locked=wait"
+_RETRIES: Final = 2
+_START_SECONDS: Final = 60  # to find a node, pull the image and start the container
+_END_SECONDS: Final = 30  # from SIGTERM to SIGKILL; a run ends within 5, a batch, and 8 to say so
+_FIRST_WAIT_SECONDS: Final = 10  # before the first retry; doubled with each, by Kubernetes itself
+_FINAL: Final = "FailJob"
 
 _SPEC: Final = Template("""\
 $attempts
@@ -69,15 +74,27 @@ $env
 
 _INDEXED: Final = """\
 completionMode: Indexed  # each pod does the part whose number it gets
-completions: {parts}
-parallelism: {parts}
-backoffLimitPerIndex: {retries}
-{policy}"""
+completions: {completions}
+parallelism: {parallelism}
+backoffLimitPerIndex: {backoffLimitPerIndex}
+"""
 _SEVERAL: Final = """\
-backoffLimit: {retries}
-{policy}"""
+backoffLimit: {backoffLimit}
+"""
+_POLICY: Final = """\
+podFailurePolicy:
+  rules:
+    - action: Ignore  # evicted, or its node was drained: that is no failure of the job
+      onPodConditions:
+        - type: DisruptionTarget
+          status: "True"
+    - action: {action}  # another try would end alike; what no rule names is tried again
+      onExitCodes:
+        containerName: maint
+        operator: In
+        values: [{codes}]"""
 _ONCE: Final = """\
-# Never started again: what it sends may have arrived, though it ended otherwise.
+# Never started again: what it sends may have arrived, although it failed.
 backoffLimit: 0"""
 _VARIABLE: Final = """\
 - name: {name}
@@ -89,12 +106,11 @@ _VARIABLE: Final = """\
 
 def spec(entry: Entry, component: str, settings: Settings) -> str:
     """The `spec` of a Job that runs `entry`, as YAML from the first column."""
-    retries = limits.RETRIES if entry.repeatable else 0
     return _SPEC.substitute(
         attempts=_attempts(entry),
-        deadline=limits.job_deadline(entry.timeout_seconds, retries),
+        deadline=limits(entry)["activeDeadlineSeconds"],
         component=scalar(component),
-        end=limits.END_SECONDS,
+        end=_END_SECONDS,
         image=scalar(image(settings)),
         args=indent(listed("args", escaped(arguments(entry))), " " * 8),
         env=indent(_env(entry, settings), " " * 10),
@@ -102,13 +118,33 @@ def spec(entry: Entry, component: str, settings: Settings) -> str:
     )
 
 
+def limits(entry: Entry) -> Mapping[str, int]:
+    """How long a Job of `entry` may take, how often it is tried, and how many pods share it."""
+    retries = _RETRIES if entry.repeatable else 0
+    found = {"activeDeadlineSeconds": _deadline(entry.timeout_seconds, retries)}
+    if entry.parallelism == 1 or not entry.repeatable:
+        return found | {"backoffLimit": retries}
+    parts = entry.parallelism
+    return found | {"completions": parts, "parallelism": parts, "backoffLimitPerIndex": retries}
+
+
+def _deadline(timeout_seconds: float, retries: int) -> int:
+    """Seconds that a Job may take with all its retries, each of which may use its whole timeout.
+
+    Kubernetes counts them from the Job's start, so this is above what our own deadlines allow.
+    """
+    waits = sum(_FIRST_WAIT_SECONDS << retry for retry in range(retries))
+    attempt = math.ceil(timeout_seconds) + _START_SECONDS + _END_SECONDS
+    return (retries + 1) * attempt + waits
+
+
 def _attempts(entry: Entry) -> str:
     if not entry.repeatable:
         return _ONCE
-    parts = entry.parallelism
-    policy = pod_failure_policy(indexed=parts > 1)
-    form = _INDEXED if parts > 1 else _SEVERAL
-    return form.format(parts=parts, retries=limits.RETRIES, policy=policy)
+    is_indexed = entry.parallelism > 1  # a part of an Indexed Job fails alone, the others continue
+    codes = ", ".join(str(int(code)) for code in Code if code.kubernetes == _FINAL)
+    policy = _POLICY.format(action="FailIndex" if is_indexed else _FINAL, codes=codes)
+    return (_INDEXED if is_indexed else _SEVERAL).format(**limits(entry)) + policy
 
 
 def _env(entry: Entry, settings: Settings) -> str:
@@ -120,33 +156,23 @@ def _env(entry: Entry, settings: Settings) -> str:
 
 def image(settings: Settings) -> str:
     """The image as settings name it, else one that must be named in an overlay."""
-    return settings.image or f"{IMAGE}:{settings.version or __version__}"
+    return settings.image or f"{IMAGE}:{__version__}"
 
 
 def arguments(entry: Entry) -> tuple[str, ...]:
-    """The command's words, and those that Kubernetes wants; `declared` takes them off again.
+    """The command's words, and those that Kubernetes wants.
 
-    A pod that replaces a killed one finds its lease still held. It waits for that to end: skipped,
-    it would have succeeded, and nobody would do the work. What is never started again waits for
-    nobody.
+    A pod that replaces a killed one finds its lease still held, and waits for the end of it: if it
+    were skipped, it would count as a success, and the work would not be done. A trigger, which is
+    never started again, does not wait.
     """
     words = entry.command
     if not entry.repeatable:
-        return (*words, WAIT) if words[-1:] == (WAIT,) else words
+        return words
     given = [word for word in words if word.partition("=")[0] == "--if-locked"]
     if entry.parallelism > 1:
-        words = (*words, *_shard(entry.parallelism))
-    return words if given and words[-1:] != (WAIT,) else (*words, WAIT)
-
-
-def declared(words: tuple[str, ...], parts: str) -> tuple[str, ...]:
-    """What `arguments` was made from; `parts` as the Job has it, "1" where it is not Indexed."""
-    words = words[:-1] if words[-1:] == (WAIT,) else words
-    return words[:-2] if parts != "1" and words[-2:] == _shard(parts) else words
-
-
-def _shard(parts: int | str) -> tuple[str, str]:
-    return "--shard", f"auto/{parts}"
+        words = (*words, "--shard", f"auto/{entry.parallelism}")
+    return words if given else (*words, WAIT)
 
 
 def escaped(words: Sequence[str]) -> tuple[str, ...]:

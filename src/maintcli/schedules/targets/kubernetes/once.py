@@ -8,12 +8,12 @@ from textwrap import indent
 from typing import Any, Final
 
 from maintcli.config.duration import Duration
+from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError, Usage
-from maintcli.schedules.entry import Entry, Settings
-from maintcli.schedules.targets.kubernetes.job import arguments, escaped, spec
-from maintcli.schedules.targets.kubernetes.limits import RETRIES, job_deadline
-from maintcli.schedules.targets.kubernetes.names import MOST_OF_INDEXED, label
-from maintcli.schedules.targets.yaml.scalar import scalar
+from maintcli.schedules.model import Entry
+from maintcli.schedules.targets.kubernetes.cronjob import MOST_OF_INDEXED, label
+from maintcli.schedules.targets.kubernetes.job import arguments, escaped, limits, spec
+from maintcli.schedules.targets.text import scalar
 
 KEPT_SECONDS: Final = 86_400
 _ALONE: Final = {"--dry-run", "--shard"}
@@ -72,8 +72,7 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
     if once.parallelism == 1:
         _undivided(job)
     job |= {"ttlSecondsAfterFinished": KEPT_SECONDS}
-    retries = RETRIES if entry.repeatable else 0
-    job |= {"activeDeadlineSeconds": job_deadline(once.timeout_seconds, retries)}
+    job |= {"activeDeadlineSeconds": limits(once)["activeDeadlineSeconds"]}
     made = _manifest(metadata, label(entry.key, most=MOST_OF_INDEXED), job)
     return f"{json.dumps(made, indent=2)}\n"
 

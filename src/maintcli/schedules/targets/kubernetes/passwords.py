@@ -1,4 +1,4 @@
-"""Passwords in maint.toml, which a ConfigMap would show to everybody who may read the namespace."""
+"""Passwords in maint.toml: a ConfigMap would show them to all who may read the namespace."""
 
 import re
 import tomllib
@@ -43,7 +43,7 @@ def refuse_passwords(text: str) -> None:
 
 def _refused(place: str) -> ConfigError:
     return ConfigError(
-        reason=f"{place} holds a password, and everybody who may read the ConfigMap would see it."
+        reason=f"{place} holds a password, and all who may read the ConfigMap would see it."
         ' Take it from the environment: url = "${DATABASE_URL}".'
     )
 

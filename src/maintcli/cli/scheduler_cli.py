@@ -1,0 +1,157 @@
+"""What a scheduler has: asked of its own tool, or read from a file with the output of that tool."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from maintcli.cli import tool
+from maintcli.config.say import bare, quote
+from maintcli.config.scheduler import Settings
+from maintcli.errors import NotAllowed, ToolFailed, Usage
+from maintcli.schedules.check.github import ENABLED
+from maintcli.schedules.targets.github import FILE
+
+Texts = Mapping[str, str]
+
+_MOST_CHARACTERS: Final = 16_000_000
+_SYSTEM: Final = Path("/etc/cron.d")
+_REPOSITORY: Final = "repos/{owner}/{repo}"
+_SHOWN: Final = "--property=Id,ActiveState,UnitFileState"
+
+
+def ask(target: str, rendered: Iterable[str], settings: Settings) -> Texts:
+    """What the tool of `target` prints; `rendered` are the names of its files.
+
+    Raises Usage where there is none, NoTool, and ToolFailed.
+    """
+    if target not in _TOOLS:
+        raise Usage(
+            reason=f"--ask: {bare(target)} has no tool that prints a schedule; check its files, or"
+            " hand over a copy: --deployed FILE."
+        )
+    return _TOOLS[target](list(rendered), settings)
+
+
+def read(places: Iterable[str]) -> Texts:
+    """The output of that tool, from files or standard input. Raises Usage."""
+    return {place: _read(place) for place in places}
+
+
+def _read(place: str) -> str:
+    try:
+        if place == "-":
+            return sys.stdin.read(_MOST_CHARACTERS)
+        with Path(place).open(encoding="utf-8") as file:
+            return file.read(_MOST_CHARACTERS)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise Usage(reason=f"--deployed: {quote(place)} cannot be read: {reason}.") from None
+
+
+def _crontab(_rendered: list[str], _settings: Settings) -> Texts:
+    """The user's own, and those of the system that cron would read."""
+    said = tool.run("crontab", "-l")
+    if said.code and "no crontab for" not in said.err:
+        raise ToolFailed(command="crontab -l", reason=said.reason)
+    return {"crontab -l": said.out, **dict(_of_the_system())}
+
+
+def _of_the_system() -> Iterator[tuple[str, str]]:
+    for path in (Path("/etc/crontab"), *_listed()):
+        # Cron passes over other names, such as those with a dot.
+        if path.is_file() and path.name.replace("-", "").replace("_", "").isalnum():
+            yield str(path), _system_text(path)
+
+
+def _listed() -> list[Path]:
+    try:
+        return sorted(_SYSTEM.iterdir()) if _SYSTEM.is_dir() else []
+    except OSError as error:  # some systems let root alone look into it
+        raise NotAllowed(reason=f"{_SYSTEM} cannot be read: {error.strerror}.") from None
+
+
+def _system_text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_MOST_CHARACTERS)
+    except OSError as error:
+        raise NotAllowed(reason=f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _kubernetes(_rendered: list[str], settings: Settings) -> Texts:
+    namespace = ["--namespace", settings.namespace] if settings.namespace else []
+    command = ("kubectl", *namespace, "get", "cronjobs", "--output", "json")
+    text = tool.needed(*command)
+    _ = _object(text, command)
+    return {" ".join(command): text}
+
+
+def _systemd(rendered: list[str], _settings: Settings) -> Texts:
+    """Every unit that is called as ours are, and which of them are on."""
+    listed = tool.run(
+        "systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain", "maint-*"
+    )
+    if listed.code and listed.err.strip():
+        raise ToolFailed(command="systemctl list-unit-files", reason=listed.reason)
+    lines = [line.split() for line in listed.out.splitlines() if line.strip()]
+    names = [line[0] for line in lines if line[0].startswith("maint-")]
+    if not names:
+        return {"systemctl cat": ""}
+    timers = [name for name in names if name in rendered and name.endswith(".timer")]
+    texts = {"systemctl cat": tool.needed("systemctl", "--no-pager", "cat", *names)}
+    if timers:
+        texts["systemctl show"] = tool.needed("systemctl", "--no-pager", "show", _SHOWN, *timers)
+    return texts
+
+
+def _github(_rendered: list[str], _settings: Settings) -> Texts:
+    """The state of the workflow, its file on the default branch, and whether it is switched on."""
+    state = _api(f"{_REPOSITORY}/actions/workflows/{FILE}")
+    if state is None:
+        return {"gh api": json.dumps({"state": "deleted"})}
+    contents = _api(f"{_REPOSITORY}/contents/.github/workflows/{FILE}")
+    texts = {"gh api workflows": state, "gh api contents": contents or ""}
+    return texts | {"gh api variables": _enabled()}
+
+
+def _enabled() -> str:
+    """The variable of the repository, or of its organisation, which has one for several."""
+    own, shared = f"variables/{ENABLED}", "organization-variables?per_page=30"
+    try:
+        found = _api(f"{_REPOSITORY}/actions/{own}") or _api(f"{_REPOSITORY}/actions/{shared}")
+    except ToolFailed as error:  # a token that may read workflows need not read variables
+        return json.dumps({"name": ENABLED, "unknown": str(error).rstrip(".")})
+    return found or json.dumps({"name": ENABLED, "value": None})
+
+
+def _api(path: str) -> str | None:
+    """What GitHub answers; None where it has no such thing."""
+    command = ("gh", "api", path)
+    said = tool.run(*command)
+    if said.code and "HTTP 404" in said.err:
+        return None
+    if said.code:
+        raise ToolFailed(command=" ".join(command), reason=said.reason)
+    _ = _object(said.out, command)
+    return said.out
+
+
+def _object(text: str, command: Iterable[str]) -> dict[str, object]:
+    """The JSON object that a tool was asked for."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ToolFailed(command=" ".join(command), reason="what it printed is no JSON object")
+    return cast("dict[str, object]", found)
+
+
+_TOOLS: Final[dict[str, Callable[[list[str], Settings], Texts]]] = {
+    "crontab": _crontab,
+    "github": _github,
+    "kubernetes": _kubernetes,
+    "systemd": _systemd,
+}

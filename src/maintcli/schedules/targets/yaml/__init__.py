@@ -1,1 +1,0 @@
-"""The part of YAML that manifests, workflows and blueprints are written in."""
