@@ -9,9 +9,9 @@ from tests.parts.server import Server
 
 from bench.command import Ran, run
 from bench.quiet import WATCH
-from maintcli.db import embedded
-from maintcli.db.embedded.binaries import find, runnable
-from maintcli.db.embedded.owner import server_user
+from maintcli import devserver
+from maintcli.devserver.binaries import find, runnable
+from maintcli.devserver.owner import server_user
 
 SETTINGS = {
     "shared_buffers": "1GB",
@@ -69,7 +69,7 @@ class BenchServer(Server):
 def start(parent: Path | None) -> BenchServer:
     """Start a server below `parent` (or the system's temporary folder), gone with this process."""
     home = Path(tempfile.mkdtemp(prefix="maint-bench-", dir=parent))
-    found = embedded.acquire(str(home), settings=SETTINGS, temporary=True)
+    found = devserver.acquire(str(home), settings=SETTINGS, temporary=True)
     programs = runnable(find(), server_user())
     server = BenchServer(host=found["host"], port=found["port"], programs=programs, folder=home)
     WATCH.ours.add(server.postmaster())

@@ -8,8 +8,8 @@ import hypothesis
 import psycopg
 import pytest
 
+from maintcli.engines.foreign_keys import seen
 from maintcli.runtime import session
-from maintcli.work.cascade import seen
 from tests.parts.cli import Maint
 from tests.parts.databases import create, database, drop
 from tests.parts.inside import Inside

@@ -22,17 +22,17 @@ from typing import (
 
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
+from maintcli.engines.options import erasing, sweeping
+from maintcli.engines.stale import Stale
+from maintcli.engines.sweep.result import Swept
+from maintcli.engines.update.result import Marked, Reaped
 from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
-from maintcli.work.marking.result import Marked, Reaped
-from maintcli.work.options import erasing, sweeping
-from maintcli.work.stale import Stale
-from maintcli.work.sweep.result import Swept
 
 if TYPE_CHECKING:
-    from maintcli.work.erase.result import Erased
+    from maintcli.engines.erase.result import Erased
 
 __all__ = [
     "Annotated",
@@ -102,7 +102,7 @@ class Run:
 
     def sweeps(self, stales: Sequence[Stale]) -> Swept:
         """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
-        from maintcli.work.sweep.sweep import sweep
+        from maintcli.engines.sweep.sweep import sweep
 
         return sweep(self._context, stales)
 
@@ -111,7 +111,7 @@ class Run:
 
         Raises ConfigError where there is no rule, Refused for one that keeps nothing.
         """
-        from maintcli.work import retention
+        from maintcli.engines import retention
 
         return retention.rules(self._context)
 
@@ -121,7 +121,7 @@ class Run:
         `values` are SQL that names no column, with a status as `{'pending'}` and other braces
         doubled. In a dry run the rows are counted.
         """
-        from maintcli.work.marking.update import update
+        from maintcli.engines.update.update import update
 
         return update(self._context, stale, values)
 
@@ -131,7 +131,7 @@ class Run:
         Those are the running ones whose lease is over; with `running_for` also those without a
         lease, and all of them only after that time.
         """
-        from maintcli.work.marking.reap import reap
+        from maintcli.engines.update.reap import reap
 
         return reap(self._context, running_for=running_for)
 
@@ -141,7 +141,7 @@ class Run:
         A pair is "child.column -> parent.column", with "by column" behind it where the child's age
         is not in created_at. Raises Partial where rows of other tables hold on to orphans.
         """
-        from maintcli.work.orphans.sweep import sweep
+        from maintcli.engines.orphans.sweep import sweep
 
         return sweep(self._context, pairs, older_than)
 
@@ -151,7 +151,7 @@ class Run:
         Each is a "table.column" that holds a user's key. Raises Partial where rows of other tables
         hold on to a user's rows; the others are erased by then.
         """
-        from maintcli.work.erase.sweep import sweep
+        from maintcli.engines.erase.sweep import sweep
 
         return sweep(self._context, tables, opted_out_for)
 
@@ -174,7 +174,7 @@ class Run:
         After a lost connection the ledger says whether it counted, so it takes effect once. Raises
         Refused in a dry run: a job asks `dry_run` before it changes anything.
         """
-        from maintcli.work.marking.change import change
+        from maintcli.engines.update.change import change
 
         return change(self._context, sql, params)
 
@@ -242,7 +242,7 @@ def job(
 
 def _check_erases(name: str, kinds: Sequence[object]) -> None:
     """What no sweep and no erasure looks at must not be promised: a guard, a plan, a budget."""
-    from maintcli.work.erase.result import Erased
+    from maintcli.engines.erase.result import Erased
 
     if Erased not in kinds:
         raise TypeError(f"{name}: max_percent is for a job that returns Swept or Erased")
@@ -284,7 +284,7 @@ def _check_command_line(own: Sequence[Option], order: Order) -> None:
         if origin == option.flag and (clause := _out_of_bounds(option, value)):
             raise _refused(origin, clause)
     if "apply" in order.values:
-        from maintcli.work.consent import approval
+        from maintcli.engines.consent import approval
 
         approval.look_ahead(order)
 
@@ -360,7 +360,7 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
 def __getattr__(name: str) -> object:
     """Import a result that few jobs have when it is asked for: each start would pay for it."""
     if name == "Erased":
-        from maintcli.work.erase.result import Erased
+        from maintcli.engines.erase.result import Erased
 
         return Erased
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.restore.test_restore import FAMILY
 from tests.parts.archives import Archiving, Conn, archiving
 from tests.parts.inside import Inside
-from tests.work.restore.test_restore import FAMILY
 
 OLD = ("--older-than", "90d", "--yes")
 

@@ -3,13 +3,13 @@
 import json
 from datetime import UTC, datetime
 
-from maintcli.present.text import summary
+from maintcli.output.text import summary
 from maintcli.runtime.report import Report
 from tests.cli.test_status import job
+from tests.engines.test_sweep import fill
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat, run_was
-from tests.work.test_sweep import fill
 
 
 def recorded(conn: Conn, backlog: int, forecast: dict[str, object] | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.table import COMMANDS, GROUPS
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -55,17 +55,17 @@ def completed(words: str, number: int) -> list[str]:
 def test_help_lists_every_command_under_its_heading(inside: Inside) -> None:
     """Headings in the order of the table, each command with its whole line."""
     help_ = inside("--help").out
-    for group in (*catalog.JOB_GROUPS, *GROUPS):
+    for group in (*registry.JOB_GROUPS, *GROUPS):
         assert f"\n{group}:\n" in help_
     flat = " ".join(help_.split())
-    for name, entry in {**catalog.JOBS, **COMMANDS}.items():
+    for name, entry in {**registry.JOBS, **COMMANDS}.items():
         assert f"{name} {entry.summary}" in flat
 
 
 def test_help_has_one_line_for_each_command(inside: Inside) -> None:
     """On a terminal of 80 columns no summary is broken."""
     lines = inside("--help").out.splitlines()
-    for entry in (*catalog.JOBS.values(), *COMMANDS.values()):
+    for entry in (*registry.JOBS.values(), *COMMANDS.values()):
         assert any(line.endswith(f"  {entry.summary}") for line in lines), entry.summary
 
 
@@ -83,18 +83,18 @@ def test_operator_commands_stay_light(arguments: tuple[str, ...], tmp_path: Path
     assert not modules & {"rich", "pydantic", "tenacity", "dotenv", "urllib3"}
 
 
-@pytest.mark.parametrize(("name", "entry"), {**catalog.JOBS, **COMMANDS}.items())
-def test_summaries_are_what_the_commands_say_themselves(name: str, entry: catalog.Entry) -> None:
+@pytest.mark.parametrize(("name", "entry"), {**registry.JOBS, **COMMANDS}.items())
+def test_summaries_are_what_the_commands_say_themselves(name: str, entry: registry.Entry) -> None:
     """The line in the table is the first line of the docstring."""
-    found: Any = catalog.load(entry)
-    said = found.summary if name in catalog.JOBS else (found.short_help or found.help)
+    found: Any = registry.load(entry)
+    said = found.summary if name in registry.JOBS else (found.short_help or found.help)
     assert said.partition("\n")[0] == entry.summary
 
 
-@pytest.mark.parametrize("name", catalog.JOBS)
+@pytest.mark.parametrize("name", registry.JOBS)
 def test_every_option_of_a_job_names_its_variable_and_key(inside: Inside, name: str) -> None:
     """Whoever reads --help knows how to set it for cron."""
-    job: Any = catalog.load(catalog.JOBS[name])
+    job: Any = registry.load(registry.JOBS[name])
     help_ = "".join(inside(name, "--help").out.split())  # a line may end after any hyphen
     for option in job.settings:
         assert option.flag in help_

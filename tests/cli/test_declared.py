@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.api import Annotated, Job, Opt, Run, job, needs
 from maintcli.cli import declared
 from maintcli.cli.declared import Declared
@@ -21,8 +21,8 @@ def tidy_names(run: Run, *, names: Annotated[tuple[str, ...], Opt("Which.")] = (
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Job:
     """The job above, as the catalog's only one."""
-    entry = catalog.Entry(f"{__name__}:tidy_names", tidy_names.summary, tidy_names.group)
-    monkeypatch.setattr(catalog, "JOBS", {"tidy-names": entry})
+    entry = registry.Entry(f"{__name__}:tidy_names", tidy_names.summary, tidy_names.group)
+    monkeypatch.setattr(registry, "JOBS", {"tidy-names": entry})
     return tidy_names
 
 

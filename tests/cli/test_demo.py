@@ -10,8 +10,8 @@ import pytest
 
 from maintcli.cli import tour
 from maintcli.cli.tour import Step
-from maintcli.db.embedded import binaries
-from maintcli.db.embedded.owner import server_user
+from maintcli.devserver import binaries
+from maintcli.devserver.owner import server_user
 from maintcli.errors import Code, Fail
 from tests.parts.children import identity
 from tests.parts.cli import KEPT, Maint

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from maintcli.db import toolkit
-from maintcli.work.cascade import counting
+from maintcli.engines.foreign_keys import counting
 from tests.parts.cli import Maint, Result
 from tests.parts.databases import database
 from tests.parts.inside import Inside

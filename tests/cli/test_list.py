@@ -2,7 +2,7 @@
 
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat, run_was
@@ -62,11 +62,11 @@ def test_only_the_users_jobs_are_listed(inside: Inside, conn: Conn) -> None:
     """Those that maint.toml enables, and those that were seen to run; --all has the others, too."""
     assert listed(inside) == {}
     everything = listed(inside, "--all")
-    assert everything.keys() == catalog.JOBS.keys()
+    assert everything.keys() == registry.JOBS.keys()
     assert not any(job["enabled"] or job["next_run_at"] for job in everything.values())
     said = inside("list").out
     assert said.startswith("No job is enabled, and none was seen to run.")
-    assert f"{len(catalog.JOBS)} more are not used: maint list --all" in said
+    assert f"{len(registry.JOBS)} more are not used: maint list --all" in said
     beat(conn, JOB)
     run_was(conn, "success")
     (inside.folder / "maint.toml").write_text(enable("cleanup-orphans"))

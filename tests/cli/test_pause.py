@@ -3,8 +3,8 @@
 from typing import Any
 from unittest import mock
 
-from maintcli.work import attempt
-from maintcli.work.batch import Done
+from maintcli.engines import attempt
+from maintcli.engines.batch import Done
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 

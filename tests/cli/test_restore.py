@@ -4,9 +4,9 @@ from pathlib import Path
 
 import psycopg
 
+from tests.engines.restore.test_restore import FAMILY, contents
 from tests.parts.archives import Archiving, Conn, archiving
 from tests.parts.inside import Inside
-from tests.work.restore.test_restore import FAMILY, contents
 
 
 def removed(conn: Conn, folder: Path) -> Archiving:

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.errors import Code, gravest
 from tests.parts.cli import Maint, Result
 from tests.parts.enabled import enable
@@ -40,7 +40,7 @@ UNNAMED = ("retention-cleanup", "cleanup-queues")  # until something is named fo
 def test_all_means_enabled(inside: Inside, conn: Conn) -> None:
     """What maint.toml does not name, or has nothing to do, is not run; called by name it is."""
     conn.execute("INSERT INTO users (email) VALUES ('user@example.com')")  # no user: no orphans
-    expected = [name for name in catalog.JOBS if name not in UNNAMED]
+    expected = [name for name in registry.JOBS if name not in UNNAMED]
     toml = inside.folder / "maint.toml"
     toml.write_text(enable())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.schedules.targets import TARGETS
 from tests.parts.enabled import at_home, enable
 from tests.parts.inside import Inside
@@ -22,7 +22,7 @@ BERLIN = '[jobs.cleanup-sessions]\nschedule = "7 9 * * *"\ntimezone = "Europe/Be
 
 ON = "[jobs.cleanup-sessions]\n"
 SWEEP = '[sweeps.old-mail]\ntable = "m"\ncolumn = "at"\nkeep = "14d"\nevery = "1d"\n'
-ALL = "".join(f"[jobs.{name}]\n" for name in catalog.JOBS)
+ALL = "".join(f"[jobs.{name}]\n" for name in registry.JOBS)
 
 
 def write(inside: Inside, text: str) -> None:
@@ -165,7 +165,7 @@ def test_the_schedules_that_jobs_bring_make_little_noise(
     every: Inside, target: str, lines: int
 ) -> None:
     """A line that says how to have minutes of one's own, and for GitHub what to know of it."""
-    write(every, enable(*(job for job in catalog.JOBS if job not in IDLE)))
+    write(every, enable(*(job for job in registry.JOBS if job not in IDLE)))
     result = every("schedule", "render", "--target", target, "--strict")
     assert result.code == 0
     found = result.err.splitlines()

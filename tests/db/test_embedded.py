@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.db import embedded
-from maintcli.db.embedded.owner import User
+from maintcli import devserver
+from maintcli.devserver.owner import User
 from tests.parts.folders import short_folder
 from tests.parts.server import Server
 from tests.parts.users import embedded_user, processes_of, refusal
@@ -47,7 +47,7 @@ def nothing_left(home: Path, server: Server) -> bool:
 
 def server_processes(home: Path) -> list[int]:
     """Its guard and its postmaster; the users in these tests name the folder too."""
-    user = embedded.__name__.encode() + b" import acquire"
+    user = devserver.__name__.encode() + b" import acquire"
     return [pid for pid in processes_of(home) if user not in command_line(pid)]
 
 
@@ -190,7 +190,7 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
 def test_a_fork_does_not_hold_the_server(home: Path) -> None:
     """Neither a forked nor a started child of a user counts as one."""
     script = (
-        "import os, subprocess, sys; from maintcli.db.embedded import acquire;"
+        "import os, subprocess, sys; from maintcli.devserver import acquire;"
         "print(acquire(sys.argv[1])['host']);"
         "subprocess.Popen(['sleep', '60'], close_fds=False, stdout=2);"
         "sys.stdout.flush(); os.fork() or os.execvp('sleep', ['sleep', '60'])"
@@ -212,7 +212,7 @@ def test_a_fork_does_not_hold_the_server(home: Path) -> None:
 def test_a_temporary_folder_goes_with_its_server(home: Path) -> None:
     """A demonstration leaves nothing on the disk, even when it is killed."""
     script = (
-        "import sys; from maintcli.db.embedded import acquire;"
+        "import sys; from maintcli.devserver import acquire;"
         "acquire(sys.argv[1], temporary=True); print('there', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(home)]
@@ -285,7 +285,7 @@ def test_programs_in_a_closed_home_are_copied_for_root(
     folder: Path, nobody: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An environment below a 0700 home works, and the home stays closed."""
-    from maintcli.db.embedded import binaries
+    from maintcli.devserver import binaries
 
     package = folder / "closed" / binaries.PACKAGE
     programs = package / "pginstall" / "bin"
@@ -385,7 +385,7 @@ def test_a_folder_that_cannot_be_written_is_refused(folder: Path, nobody: User) 
 
 def test_a_planted_default_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody may write in the parent of the default, so a link there is not followed."""
-    from maintcli.db.embedded import place
+    from maintcli.devserver import place
     from maintcli.errors import NoEmbedded
 
     (folder / "elsewhere").mkdir()
@@ -397,7 +397,7 @@ def test_a_planted_default_folder_is_refused(folder: Path, monkeypatch: pytest.M
 
 def test_the_default_folder_is_the_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`embedded:` alone always means the same folder."""
-    from maintcli.db.embedded import place
+    from maintcli.devserver import place
 
     monkeypatch.setattr(place, "DEFAULT_PARENT", folder)
     assert place.prepare("") == folder / f"maint-embedded-{os.geteuid()}"
@@ -406,7 +406,7 @@ def test_the_default_folder_is_the_users_own(folder: Path, monkeypatch: pytest.M
 
 def test_missing_programs_name_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra to install, or the folder that holds no programs."""
-    from maintcli.db.embedded import binaries
+    from maintcli.devserver import binaries
     from maintcli.errors import NoEmbedded
 
     monkeypatch.delenv(binaries.VARIABLE, raising=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli import catalog, jobs
+from maintcli import jobs, registry
 from maintcli.api import Job
 from maintcli.cli import commands
 from maintcli.cli.table import COMMANDS, GROUPS
@@ -19,17 +19,17 @@ def modules(package: object) -> set[str]:
 
 def test_every_job_is_in_the_catalog() -> None:
     """One file, one command: jobs/cleanup_sessions.py is `maint cleanup-sessions`."""
-    assert {name.replace("-", "_") for name in catalog.JOBS} == modules(jobs)
+    assert {name.replace("-", "_") for name in registry.JOBS} == modules(jobs)
 
 
-@pytest.mark.parametrize("name", catalog.JOBS)
+@pytest.mark.parametrize("name", registry.JOBS)
 def test_the_catalog_says_what_the_job_says(name: str) -> None:
     """Name, summary and heading, so that `--help` needs no import to tell the truth."""
-    entry = catalog.JOBS[name]
-    job = catalog.load(entry)
+    entry = registry.JOBS[name]
+    job = registry.load(entry)
     assert isinstance(job, Job)
     assert (job.name, job.summary, job.group) == (name, entry.summary, entry.group)
-    assert entry.group in catalog.JOB_GROUPS
+    assert entry.group in registry.JOB_GROUPS
     module, _, function = entry.target.partition(":")
     assert module == f"{jobs.__name__}.{function}"
 
@@ -38,4 +38,4 @@ def test_every_operator_command_is_in_the_table() -> None:
     """cli/commands/pause.py is `maint pause`, under a heading that --help has."""
     assert {name.replace("-", "_") for name in COMMANDS} == modules(commands)
     assert {entry.group for entry in COMMANDS.values()} == set(GROUPS)
-    assert not set(COMMANDS) & set(catalog.JOBS)
+    assert not set(COMMANDS) & set(registry.JOBS)

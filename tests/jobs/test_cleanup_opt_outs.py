@@ -9,10 +9,10 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.work.budget import Budget
-from maintcli.work.erase import batch
-from maintcli.work.erase.sweep import Erasure
-from maintcli.work.erase.users import User
+from maintcli.engines.budget import Budget
+from maintcli.engines.erase import batch
+from maintcli.engines.erase.sweep import Erasure
+from maintcli.engines.erase.users import User
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.work.cascade import seen
+from maintcli.engines.foreign_keys import seen
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside

@@ -7,7 +7,7 @@ from unittest import mock
 import psycopg
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from tests.parts.inside import Inside
 
 Conn = psycopg.Connection[tuple[object, ...]]
@@ -33,7 +33,7 @@ def cleanup_tokens(
         show=("id",),
     )
 '''
-ENTRY = catalog.Entry(
+ENTRY = registry.Entry(
     "cleanup_tokens:cleanup_tokens", "Remove tokens that ended long ago.", "Sessions"
 )
 
@@ -50,7 +50,7 @@ def tokens(
         "INSERT INTO tokens VALUES (1, 'user', now() - interval '8 d'), (2, 'user', now()),"
         " (3, 'user', now() - interval '9 d'), (4, 'root', now() - interval '9 d')"
     )
-    with mock.patch.dict(catalog.JOBS, {"cleanup-tokens": ENTRY}):
+    with mock.patch.dict(registry.JOBS, {"cleanup-tokens": ENTRY}):
         yield inside
 
 

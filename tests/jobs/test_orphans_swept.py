@@ -7,8 +7,8 @@ from unittest import mock
 import psycopg
 import pytest
 
-from maintcli.work.archive.archive import Archive
-from maintcli.work.cascade import first
+from maintcli.engines.archive.archive import Archive
+from maintcli.engines.foreign_keys import first
 from tests.jobs.test_cleanup_orphans import JOB, NEW_PARENT, ORPHANS, fill
 from tests.parts.beside import count, uncommitted
 from tests.parts.inside import Inside

@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
+from maintcli.engines.archive import file, fingerprint, manifest
+from maintcli.engines.archive.manifest import Manifest
+from maintcli.engines.archive.section import Kept, Section
 from maintcli.services.storage import Storage, storage
-from maintcli.work.archive import file, fingerprint, manifest
-from maintcli.work.archive.manifest import Manifest
-from maintcli.work.archive.section import Kept, Section
 from tests.parts.ledger import run_was
 
 Conn = psycopg.Connection[tuple[Any, ...]]

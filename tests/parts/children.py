@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict
 
-from maintcli.db.embedded.owner import User
+from maintcli.devserver.owner import User
 
 
 class Identity(TypedDict, total=False):

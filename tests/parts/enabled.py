@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from maintcli import catalog
+from maintcli import registry
 
 
 def enable(*names: str) -> str:
     """It, for `names`, or for every built-in job."""
-    return f"jobs = {[*(names or catalog.JOBS)]}\n"
+    return f"jobs = {[*(names or registry.JOBS)]}\n"
 
 
 def at_home(folder: Path) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.rows import TupleRow
 
-from maintcli.db import embedded
+from maintcli import devserver
 
 SETTINGS = {
     "fsync": "off",
@@ -44,5 +44,5 @@ class Server:
 def session_server() -> Server:
     """A server that stays until this process ends, in a folder that goes with it."""
     home = tempfile.mkdtemp(prefix="maint test ", dir="/tmp")
-    found = embedded.acquire(home, settings=SETTINGS, temporary=True)
+    found = devserver.acquire(home, settings=SETTINGS, temporary=True)
     return Server(host=found["host"], port=found["port"])

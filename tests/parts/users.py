@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.db.embedded.owner import User
+from maintcli.devserver.owner import User
 from tests.parts.children import identity
 from tests.parts.server import Server
 
 SCRIPT = """
 import json, sys
-from maintcli.db.embedded import acquire
+from maintcli.devserver import acquire
 from maintcli.errors import MaintError
 try:
     print(json.dumps(acquire(sys.argv[1])), flush=True)
@@ -81,7 +81,7 @@ def python_for(user: User | None) -> str:
         return sys.executable
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         with suppress(OSError):
-            check = [python, "-c", "from maintcli.db.embedded.binaries import find; find()"]
+            check = [python, "-c", "from maintcli.devserver.binaries import find; find()"]
             env = {**os.environ, "PYTHONPATH": IMPORTS}
             if not subprocess.run(
                 check, check=False, cwd="/", env=env, **identity(user)

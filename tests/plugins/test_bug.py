@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.work.sweep import sweep
+from maintcli.engines.sweep import sweep
 from tests.parts.inside import Inside
 from tests.parts.package import install
 
@@ -120,7 +120,7 @@ def test_a_bug_of_maint(broken: Inside, monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("cleanup-sessions", "innocent"):
         result = broken(name)
         assert result.code == 70
-        assert "This is a bug in maint (maintcli/work/sweep/sweep.py, line " in result.err
+        assert "This is a bug in maint (maintcli/engines/sweep/sweep.py, line " in result.err
         assert "): RuntimeError: impossible. See maint show " in result.err
         assert "report it to the authors of maint." in result.err
     dry = broken("cleanup-sessions", "--dry-run")

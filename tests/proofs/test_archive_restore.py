@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.api import Run, Swept, duration, job
 from tests.parts.databases import database
 from tests.parts.inside import Inside
@@ -26,8 +26,8 @@ def sweep_t0(run: Run) -> Swept:
 @pytest.fixture
 def swept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The job is known in this process."""
-    entry = catalog.Entry(TARGET, "Sweep the first table.", "Sessions")
-    monkeypatch.setitem(catalog.JOBS, "sweep-t0", entry)
+    entry = registry.Entry(TARGET, "Sweep the first table.", "Sessions")
+    monkeypatch.setitem(registry.JOBS, "sweep-t0", entry)
 
 
 @pytest.mark.usefixtures("swept")

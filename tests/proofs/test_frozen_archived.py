@@ -33,7 +33,7 @@ AND query LIKE 'FETCH % FROM "maint_s1"' AND query NOT LIKE 'FETCH 64 %' AND sta
 PATIENT = """
 import sys
 from maintcli.cli import app
-from maintcli.work.cascade import archived
+from maintcli.engines.foreign_keys import archived
 archived.IDLE_SECONDS = 2
 sys.exit(int(app.run(sys.argv[1:])))
 """

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from maintcli.work.sweep import heap, index, window
+from maintcli.engines.sweep import heap, index, window
 from tests.parts.inside import Inside
 from tests.parts.waiting import until
 

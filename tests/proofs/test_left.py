@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg import sql
 
-from maintcli.work import attempt, batch
-from maintcli.work.batch import Done
+from maintcli.engines import attempt, batch
+from maintcli.engines.batch import Done
 from tests.jobs.every import EVERY, OPT_OUTS, STRAGGLERS, Every, fill, one
 from tests.parts.databases import database
 from tests.parts.inside import Inside

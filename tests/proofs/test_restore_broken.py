@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.restore.test_restore import contents
 from tests.parts.archives import Archiving, Conn, archiving
 from tests.parts.cli import Maint
 from tests.parts.faults import Moment
@@ -12,7 +13,6 @@ from tests.parts.proxy import Proxy, proxy
 from tests.parts.server import Server
 from tests.parts.waiting import until
 from tests.proofs.chaos import Chaos, Usual
-from tests.work.restore.test_restore import contents
 
 TABLES = """
 CREATE TABLE doc (id integer PRIMARY KEY, body text);

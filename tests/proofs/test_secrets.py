@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli import table
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -52,7 +52,7 @@ COMMANDS = (
     ("secret",),
     ("plugins",),
     ("trigger", "nowhere", "--json"),
-    *((job, "-v", "--json") for job in catalog.JOBS),
+    *((job, "-v", "--json") for job in registry.JOBS),
 )
 BROKEN = (
     "postgresq://u:{}@h/d",
@@ -81,7 +81,7 @@ def test_no_command_shows_the_password(inside: Inside, db: str, arguments: tuple
 
 def test_no_command_is_left_out() -> None:
     """But for the demo, which has a database of its own."""
-    assert {first for first, *_ in COMMANDS} == {*table.COMMANDS, *catalog.JOBS} - {"demo"}
+    assert {first for first, *_ in COMMANDS} == {*table.COMMANDS, *registry.JOBS} - {"demo"}
 
 
 @pytest.mark.usefixtures("impatient")

@@ -4,9 +4,9 @@ import uuid
 
 import pytest
 
+from maintcli.engines.pace import Pace
 from maintcli.runtime.ids import new_run_id
 from maintcli.runtime.origin import origin, runner_id, scheduled_for
-from maintcli.work.pace import Pace
 
 
 def test_run_ids_are_version_7_and_in_order_of_time() -> None:

@@ -8,10 +8,10 @@ from unittest import mock
 
 from manual.page import ROOT, Page, code, table
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.api import Job, Reaped, Stale, Swept
 from maintcli.config.option import Option
-from maintcli.work.statuses import is_status
+from maintcli.engines.statuses import is_status
 
 _INTRODUCTION = """
 # Jobs
@@ -27,7 +27,7 @@ that all jobs have are in [commands.md](commands.md); how a sweep goes is in
 def page() -> Page:
     """The page as the catalog has it."""
     parts = [_INTRODUCTION.strip()]
-    for group in catalog.JOB_GROUPS:
+    for group in registry.JOB_GROUPS:
         parts += [f"## {group}", *(_section(job) for job in _jobs() if job.group == group)]
     return Page(ROOT / "docs" / "jobs.md", "\n\n".join(parts))
 
@@ -48,7 +48,7 @@ def overview() -> Page:
 
 
 def _jobs() -> list[Job]:
-    return [cast("Job", catalog.load(entry)) for entry in catalog.JOBS.values()]
+    return [cast("Job", registry.load(entry)) for entry in registry.JOBS.values()]
 
 
 def _section(job: Job) -> str:
@@ -89,19 +89,19 @@ def _tables(job: Job) -> Iterator[str]:
         return Swept(0, 0, 0, 0, 0, "", "", {})
 
     def reap(_context: Any, **_: Any) -> Reaped:
-        from maintcli.work.marking.reap import KEY, LEASE, NEEDED
+        from maintcli.engines.update.reap import KEY, LEASE, NEEDED
 
         asked.append((KEY, [*NEEDED, *LEASE]))
         return Reaped(0, 0, 0, 0, 0, 0, "")
 
     silent = SimpleNamespace(info=lambda _: None, warn=lambda _: None)
     context = cast("Any", SimpleNamespace(log=silent, dry_run=True, make_run=None))
-    no_rules = mock.patch("maintcli.work.retention.rules", return_value=())
-    no_orphans = mock.patch("maintcli.work.orphans.sweep.sweep", return_value=None)
-    no_erasure = mock.patch("maintcli.work.erase.sweep.sweep", return_value=None)
-    reaping = mock.patch("maintcli.work.marking.reap.reap", reap)
+    no_rules = mock.patch("maintcli.engines.retention.rules", return_value=())
+    no_orphans = mock.patch("maintcli.engines.orphans.sweep.sweep", return_value=None)
+    no_erasure = mock.patch("maintcli.engines.erase.sweep.sweep", return_value=None)
+    reaping = mock.patch("maintcli.engines.update.reap.reap", reap)
     with (
-        mock.patch("maintcli.work.sweep.sweep.sweep", sweep),
+        mock.patch("maintcli.engines.sweep.sweep.sweep", sweep),
         no_rules,
         no_orphans,
         no_erasure,

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.app import app
 from maintcli.cli.table import GROUPS
 
@@ -33,7 +33,7 @@ def root() -> Any:
 def nodes() -> Iterator[Node]:
     """Every command that can be run, in the order of --help; plugins are left out."""
     promises = list(root().commands.values())
-    for group in (*catalog.JOB_GROUPS, *GROUPS):
+    for group in (*registry.JOB_GROUPS, *GROUPS):
         for promise in promises:
             if promise.group == group:
                 yield from _below(Node((promise.name,), group, promise.load()))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from maintcli import __version__, catalog
+from maintcli import __version__, registry
 from maintcli.cli import configured, plugins
 from maintcli.cli.failed import misused, put_failure
 from maintcli.cli.given import GivenGroup
@@ -24,11 +24,11 @@ class Root(GivenGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.misuse: MaintError | None = None
-        for name, entry in catalog.JOBS.items():
+        for name, entry in registry.JOBS.items():
             self.add_command(_job(name, entry))
         for name, entry in COMMANDS.items():
             self.add_command(
-                LazyCommand(name, entry.summary, entry.group, partial(catalog.load, entry))
+                LazyCommand(name, entry.summary, entry.group, partial(registry.load, entry))
             )
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -69,9 +69,9 @@ class Root(GivenGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings."""
-        everything = {**plugins.commands(), **configured.commands(), **catalog.JOBS, **COMMANDS}
-        made = (catalog.CONFIGURED_GROUP, catalog.PLUGIN_GROUP)
-        for group in (*catalog.JOB_GROUPS, *made, *GROUPS):
+        everything = {**plugins.commands(), **configured.commands(), **registry.JOBS, **COMMANDS}
+        made = (registry.CONFIGURED_GROUP, registry.PLUGIN_GROUP)
+        for group in (*registry.JOB_GROUPS, *made, *GROUPS):
             rows = [
                 (name, entry.summary) for name, entry in everything.items() if entry.group == group
             ]
@@ -85,7 +85,7 @@ def _found(name: str, following: Sequence[str]) -> LazyCommand | None:
     return _job(name, found) if found else configured.find(name, following)
 
 
-def _job(name: str, entry: catalog.Entry) -> LazyCommand:
+def _job(name: str, entry: registry.Entry) -> LazyCommand:
     def loader() -> Any:
         from maintcli.cli.job import job_command
 

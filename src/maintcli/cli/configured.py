@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from maintcli import catalog
-from maintcli.catalog import Entry
+from maintcli import registry
 from maintcli.cli import preload
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS
 from maintcli.errors import ConfigError, Usage
+from maintcli.registry import Entry
 
 if TYPE_CHECKING:
     from maintcli.config.model import Config
@@ -32,7 +32,7 @@ def commands() -> dict[str, Entry]:
 def entries(config: "Config") -> dict[str, Entry]:
     """What the catalog would say of each configured sweep; there is no module behind it."""
     return {
-        name: Entry("", summary(sweep), catalog.CONFIGURED_GROUP)
+        name: Entry("", summary(sweep), registry.CONFIGURED_GROUP)
         for name, sweep in config.sweeps.items()
     }
 
@@ -45,13 +45,13 @@ def find(name: str, arguments: Sequence[str] = ()) -> LazyCommand | None:
     config = preload.read(arguments)
     sweep = config.sweeps.get(name)
     if sweep is not None:
-        return LazyCommand(name, summary(sweep), catalog.CONFIGURED_GROUP, lambda: _command(sweep))
+        return LazyCommand(name, summary(sweep), registry.CONFIGURED_GROUP, lambda: _command(sweep))
     if name in config.triggers:
         words = f"maint trigger {config.triggers[name].name}"
         raise Usage(reason=f"There is no command {name!r}; did you mean: {words}?")
     from maintcli.config.suggest import closest
 
-    near = closest(name, [*config.sweeps, *catalog.JOBS, *COMMANDS])
+    near = closest(name, [*config.sweeps, *registry.JOBS, *COMMANDS])
     if near in config.sweeps:
         raise Usage(reason=f"There is no command {name!r}; did you mean {near}?")
     return None
@@ -68,7 +68,7 @@ def job_of(sweep: "ConfiguredSweep") -> "Job":
     """The job that the section makes, declared as the built-in ones are."""
     from maintcli.api import Annotated, Duration, Opt, Run, Swept, job
     from maintcli.config.rule import KEEP
-    from maintcli.work.retention import stale
+    from maintcli.engines.retention import stale
 
     def body(
         run: Run, *, keep: Annotated[Duration, Opt(KEEP.help, min=KEEP.min)] = sweep.rule.keep
@@ -77,7 +77,7 @@ def job_of(sweep: "ConfiguredSweep") -> "Job":
 
     body.__doc__ = (sweep.description or "").strip() or summary(sweep)
     declare = job(
-        name=sweep.name, group=catalog.CONFIGURED_GROUP, schedule=None, max_percent=MAX_PERCENT
+        name=sweep.name, group=registry.CONFIGURED_GROUP, schedule=None, max_percent=MAX_PERCENT
     )
     return declare(body)
 
@@ -86,10 +86,10 @@ def check(config: "Config") -> None:
     """Raise ConfigError for a sweep whose name is that of another command."""
     if not config.sweeps:
         return
-    packages = {name: package for package, name, _ in catalog.plugins()}
+    packages = {name: package for package, name, _ in registry.plugins()}
     for name in config.sweeps:
         place = f"{config.file} {config.section(name).header}"
-        if name in catalog.JOBS or name in COMMANDS:
+        if name in registry.JOBS or name in COMMANDS:
             raise ConfigError(reason=f"{place}: {name} is a command of maint; choose another name.")
         if name in packages:
             raise ConfigError(

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli import configured, triggered, wording
 from maintcli.cli.job import load_job
 from maintcli.config import timing
@@ -47,7 +47,7 @@ def declared(config: Config) -> dict[str, Declared]:
     """
     configured.check(config)
     triggered.check(config)
-    config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
+    config.check_jobs({*registry.JOBS, *(name for _, name, _ in registry.plugins())})
     found: dict[str, Declared] = {}
     for name, (entry, origin) in entries(config).items():
         job = _load(config, name, entry)
@@ -59,8 +59,8 @@ def declared(config: Config) -> dict[str, Declared]:
 
 def _check_listed(config: Config) -> None:
     """Raise ConfigError for a job that is enabled, and may not run."""
-    for distribution, name, _ in catalog.plugins():
-        if config.enables(name) and not catalog.is_listed(distribution, config.plugins):
+    for distribution, name, _ in registry.plugins():
+        if config.enables(name) and not registry.is_listed(distribution, config.plugins):
             raise ConfigError(
                 reason=f"{config.section(name).place()}: it is a job of the package {distribution},"
                 f' which plugins does not list; write plugins = ["{distribution}"], or disable it.'
@@ -140,14 +140,14 @@ def _lack(config: Config, job: Job) -> str:
     return f"{option.key} under {config.section(job.name).header} in {config.file}"
 
 
-def entries(config: Config) -> dict[str, tuple[catalog.Entry, str]]:
+def entries(config: Config) -> dict[str, tuple[registry.Entry, str]]:
     """Every entry that may run, and where it comes from; nothing is imported."""
-    found = {name: (entry, _BUILT_IN) for name, entry in catalog.JOBS.items()}
+    found = {name: (entry, _BUILT_IN) for name, entry in registry.JOBS.items()}
     made = {**configured.entries(config), **triggered.entries(config)}
     found |= {name: (entry, _CONFIGURED) for name, entry in made.items()}
-    for distribution, name, target in catalog.plugins():
-        if catalog.is_listed(distribution, config.plugins):
-            entry = catalog.Entry(target, "", catalog.PLUGIN_GROUP)
+    for distribution, name, target in registry.plugins():
+        if registry.is_listed(distribution, config.plugins):
+            entry = registry.Entry(target, "", registry.PLUGIN_GROUP)
             found.setdefault(name, (entry, f"package {distribution}"))
     return found
 
@@ -160,7 +160,7 @@ def known(config: Config, name: str) -> str:
     return name
 
 
-def _load(config: Config, name: str, entry: catalog.Entry) -> Job | None:
+def _load(config: Config, name: str, entry: registry.Entry) -> Job | None:
     """The job, or None, and a word about it, where another package's cannot be imported."""
     if name in config.triggers:
         return triggered.job_of(config.triggers[name])

@@ -12,8 +12,8 @@ from maintcli.cli.several import One, run_several
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage, gravest
-from maintcli.present import everywhere as present
-from maintcli.present.show import show
+from maintcli.output import everywhere as present
+from maintcli.output.show import show
 from maintcli.runtime.everywhere import Told, together
 from maintcli.runtime.job import Job
 from maintcli.runtime.report import Report

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
 from maintcli.errors import Code, ConfigError, MaintError
@@ -53,7 +53,7 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Code:
 def record(log: Log, report: Report) -> None:
     """Write how it ended into the log's files. Standard output says it to everybody else."""
     if log.has_files:
-        from maintcli.present.text import end
+        from maintcli.output.text import end
 
         log.record(end(report))
 
@@ -62,7 +62,7 @@ def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]
     """A listener to progress: a bar on a terminal, nobody elsewhere."""
     if given.get("quiet") or not sys.stderr.isatty():
         return nullcontext(lambda _rows, _share: None)
-    from maintcli.present.progress import shown
+    from maintcli.output.progress import shown
 
     return shown(job.name)
 
@@ -112,7 +112,7 @@ def check_names(config: Config) -> None:
 
         triggered.check(config)
     if config.jobs:
-        config.check_jobs({*catalog.JOBS, *(name for _, name, _ in catalog.plugins())})
+        config.check_jobs({*registry.JOBS, *(name for _, name, _ in registry.plugins())})
     if config.tables and not config.plugins:  # a plugin may sweep tables of any name
         from maintcli.db.example import columns
 
@@ -156,13 +156,13 @@ def observers() -> list[Any]:
 
 def show(report: Report, given: Mapping[str, Any]) -> None:
     """Print the report to standard output, as --json, --quiet or neither wants it."""
-    from maintcli.present.out import put
+    from maintcli.output.out import put
 
     if given.get("json"):
-        from maintcli.present.json import as_json
+        from maintcli.output.json import as_json
 
         put(as_json(report.as_dict()))
     elif not (given.get("quiet") and report.success):
-        from maintcli.present.text import summary
+        from maintcli.output.text import summary
 
         put(summary(report))

@@ -12,7 +12,7 @@ from maintcli.cli.scheduled import further, own
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
 from maintcli.config.section import Section
-from maintcli.present.schedule import Start
+from maintcli.output.schedule import Start
 from maintcli.runtime.job import Job
 from maintcli.schedules.due import Due, Schedule
 from maintcli.schedules.model import Entry

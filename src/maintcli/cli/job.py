@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import typer
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.api import Job
 from maintcli.cli.execute import run_job
 from maintcli.cli.params import command
@@ -13,12 +13,12 @@ from maintcli.db.sqlstate import one_line
 from maintcli.errors import BrokenPlugin
 
 
-def load_job(name: str, entry: catalog.Entry) -> Job:
+def load_job(name: str, entry: registry.Entry) -> Job:
     """Import the job that `entry` points at. Raises BrokenPlugin for one of another package."""
-    if entry.group != catalog.PLUGIN_GROUP:
-        return cast("Job", catalog.load(entry))
+    if entry.group != registry.PLUGIN_GROUP:
+        return cast("Job", registry.load(entry))
     try:
-        return _checked(name, catalog.load(entry))
+        return _checked(name, registry.load(entry))
     except (Exception, SystemExit) as error:  # whatever a stranger's module does when imported
         reason = one_line(f"{type(error).__name__}: {error}")
         raise BrokenPlugin(job=name, target=entry.target, reason=reason) from error
@@ -32,7 +32,7 @@ def _checked(name: str, found: object) -> Job:
     return found
 
 
-def job_command(name: str, entry: catalog.Entry) -> Any:
+def job_command(name: str, entry: registry.Entry) -> Any:
     """The Typer command that runs the job once."""
     return command_of(load_job(name, entry))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 from typer.main import get_command
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.given import GivenGroup, StrictCommand
 from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
@@ -78,7 +78,7 @@ def complete_jobs() -> list[str]:
     from maintcli.cli import configured, plugins, triggered
 
     made = {**configured.commands(), **triggered.commands(), **plugins.commands()}
-    return [*catalog.JOBS, *made]
+    return [*registry.JOBS, *made]
 
 
 def _callback(function: Callable[..., int | None], hints: Mapping[str, Any]) -> Any:

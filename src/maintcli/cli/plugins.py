@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from functools import cache
 
-from maintcli import catalog
-from maintcli.catalog import Entry
+from maintcli import registry
 from maintcli.cli.preload import PLACES, given
 from maintcli.cli.table import COMMANDS
 from maintcli.errors import ConfigError, UntrustedPlugin
+from maintcli.registry import Entry
 
 
 def commands() -> dict[str, Entry]:
@@ -27,7 +27,7 @@ def find(name: str, arguments: Sequence[str] = ()) -> Entry | None:
 
     Raises UntrustedPlugin for one that is not listed.
     """
-    if not any(name == command for _, command, _ in catalog.plugins()):
+    if not any(name == command for _, command, _ in registry.plugins()):
         return None
     distribution, entry, listed = _installed(*(given(arguments, place) for place in PLACES))[name]
     if not listed:
@@ -40,7 +40,7 @@ def _installed(
     config: str | None = None, env_file: str | None = None
 ) -> dict[str, tuple[str, Entry, bool]]:
     """By command: its distribution, its entry, and whether the distribution is listed."""
-    points = [point for point in catalog.plugins() if point[1] not in COMMANDS]
+    points = [point for point in registry.plugins() if point[1] not in COMMANDS]
     if not points:
         return {}
     from maintcli.cli.execute import read_config
@@ -49,8 +49,8 @@ def _installed(
     return {
         name: (
             distribution,
-            Entry(target, f"(from the package {distribution})", catalog.PLUGIN_GROUP),
-            catalog.is_listed(distribution, listed),
+            Entry(target, f"(from the package {distribution})", registry.PLUGIN_GROUP),
+            registry.is_listed(distribution, listed),
         )
         for distribution, name, target in points
     }

@@ -13,13 +13,13 @@ from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.config.sourced import Sourced
 from maintcli.db.sqlstate import one_line
+from maintcli.engines import rights
+from maintcli.engines.rights import Missing, Right
 from maintcli.errors import Fail, MaintError, MissingPrivileges
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.log import Level, Log
 from maintcli.runtime.session import Session
-from maintcli.work import rights
-from maintcli.work.rights import Missing, Right
 
 _MOST_NAMED = 3
 

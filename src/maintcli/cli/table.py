@@ -1,6 +1,6 @@
 """The operator commands, as strings: which file, which line in --help, under which heading."""
 
-from maintcli.catalog import Entry
+from maintcli.registry import Entry
 
 GROUPS = ("Watching", "Operating", "Setting up")
 

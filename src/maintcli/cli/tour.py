@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maintcli.errors import Code, Fail
-from maintcli.present.out import put
+from maintcli.output.out import put
 
 _KEPT = {"PATH", "HOME", "TZ", "TMPDIR", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"}
 _KEPT_PREFIXES = ("LANG", "LC_", "PYTHON", "LD_", "DYLD_")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from maintcli import catalog
-from maintcli.catalog import Entry
+from maintcli import registry
 from maintcli.cli import preload
 from maintcli.config.duration import duration
 from maintcli.errors import ConfigError
+from maintcli.registry import Entry
 
 if TYPE_CHECKING:
     from maintcli.config.model import Config
@@ -31,7 +31,7 @@ def commands() -> dict[str, Entry]:
 def entries(config: "Config") -> dict[str, Entry]:
     """What the catalog would say of each trigger, by the name of its job."""
     return {
-        name: Entry("", summary(trigger), catalog.TRIGGER_GROUP)
+        name: Entry("", summary(trigger), registry.TRIGGER_GROUP)
         for name, trigger in config.triggers.items()
     }
 
@@ -48,7 +48,7 @@ def job_of(trigger: "Trigger") -> "Job":
     from maintcli.runtime.options import common
 
     def body(context: "Context", _values: Mapping[str, Any]) -> object:
-        from maintcli.work.trigger.send import trigger as send
+        from maintcli.engines.trigger.send import trigger as send
 
         return send(context, trigger)
 
@@ -56,7 +56,7 @@ def job_of(trigger: "Trigger") -> "Job":
         name=trigger.job,
         summary=summary(trigger),
         description=summary(trigger),
-        group=catalog.TRIGGER_GROUP,
+        group=registry.TRIGGER_GROUP,
         schedule=None,
         timeout=TIMEOUT,
         can_dry_run=True,
@@ -88,7 +88,7 @@ def check(config: "Config") -> None:
     """Raise ConfigError for a trigger whose job has the name of another job."""
     if not config.triggers:
         return
-    packages = {name: package for package, name, _ in catalog.plugins()}
+    packages = {name: package for package, name, _ in registry.plugins()}
     for name, trigger in config.triggers.items():
         taken = f"the job of [sweeps.{name}]" if name in config.sweeps else ""
         if name in packages:

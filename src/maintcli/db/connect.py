@@ -36,10 +36,10 @@ def parameters(text: str, origin: str, base: Path | None = None) -> dict[str, st
     """
     base = base or Path()
     if text.startswith("embedded:"):
-        from maintcli.db import embedded
+        from maintcli import devserver
 
-        path = text.removeprefix(embedded.SCHEME)
-        return embedded.acquire(path if path[:1] in {"", "~"} else str(base / path))
+        path = text.removeprefix(devserver.SCHEME)
+        return devserver.acquire(path if path[:1] in {"", "~"} else str(base / path))
     found = dict(url.parse(text, origin))
     # "system", pkcs11:… and the like are no paths.
     files = {k: v for k, v in found.items() if k in _FILES and ":" not in v and v != "system"}

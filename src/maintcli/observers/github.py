@@ -8,8 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+from maintcli.engines.figures import label
 from maintcli.runtime.report import Report
-from maintcli.work.figures import label
 
 
 def tell(report: Report) -> None:

@@ -11,14 +11,7 @@ from maintcli.cli.place import Place
 from maintcli.config import values
 from maintcli.config.duration import Duration
 from maintcli.config.say import word
-from maintcli.errors import BadLocation, Partial, Usage
-from maintcli.present.show import show
-from maintcli.present.table import Table
-from maintcli.present.words import stamp
-from maintcli.runtime.log import printable
-from maintcli.runtime.session import Session
-from maintcli.runtime.visit import toolkit_tables
-from maintcli.work.archive.archives import (
+from maintcli.engines.archive.archives import (
     Found,
     check_no_restore,
     cutoff,
@@ -26,7 +19,14 @@ from maintcli.work.archive.archives import (
     locations,
     remove,
 )
-from maintcli.work.outlook.words import size
+from maintcli.engines.outlook.words import size
+from maintcli.errors import BadLocation, Partial, Usage
+from maintcli.output.show import show
+from maintcli.output.table import Table
+from maintcli.output.words import stamp
+from maintcli.runtime.log import printable
+from maintcli.runtime.session import Session
+from maintcli.runtime.visit import toolkit_tables
 
 _LOCATION = typer.Argument(
     metavar="DIR|URL",

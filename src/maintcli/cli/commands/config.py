@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.declared import declared
 from maintcli.cli.job import load_job
 from maintcli.cli.operator import Json, group, operator
@@ -15,8 +15,8 @@ from maintcli.config import show as showing
 from maintcli.config import template
 from maintcli.config.document import FILE_NAME
 from maintcli.config.write import write_new
-from maintcli.present.show import show as display
-from maintcli.present.table import Table
+from maintcli.output.show import show as display
+from maintcli.output.table import Table
 
 _PATH = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")
 _FORCE = typer.Option("--force", help="Overwrite the file where it exists.")
@@ -30,7 +30,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a maint.toml with every setting, commented out, at its default."""
-    jobs = [load_job(name, entry) for name, entry in catalog.JOBS.items()]
+    jobs = [load_job(name, entry) for name, entry in registry.JOBS.items()]
     text = template.render([(job.name, job.schedule, job.settings) for job in jobs])
     path = Path(config or FILE_NAME)
     write_new(path, text, force=force, advice=" --force overwrites it.")

@@ -16,8 +16,8 @@ from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
 from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkitTables, Usage
-from maintcli.present.show import show
-from maintcli.present.table import Table
+from maintcli.output.show import show
+from maintcli.output.table import Table
 from maintcli.runtime.visit import bounded, connected
 
 _SESSIONS = typer.Option("--sessions", metavar="N", help="How many sessions to make up.")

@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlencode
 
+from maintcli import devserver
 from maintcli.cli import tour
 from maintcli.cli.operator import operator
-from maintcli.db import embedded
-from maintcli.db.embedded.owner import can_enter, server_user
-from maintcli.db.embedded.place import DEFAULT_PARENT
+from maintcli.devserver.owner import can_enter, server_user
+from maintcli.devserver.place import DEFAULT_PARENT
 from maintcli.errors import MaintError
-from maintcli.present.out import put
+from maintcli.output.out import put
 
 _WELCOME = """\
 A tour of maint on a PostgreSQL of its own, in a temporary folder. Nothing of yours is touched.
@@ -52,7 +52,7 @@ def _home() -> Path:
 def _start(home: Path) -> str:
     """Start the server, which ends with this process and takes the folder with it; its URL."""
     try:
-        found = embedded.acquire(str(home), temporary=True)
+        found = devserver.acquire(str(home), temporary=True)
     except MaintError:
         shutil.rmtree(home, ignore_errors=True)
         raise

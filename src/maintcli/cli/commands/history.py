@@ -8,8 +8,8 @@ from maintcli.cli.declared import known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.errors import Usage
-from maintcli.present import runs as present
-from maintcli.present.show import show
+from maintcli.output import runs as present
+from maintcli.output.show import show
 from maintcli.runtime.history import history as read
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.runtime.whole import wholes

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.initial import NEEDED, Initial, Question, check_epoch, check_zone
 from maintcli.cli.operator import Json, Yes, operator
 from maintcli.config.document import FILE_NAME
@@ -19,7 +19,7 @@ from maintcli.config.say import bare
 from maintcli.config.suggest import hint
 from maintcli.config.write import write_new
 from maintcli.errors import ConfigError, Fail, NoOpenSchema, Usage
-from maintcli.present.show import show
+from maintcli.output.show import show
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
@@ -159,13 +159,13 @@ def _chosen(initial: Initial, jobs: Sequence[str], *, yes: bool, asks: bool) -> 
         f"Tables of yours with other names can be given to these jobs. {_WHERE_ELSE}\n"
     )
     width = max(map(len, NEEDED))
-    jobs = [f"  {job:{width}}  {catalog.JOBS[job].summary}" for job in NEEDED]
+    jobs = [f"  {job:{width}}  {registry.JOBS[job].summary}" for job in NEEDED]
     return [_ask(Question("Which job shall be enabled?", "--job NAME", _known, "\n".join(jobs)))]
 
 
 def _wants(initial: Initial, job: str) -> bool:
     names = ", ".join(str(initial.table(key)) for key in NEEDED[job])
-    text = f"{job}: {catalog.JOBS[job].summary} Found {names}. Enable it? [y/N]"
+    text = f"{job}: {registry.JOBS[job].summary} Found {names}. Enable it? [y/N]"
     answer = _answered(text).lower()
     if answer in _LEAVE:
         raise _left()
@@ -188,7 +188,7 @@ def _known(job: str) -> str:
     """The name of a job that can be set up. Raises Usage."""
     if job in NEEDED:
         return job
-    if job in catalog.JOBS:
+    if job in registry.JOBS:
         raise Usage(
             reason=f"{job} needs more settings than names of tables; write them into {FILE_NAME}"
             f" yourself: see maint {job} --help."

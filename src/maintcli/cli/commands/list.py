@@ -12,8 +12,8 @@ from maintcli.cli.place import Place
 from maintcli.cli.scheduled import further
 from maintcli.cli.watching import look, statuses
 from maintcli.errors import MaintError
-from maintcli.present import jobs as present
-from maintcli.present.show import show
+from maintcli.output import jobs as present
+from maintcli.output.show import show
 from maintcli.schedules.due import following
 
 _ALL = typer.Option("--all", help="Also what is built in and not used.")

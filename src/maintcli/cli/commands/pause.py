@@ -8,8 +8,8 @@ import typer
 from maintcli.cli.declared import known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
-from maintcli.present.show import show
-from maintcli.present.status import paused
+from maintcli.output.show import show
+from maintcli.output.status import paused
 from maintcli.runtime.pause import pause as write
 from maintcli.runtime.pause import whoami
 from maintcli.runtime.visit import toolkit_tables

@@ -1,10 +1,10 @@
 """maint plugins"""
 
-from maintcli import catalog
+from maintcli import registry
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
-from maintcli.present.show import show
-from maintcli.present.table import Table
+from maintcli.output.show import show
+from maintcli.output.table import Table
 
 
 @operator("plugins")
@@ -16,9 +16,9 @@ def plugins(place: Place, *, json: Json = False) -> None:
             "job": name,
             "package": distribution,
             "target": target,
-            "listed": catalog.is_listed(distribution, config.plugins),
+            "listed": registry.is_listed(distribution, config.plugins),
         }
-        for distribution, name, target in sorted(catalog.plugins())
+        for distribution, name, target in sorted(registry.plugins())
     ]
     rows = [
         (str(p["job"]), str(p["package"]), "yes" if p["listed"] else "no", str(p["target"]))

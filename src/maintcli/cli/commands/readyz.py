@@ -14,8 +14,8 @@ from maintcli.cli.watching import expected
 from maintcli.config.model import Config
 from maintcli.config.suggest import hint
 from maintcli.errors import Code, MaintError, Usage
-from maintcli.present import readyz as present
-from maintcli.present.show import show
+from maintcli.output import readyz as present
+from maintcli.output.show import show
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.readyz import Check, Demand, checks, demand, status, unasked
 from maintcli.runtime.sightings import first_with

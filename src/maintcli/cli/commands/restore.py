@@ -8,8 +8,8 @@ import typer
 from maintcli.cli.execute import run_job
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Loudness, Place
+from maintcli.engines.restore.job import JOB
 from maintcli.errors import Usage
-from maintcli.work.restore.job import JOB
 
 _RUN = typer.Argument(metavar="RUN", help="The run's id, or enough of its beginning.")
 _TABLE = typer.Option("--table", metavar="TABLE", help="Only the rows and links of this table.")

@@ -7,7 +7,7 @@ import typer
 from maintcli.cli.declared import known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
-from maintcli.present.show import show
+from maintcli.output.show import show
 from maintcli.runtime.pause import resume as write
 from maintcli.runtime.visit import toolkit_tables
 

@@ -14,8 +14,8 @@ from maintcli.cli.place import Loudness, Place
 from maintcli.cli.scheduled import none_enabled
 from maintcli.cli.several import One, run_several
 from maintcli.errors import BrokenPlugin, Usage, gravest
-from maintcli.present.json import as_json
-from maintcli.present.out import put
+from maintcli.output.json import as_json
+from maintcli.output.out import put
 from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 

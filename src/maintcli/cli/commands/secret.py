@@ -1,7 +1,7 @@
 """maint secret"""
 
 from maintcli.cli.operator import Json, operator
-from maintcli.present.show import show
+from maintcli.output.show import show
 
 
 @operator("secret")

@@ -9,13 +9,13 @@ from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
+from maintcli.engines.outlook.recorded import recorded
 from maintcli.errors import Code
-from maintcli.present import status as present
-from maintcli.present.show import show
+from maintcli.output import status as present
+from maintcli.output.show import show
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
-from maintcli.work.outlook.recorded import recorded
 
 _JOB = typer.Argument(
     metavar="JOB", help="Only this job, enabled or not.", autocompletion=complete_jobs

@@ -18,8 +18,8 @@ from maintcli.cli.rendered_files import targets
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, NoDatabase, Usage
-from maintcli.present import check as present
-from maintcli.present.show import show
+from maintcli.output import check as present
+from maintcli.output.show import show
 from maintcli.runtime.log import printable
 from maintcli.schedules.check.files import Finding
 from maintcli.schedules.model import Entry, Rendered

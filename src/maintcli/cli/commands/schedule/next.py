@@ -11,8 +11,8 @@ from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.errors import Usage
-from maintcli.present import schedule as present
-from maintcli.present.show import show
+from maintcli.output import schedule as present
+from maintcli.output.show import show
 from maintcli.schedules.due import coming
 
 _MOST_TIMES = 1000

@@ -15,7 +15,7 @@ from maintcli.cli.rendered_files import left_over, remove, targets, write_all
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.config.scheduler import BY_HAND, Settings
 from maintcli.errors import ConfigError, Refused, Usage
-from maintcli.present.out import put
+from maintcli.output.out import put
 from maintcli.runtime.log import printable
 from maintcli.schedules.advice import advise
 from maintcli.schedules.model import Entry, Rendered

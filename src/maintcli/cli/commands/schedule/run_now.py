@@ -12,7 +12,7 @@ from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import find
 from maintcli.config.say import bare
 from maintcli.errors import Usage
-from maintcli.present.out import put
+from maintcli.output.out import put
 from maintcli.schedules.targets import kubernetes
 
 _ENTRY = typer.Argument(metavar="ENTRY", help="A job, or an entry of [[schedules]].")

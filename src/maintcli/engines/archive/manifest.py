@@ -1,0 +1,141 @@
+"""manifest.json: whose rows these are, what their tables looked like, which files count."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from maintcli.engines.archive.fingerprint import Column
+from maintcli.engines.archive.section import Kept
+from maintcli.errors import DamagedFile
+
+FORMAT = 1
+NAME = "manifest.json"
+MOST_BYTES = 1 << 26  # some 200,000 files, or 600,000 columns
+_MOST_VALUES = 3_000_000  # of so many bytes; more could take gigabytes of memory
+_NOT_IN_FILES = ("location", "manifest_sha256")
+
+
+class Manifest(NamedTuple):
+    """`files` is None until the run has ended: before that only the ledger knows them."""
+
+    run_id: str
+    job: str
+    database: str
+    started_at: str
+    tables: Sequence[Mapping[str, Any]]
+    complete: bool = False
+    files: Sequence[Kept] | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of what stays the same from the run's beginning to its end."""
+        fixed = [self.run_id, self.job, self.database, self.started_at, self.tables]
+        return sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+
+    def as_bytes(self) -> bytes:
+        """As it is stored."""
+        rows: dict[str, int] = {}
+        for file in self.files or ():
+            for table, count in file.rows.items():
+                rows[table] = rows.get(table, 0) + count
+        files = None if self.files is None else [_file(kept) for kept in self.files]
+        content = {"format": FORMAT, **self._asdict(), "rows": rows} | {"files": files}
+        return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def key(run_id: str) -> str:
+    """Where a run's manifest is."""
+    return f"{run_id}/{NAME}"
+
+
+def fits(data: bytes) -> bool:
+    """Whether `parse` takes as much as this."""
+    return len(data) <= MOST_BYTES and sum(map(data.count, (b"[", b"{", b","))) <= _MOST_VALUES
+
+
+def parse(run_id: str, data: bytes) -> Manifest:
+    """Read back the manifest of `run_id`, which may be anybody's work. Raises DamagedFile."""
+    if not fits(data):
+        raise DamagedFile(file=key(run_id), reason="it is too large")
+    try:
+        content: dict[str, Any] = json.loads(data)
+        if content["format"] != FORMAT:
+            reason = f"it has format {content['format']}, and this maint reads {FORMAT}"
+            raise DamagedFile(file=key(run_id), reason=reason)
+        if content["run_id"] != run_id:
+            raise DamagedFile(file=key(run_id), reason="it is that of another run")
+        files = content["files"]
+        found = Manifest(
+            run_id=run_id,
+            job=text(content["job"]),
+            database=text(content["database"]),
+            started_at=text(content["started_at"]),
+            tables=[_table(table) for table in content["tables"]],
+            complete=bool(content["complete"]),
+            files=None if files is None else [_kept(run_id, file) for file in files],
+        )
+        _check_roots(found.tables)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"it cannot be read ({type(error).__name__}: {error})"
+        raise DamagedFile(file=key(run_id), reason=reason) from None
+    return found
+
+
+def text(value: Any) -> str:
+    """`value`, if it is text that PostgreSQL could hold. Raises ValueError."""
+    if not isinstance(value, str) or "\0" in value:
+        reason = "text is missing"
+        raise ValueError(reason)
+    value.encode()
+    return value
+
+
+def number(value: Any, most: int = 2**63 - 1) -> int:
+    """`value`, if it is a number from 0 to `most`. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= most:
+        reason = "a number is missing or out of range"
+        raise ValueError(reason)
+    return value
+
+
+def _table(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    columns = [Column(**column) for column in found["columns"]]
+    for column in columns:
+        for value in (column.name, column.type, column.generated, column.identity):
+            text(value)
+    schema, table = found["root"] or ("", "")
+    for value in (found["schema"], found["table"], *found["primary_key"], schema, table):
+        text(value)
+    return found
+
+
+def _check_roots(tables: Sequence[Mapping[str, Any]]) -> None:
+    """A partition has the columns of its root; rows that lost it go into no other table."""
+    columns = {
+        (one["schema"], one["table"]): {(c["name"], c["type"]) for c in one["columns"]}
+        for one in tables
+    }
+    for one in tables:
+        own = columns[one["schema"], one["table"]]
+        if one["root"] and columns.get(tuple(one["root"])) != own:
+            reason = f"{one['schema']}.{one['table']} is no partition of its root"
+            raise ValueError(reason)
+
+
+def _kept(run_id: str, found: Mapping[str, Any]) -> Kept:
+    if not re.fullmatch(rf"{re.escape(run_id)}/[0-9]+\.sql\.gz", text(found["file"])):
+        reason = f"{found['file']!r} is no file of this run"
+        raise ValueError(reason)
+    return Kept(
+        number=number(found["number"]),
+        file=found["file"],
+        sha256=text(found["sha256"]),
+        size_bytes=number(found["size_bytes"]),
+        rows={text(name): number(count) for name, count in found["rows"].items()},
+    )
+
+
+def _file(kept: Kept) -> dict[str, Any]:
+    return {name: value for name, value in kept._asdict().items() if name not in _NOT_IN_FILES}

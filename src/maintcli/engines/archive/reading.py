@@ -1,0 +1,148 @@
+"""Reading a file of an archive: block after block, and each of them in pieces.
+
+No more than a piece is held at a time, however large the file is.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any, BinaryIO, Literal, NamedTuple
+
+from maintcli.engines.archive.file import END, HEAD, MARK, TAIL
+from maintcli.engines.archive.manifest import number, text
+from maintcli.errors import DamagedFile
+
+PIECE_BYTES = 1 << 18
+_LONGEST_ABOUT = 1 << 22  # bytes of the line before a block: 1,600 columns of 63 bytes, escaped
+
+
+class Block(NamedTuple):
+    """What a section became. `size` is how many rows it has.
+
+    `pieces` are its rows as COPY reads them, to be read once, and before the next block.
+    """
+
+    schema: str
+    table: str
+    columns: tuple[str, ...]
+    kind: Literal["rows", "links"]
+    key: int
+    size: int
+    pieces: Iterator[bytes]
+
+    @property
+    def name(self) -> str:
+        """`schema.table`, as reports show it."""
+        return f"{self.schema}.{self.table}"
+
+
+class Limits(NamedTuple):
+    """What reading keeps to: `check` raises where it has to stop; `most_bytes` when unpacked."""
+
+    check: Callable[[], None]
+    most_bytes: int | None = None
+
+
+def read(name: str, packed: BinaryIO, limits: Limits) -> Iterator[Block]:
+    """The blocks of the file called `name`, read to its end. Raises DamagedFile."""
+    source = _Text(name, packed, limits)
+    source.read(len(HEAD.encode()))
+    while (line := source.line()).startswith(MARK):
+        try:
+            about: dict[str, Any] = json.loads(line[len(MARK) :])
+            before, size, after = (number(length) for length in about["bytes"])
+            if max(before, after) > _LONGEST_ABOUT:
+                raise source.damaged("a block cannot be read (its SQL is too long)")
+            rows, width = number(about["rows"]), len(about["columns"])
+            pieces = _pieces(source, before, size, (rows, rows * max(0, width - 1)))
+            block = _block(about, pieces)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise source.damaged(f"a block cannot be read ({error})") from None
+        yield block
+        for _ in pieces:  # what nobody wanted has to be whole too
+            pass
+        source.read(after)
+    if line != TAIL.encode() or source.line():
+        raise source.damaged("its end is missing")
+
+
+def _block(about: dict[str, Any], pieces: Iterator[bytes]) -> Block:
+    columns = tuple(text(column) for column in about["columns"])
+    if len(set(columns)) < len(columns) or about["kind"] not in ("rows", "links"):
+        reason = "its columns or its kind are wrong"
+        raise ValueError(reason)
+    most_key = 0 if about["kind"] == "rows" else len(columns)
+    return Block(
+        schema=text(about["schema"]),
+        table=text(about["table"]),
+        columns=columns,
+        kind=about["kind"],
+        key=number(about["key"], most_key),
+        size=number(about["rows"]),
+        pieces=pieces,
+    )
+
+
+def _pieces(source: "_Text", before: int, size: int, counts: tuple[int, int]) -> Iterator[bytes]:
+    """The rows; `counts` are how many lines and tabs they have."""
+    source.read(before)
+    lines = tabs = 0
+    while size:
+        piece = source.read(min(PIECE_BYTES, size))
+        size -= len(piece)
+        lines, tabs = lines + piece.count(b"\n"), tabs + piece.count(b"\t")
+        if b"\0" in piece:
+            raise source.damaged("a value holds a character that PostgreSQL has not")
+        yield piece
+    if source.read(len(END)) != END or (lines, tabs) != counts:
+        raise source.damaged("a block cannot be read (its rows are not as many as it says)")
+
+
+def digest(file: BinaryIO, check: Callable[[], None] | None = None) -> str:
+    """The checksum of a whole file, as manifests and the ledger have it."""
+    found = sha256()
+    file.seek(0)
+    while piece := file.read(PIECE_BYTES):
+        found.update(piece)
+        if check is not None:
+            check()
+    return found.hexdigest()
+
+
+class _Text:
+    """What is packed in a file, read from the beginning to the end."""
+
+    def __init__(self, name: str, packed: BinaryIO, limits: Limits) -> None:
+        self.name = name
+        self._file = gzip.GzipFile(fileobj=packed)
+        self._limits = limits
+        self._size = 0
+
+    def read(self, size: int) -> bytes:
+        """So many bytes."""
+        found = self._unpacked(self._file.read, size)
+        if len(found) < size:
+            raise self.damaged("its end is missing")
+        return found
+
+    def line(self) -> bytes:
+        """The rest of a line; nothing at the end."""
+        return self._unpacked(self._file.readline, _LONGEST_ABOUT)
+
+    def damaged(self, reason: str) -> DamagedFile:
+        """The error to raise."""
+        return DamagedFile(file=self.name, reason=reason)
+
+    def _unpacked(self, read: Any, size: int) -> bytes:
+        try:
+            found: bytes = read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise self.damaged(f"it cannot be unpacked ({error})") from None
+        self._size += len(found)
+        self._limits.check()
+        most = self._limits.most_bytes
+        if most is not None and self._size > most:
+            raise self.damaged(f"it unpacks to more than {most:,} bytes")
+        return found

@@ -1,0 +1,180 @@
+"""Walking a part whose rows are kept in an archive: a batch is two messages.
+
+The first locks and gathers what one group of roots takes with it, and declares cursors, from which
+the rows go to the archive piece by piece: below one root there may be any number. When they are
+durable, the second deletes exactly those, enters the file in the ledger, and commits. A connection
+that breaks in between leaves a file that nothing names, and all rows where they were.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from maintcli.db import formats, shapes
+from maintcli.db.shapes import Shape
+from maintcli.engines import batch
+from maintcli.engines.archive import ledger
+from maintcli.engines.archive.section import Section
+from maintcli.engines.batch import Done, Step
+from maintcli.engines.bite import Bite
+from maintcli.engines.foreign_keys import carry
+from maintcli.engines.foreign_keys import variables as v
+from maintcli.engines.foreign_keys.sections import declared, filled, wanted
+from maintcli.engines.foreign_keys.walk import ClosureWalk
+from maintcli.engines.foreign_keys.windows import Pieces
+from maintcli.runtime.context import Context
+from maintcli.runtime.cursors import Cursors
+from maintcli.runtime.session import Row
+
+if TYPE_CHECKING:
+    from maintcli.engines.archive.archive import Archive
+
+MOST_ROWS = 5_000  # of a batch, roots and what goes with them
+MOST_BYTES = 8_000_000
+MOST_ROOTS = 4_096
+IDLE_SECONDS = 45
+_FIRST_ROOTS = 64
+_WINDOWS = 50
+
+# The rows stay locked while they are stored, which services/ bounds below this; and this lies below
+# the lease, so that a holder that froze in between cannot block its successor. The second limit is
+# for one that froze while a value longer than all buffers was on its way.
+_SETTINGS = sql.SQL(
+    """{exactly}; SET LOCAL idle_in_transaction_session_timeout = {idle};
+SET LOCAL tcp_user_timeout = {idle}"""
+)
+
+_CLOSE = sql.SQL("CLOSE ALL")
+
+_TAKEN = sql.SQL("""{take}
+IF maint_more OR pg_catalog.cardinality(maint_r) > 0 THEN
+{remove}
+{exactly}
+END IF;
+maint_left := {left};
+maint_end := {end};
+maint_stay := {stay};
+maint_named := {named};
+maint_failed := {failed};
+maint_failures := {failures};
+maint_waits := {waits};
+{blockers}
+maint_stop := true;
+{extra}""")
+
+
+class ArchivedWalk(ClosureWalk):
+    """A ClosureWalk that has what goes kept first."""
+
+    archive: "Archive"
+    shapes: dict[int, Shape]
+
+    def keep_in(self, archive: "Archive", context: Context) -> "ArchivedWalk":
+        """Say where rows are kept."""
+        concerned = [
+            *self.script.cascade.members,
+            *(link.child for link in self.script.cascade.unlinks),
+        ]
+        self.archive = archive
+        self.shapes = shapes.shapes(context.session, concerned)
+        self.most_roots = MOST_ROOTS
+        self.group = (
+            1 if self.script.cascade.cascades or self.script.cascade.unlinks else _FIRST_ROOTS
+        )
+        return self
+
+    def step(self, bite: Bite) -> Step:
+        """The next batch: one group of roots."""
+        # A window is what a batch is taken from, not how much of a batch.
+        wide = max(bite.size, _WINDOWS * self.windows.first_bite)
+        made = super().step(bite._replace(size=wide))
+        return made._replace(sender=self._send, settings=self.settings_for(None))
+
+    def begin_with(self, bite: Bite) -> int:
+        """The one group's roots: a lock does not make it small, for the batch ends with it."""
+        return 1 if bite.small else self.group
+
+    def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:
+        """Collect, and leave the rest to the second message."""
+        collect = self.script.collect(pieces.list, skip=skip)
+        advanced, left = (
+            self.script.advance(pieces, self.most_roots),
+            carry.leave(self.script.cascade),
+        )
+        rehearsed = [self.script.rehearse()] if self.isolating else []
+        return v.joined([collect, *rehearsed, named, advanced, self.script.extra(), left])
+
+    def advance(self, done: Done) -> float:
+        """Go on behind the batch, with more or fewer roots by what the last ones took."""
+        group = self.group
+        units = super().advance(done)
+        if (done.extra or {}).get("retry"):
+            return units  # with the smaller group that the server came to
+        self.group = group
+        rows, size = (done.extra or {}).get("kept", (0, 0))
+        if rows > MOST_ROWS or size > MOST_BYTES:
+            if self.group == 1 and size > MOST_BYTES:
+                self.limit = max(1, self.limit // 2)
+            self.group = max(1, self.group // 2)
+        elif 2 * rows <= MOST_ROWS and 2 * size <= MOST_BYTES:
+            self.group = min(self.most_roots, 2 * self.group)
+        return units
+
+    def _send(
+        self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
+    ) -> Done:
+        began, queries = time.perf_counter(), wanted(self.script.cascade, self.shapes)
+        looking = step._replace(check=None)  # the second message looks
+        first = batch.message(context, looking, budget_ms, counted=False)
+        looked: dict[str, Any] = {}
+
+        def answer(found: Sequence[Row], cursors: Cursors) -> list[sql.Composable]:
+            state, looked["ms"] = _state(found)
+            looked.update({name: state[-1][name] for name in ("group", "retry")})
+            taken = self._second(context, step, filled(queries, cursors), state)
+            looked["kept"] = cursors.rows, cursors.size_bytes
+            second = batch.message(context, taken, budget_ms)
+            return [_CLOSE, second.settings, second.body, second.result]
+
+        settings = _SETTINGS.format(idle=IDLE_SECONDS * 1000, exactly=formats.WITHOUT_LOSS)
+        rows = context.session.converse(
+            [settings, first.settings, first.body, *declared(queries), first.result],
+            answer,
+            statement_seconds=statement_seconds,
+        )
+        done = batch.read(rows, (time.perf_counter() - began) * 1000)
+        server_ms = done.server_ms + looked.pop("ms")
+        return done._replace(extra={**(done.extra or {}), **looked}, server_ms=server_ms)
+
+    def _second(
+        self, context: Context, step: Step, sections: Sequence[Section], state: list[Any]
+    ) -> Step:
+        _, left, end, _, _, _, extra = state
+        kept = self.archive.keep(1, sections)
+        entry = ledger.entry(context.lease, kept) if context.lease else sql.SQL("")
+        bite = _TAKEN.format(
+            take=carry.take(self.script.cascade),
+            remove=self.script.remove(),
+            exactly=carry.exactly(self.script.cascade),
+            left=left,
+            end=end,
+            stay=extra["blocked"],
+            named=formats.as_json(extra["named"]),
+            failed=extra["failed"],
+            failures=formats.as_json(extra["failures"]),
+            waits=extra["waits"],
+            blockers=self.script.blocked_before(extra["blockers"]),
+            extra=self.script.extra(),
+        )
+        declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
+        return step._replace(bite=bite, settings=self.settings, declare=declare, after=entry)
+
+
+def _state(rows: Sequence[Row]) -> tuple[list[Any], float]:
+    """What the first message's own result says, and the server's milliseconds."""
+    result, milliseconds = rows[0][:2]
+    state: list[Any] = json.loads(result)
+    return state, float(milliseconds)

@@ -1,0 +1,113 @@
+"""A pair "child.column -> parent.column": read, looked up, and made a condition on the child."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from psycopg import sql
+
+from maintcli.config.duration import Duration
+from maintcli.engines import reference, target
+from maintcli.engines.reference import COLUMN, PATTERN, Found, Reference, unquoted
+from maintcli.engines.stale import Stale
+from maintcli.engines.target import Elsewhere, Target
+from maintcli.errors import ConfigError, MissingPrivilege, NotAPair, SelfPair
+from maintcli.runtime.context import Context
+
+_BY = "created_at"
+_PAIR = re.compile(rf"\s*{PATTERN}\s*->\s*{PATTERN}(?:\s+by\s+{COLUMN})?\s*")
+
+# The parent's column gets a name of ours, so that the child's, unqualified, is the child's even
+# where both are called order_id.
+_PARENTED = sql.SQL("""EXISTS (SELECT FROM (SELECT {key} AS maint_key FROM {parent}) AS maint_parent
+    WHERE maint_key = {column})""")
+
+_ORPHANED = sql.SQL("({stale}) AND {column} IS NOT NULL AND NOT {parented}")
+
+
+class Pair(NamedTuple):
+    """A pair as written: where a child's parent is looked for, and what says the child's age."""
+
+    child: Reference
+    parent: Reference
+    by: str
+
+    @property
+    def text(self) -> str:
+        """The pair as the user wrote it."""
+        return self.child.text
+
+
+def parse(texts: Sequence[str], origin: str) -> list[Pair]:
+    """Read every pair. Raises NotAPair."""
+    return [_parse(text, origin) for text in texts]
+
+
+def _parse(text: str, origin: str) -> Pair:
+    match = _PAIR.fullmatch(text)
+    if match is None:
+        raise NotAPair(origin=origin, text=text)
+    child, column, parent, key, by = match.groups()
+    return Pair(
+        child=Reference(origin, text, child, unquoted(column)),
+        parent=Reference(origin, text, parent, unquoted(key)),
+        by=unquoted(by) if by else _BY,
+    )
+
+
+def find(context: Context, pair: Pair, grace: Duration) -> Target:
+    """Look both sides up, and compute the cutoff; the target's predicate is true of an orphan.
+
+    Raises what errors.py has for either side.
+    """
+    origin = pair.child.origin
+    child, parent = (reference.find(context, side) for side in (pair.child, pair.parent))
+    if child.table.oid == parent.table.oid:
+        raise SelfPair(origin=origin, pair=pair.text)
+    reference.check_types(origin, child, parent)
+    if not all(part.is_heap for part in child.table.parts):
+        reason = f"{origin}: {child.table} is not stored in a heap, so it cannot be looked through."
+        raise ConfigError(reason=reason)
+    by = reference.column(pair.child, child.map, child.table, pair.by)
+    _check_lockable(context, parent)
+    mapped = child.map._replace(columns={"age": by.name})
+    aged = target.find(
+        context, Stale(pair.child.table, "{age} < {cutoff}", "age", grace, map=mapped)
+    )
+    assert aged is not None  # noqa: S101  the table was found a moment ago, and is not optional
+    return _parentless(aged, child, parent)
+
+
+def _parentless(aged: Target, child: Found, parent: Found) -> Target:
+    column, key = child.column.name, parent.column.name
+    parented = _PARENTED.format(
+        column=sql.Identifier(column), key=sql.Identifier(key), parent=parent.table.quoted
+    )
+    orphaned = _ORPHANED.format(
+        stale=aged.predicate, column=sql.Identifier(column), parented=parented
+    )
+    elsewhere = Elsewhere(
+        table=parent.table,
+        column=key,
+        whose=f"whose {column} is not in {parent}",
+        found=parented,
+        needs=(aged.by.name, column),
+        quick=all(key in part.indexed for part in parent.table.parts),
+    )
+    return aged._replace(predicate=orphaned, age_alone=False, elsewhere=elsewhere)
+
+
+# Before PostgreSQL 17 there is no MAINTAIN, and asking for it is an error.
+_MAY_LOCK = """SELECT has_table_privilege(%(oid)s::oid, CASE
+    WHEN current_setting('server_version_num')::int >= 170000
+    THEN 'UPDATE, DELETE, TRUNCATE, MAINTAIN' ELSE 'UPDATE, DELETE, TRUNCATE' END)"""
+
+
+def _check_lockable(context: Context, parent: Found) -> None:
+    """SHARE mode needs more than SELECT; better said before than by the first batch."""
+    if context.dry_run:
+        return
+    ((may,),) = context.session.read(_MAY_LOCK, {"oid": parent.table.oid})
+    if not may:
+        table, role = parent.table.quoted.as_string(), sql.Identifier(parent.table.role).as_string()
+        raise MissingPrivilege(role=role, privilege="UPDATE", table=table)

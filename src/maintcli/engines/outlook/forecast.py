@@ -1,0 +1,141 @@
+"""When a backlog will be gone, told from the ledger: what came in, what went, what is left."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from psycopg import sql
+
+from maintcli.db import formats
+from maintcli.engines.outlook.words import span
+from maintcli.runtime.context import Context
+
+_MOST_RUNS = 50
+_MOST_DAYS = 30
+
+
+class Run(NamedTuple):
+    """A run that ended at `ended_at` and left `backlog` rows (None: nobody knows).
+
+    `seconds` is how long it took; `unfinished` says that it could have gone on: a budget, a time
+    limit or an error ended it.
+    """
+
+    ended_at: datetime
+    seconds: float
+    deleted: int
+    backlog: int | None
+    unfinished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A backlog and what will become of it. Rates are in rows an hour, None where unknown.
+
+    `inflow_per_hour` are rows that became stale, `cleared_per_hour` what the runs take away at the
+    schedule they had, both since an earlier run that knew its backlog. `pace_per_hour` is this
+    run's own speed. `clears_in_seconds` is None where it never catches up, or nobody knows.
+    """
+
+    backlog: int
+    backlog_is_estimate: bool
+    rows_this_run: int
+    pace_per_hour: int | None
+    inflow_per_hour: int | None = None
+    cleared_per_hour: int | None = None
+    catches_up: bool | None = None
+    clears_in_seconds: int | None = None
+
+    @property
+    def outlook(self) -> str:
+        """What will become of the backlog, as a clause."""
+        if self.catches_up is None:
+            return "the next run can say how fast new ones come in"
+        rates = f"{self.inflow_per_hour:,} rows an hour come in, {self.cleared_per_hour:,} go"
+        if self.clears_in_seconds is None:
+            return f"never catches up: {rates}"
+        return f"clears in {span(self.clears_in_seconds)} at this schedule ({rates})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the report and the ledger."""
+        return {**asdict(self), "outlook": self.outlook}
+
+
+def forecast(this: Run, past: Sequence[Run], *, estimated: bool = False) -> Forecast:
+    """The forecast at the end of `this` run; `past` are those before it, the newest first.
+
+    Between two known backlogs, what came in is the difference and all that was deleted meanwhile.
+    """
+    backlog = this.backlog or 0
+    pace = round(this.deleted / this.seconds * 3600) if this.seconds > 0 else None
+    since, first = _since(this, past)
+    hours = (this.ended_at - first.ended_at).total_seconds() / 3600
+    if hours <= 0:
+        return Forecast(backlog, estimated, this.deleted, pace)
+    came_in = backlog - (first.backlog or 0) + sum(run.deleted for run in since)
+    inflow = max(0.0, came_in / hours)
+    cleared = _cleared(since) * len(since) / hours
+    net = cleared - inflow
+    return Forecast(
+        backlog,
+        estimated,
+        this.deleted,
+        pace,
+        round(inflow),
+        round(cleared),
+        catches_up=net > 0,
+        clears_in_seconds=round(backlog / net * 3600) if net > 0 else None,
+    )
+
+
+def _since(this: Run, past: Sequence[Run]) -> tuple[list[Run], Run]:
+    """The runs up to `this`, after the oldest whose backlog is known, and that one."""
+    known = [number for number, run in enumerate(past) if run.backlog is not None]
+    if not known:
+        return [this], this
+    return [this, *past[: known[-1]]], past[known[-1]]
+
+
+def _cleared(runs: Sequence[Run]) -> float:
+    """Rows a run: a run that found too few rows does not say how many it could have taken."""
+    limited = [run.deleted for run in runs if run.unfinished]
+    return sum(limited) / len(limited) if limited else 0.0
+
+
+# Runs with other ages had another backlog; of a run that was killed nobody wrote them down. The
+# parts of one run stand for themselves: what they deleted is added up like that of runs.
+_RUNS = sql.SQL("""
+SELECT clock_timestamp(), coalesce(r.finished_at, r.started_at),
+       coalesce(extract(epoch FROM r.finished_at - r.started_at), 0)::float8, r.deleted_count,
+       r.backlog,
+       r.outcome <> 'success' OR r.backlog > coalesce((r.counts ->> 'locked_count')::bigint, 0)
+FROM {runs} this LEFT JOIN {runs} r ON r.run_id <> this.run_id
+    AND r.job = this.job AND r.retention IN ({retention}, '{{}}')
+    AND r.started_at <= this.started_at
+    AND r.started_at > this.started_at - make_interval(days => {days})
+    AND r.outcome NOT IN ('skipped', 'refused')
+WHERE this.run_id = {run}
+ORDER BY r.started_at DESC LIMIT {most}
+""")
+
+
+def make(context: Context, backlog: int, *, estimated: bool) -> Forecast:
+    """The forecast of a run that ends now with `backlog` rows left; the ledger tells the past."""
+    this, past = _runs(context, backlog)
+    return forecast(this, past, estimated=estimated)
+
+
+def _runs(context: Context, backlog: int) -> tuple[Run, list[Run]]:
+    """This run as it stands, and those before it; without a ledger there are none."""
+    deleted = context.counts.get("deleted_count", 0)
+    seconds = context.deadline.seconds - context.deadline.left
+    if context.lease is None:
+        return Run(datetime.now(UTC), seconds, deleted, backlog, unfinished=True), []
+    runs, run_id = context.lease.table("job_runs"), context.lease.run_id
+    ages = formats.as_json(context.retention)
+    query = _RUNS.format(runs=runs, run=run_id, retention=ages, days=_MOST_DAYS, most=_MOST_RUNS)
+    rows = context.session.read_composed(query, ours=True)
+    now = rows[0][0] if rows else datetime.now(UTC)
+    past = [Run(*row[1:]) for row in rows if row[1] is not None]
+    return Run(now, seconds, deleted, backlog, unfinished=True), past

@@ -1,0 +1,163 @@
+"""Detaching expired partitions and dropping them, so that a kill at any instant leaves no riddle.
+
+First the mark, under the fence. Then the detaching, which PostgreSQL wants outside of transactions.
+Then, in one transaction: lock, count, look for fresh rows, drop, fence and ledger. Killed before
+the last, a run leaves a marked table that the next one drops.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
+from maintcli.engines.attempt import Patience, after_loss, still_locked
+from maintcli.engines.batch import Done, Step, send
+from maintcli.engines.partitions.mark import comment_on
+from maintcli.engines.target import Target
+from maintcli.errors import LeaseLost
+from maintcli.runtime.context import Context
+
+PATIENCE_SECONDS = 30.0
+_STATEMENT_SECONDS = 300.0  # counting a large partition takes long
+
+State = Literal["attached", "pending", "detached", "gone"]
+
+_STATE = """
+SELECT CASE WHEN c.oid IS NULL THEN 'gone' WHEN i.inhrelid IS NULL THEN 'detached'
+            WHEN i.inhdetachpending THEN 'pending' ELSE 'attached' END
+FROM (SELECT %s::oid) AS asked (oid)
+LEFT JOIN pg_catalog.pg_class c ON c.oid = asked.oid
+LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
+"""
+
+# The last: somebody else began to detach another partition of the table meanwhile.
+_HELD_UP = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+)
+
+_ONCE = sql.SQL("{statement};\nmaint_stop := true;")
+
+# A lock that hinders neither readers nor writers: an autovacuum gives way to it after a second.
+_LONGER = sql.SQL("SET LOCAL lock_timeout = 3000")
+
+_DETACH = sql.SQL("ALTER TABLE {table} DETACH PARTITION {partition}")
+_CONCURRENTLY, _FINALIZE = sql.SQL(" CONCURRENTLY"), sql.SQL(" FINALIZE")
+
+# Who attached or renamed it meanwhile has other plans. A fresh row should be impossible, and would
+# be lost for good, so it is looked for.
+_DROP = sql.SQL("""
+IF to_regclass({name})::oid = {oid}
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = {oid}) THEN
+    LOCK TABLE {partition} IN ACCESS EXCLUSIVE MODE;
+    SELECT count(*), count(*) FILTER (WHERE ({predicate}) IS NOT TRUE)
+        INTO maint_n, maint_left FROM {partition};
+    IF maint_left = 0 THEN
+        DROP TABLE {partition};
+    ELSE
+        maint_n := 0;
+    END IF;
+END IF;
+maint_stop := true;""")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A partition, attached or not, with what it is called and its comment."""
+
+    oid: int
+    quoted: sql.Composable
+    comment: str | None
+
+    def __str__(self) -> str:
+        return self.quoted.as_string().replace('"', "")
+
+
+@dataclass(slots=True)
+class Detacher:
+    """The statements that detach and drop partitions of `target`, each tried until it counts.
+
+    All raise StillLocked when others use a partition for longer than patience lasts.
+    """
+
+    context: Context
+    target: Target
+    note: Callable[[Done], None]
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.context, PATIENCE_SECONDS)
+
+    def state(self, oid: int) -> State:
+        """Where a partition is on its way out."""
+        found: State
+        ((found,),) = self.context.session.read(_STATE, [oid])
+        return found
+
+    def comment(self, piece: Piece, comment: str | None) -> None:
+        """Set a comment, which is also how a run makes sure of its lease."""
+        self._send(comment_on(piece.quoted, comment), _LONGER)
+
+    def detach_plainly(self, piece: Piece, comment: str) -> None:
+        """Mark and detach in one transaction, which has the whole table to itself for a moment."""
+        detach = _DETACH.format(table=self.target.table.quoted, partition=piece.quoted)
+        self._send(comment_on(piece.quoted, comment) + sql.SQL(";\n") + detach)
+
+    def detach_concurrently(self, piece: Piece) -> None:
+        """Detach without standing in anybody's way, from wherever an earlier try has got to."""
+        detach = _DETACH.format(table=self.target.table.quoted, partition=piece.quoted)
+        seconds = min(PATIENCE_SECONDS, self.context.deadline.seconds / 4)
+        while (state := self.state(piece.oid)) in ("attached", "pending"):
+            how = _CONCURRENTLY if state == "attached" else _FINALIZE
+            try:
+                self.context.session.alone(detach + how, seconds=seconds)
+            except _HELD_UP:
+                raise still_locked(self.context, seconds) from None
+            except psycopg.Error as error:
+                self._react(error)
+        self.patience.ended()
+
+    def drop(self, piece: Piece) -> int:
+        """Drop a detached partition, its rows counted in the same transaction; return fresh ones.
+
+        Where one row of it is not stale, it is not dropped.
+        """
+        drop = _DROP.format(
+            name=piece.quoted.as_string(),
+            oid=piece.oid,
+            partition=piece.quoted,
+            predicate=self.target.predicate,
+        )
+        return self._repeat(Step(drop)).left
+
+    def _send(self, statement: sql.Composable, settings: sql.Composable | None = None) -> None:
+        self._repeat(Step(_ONCE.format(statement=statement), settings))
+
+    def _repeat(self, step: Step) -> Done:
+        while True:
+            try:
+                done = send(self.context, step, budget_ms=0, statement_seconds=_STATEMENT_SECONDS)
+            except psycopg.Error as error:
+                self._react(error)
+                continue
+            self.patience.ended()
+            self.note(done._replace(left=0))  # nothing of it is locked
+            return done
+
+    def _react(self, error: psycopg.Error) -> None:
+        """Wait before the next try, or raise what ends them."""
+        state = error.sqlstate or ""
+        if state == sqlstate.LEASE_LOST:
+            raise LeaseLost(job=self.context.job) from None
+        if sqlstate.is_lost(error, self.context.session.connection_or_none):
+            after_loss(self.context, error)
+        elif state not in (
+            sqlstate.LOCK_NOT_AVAILABLE,
+            sqlstate.QUERY_CANCELED,
+        ) and not state.startswith("40"):
+            raise error
+        self.patience.wait()

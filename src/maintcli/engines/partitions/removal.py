@@ -1,0 +1,145 @@
+"""Removing the expired partitions of one table, after finishing what an earlier run began."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
+from maintcli.db.partitions import Partition
+from maintcli.engines import count
+from maintcli.engines.outlook.words import many
+from maintcli.engines.partitions import readers
+from maintcli.engines.partitions.detach import Detacher, Piece
+from maintcli.engines.partitions.expired import Chosen, within
+from maintcli.engines.partitions.mark import Marked, former, mark, marked
+from maintcli.engines.target import Target
+from maintcli.errors import StillLocked
+from maintcli.runtime.context import Context
+
+
+@dataclass(slots=True)
+class Removal:
+    """One table's partitions on their way out; `go_on` is asked before each.
+
+    `gone` and `held` are relations that a sweep must not look for, or should leave alone: others
+    use them. `held_rows` are the stale rows in the latter.
+    """
+
+    context: Context
+    target: Target
+    detacher: Detacher
+    go_on: Callable[[], bool]
+    gone: set[int] = field(default_factory=set[int])
+    held: set[int] = field(default_factory=set[int])
+    held_rows: int = 0
+
+    def finish_earlier(self) -> None:
+        """Finish what runs before this one began, and were killed over."""
+        for found in marked(self.context, self.target):
+            piece = Piece(found.oid, found.quoted, former(found.comment))
+            try:
+                with self._about(piece):
+                    self._finish(found, piece)
+            except StillLocked as error:
+                self.context.log.warn(f"{piece} of an earlier run stays as it is: {error}")
+
+    def remove(self, chosen: Chosen) -> None:
+        """Remove the chosen partitions; one that others use is left, counted and said."""
+        stuck = False
+        for partition in chosen.partitions:
+            if not self.go_on():
+                return
+            piece = Piece(partition.oid, partition.quoted, partition.comment)
+            try:
+                if not stuck:  # beside one that is half detached there can be no second
+                    with self._about(piece):
+                        self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
+                    continue
+            except StillLocked:
+                stuck = self.detacher.state(partition.oid) == "pending"
+            self._hold(partition)
+
+    def _about(self, piece: Piece) -> AbstractContextManager[None]:
+        """Names it where PostgreSQL, or an event trigger of the user's, refuses a statement."""
+        return sqlstate.about(f"{self.target.title}, partition {piece}")
+
+    def _finish(self, found: Marked, piece: Piece) -> None:
+        if found.attached and not found.pending:
+            self.detacher.comment(piece, piece.comment)  # it came to nothing, and may stay so
+            return
+        if found.pending:
+            self.detacher.comment(piece, found.comment)  # under the fence
+            self.detacher.detach_concurrently(piece)
+        if found.is_to_be_dropped:
+            self.context.log.info(f"{piece} was detached by an earlier run, to be dropped")
+            self._drop(piece)
+
+    def _remove(self, partition: Partition, piece: Piece, *, concurrently: bool) -> None:
+        keep: bool = self.context.order.value("keep_detached")
+        comment = mark(self.context, self.target, partition.comment, keep=keep)
+        readers.wait(self.context, self.detacher.patience, {self.target.table.oid, *partition.tree})
+        if concurrently:
+            self._detach_concurrently(piece, comment)
+        else:  # PostgreSQL has no other way beside a default partition
+            self.detacher.detach_plainly(piece, comment)
+        self.gone |= partition.tree
+        if keep:
+            self._keep(piece)
+        else:
+            self._drop(piece)
+
+    def _detach_concurrently(self, piece: Piece, comment: str) -> None:
+        self.detacher.comment(piece, comment)
+        try:
+            self.detacher.detach_concurrently(piece)
+        except StillLocked:
+            if self.detacher.state(piece.oid) == "attached":
+                self.detacher.comment(piece, piece.comment)
+            raise
+
+    def _drop(self, piece: Piece) -> None:
+        counts, log = self.context.counts, self.context.log
+        before = counts.get("deleted_count", 0)
+        try:
+            fresh = self.detacher.drop(piece)
+        except psycopg.errors.DependentObjectsStillExist as error:
+            why = sqlstate.said(error)
+            log.warn(f"{piece} was detached from {self.target.table} and is still there: {why}")
+            return
+        except StillLocked:
+            log.warn(f"{piece} was detached, and is used by others; the next run drops it")
+            return
+        if fresh:
+            log.warn(
+                f"{piece} was detached from {self.target.table} and NOT dropped: {fresh:,} of its"
+                " rows are not stale. Attach it again, or move those rows."
+            )
+        elif self.detacher.state(piece.oid) == "gone":
+            rows = counts.get("deleted_count", 0) - before
+            counts["dropped_partitions"] = counts.get("dropped_partitions", 0) + 1
+            log.info(f"dropped {piece} with {many(rows)}")
+
+    def _keep(self, piece: Piece) -> None:
+        query = sql.SQL("SELECT count(*) FROM {}").format(piece.quoted)
+        ((rows,),) = self.context.session.read_composed(query)
+        counts = self.context.counts
+        counts["detached_count"] = counts.get("detached_count", 0) + 1
+        counts["detached_rows"] = counts.get("detached_rows", 0) + rows
+        self.context.log.info(f"detached {piece} with {many(rows)}, and kept it")
+
+    def _hold(self, partition: Partition) -> None:
+        self.held |= partition.tree
+        held = within(self.target, partition)
+        try:
+            rows = count.remaining(self.context, held)
+        except psycopg.errors.LockNotAvailable:
+            rows = None
+        if rows is None:
+            rows = sum(max(0, int(part.rows)) for part in held.table.parts)
+        self.held_rows += rows
+        self.context.log.warn(
+            f"{partition} is expired as a whole, but others use it; the next run removes it"
+        )

@@ -1,0 +1,113 @@
+"""Whether archived rows still fit their tables: a changed schema is explained, not guessed at."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from psycopg import sql
+
+from maintcli.engines.archive.fingerprint import Column
+from maintcli.engines.restore.inventory import Inventory
+from maintcli.engines.restore.table import Archived, Table
+from maintcli.errors import MissingPrivilege, NotAllowed, Refused, SchemaChanged
+
+_SYSTEM = ("pg_", "information_schema")  # no schema of a user can begin with pg_
+_ADD_BACK = "Add it back, restore, and drop it again; or restore without this table (--table)."
+
+
+def check_ordinary(
+    tables: Mapping[Archived, Table], listed: Iterable[Archived], *, vouched: bool
+) -> None:
+    """Raise Refused unless all are user tables that a manifest lists.
+
+    Of the toolkit's own tables and of an extension's a sweep may have archived rows, where the
+    ledger vouches for that. A row of pg_cron's is a command that runs as any role.
+    """
+    for archived in sorted(tables):
+        why = ""
+        if archived not in listed:
+            why = "the manifest does not list it"
+        elif tables[archived].shape.schema.startswith(_SYSTEM):
+            why = "it is one of PostgreSQL's own"
+        elif tables[archived].is_toolkits and not vouched:
+            why = "it is one of maint's own, and the ledger does not know this archive"
+        elif tables[archived].is_extensions and not vouched:
+            why = "it belongs to an extension, and the ledger does not know this archive"
+        if why:
+            name = ".".join(archived)
+            raise Refused(reason=f"Rows for {name} are not put back: {why}. Nothing was restored.")
+
+
+def check(
+    inventory: Inventory, tables: Mapping[Archived, Table], then: Iterable[Mapping[str, Any]]
+) -> None:
+    """Raise SchemaChanged, MissingPrivilege or NotAllowed before anything is touched.
+
+    `then` are the manifest's tables.
+    """
+    before = {(one["schema"], one["table"]): _columns(one["columns"]) for one in then}
+    for archived in {*inventory.rows, *inventory.links}:
+        name = ".".join(archived)
+        if archived not in tables:
+            remedy = "Make it again, or restore without it (--table)."
+            raise SchemaChanged(table=name, change="is not there any more", remedy=remedy)
+        table = tables[archived]
+        used = {*inventory.rows.get(archived, ()), *inventory.links.get(archived, ())}
+        _check_columns(table, before.get(archived, {}), used)
+        if archived in inventory.rows:
+            _check_new(table, inventory.rows[archived])
+            _check_rules(table)
+        _check_rights(table, rows=archived in inventory.rows, links=archived in inventory.links)
+
+
+def _columns(found: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
+    return {one["name"]: Column(**one) for one in found}
+
+
+def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[str]) -> None:
+    now = {column.name: column for column in table.shape.columns}
+    for name in sorted(used):
+        if name not in now:
+            change = f"has lost its column {name} since"
+            raise SchemaChanged(table=table.name, change=change, remedy=_ADD_BACK)
+        if now[name].generated:
+            change = f"computes its column {name} now, which held values of its own then"
+            raise SchemaChanged(table=table.name, change=change, remedy=_ADD_BACK)
+        if name in before and before[name].type != now[name].type:
+            change = f"has {name} as {now[name].type} now, and had it as {before[name].type} then"
+            remedy = "Restore into a copy of the old table, and move the rows from there."
+            raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+
+
+def _check_new(table: Table, archived: Iterable[str]) -> None:
+    """A column that came later must be able to do without a value."""
+    for column in table.shape.columns:
+        empty = column.not_null and column.default is None
+        if column.name not in archived and empty and not (column.identity or column.generated):
+            change = f"has a new column {column.name} that is NOT NULL and has no default"
+            remedy = "Give it a default, restore, and take the default away."
+            raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+
+
+def _check_rules(table: Table) -> None:
+    """A rule ON INSERT may do something else; PostgreSQL refuses most with RETURNING."""
+    if table.rules:
+        name = table.quoted.as_string()
+        commands = " ".join(
+            f"ALTER TABLE {name} DISABLE RULE {sql.Identifier(rule).as_string()};"
+            for rule in table.rules
+        )
+        change = f"has rules ON INSERT ({', '.join(table.rules)})"
+        remedy = f"Switch them off: {commands} Then restore, and ENABLE them again."
+        raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+
+
+def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
+    needed = {"SELECT", *(["INSERT"] if rows else []), *(["UPDATE"] if links else [])}
+    for privilege in sorted(needed & set(table.denied)):
+        raise MissingPrivilege(role=table.role, privilege=privilege, table=table.quoted.as_string())
+    if table.hides_rows:
+        reason = (
+            f"Row-level security on {table.name} hides rows from role {table.role}, so nobody can"
+            " tell which rows are there already. Restore as a role with BYPASSRLS, or as the owner."
+        )
+        raise NotAllowed(reason=reason)

@@ -1,0 +1,72 @@
+"""One statement that writes, with ledger and fence: for jobs whose work fits one transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
+from maintcli.engines.attempt import Patience, send_safely
+from maintcli.engines.batch import Step
+from maintcli.engines.pace import Pace
+from maintcli.errors import Refused
+from maintcli.runtime import ledger
+from maintcli.runtime.context import Context
+from maintcli.runtime.lease import Lease
+
+# It must be on disk before the job goes on from it: no later look would notice that it is gone.
+_ONCE = sql.SQL("""SET LOCAL synchronous_commit = DEFAULT;
+{statement};
+GET DIAGNOSTICS maint_n = ROW_COUNT;
+{still}
+maint_stop := true;""")
+
+# After a lost connection its COMMIT may have counted, or may be about to: whoever comes second to
+# the ledger's row finds that another batch was counted, and is rolled back. The fence comes first,
+# as heartbeat comes before ledger wherever both are locked.
+_STILL = sql.SQL("""{fence}
+PERFORM 1 FROM {runs} WHERE run_id = {run} AND batches = {batches} FOR UPDATE;
+IF NOT FOUND THEN RAISE EXCEPTION 'counted already' USING ERRCODE = {counted}; END IF;""")
+
+
+def change(
+    context: Context, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None
+) -> int:
+    """Run `query` once and return its row count; the ledger counts it as `updated_count`.
+
+    A statement whose COMMIT was lost is sent again, and takes effect once. Raises Refused in a dry
+    run, and ConnectionLost where there is no ledger to say whether it counted.
+    """
+    if context.dry_run:
+        raise Refused(reason="this job tried to write during a dry run; nothing was changed.")
+    text = psycopg.ClientCursor(context.session.connection).mogrify(query, params)
+    statement = sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
+    rows = _send(context, statement)
+    context.counts["updated_count"] = context.counts.get("updated_count", 0) + rows
+    return rows
+
+
+def _send(context: Context, statement: sql.Composable) -> int:
+    lease = context.lease
+    batches, updated = ledger.written(context.session, lease) if lease else (0, 0)
+    still = _still(lease, batches) if lease else sql.SQL("")
+    step = Step(_ONCE.format(statement=statement, still=still), counter="updated_count")
+    try:
+        return send_safely(
+            Patience(context, done="updated"), Pace(1, 100, 1), lambda _skip: step
+        ).rows
+    except psycopg.Error as error:
+        if lease is None or error.sqlstate != sqlstate.COUNTED_ALREADY:
+            raise
+        return ledger.written(context.session, lease)[1] - updated
+
+
+def _still(lease: Lease, batches: int) -> sql.Composable:
+    return _STILL.format(
+        fence=lease.fence(),
+        runs=lease.table("job_runs"),
+        run=lease.run_id,
+        batches=batches,
+        counted=sqlstate.COUNTED_ALREADY,
+    )

@@ -1,0 +1,104 @@
+"""`maint history` and `maint show`: past runs."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from maintcli.engines.figures import label, phrases, said
+from maintcli.output.table import Table
+from maintcli.output.words import stamp, took
+from maintcli.runtime.history import PastRun
+from maintcli.runtime.whole import Whole
+
+_FIGURES_AND_TRACE = {"batches", "counts", "deleted_count", "updated_count", "traceback"}
+_SHORT = 13  # the part of a run id that is its time, to the millisecond
+
+
+def data(found: Whole) -> dict[str, Any]:
+    """For --json; a run that was shared has its parts under `runs`."""
+    runs = [_data(run) for run in found.runs]
+    return _data(found.run) | ({"parts_done": found.done, "runs": runs} if runs else {})
+
+
+def _data(run: PastRun) -> dict[str, Any]:
+    return {**asdict(run), "duration_ms": run.duration_ms}
+
+
+def view(found: Sequence[Whole]) -> Iterator[str | Table]:
+    """Many runs, a line each."""
+    columns = ("run", "job", "started (utc)", "took", "outcome", "exit", "what")
+    rows = [
+        (
+            run.run_id[:_SHORT],
+            run.job,
+            stamp(run.started_at),
+            took(run.duration_ms),
+            run.outcome,
+            "" if run.exit_code is None else str(run.exit_code),
+            _told(_parts(one), run),
+        )
+        for one in found
+        for run in (one.run,)
+    ]
+    yield Table(columns, rows, "No such run is recorded.")
+
+
+def view_one(found: Whole) -> Iterator[str | Table]:
+    """One run, a line a field, a line a figure; then its parts, a line each."""
+    for name, value in _data(found.run).items():
+        if name not in _FIGURES_AND_TRACE:
+            yield f"{name.replace('_', ' ')}: {_plain(name, value)}"
+    yield from (f"{name}: {value}" for name, value in said(_counts(found.run)))
+    yield from (
+        f"{label(name)}: {_plain(name, value)}"
+        for name, value in _counts(found.run).items()
+        if value and isinstance(value, Mapping | list) and name != "statements"
+    )
+    if statements := found.run.counts.get("statements"):
+        yield from ["statements:", *statements]
+    if found.run.traceback:
+        yield from ["traceback:", *found.run.traceback.splitlines()]
+    if not found.runs:
+        return
+    yield f"parts done: {found.done}"
+    columns = ("part", "run", "started (utc)", "took", "outcome", "exit", "on", "what")
+    rows = [
+        (
+            f"{run.part}/{run.parts}",
+            run.run_id,
+            stamp(run.started_at),
+            took(run.duration_ms),
+            run.outcome,
+            "" if run.exit_code is None else str(run.exit_code),
+            run.runner_id,
+            _told("", run),
+        )
+        for run in found.runs
+    ]
+    yield Table(columns, rows)
+
+
+def _parts(found: Whole) -> str:
+    return f"{found.done} of {found.run.parts} parts done" if found.runs else ""
+
+
+def _told(head: str, run: PastRun) -> str:
+    """Why it ended so, and what it did: a run that failed half-way has both."""
+    counted = {n: v for n, v in _counts(run).items() if n.endswith("_count")}
+    message = (run.message or "").rstrip(".")
+    return ": ".join(filter(None, (head, message, phrases(counted))))
+
+
+def _counts(run: PastRun) -> Mapping[str, Any]:
+    """Its figures; until its end those that each batch brings up to date."""
+    kept = {name: getattr(run, name) for name in ("deleted_count", "updated_count", "batches")}
+    return {name: value for name, value in kept.items() if value} | dict(run.counts)
+
+
+def _plain(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, ensure_ascii=False)
+    return stamp(value) + " UTC" if name.endswith(("_at", "_for")) else str(value)

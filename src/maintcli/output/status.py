@@ -1,0 +1,152 @@
+"""`maint status`: how each job is doing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from maintcli.engines.outlook.recorded import Recorded
+from maintcli.engines.outlook.words import many
+from maintcli.output.table import Table
+from maintcli.output.text import left
+from maintcli.output.words import ago, ahead, stamp
+from maintcli.runtime.heartbeats import Heartbeat, Paused, in_the_future
+from maintcli.runtime.status import JobStatus
+from maintcli.runtime.whole import Whole
+
+
+def data(
+    jobs: Sequence[JobStatus],
+    runner: Heartbeat | None,
+    now: datetime,
+    backlogs: Mapping[str, Recorded],
+) -> dict[str, Any]:
+    """For --json."""
+    return {
+        "now": now,
+        "jobs_runner": {
+            "last_heartbeat": runner.last_heartbeat if runner else None,
+            "runner_id": runner.runner_id if runner else None,
+        },
+        "jobs": [_job(job, now) | _backlog(backlogs.get(job.name)) for job in jobs],
+    }
+
+
+def _job(job: JobStatus, now: datetime) -> dict[str, Any]:
+    beat = job.beat
+    late = job.late_since
+    return {
+        "name": job.name,
+        "state": job.state,
+        "last_heartbeat": beat.last_heartbeat if beat else None,
+        "runner_id": beat.runner_id if beat else None,
+        "last_success_at": beat.last_success_at if beat else None,
+        "consecutive_failures": beat.consecutive_failures if beat else 0,
+        "last_error": beat.last_error if beat else None,
+        "last_error_at": beat.last_error_at if beat else None,
+        "in_the_future": list(beat.ahead) if beat else [],
+        "last_outcome": beat.outcome if beat else None,
+        "last_run_id": beat.run_id if beat else None,
+        "last_started_at": beat.started_at if beat else None,
+        "parts": _parts(beat.whole) if beat and beat.whole else None,
+        "running": asdict(beat.running) if beat and beat.running else None,
+        "lost": [{"run_id": run.run_id, "since": run.since} for run in beat.lost] if beat else [],
+        "paused": asdict(beat.paused) if beat and beat.paused else None,
+        "schedule": job.schedule or None,
+        "timezone": job.timezone,
+        "enabled": job.enabled,
+        "next_run_at": job.next_run_at,
+        "late_since": late,
+        "late_seconds": round((now - late).total_seconds()) if late else None,
+    }
+
+
+def _parts(whole: Whole) -> dict[str, Any]:
+    run = whole.run
+    return {
+        "run_group": run.run_group,
+        "parts": run.parts,
+        "done": whole.done,
+        "deleted_count": run.deleted_count,
+        "updated_count": run.updated_count,
+    }
+
+
+def view(
+    jobs: Sequence[JobStatus],
+    runner: Heartbeat | None,
+    now: datetime,
+    backlogs: Mapping[str, Recorded],
+) -> Iterator[str | Table]:
+    """As text."""
+    columns = ("job", "state", "heartbeat", "runner", "success", "failures", "next (utc)")
+    yield Table(columns, [_row(job, now) for job in jobs], "No job is enabled.")
+    yield from (f"{job.name}: {note}" for job in jobs for note in _notes(job, now))
+    found = [(job.name, backlogs[job.name]) for job in jobs if job.name in backlogs]
+    yield from (f"{name}: {_left(backlog)}" for name, backlog in found if backlog.backlog)
+    if runner is None:
+        yield "No run was ever seen by this database."
+    else:
+        yield f"Last run of any job: {ago(runner.last_heartbeat, now)}, on {runner.runner_id}."
+
+
+def _backlog(found: Recorded | None) -> dict[str, Any]:
+    return {
+        "backlog": found.backlog if found else None,
+        "forecast": found.forecast if found else None,
+    }
+
+
+def _left(found: Recorded) -> str:
+    if found.forecast:
+        return left(found.forecast)
+    return f"{many(found.backlog)} left by the last run"
+
+
+def _row(job: JobStatus, now: datetime) -> tuple[str, ...]:
+    beat = job.beat
+    return (
+        job.name,
+        job.state,
+        ago(beat.last_heartbeat, now) if beat else "never",
+        (beat.runner_id or "") if beat else "",
+        ago(beat.last_success_at, now) if beat else "never",
+        str(beat.consecutive_failures) if beat else "0",
+        ahead(job.next_run_at, now) or "not expected",
+    )
+
+
+def _notes(job: JobStatus, now: datetime) -> Iterator[str]:
+    beat = job.beat
+    if job.group is None:
+        yield "in the database alone: no such job is installed and listed"
+    if job.is_scheduled and (beat is None or beat.outcome is None):
+        yield "scheduled, but never seen to run"
+    if job.late_since:
+        yield f"late: nothing ran when it was due, {ago(job.late_since, now)}"
+    if beat is not None:
+        yield from _of_beat(beat, now)
+
+
+def _of_beat(beat: Heartbeat, now: datetime) -> Iterator[str]:
+    if beat.whole and beat.whole.done < (beat.whole.run.parts or 0):
+        group = beat.whole.run.run_group
+        yield f"{beat.whole.done} of {beat.whole.run.parts} parts done in {group}"
+    if beat.running:
+        end = stamp(beat.running.lease_expires_at)
+        yield f"run {beat.running.run_id} since {stamp(beat.running.since)}, lease until {end}"
+    for run in beat.lost:
+        yield f"lost: run {run.run_id} of {stamp(run.since)} never finished"
+    if beat.paused:
+        yield paused(beat.paused)
+    if beat.ahead:
+        columns = in_the_future(beat.ahead)
+        yield f"{columns}; the next run that succeeds sets it right"
+    if beat.last_error:
+        yield f"error {ago(beat.last_error_at, now)}: {beat.last_error}"
+
+
+def paused(found: Paused) -> str:
+    """Since when, by whom and why."""
+    because = f": {found.why}" if found.why else ""
+    return f"paused since {stamp(found.since)} UTC by {found.by or 'somebody'}{because}"
