@@ -170,7 +170,7 @@ def _deleting(context: Context, table: Table, *, locked: bool = False) -> Iterat
 
 
 def _below(links: Links, parts: set[int]) -> Iterator[Right]:
-    """As work/cascade/look.py asks for it."""
+    """As engines/foreign_keys/look.py asks for it."""
     for relation in links.relations.values():
         yield Right(relation.schema, relation.table, "SELECT")
     cascades = [link for link in links.links if link.key.action == "CASCADE"]
