@@ -5,30 +5,34 @@ back before they are, or with them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
+from maintcli.config.duration import duration
+from maintcli.config.option import Kind, Option
 from maintcli.db import names, sqlstate
-from maintcli.engines.archive.reading import Block
-from maintcli.engines.archive.section import Kept
+from maintcli.engines.archive.ledger import Kept
+from maintcli.engines.archive.reader import Block
 from maintcli.engines.outlook.words import many
-from maintcli.engines.restore import compare, inventory, preview, say, source, table
-from maintcli.engines.restore.batch import Tables, insert_into, whole_file
-from maintcli.engines.restore.inventory import Inventory
-from maintcli.engines.restore.loose import load_missing
-from maintcli.engines.restore.result import Restored, Tally
-from maintcli.engines.restore.source import Source
-from maintcli.engines.restore.table import Archived
-from maintcli.engines.restore.transaction import transaction
+from maintcli.engines.restore import compare, report
+from maintcli.engines.restore.batch import insert_into, transaction, whole_file
+from maintcli.engines.restore.load import load_missing
+from maintcli.engines.restore.preview import preview
+from maintcli.engines.restore.report import Restored, Tally
+from maintcli.engines.restore.source import Inventory, Source, find_source, take_inventory
+from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
 from maintcli.runtime.context import Context
+from maintcli.runtime.job import Job
+from maintcli.runtime.options import common
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
 _MOST_FAILURES = 8  # in a row, of one transaction
+_TIMEOUT = duration("6h")
 T = TypeVar("T")
 
 
@@ -38,29 +42,23 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     Raises Partial when some rows could not go back, SchemaChanged and DamagedFile before the first
     one, and what else errors.py has for databases and storage.
     """
-    found = source.find(context, run, moved)
+    found = find_source(context, run, moved)
     wanted = _wanted(only)
-    held = inventory.take(context, found, wanted)
+    held = take_inventory(context, found, wanted)
     if only is not None and found.files and not held.files:
         held_tables = ", ".join(sorted({name for kept in found.files for name in kept.rows}))
         raise Usage(reason=f"--table {only}: the archive has none of it, but of {held_tables}.")
-    roots = {
-        (one["schema"], one["table"]): (one["root"][0], one["root"][1])
-        for manifest in found.manifests
-        for one in manifest.tables
-        if one["root"]
-    }
-    tables = table.find(context.session, {*held.rows, *held.links}, roots)
-    listed = {
-        (one["schema"], one["table"]) for found_in in found.manifests for one in found_in.tables
-    }
+    then = [shape for manifest in found.manifests for shape in manifest.tables]
+    roots = {shape.key: shape.root for shape in then if shape.root}
+    tables = find_tables(context.session, {*held.rows, *held.links}, roots)
+    listed = {shape.key for shape in then}
     compare.check_ordinary(tables, listed, vouched=found.schema is not None)
     context.session.admit_code_on(one.shape.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)
-    say.triggers(context, held, tables)
+    report.triggers(context, held, tables)
     if context.dry_run:
-        return preview.preview(context, found, held, tables, wanted)
+        return preview(context, found, held, tables, wanted)
     return _Restore(context, found, held, tables, wanted).run()
 
 
@@ -164,16 +162,16 @@ class _Restore:
 
     def _note(self, tally: Tally) -> None:
         self.tally.add(tally)
-        self.context.counts |= say.figures(self.tally)  # known from now on, however the run ends
+        self.context.counts |= report.figures(self.tally)  # known from now on, however the run ends
         share = self.tally.files / len(self.held.files)
         self.context.order.progress(self.tally.restored.total(), share)
 
     def _end(self) -> Restored:
         result = self.tally.result
-        self.context.counts |= say.figures(self.tally)
-        say.refused(self.context, self.tally)
-        say.missing(self.context, self.source, self.tally)
-        say.stale(self.context, self.source, result)
+        self.context.counts |= report.figures(self.tally)
+        report.refused(self.context, self.tally)
+        report.missing(self.context, self.source, self.tally)
+        report.stale(self.context, self.source, result)
         if result.failed_count or result.missing_count:
             reason = (
                 f"{result.failed_count:,} rows could not go back; {result.restored_count:,} did,"
@@ -201,3 +199,25 @@ class _Restore:
                 if failures >= _MOST_FAILURES or not (passes or lost):
                     raise
                 context.stop.wait(0.1 * failures)
+
+
+def _body(context: Context, values: Mapping[str, Any]) -> Restored:
+    return restore(context, run=values["run"], only=values["table"], moved=values["from"])
+
+
+JOB = Job(
+    name="restore",
+    summary="Put back the rows that a run archived and removed.",
+    description="Put back the rows that a run archived and removed.",
+    group="Operating",
+    schedule=None,
+    timeout=_TIMEOUT,
+    can_dry_run=True,
+    options=(
+        Option(name="run", kind=Kind.TEXT, configurable=False),
+        Option(name="table", kind=Kind.TEXT, configurable=False),
+        Option(name="from", kind=Kind.TEXT, configurable=False),
+    ),
+    common=common(_TIMEOUT),
+    body=_body,
+)

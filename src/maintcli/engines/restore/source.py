@@ -1,10 +1,12 @@
-"""Where a run's archive is, and which of its files count.
+"""Where the archive of a run is, which of its files count, and what they hold.
 
 A run that is a part of a whole stands for the whole: its rows went along with those of the others.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cache
 from typing import NamedTuple
@@ -13,10 +15,11 @@ from uuid import UUID
 from psycopg import sql
 
 from maintcli.db import toolkit
-from maintcli.engines.archive import ledger, manifest, reading
+from maintcli.engines.archive import ledger, manifest, reader
+from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
-from maintcli.engines.archive.reading import Block, Limits
-from maintcli.engines.archive.section import Kept
+from maintcli.engines.archive.reader import Block, Limits
+from maintcli.engines.restore.tables import Archived
 from maintcli.errors import (
     DamagedFile,
     NoSuchArchive,
@@ -30,7 +33,6 @@ from maintcli.runtime.context import Context
 from maintcli.services.storage import Storage, storage
 
 _opened = cache(storage)
-
 # What no ledger vouches for may be made to unpack without end.
 _MOST_UNPACKED, _MOST_RATIO = 1 << 26, 100
 
@@ -61,10 +63,10 @@ class Source(NamedTuple):
                 file = stack.enter_context(place.reading(kept.file, kept.size_bytes))
             except NoSuchFile:
                 raise DamagedFile(file=kept.file, reason="it is missing") from None
-            if reading.digest(file, self.check) != kept.sha256:
+            if reader.digest(file, self.check) != kept.sha256:
                 raise DamagedFile(file=kept.file, reason="its checksum is another")
             file.seek(0)
-            yield reading.read(kept.file, file, Limits(self.check, most))
+            yield reader.read(kept.file, file, Limits(self.check, most))
 
     def blocks(self, kept: Kept) -> Iterator[Block]:
         """The same, to be read to the end."""
@@ -84,7 +86,7 @@ class Source(NamedTuple):
         return ledger.Marks(self.schema, kept.run_id, kept.number)
 
 
-def find(context: Context, run: str, moved: str | None) -> Source:
+def find_source(context: Context, run: str, moved: str | None) -> Source:
     """The archive of `run`, by the ledger; where that has no such run, by the manifest in `moved`.
 
     With --no-ledger it is the manifest in any case: it is not read either.
@@ -215,3 +217,38 @@ def _manifest(place: str, run_id: str) -> Manifest:
 
 def _place(location: str) -> Storage:
     return _opened(location, "--from")
+
+
+@dataclass(slots=True)
+class Inventory:
+    """`files` have something that is wanted, newest first: a parent went last, and comes first.
+
+    `rows` and `links` are the columns that were archived of each table.
+    """
+
+    files: list[Kept] = field(default_factory=list[Kept])
+    rows: dict[Archived, tuple[str, ...]] = field(default_factory=dict[Archived, tuple[str, ...]])
+    links: dict[Archived, set[str]] = field(default_factory=dict[Archived, set[str]])
+    counts: Counter[str] = field(default_factory=Counter[str])
+
+    def note(self, block: Block) -> None:
+        """Enter a block."""
+        table = block.schema, block.table
+        if block.kind == "rows":
+            self.rows[table] = block.columns
+            self.counts[block.name] += block.size
+        else:
+            self.links.setdefault(table, set()).update(block.columns)
+
+
+def take_inventory(context: Context, source: Source, wanted: Callable[[Block], bool]) -> Inventory:
+    """Read every file, so that a damaged one is found before the first row goes back."""
+    found = Inventory()
+    for kept in reversed(source.files):
+        context.stop.check()
+        blocks = [block for block in source.blocks(kept) if wanted(block)]
+        if blocks:
+            found.files.append(kept)
+        for block in blocks:
+            found.note(block)
+    return found
