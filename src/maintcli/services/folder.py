@@ -1,4 +1,4 @@
-"""Files in a local folder, for nobody else's eyes."""
+"""Files in a local folder, readable by their owner alone."""
 
 import errno
 import os
@@ -58,7 +58,7 @@ class Folder:
         path = self.root / key
         with self._explained("written"):
             self._make(path.parent)
-            # 0600, and a name that is new and that nobody can guess.
+            # 0600, and a name that is new and that cannot be guessed.
             descriptor, temporary = mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
             try:
                 with os.fdopen(descriptor, "w+b") as file:

@@ -197,7 +197,7 @@ def test_rows_of_a_partition_go_into_no_other_table(
     event = next(n for n, t in enumerate(archive.manifest.tables) if t.table == "event")
     edit(archive, lambda content: content["tables"][event].update(root=["public", "admin"]))
     found = inside("restore", archive.run_id, "--json", *there)
-    assert (found.code, "is no partition of its root" in found.json["message"]) == (65, True)
+    assert (found.code, "is not a partition of its root" in found.json["message"]) == (65, True)
     conn.execute("DROP TABLE admin; CREATE TABLE admin (id integer, at date, name text)")
     edit(
         archive,
@@ -222,7 +222,7 @@ def test_a_file_lies_in_the_folder_of_its_run(
     name = name.format(run=archive.run_id)
     edit(archive, lambda content: content["files"][0].update(file=name))
     found = inside("restore", archive.run_id, "--json", "--from", archive.location)
-    assert (found.code, "is no file of this run" in found.json["message"]) == (65, True)
+    assert (found.code, "is not a file of this run" in found.json["message"]) == (65, True)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless", "link"])

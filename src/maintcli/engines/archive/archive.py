@@ -64,8 +64,8 @@ class Archive:
     def keep(self, number: int, sections: Sequence[Section]) -> Kept:
         """Make the rows of a batch durable; they count once `ledger.entry` is committed.
 
-        A batch that is tried again is a new file, so that the one whose COMMIT nobody heard of
-        stays as it was: where `number` was used before, the next free one is taken.
+        A batch that is tried again is a new file: the COMMIT of the first try may have succeeded
+        although its answer was lost. Where `number` was used before, the next free one is taken.
         """
         for section in sections:
             if (section.schema, section.table) not in self._ranks:  # it came between two passes

@@ -61,7 +61,7 @@ def fits(data: bytes) -> bool:
 
 
 def parse(run_id: str, data: bytes) -> Manifest:
-    """Read back the manifest of `run_id`, which may be anybody's work. Raises DamagedFile."""
+    """Read back the manifest of `run_id`, which anyone may have changed. Raises DamagedFile."""
     if not fits(data):
         raise DamagedFile(file=key(run_id), reason="it is too large")
     try:
@@ -127,13 +127,13 @@ def _check_roots(tables: Sequence[Shape]) -> None:
     columns = {one.key: {(column.name, column.type) for column in one.columns} for one in tables}
     for one in tables:
         if one.root and columns.get(one.root) != columns[one.key]:
-            reason = f"{one.name} is no partition of its root"
+            reason = f"{one.name} is not a partition of its root"
             raise ValueError(reason)
 
 
 def _kept(run_id: str, found: Mapping[str, Any]) -> Kept:
     if not re.fullmatch(rf"{re.escape(run_id)}/[0-9]+\.sql\.gz", text(found["file"])):
-        reason = f"{found['file']!r} is no file of this run"
+        reason = f"{found['file']!r} is not a file of this run"
         raise ValueError(reason)
     return Kept(
         number=number(found["number"]),

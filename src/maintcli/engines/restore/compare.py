@@ -98,7 +98,7 @@ def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
         raise MissingPrivilege(role=table.role, privilege=privilege, table=table.quoted.as_string())
     if table.hides_rows:
         reason = (
-            f"Row-level security on {table.name} hides rows from role {table.role}, so nobody can"
-            " tell which rows are there already. Restore as a role with BYPASSRLS, or as the owner."
+            f"Row-level security on {table.name} hides rows from role {table.role}, which then"
+            " cannot tell which rows are there already. Restore as a role with BYPASSRLS, or as the owner."
         )
         raise NotAllowed(reason=reason)

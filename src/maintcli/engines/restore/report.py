@@ -21,8 +21,8 @@ class Restored:
     `existing_count` rows were there already and stayed as they are. `missing_count` rows have no
     key, went back in an earlier restore, and are not found now. `failed_count` rows could not go
     back. Of the links that the sweep had cut `mended_count` hold their old value again;
-    `unmended_count` do not, because the row is gone or somebody linked it anew; those that held it
-    already are in neither. `tables` are the rows restored of each table.
+    `unmended_count` do not, because the row is gone or was linked to another row since; those that
+    held it already are in neither. `tables` are the rows restored of each table.
     """
 
     restored_count: int
@@ -37,7 +37,7 @@ class Restored:
 
 @dataclass(slots=True)
 class Tally:
-    """The same while it goes on; `refused` are rows by table and reason."""
+    """The same while the restore runs; `refused` are rows by table and reason."""
 
     restored: Counter[str] = field(default_factory=Counter[str])
     existing: int = 0

@@ -91,7 +91,7 @@ def find_source(context: Context, run: str, moved: str | None) -> Source:
 
     With --no-ledger it is the manifest in any case: it is not read either.
 
-    Raises Usage, NoSuchArchive, DamagedFile, and TryAgain while the run goes on.
+    Raises Usage, NoSuchArchive, DamagedFile, and TryAgain while the run is running.
     """
     _opened.cache_clear()  # another run may have other credentials
     schema = _schema(context, moved)
@@ -130,7 +130,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
     runs = history.together(context.session, schema, past)
     for run in runs:
         if run.outcome == "running":
-            raise TryAgain(reason=_goes_on(context, schema, run))
+            raise TryAgain(reason=_still_running(context, schema, run))
     files = ledger.entered(context.session, schema, *(run.run_id for run in runs))
     last = {kept.run_id: kept for kept in files}
     runs = [run for run in runs if run.run_id in last]
@@ -147,13 +147,13 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
     return Source(manifests, files, root, schema, context.stop.check)
 
 
-def _goes_on(context: Context, schema: str, run: history.PastRun) -> str:
+def _still_running(context: Context, schema: str, run: history.PastRun) -> str:
     query = _LEASE.format(heartbeats=sql.Identifier(schema, "job_heartbeats"))
     ((ends,),) = context.session.read_composed(query, {"run": run.run_id})
     when = f"at {ends.astimezone(UTC):%H:%M:%S} UTC" if ends else "now"
     return (
-        f"Run {run.run_id} goes on; restore it once it has ended. If it was killed, that is when"
-        f" its lease ends: {when}."
+        f"Run {run.run_id} is still running. Restore it when it has ended. If it was killed, its"
+        f" lease ends {when}; restore it then."
     )
 
 
@@ -170,7 +170,9 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
     try:
         run_id = str(UUID(run))
     except ValueError:
-        reason = f"{run!r} is no whole run id, which --from needs where the ledger has no such run."
+        reason = (
+            f"{run!r} is not a whole run id; --from needs one, because the ledger has no such run."
+        )
         raise Usage(reason=reason) from None
     place = _root(moved, run_id) or moved
     found = _manifest(place, run_id)
