@@ -15,7 +15,7 @@ from maintcli.engines.archive.ledger import Marks
 from maintcli.engines.archive.reader import Block
 from maintcli.engines.restore.insert import FAILURES, ONE, do_block, insert, one_by_one
 from maintcli.engines.restore.load import Loaded, copy, delete_keyless, equal, make
-from maintcli.engines.restore.report import Tally
+from maintcli.engines.restore.report import Counters
 from maintcli.engines.restore.tables import Archived, Tables
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
@@ -78,7 +78,7 @@ def whole_file(
     blocks: Iterable[Block],
     marks: Marks | None,
     earlier: frozenset[str],
-) -> tuple[Tally, Counter[Archived]]:
+) -> tuple[Counters, Counter[Archived]]:
     """Put back a file's rows and links.
 
     The ledger marks a file whose rows without a key have gone back; `earlier` are the tables that
@@ -89,25 +89,27 @@ def whole_file(
         batch.marked = marks.read(connection) if marks else frozenset()
         for block in blocks:
             batch.load(block)
-        insert_into(batch.tally, connection, batch.rows)
+        insert_into(batch.counters, connection, batch.rows)
         for one, count in batch.links:
             batch.mend(one, count)
         if marks and batch.to_mark:
             marks.write(connection, batch.to_mark)
-        progress.rows = batch.tally.restored.total() + batch.tally.mended
-    return batch.tally, batch.left
+        progress.rows = batch.counters.restored.total() + batch.counters.mended
+    return batch.counters, batch.left
 
 
-def insert_into(tally: Tally, connection: Connection, rows: Sequence[tuple[Loaded, int]]) -> None:
+def insert_into(
+    counters: Counters, connection: Connection, rows: Sequence[tuple[Loaded, int]]
+) -> None:
     """Insert loaded rows, so many of each table, and count what became of them."""
     outcome = insert(connection, [one for one, _ in rows])
     for number, (one, count) in enumerate(rows):
         refused = outcome.refused[number]
-        tally.existing += outcome.existing[number]
-        tally.restored[one.table.name] += outcome.inserted[number]
+        counters.existing += outcome.existing[number]
+        counters.restored[one.table.name] += outcome.inserted[number]
         rest = count - outcome.existing[number] - outcome.inserted[number] - refused.total()
         refused["a trigger or a rule kept it out"] += max(0, rest)
-        tally.refuse(one.table.name, +refused)
+        counters.refuse(one.table.name, +refused)
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class _Batch:
     marks: Marks | None
     earlier: frozenset[str]
     marked: frozenset[str] = frozenset()
-    tally: Tally = field(default_factory=lambda: Tally(files=1))
+    counters: Counters = field(default_factory=lambda: Counters(files=1))
     rows: list[tuple[Loaded, int]] = field(default_factory=list[tuple[Loaded, int]])
     links: list[tuple[Loaded, int]] = field(default_factory=list[tuple[Loaded, int]])
     to_mark: set[str] = field(default_factory=set[str])
@@ -143,16 +145,16 @@ class _Batch:
             return 0
         taken = delete_keyless(self.connection, one)
         if self.marks and block.name not in self.earlier:  # this run's, whose COMMIT seemed lost
-            self.tally.restored[one.table.name] += taken
+            self.counters.restored[one.table.name] += taken
         elif taken and not self.marks:
             self.left[block.schema, block.table] += taken
         return taken
 
     def mend(self, one: Loaded, count: int) -> None:
         mended = mend(self.connection, one)
-        self.tally.mended += mended.rows
-        self.tally.refuse(one.table.name, mended.refused)
-        self.tally.unmended += count - mended.rows - mended.refused.total() - mended.whole
+        self.counters.mended += mended.rows
+        self.counters.refuse(one.table.name, mended.refused)
+        self.counters.unmended += count - mended.rows - mended.refused.total() - mended.whole
 
 
 class Mended(NamedTuple):

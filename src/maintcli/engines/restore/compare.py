@@ -99,6 +99,7 @@ def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
     if table.hides_rows:
         reason = (
             f"Row-level security on {table.name} hides rows from role {table.role}, which then"
-            " cannot tell which rows are there already. Restore as a role with BYPASSRLS, or as the owner."
+            " cannot tell which rows are there already. Restore as a role with BYPASSRLS, or as the"
+            " owner."
         )
         raise NotAllowed(reason=reason)

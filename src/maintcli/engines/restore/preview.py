@@ -12,7 +12,7 @@ from maintcli.db import formats
 from maintcli.engines.archive.reader import Block, Row, decode
 from maintcli.engines.outlook.words import many
 from maintcli.engines.restore import load, report
-from maintcli.engines.restore.report import Restored, Tally
+from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source
 from maintcli.engines.restore.tables import Key, Tables
 from maintcli.errors import DamagedFile
@@ -46,13 +46,13 @@ def preview(
 
     Whether a row's parent is still there is not looked at, nor whether links are still cut.
     """
-    tally = Tally()
+    counters = Counters()
     marked = source.marked(context)
     for kept in held.files:
         back = marked.get(kept.file)
         for block in filter(wanted, source.blocks(kept)):
             if block.kind == "links":
-                tally.mended += block.size
+                counters.mended += block.size
                 continue
             table = tables[block.schema, block.table]
             loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
@@ -60,12 +60,12 @@ def preview(
             look = _Look(context, loaded, table.usable_keys(block.columns), marked_back)
             for some in _batches(_rows(kept.file, block, look.places)):
                 (known, missing), taken = look.known(some), look.taken(some)
-                tally.existing += known
-                tally.missing[table.name] += missing
-                tally.refuse(table.name, taken)
-                tally.restored[table.name] += len(some) - known - missing - taken.total()
-        tally.files += 1
-    for name, count in tally.restored.items():
+                counters.existing += known
+                counters.missing[table.name] += missing
+                counters.refuse(table.name, taken)
+                counters.restored[table.name] += len(some) - known - missing - taken.total()
+        counters.files += 1
+    for name, count in counters.restored.items():
         unseen = sorted({key for t in tables.values() if t.name == name for key in t.more_keys})
         if unseen and count:
             context.log.warn(
@@ -74,9 +74,9 @@ def preview(
             )
         else:
             context.log.info(f"would restore {many(count)} of {name}")
-    report.refused(context, tally)
-    report.missing(context, source, tally)
-    return tally.result
+    report.refused(context, counters)
+    report.missing(context, source, counters)
+    return counters.result
 
 
 class _Look(NamedTuple):

@@ -36,7 +36,7 @@ class Restored:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """The same while the restore runs; `refused` are rows by table and reason."""
 
     restored: Counter[str] = field(default_factory=Counter[str])
@@ -52,7 +52,7 @@ class Tally:
         for reason, count in reasons.items():
             self.refused[table, reason] += count
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "Counters") -> None:
         """Count what another transaction did, once it is committed."""
         self.restored.update(other.restored)
         self.refused.update(other.refused)
@@ -77,9 +77,9 @@ class Tally:
         )
 
 
-def figures(tally: Tally) -> dict[str, Any]:
+def figures(counters: Counters) -> dict[str, Any]:
     """The report's figures so far."""
-    return asdict(tally.result)
+    return asdict(counters.result)
 
 
 def triggers(context: Context, held: Inventory, tables: Tables) -> None:
@@ -93,23 +93,23 @@ def triggers(context: Context, held: Inventory, tables: Tables) -> None:
         context.log.warn(f"these triggers {verb}: {', '.join(sorted(lines))}")
 
 
-def refused(context: Context, tally: Tally) -> None:
+def refused(context: Context, counters: Counters) -> None:
     """Say which rows could not go back, or in a dry run would not, by table and reason."""
     verb = "would not" if context.dry_run else "could not"
-    for (table, reason), count in tally.refused.most_common(_MOST_REASONS):
+    for (table, reason), count in counters.refused.most_common(_MOST_REASONS):
         context.log.warn(f"{many(count)} of {table} {verb} go back: {reason}")
 
 
-def missing(context: Context, source: Source, tally: Tally) -> None:
+def missing(context: Context, source: Source, counters: Counters) -> None:
     """Say which rows went back earlier and are not found, and how to put them back."""
-    if not tally.missing.total():
+    if not counters.missing.total():
         return
     last = {kept.run_id: source.moved or kept.location for kept in source.files}
     commands = "; ".join(
         f"maint restore {run_id} --from {shlex.quote(place)} --no-ledger"
         for run_id, place in last.items()
     )
-    for table, count in (+tally.missing).items():
+    for table, count in (+counters.missing).items():
         context.log.warn(
             f"{many(count)} of {table} without a key went back in an earlier restore and cannot be"
             " found now (removed or changed since). To put back each row that the table lacks:"

@@ -6,6 +6,7 @@ back before they are, or with them.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
 from maintcli.engines.restore.preview import preview
-from maintcli.engines.restore.report import Restored, Tally
+from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source, find_source, take_inventory
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
@@ -59,7 +60,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     report.triggers(context, held, tables)
     if context.dry_run:
         return preview(context, found, held, tables, wanted)
-    return _Restore(context, found, held, tables, wanted).run()
+    return _Restore(context, found, held, tables, wanted, found.marked(context)).run()
 
 
 def _wanted(only: str | None) -> Callable[[Block], bool]:
@@ -69,23 +70,18 @@ def _wanted(only: str | None) -> Callable[[Block], bool]:
     return lambda block: block.table == name.table and name.schema in (None, block.schema)
 
 
+@dataclass(slots=True)
 class _Restore:
-    def __init__(
-        self,
-        context: Context,
-        found: Source,
-        held: Inventory,
-        tables: Tables,
-        wanted: Callable[[Block], bool],
-    ) -> None:
-        self.context = context
-        self.source = found
-        self.held = held
-        self.tables = tables
-        self.wanted = wanted
-        self.tally = Tally()
-        self.left: Counter[Archived] = Counter()
-        self.marked = found.marked(context)
+    """A restore while it runs. `left` are rows without a key, by table, that come last."""
+
+    context: Context
+    source: Source
+    held: Inventory
+    tables: Tables
+    wanted: Callable[[Block], bool]
+    marked: Mapping[str, frozenset[str]]
+    counters: Counters = field(default_factory=Counters)
+    left: Counter[Archived] = field(default_factory=Counter[Archived])
 
     def run(self) -> Restored:
         """Every file, and then what is left of rows without a key.
@@ -94,14 +90,14 @@ class _Restore:
         """
         self._each_part(self._earlier(), self._look_for)
         for kept in self.held.files:
-            tally, left = self._safely(partial(self._restore_file, kept))
+            counters, left = self._safely(partial(self._restore_file, kept))
             self.left.update(left)
-            self._note(tally)
+            self._note(counters)
         self._each_part(self.left, self._restore_left)
         return self._end()
 
     def _each_part(
-        self, counts: Counter[Archived], action: Callable[[Archived, tuple[int, int]], Tally]
+        self, counts: Counter[Archived], action: Callable[[Archived, tuple[int, int]], Counters]
     ) -> None:
         for archived, count in counts.items():
             parts = ceil(count / _LEFT_ROWS)
@@ -124,7 +120,7 @@ class _Restore:
     def _is_marked(self, kept: Kept, block: Block) -> bool:
         return block.kind == "rows" and block.name in self.marked.get(kept.file, ())
 
-    def _restore_file(self, kept: Kept) -> tuple[Tally, Counter[Archived]]:
+    def _restore_file(self, kept: Kept) -> tuple[Counters, Counter[Archived]]:
         with self.source.opened(kept) as blocks:
             wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
             try:
@@ -134,23 +130,23 @@ class _Restore:
                 what = error.diag.message_primary
                 raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
 
-    def _look_for(self, archived: Archived, share: tuple[int, int]) -> Tally:
-        tally, table = Tally(), self.tables[archived]
+    def _look_for(self, archived: Archived, share: tuple[int, int]) -> Counters:
+        counters, table = Counters(), self.tables[archived]
         with transaction(self.context) as (connection, _):
             blocks = self._blocks(archived)
-            _, missing, tally.existing = load_missing(connection, table, blocks, share)
-            tally.missing[table.name] += missing
-        return tally
+            _, missing, counters.existing = load_missing(connection, table, blocks, share)
+            counters.missing[table.name] += missing
+        return counters
 
-    def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Tally:
-        tally, table = Tally(), self.tables[archived]
+    def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Counters:
+        counters, table = Counters(), self.tables[archived]
         with transaction(self.context) as (connection, progress):
             blocks = self._blocks(archived)
-            one, missing, tally.existing = load_missing(connection, table, blocks, share)
+            one, missing, counters.existing = load_missing(connection, table, blocks, share)
             if one is not None:
-                insert_into(tally, connection, [(one, missing)])
-            progress.rows = tally.restored.total()
-        return tally
+                insert_into(counters, connection, [(one, missing)])
+            progress.rows = counters.restored.total()
+        return counters
 
     def _blocks(self, archived: Archived) -> Iterator[Block]:
         """Its rows; with the ledger those that went back earlier."""
@@ -160,17 +156,19 @@ class _Restore:
                 if block.kind == "rows" and (block.schema, block.table) == archived and counts:
                     yield block
 
-    def _note(self, tally: Tally) -> None:
-        self.tally.add(tally)
-        self.context.counts |= report.figures(self.tally)  # known from now on, however the run ends
-        share = self.tally.files / len(self.held.files)
-        self.context.order.progress(self.tally.restored.total(), share)
+    def _note(self, counters: Counters) -> None:
+        self.counters.add(counters)
+        self.context.counts |= report.figures(
+            self.counters
+        )  # known from now on, however the run ends
+        share = self.counters.files / len(self.held.files)
+        self.context.order.progress(self.counters.restored.total(), share)
 
     def _end(self) -> Restored:
-        result = self.tally.result
-        self.context.counts |= report.figures(self.tally)
-        report.refused(self.context, self.tally)
-        report.missing(self.context, self.source, self.tally)
+        result = self.counters.result
+        self.context.counts |= report.figures(self.counters)
+        report.refused(self.context, self.counters)
+        report.missing(self.context, self.source, self.counters)
         report.stale(self.context, self.source, result)
         if result.failed_count or result.missing_count:
             reason = (
