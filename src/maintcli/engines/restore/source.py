@@ -3,7 +3,6 @@
 A run that is a part of a whole stands for the whole: its rows went along with those of the others.
 """
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -231,14 +230,12 @@ class Inventory:
     files: list[Kept] = field(default_factory=list[Kept])
     rows: dict[Archived, tuple[str, ...]] = field(default_factory=dict[Archived, tuple[str, ...]])
     links: dict[Archived, set[str]] = field(default_factory=dict[Archived, set[str]])
-    counts: Counter[str] = field(default_factory=Counter[str])
 
     def note(self, block: Block) -> None:
         """Enter a block."""
         table = block.schema, block.table
         if block.kind == "rows":
             self.rows[table] = block.columns
-            self.counts[block.name] += block.size
         else:
             self.links.setdefault(table, set()).update(block.columns)
 
