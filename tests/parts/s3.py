@@ -38,6 +38,8 @@ def answer(environ, start):
     is_google = not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS")
     if is_google:
         environ["HTTP_AUTHORIZATION"] = signed
+        if "HTTP_X_GOOG_COPY_SOURCE" in environ:
+            environ["HTTP_X_AMZ_COPY_SOURCE"] = environ["HTTP_X_GOOG_COPY_SOURCE"]
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     if is_google and method == "DELETE" and is_missing(environ):
         return refuse(start, "404 Not Found")

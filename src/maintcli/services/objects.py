@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
@@ -59,11 +60,24 @@ class Objects:
         """Whom the bucket's own rules let write."""
         return f"everyone who may write to {self.location}"
 
-    def _open(self) -> "ObjectStore":
+    def _open(self, **config: Any) -> "ObjectStore":
         from obstore.store import from_url
 
         options: ClientConfig = {**_CLIENT, "allow_http": _allows_http()}
-        return from_url(self.location, client_options=options, retry_config=_RETRY)
+        return from_url(self.location, client_options=options, retry_config=_RETRY, **config)
+
+    @cached_property
+    def _without_bulk(self) -> "ObjectStore":
+        """The same place, where the deletion of one file is no bulk request either.
+
+        Before obstore 0.12 it never is, and there is no such setting.
+        """
+        if not self.location.startswith("s3://"):
+            return self._store
+        try:
+            return self._open(disable_bulk_delete=True)
+        except self._obstore.exceptions.BaseError:
+            return self._store
 
     def put(self, key: str, data: bytes) -> None:
         """A PUT that was answered is durable by every vendor's word."""
@@ -161,7 +175,7 @@ class Objects:
     def _delete_one(self, key: str) -> MaintError | None:
         try:
             with self._explained("deleted"):
-                self._obstore.delete(self._store, key)
+                self._obstore.delete(self._without_bulk, key)
         except FileNotFoundError:
             return None
         except (NotAllowed, StorageFailed) as error:
