@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.config.env_file import read_variables
-from maintcli.config.variables import Variables
+from maintcli.config.variables import Variables, read_variables
 from maintcli.errors import ConfigError
 
 STRANGER = 4242

@@ -9,7 +9,7 @@ import pytest
 from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
-from maintcli.config.sourced import Sourced
+from maintcli.config.variables import Sourced
 from maintcli.errors import Code, ConfigError, MaintError, Usage
 
 JOB = "cleanup-sessions"

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from maintcli.config.secret import Read, Secret, read_secret
-from maintcli.config.sourced import Sourced
-from maintcli.config.variables import Variables
+from maintcli.config.variables import Sourced, Variables
 from maintcli.errors import ConfigError
 
 

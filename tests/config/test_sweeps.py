@@ -8,7 +8,7 @@ from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.model import Config
 from maintcli.config.option import Kind, Option
-from maintcli.config.rule import KEEP, Rule
+from maintcli.config.rules import KEEP, Rule
 from maintcli.config.show import Setting, settings
 from maintcli.config.tables import TableMap
 from maintcli.errors import ConfigError
@@ -56,13 +56,13 @@ def test_a_rule_is_read(tmp_path: Path, header: str) -> None:
     shown = header if header.startswith("[s") else "[[retention]] rule 1"
     expected = TableMap("mail.messages", {"time_column": "sent at"}, "Europe/Berlin", "ms", shown)
     assert rule.map == expected
-    assert rule.place("keep") == f"maint.toml {shown} keep"
+    assert rule.section.place("keep") == f"maint.toml {shown} keep"
 
 
 def test_without_more_a_rule_promises_nothing(tmp_path: Path) -> None:
     """No condition, not final, nothing shown."""
     rule = rule_of(read(tmp_path, SWEEP))
-    assert (rule.where, rule.final, rule.show, rule.timezone, rule.epoch) == (
+    assert (rule.where, rule.final, rule.show, rule.map.timezone, rule.map.epoch) == (
         None,
         False,
         (),

@@ -14,7 +14,7 @@ from maintcli.config.template import render
 OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),
     Option(name="share", kind=Kind.PERCENT, default=50.0, min="1", max="100", help="Share."),
-    Option(name="batch", kind=Kind.SIZE, default=10, help="Size."),
+    Option(name="batch", kind=Kind.INTEGER, default=10, help="Size."),
     Option(name="verify", kind=Kind.FLAG, default=True, help="Look twice. " * 20),
     Option(name="if_locked", kind=Kind.CHOICE, default="skip", choices=("skip", "fail")),
     Option(name="note", kind=Kind.TEXT, default='a "b" \\ c\n'),
