@@ -1,9 +1,12 @@
 """The names of figures, which people read in a line, in the ledger and in the documentation."""
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
 import pytest
 
+from maintcli.errors import Code
+from maintcli.runtime.everywhere import together
 from maintcli.work.erase.result import Erased
 from maintcli.work.figures import FIGURES, label, phrases
 from maintcli.work.marking.result import Marked, Reaped
@@ -15,6 +18,12 @@ from maintcli.work.sweep.result import Swept
 def test_every_figure_of_a_result_is_in_the_table(result: type) -> None:
     """So that the documentation has a line for it."""
     assert {field.name for field in fields(result)} <= set(FIGURES)
+
+
+def test_every_figure_of_all_databases_is_in_the_table() -> None:
+    """Beside the sums of what each has."""
+    whole = together("a-job", [], code=Code.OK, started_at=datetime.now(UTC))
+    assert set(whole.counts) <= set(FIGURES)
 
 
 def test_no_two_figures_have_one_name() -> None:
