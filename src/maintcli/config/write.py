@@ -2,13 +2,13 @@
 
 import errno
 import os
-from contextlib import suppress
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
 from maintcli.errors import ConfigError, Usage
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -> None:
@@ -20,8 +20,8 @@ def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -
         if force:
             replace(path, text)
         else:
-            with os.fdopen(os.open(path, _NEW, 0o644), "w", encoding="utf-8") as file:
-                file.write(text)
+            with _beside(path, text) as beside:
+                os.link(beside, path)  # which no file of that name survives, unlike a rename
     except FileExistsError:
         raise Usage(reason=f"{path} exists and was left as it is.{advice}") from None
     except OSError as error:
@@ -31,18 +31,26 @@ def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -
 def replace(path: Path, text: str) -> None:
     """Put a file with this text in the place of `path`. Raises OSError.
 
-    The file beside it that becomes it has a name that is new and that no one can guess.
+    It keeps the mode of the file that was there. Where `path` is a link, it stays one.
     """
+    path = path.resolve()
     if path.exists() and not path.is_file():  # /dev/stdout is a link, and must stay one
         raise OSError(errno.EINVAL, "it is not a regular file")
+    with _beside(path, text) as beside:
+        if path.exists():
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        beside.replace(path)
+
+
+@contextmanager
+def _beside(path: Path, text: str) -> Generator[Path]:
+    """A file with this text, on the disk, under a new name that no one can guess."""
     beside = path.with_name(f".{path.name[:200]}.{token_hex(8)}")
     with beside.open("x", encoding="utf-8") as file:
         try:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
