@@ -77,7 +77,7 @@ def prune(
         agree(f"Remove {what} in {where}? Their rows cannot be restored afterwards.", yes=yes)
         with toolkit_tables(database, "archives prune") as (session, schema):
             check_no_restore(session, schema)  # one may have begun while the question stood
-        results = []
+        results.clear()
         for one, why in remove(going):
             results.append((one, why))
             done = "left" if why else "removed"
