@@ -69,7 +69,10 @@ def test_a_checkout_that_is_only_linked_is_looked_at(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """pip install --editable leaves the package where it is."""
-    command = script(machine / "opt/bin/maint", f"#!{sys.executable}")
+    first = (
+        f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''"  # as pip does for spaces
+    )
+    command = script(machine / "opt/bin/maint", first)
     monkeypatch.setattr("maintcli.__file__", str(machine / "home/u/maint/__init__.py"))
     assert "/home/u/maint/__init__.py, which ProtectHome=yes hides" in fault(command)
 

@@ -272,3 +272,13 @@ def test_a_terminal_that_is_closed_is_no_answer(
     assert (result.code, result.out) == (1, "")
     assert "There was no answer. Nothing was written." in result.err
     assert list(inside.folder.iterdir()) == []
+
+
+def test_a_file_of_variables_may_be_named_by_a_variable(inside: Inside, db: str) -> None:
+    """As for every other command."""
+    (inside.folder / "my.env").write_text(f"DATABASE_URL={db}\n")
+    del inside.env["DATABASE_URL"]
+    env = {"MAINT_ENV_FILE": "my.env"}
+    result = inside("init", "--job", "cleanup-run-history", env=env)
+    assert result.code == 0, result.err
+    assert "cleanup-run-history" in (inside.folder / "maint.toml").read_text()

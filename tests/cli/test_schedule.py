@@ -587,6 +587,7 @@ def test_what_the_user_wrote_at_the_end_of_a_file_stays(inside: Inside) -> None:
     assert inside("schedule", "render", "--write").code == 0
     all_files = (path for path in inside.folder.rglob("*") if path.is_file())
     rendered = [path for path in all_files if "rendered from" in path.read_text()]
+    assert len(rendered) > len(TARGETS)
     for path in rendered:
         path.write_bytes(path.read_bytes() + KEPT.encode())
     assert inside("schedule", "check", "--no-ledger").code == 0

@@ -106,8 +106,16 @@ def test_dev_null_means_no_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a = \n", "maint.toml: is not valid TOML: Invalid value (at line 1, column 5);"),
-        ("x = 1\nx = 2\n", "maint.toml: line 2: x stands there for the second time; remove one."),
-        ("[a.b]\n[a.b]\n", "maint.toml: line 2: the section [a.b] stands there for the second"),
+        ("x = 1\nx = 2\n", "maint.toml: line 2: x appears twice; remove one."),
+        ("[a.b]\n[a.b]\n", "maint.toml: line 2: the section [a.b] appears twice; remove one."),
+        (
+            '"s" = "hunter2"\n"s" = "hunter2"\n',
+            "maint.toml: line 2: a key appears twice; remove one.",
+        ),
+        (
+            'a.s = "hunter2"\na.s = "hunter2"\n',
+            "maint.toml: line 2: a key appears twice; remove one.",
+        ),
         (f"x = {'9' * 5000}", "maint.toml: holds a number of too many digits;"),
         (f"x = {'[' * 5000}", "maint.toml: is nested too deeply;"),
     ],

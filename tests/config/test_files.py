@@ -1,11 +1,13 @@
 """Files are written whole or not at all, and never through what someone else has put there."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from maintcli.config import files
+from maintcli.errors import ConfigError
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -14,6 +16,34 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     _ = path.write_text("old")
     files.replace(path, "new")
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("file", "new")]
+
+
+def test_a_replaced_file_keeps_its_mode_and_a_link_stays_one(tmp_path: Path) -> None:
+    """What its owner alone may read stays so."""
+    path, link = tmp_path / "file", tmp_path / "link"
+    _ = path.write_text("old")
+    path.chmod(0o600)
+    link.symlink_to("file")
+    files.replace(link, "new")
+    assert (link.is_symlink(), path.read_text(), path.stat().st_mode & 0o777) == (
+        True,
+        "new",
+        0o600,
+    )
+
+
+def test_a_new_file_is_there_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full leaves nothing that the next command would find."""
+
+    def full(_number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(ConfigError, match="cannot be written: No space left"):
+        files.write_new(tmp_path / "file", "new")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_planted_temporary_file_is_never_written_to(

@@ -1,6 +1,7 @@
 """The names of figures, which people read in a line, in the ledger and in the documentation."""
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,12 +10,20 @@ from maintcli.engines.figures import FIGURES, label, phrases
 from maintcli.engines.restore.report import Restored
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
+from maintcli.errors import Code
+from maintcli.runtime.everywhere import together
 
 
 @pytest.mark.parametrize("result", [Swept, Marked, Reaped, Erased, Restored])
 def test_every_figure_of_a_result_is_in_the_table(result: type) -> None:
     """So that the documentation has a line for it."""
     assert {field.name for field in fields(result)} <= set(FIGURES)
+
+
+def test_every_figure_of_all_databases_is_in_the_table() -> None:
+    """Beside the sums of what each has."""
+    whole = together("a-job", [], code=Code.OK, started_at=datetime.now(UTC))
+    assert set(whole.counts) <= set(FIGURES)
 
 
 def test_no_two_figures_have_one_name() -> None:

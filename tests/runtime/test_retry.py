@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
+import psycopg
 import pytest
 
+from maintcli.db import connect, sqlstate
 from maintcli.db.connect import Connection
 from maintcli.errors import DeadlinePassed, Interrupted, LeaseLost, MaintError, Unreachable
 from maintcli.runtime.deadline import Deadline
@@ -90,3 +92,20 @@ def test_unreachable_to_the_end_is_unreachable(
     assert len(tries) == 3
     if raised is Unreachable:
         assert "try 2" in str(caught.value)
+
+
+def test_a_connection_whose_answer_is_lost_is_replaced(db: str) -> None:
+    """libpq still calls it good where psycopg found its socket broken in the middle of a command."""
+
+    def opener() -> Connection:
+        target = connect.parameters(db, "here")
+        return connect.connect(target, application="maint/test", read_only=False, seconds=10)
+
+    with closing(Stop()) as stop, closing(Session(opener, stop, Deadline(600, "10m"))) as session:
+        first = session.connection
+        first.pgconn.send_query(b"SELECT 1")
+        with pytest.raises(psycopg.OperationalError) as caught:
+            session.read("SELECT 1")
+        assert sqlstate.is_lost(caught.value, first)
+        assert session.read("SELECT 1") == [(1,)]
+        assert session.connection is not first

@@ -22,10 +22,11 @@ from maintcli.runtime.log import Level, Log
 from maintcli.runtime.session import Session
 
 _MOST_NAMED = 3
+_OWN_SQL = "It begins with SQL of its own."
 
 
-class _Told(Exception):  # noqa: N818  no error: it ends a job at its first step
-    """What the step needs."""
+class _Told(BaseException):
+    """What the step needs; it ends a job there, whatever that catches."""
 
     def __init__(self, found: Iterable[Right]) -> None:
         super().__init__()
@@ -56,10 +57,10 @@ class _Asked(Run):
         raise _Told(rights.of_erasure(self._context, tables, self._context.job))
 
     def query(self, *_: object, **__: object) -> Any:
-        raise _Told(())
+        raise Fail(reason=_OWN_SQL)
 
     def change(self, *_: object, **__: object) -> Any:
-        raise _Told(())
+        raise Fail(reason=_OWN_SQL)
 
 
 class Survey(NamedTuple):
@@ -156,9 +157,11 @@ def _of_enabled(context: Context) -> tuple[list[Right], dict[str, str]]:
 
 
 def _of(job: Job, context: Context) -> list[Right]:
-    """What a run of `job` needs on its tables; nothing where that cannot be known beforehand."""
-    if not (job.needs_database and job.can_dry_run):
+    """What a run of `job` needs on its tables. Raises MaintError where that cannot be known."""
+    if not job.needs_database:
         return []
+    if not job.can_dry_run:
+        raise Fail(reason="It has no dry run, which would tell.")
     context = replace(context, make_run=_Asked)
     try:
         job.body(context, {option.name: context.order.value(option.name) for option in job.options})

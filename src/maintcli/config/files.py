@@ -4,8 +4,8 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,7 +13,6 @@ from maintcli.config.messages import word
 from maintcli.errors import ConfigError, Usage
 
 _LARGEST: Final = 1 << 20  # bytes
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 Check = Callable[[int, os.stat_result], None]
 """Looks at the opened file (descriptor, status) and raises ConfigError when it is not trusted."""
@@ -106,8 +105,8 @@ def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -
         if force:
             replace(path, text)
         else:
-            with os.fdopen(os.open(path, _NEW, 0o644), "w", encoding="utf-8") as file:
-                file.write(text)
+            with _beside(path, text) as beside:
+                os.link(beside, path)  # which no file of that name survives, unlike a rename
     except FileExistsError:
         raise Usage(reason=f"{path} exists and was left as it is.{advice}") from None
     except OSError as error:
@@ -117,10 +116,20 @@ def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -
 def replace(path: Path, text: str) -> None:
     """Put a file with this text in the place of `path`. Raises OSError.
 
-    The file beside it that becomes it has a name that is new and that no one can guess.
+    It keeps the mode of the file that was there. Where `path` is a link, it stays one.
     """
+    path = path.resolve()
     if path.exists() and not path.is_file():  # /dev/stdout is a link, and must stay one
         raise OSError(errno.EINVAL, "it is not a regular file")
+    with _beside(path, text) as beside:
+        if path.exists():
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        beside.replace(path)
+
+
+@contextmanager
+def _beside(path: Path, text: str) -> Generator[Path]:
+    """A file with this text, on the disk, under a new name that no one can guess."""
     from secrets import token_hex  # imports hashlib
 
     beside = path.with_name(f".{path.name[:200]}.{token_hex(8)}")
@@ -129,11 +138,9 @@ def replace(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def check_env_file(

@@ -196,8 +196,9 @@ def _fault(error: str, text: str) -> str:
     line = lines[int(found[1]) - 1] if found else ""
     key = re.match(r"\s*([\w-]+)\s*([=:])\s*(.?)", line)
     if found and ("Cannot overwrite" in error or "twice" in error):
-        what = key[1] if key else f"the section {printable(mask(line.strip()))}"
-        return f"line {found[1]}: {what} stands there for the second time; remove one"
+        section = line.strip().startswith("[")
+        unnamed = f"the section {printable(mask(line.strip()))}" if section else "a key"
+        return f"line {found[1]}: {key[1] if key else unnamed} appears twice; remove one"
     how = "mend that line"
     if key and r"Illegal character '\n'" in error:
         how = f"close the quotation mark behind {key[1]}"

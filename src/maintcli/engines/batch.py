@@ -77,17 +77,17 @@ class Step(NamedTuple):
 _FRAME = sql.SQL("""DO {quote}
 #variable_conflict use_column
 DECLARE
-maint_n bigint := 0;
-maint_k bigint;
-maint_left bigint := 0;
+maint_n int8 := 0;
+maint_k int8;
+maint_left int8 := 0;
 maint_end text;
-maint_stop bool := false;
+maint_stop bool;
 maint_tied bool := false;
 maint_shown json;
-maint_most bigint := {most};
+maint_most int8{most};
 maint_seconds float8 := {budget};
 maint_extra json;
-maint_inserted bigint := {inserted};
+maint_new int8 := {inserted};
 {declare}
 BEGIN
 LOOP
@@ -102,7 +102,7 @@ END LOOP;
 {ledger}
 PERFORM set_config('maint.result', pg_catalog.json_build_array(
     maint_n, maint_left, maint_end, maint_tied, maint_shown,
-    {inserted} - maint_inserted, maint_extra)::text, true);
+    {inserted} - maint_new, maint_extra)::text, true);
 END {quote}""")
 
 # A trigger may set it, for good even, and foreign keys then act no more; another client of a pooler
@@ -159,7 +159,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
     nothing = sql.SQL("")
     parts = {
         "declare": step.declare or nothing,
-        "most": step.most or sql.SQL("NULL"),
+        "most": sql.SQL(" := {}").format(step.most) if step.most else nothing,
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
         "pinned": sql.SQL("{};").format(search_path.PINNED) if foreign else nothing,

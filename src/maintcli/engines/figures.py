@@ -65,7 +65,8 @@ FIGURES: Mapping[str, Figure] = {
     "files": Figure("files of the archive that were read"),
     "parts": Figure("parts of the run that are restored together"),
     "databases_count": Figure("`--database all`: databases with runs"),
-    "skipped_count": Figure("`--database all`: runs that were skipped"),
+    "failed_databases_count": Figure("`--database all`: databases whose run did not succeed"),
+    "skipped_databases_count": Figure("`--database all`: databases whose run was skipped"),
 }
 _NO_FIGURE = Figure("")
 _RANKS = {name: rank for rank, name in enumerate(FIGURES)}

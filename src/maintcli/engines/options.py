@@ -160,7 +160,7 @@ def _guards(max_percent: float | None) -> tuple[Option, ...]:
             name="max_percent",
             kind=Kind.PERCENT,
             default=max_percent,
-            help="Guard: refuse (exit 65) when more than this share of a table is stale;"
+            help="Guard: refuse (exit 65) when more than this share of a table would go;"
             " tables of up to 1,000 rows pass.",
         ),
         Option(

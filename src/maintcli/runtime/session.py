@@ -310,8 +310,14 @@ class Session:
             raise
 
     def _clean_up(self, connection: Connection) -> None:
-        with contextlib.suppress(psycopg.Error):
+        """Leave no transaction open, and no connection that waits for an answer that is lost.
+
+        psycopg may find a socket broken before libpq does, which then calls the connection good.
+        """
+        try:
             connection.rollback()
+        except psycopg.Error:
+            connection.close()
 
 
 def _waiting(seconds: float) -> str:

@@ -20,7 +20,7 @@ from maintcli.engines.archive.archives import (
     remove,
 )
 from maintcli.engines.outlook.words import size
-from maintcli.errors import BadLocation, Partial, Usage
+from maintcli.errors import BadLocation, NoStorage, NotAllowed, Partial, StorageFailed, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
 from maintcli.output.words import stamp
@@ -60,11 +60,12 @@ def prune(
 ) -> None:
     """Remove the archives of runs that ended long ago; asks first.
 
-    Their rows cannot be put back then. Only whole archives go, and only files that a run wrote; a
-    run that goes on keeps its archive.
+    Their rows cannot be restored afterwards. Only whole archives go, and only files that a run
+    wrote; a run that goes on keeps its archive.
     """
     age = _age(older_than)
-    with toolkit_tables(place.target(place.read_aloud()), "archives prune") as (session, schema):
+    database = place.target(place.read_aloud())
+    with toolkit_tables(database, "archives prune") as (session, schema):
         before = cutoff(session, age)
         old = [one for one in _find(session, schema, location) if one.ended_at < before]
         check_no_restore(session, schema)
@@ -73,8 +74,14 @@ def prune(
     results = [(one, "") for one in going]
     if going and not dry_run:
         where = ", ".join(sorted({one.location for one in going}))
-        agree(f"Remove {what} in {where}? Their rows cannot be put back then.", yes=yes)
-        results = list(remove(going))
+        agree(f"Remove {what} in {where}? Their rows cannot be restored afterwards.", yes=yes)
+        with toolkit_tables(database, "archives prune") as (session, schema):
+            check_no_restore(session, schema)  # one may have begun while the question stood
+        results.clear()
+        for one, why in remove(going):
+            results.append((one, why))
+            done = "left" if why else "removed"
+            sys.stderr.write(f"maint: {done} {printable(one.location)}/{one.run_id}\n")
     left = [(one, why) for one, why in results if why]
     gone = [one for one, why in results if not why]
     data = {
@@ -86,7 +93,7 @@ def prune(
     }
     show(data, lambda: _pruned(gone, kept, left, what=what, dry_run=dry_run), json=json)
     if left:
-        error = Partial(reason=f"{_counted(left)} could not be removed wholly.")
+        error = Partial(reason=f"{_counted(left)} could not be removed completely.")
         error.in_json = json
         raise error
 
@@ -109,8 +116,9 @@ def _find(session: Session, schema: str, location: str | None) -> list[Found]:
     for known in locations(session, schema):
         try:
             found += find(session, schema, known)
-        except BadLocation as error:
-            sys.stderr.write(f"maint: {printable(str(error))}\n")  # moved, which is no failure
+        except (BadLocation, NoStorage, NotAllowed, StorageFailed) as error:
+            # One place that has moved, or does not answer, keeps none from the others.
+            sys.stderr.write(f"maint: {printable(str(error))}\n")
     for other in sorted({one.location for one in found if not one.is_known}):
         hint = f"to see all: maint archives list {word(other)}"
         sys.stderr.write(f"maint: {printable(other)} also has archives of other ledgers; {hint}\n")

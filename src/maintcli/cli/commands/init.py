@@ -12,8 +12,9 @@ import typer
 from maintcli import registry
 from maintcli.cli.initial import NEEDED, Initial, Question, check_epoch, check_zone
 from maintcli.cli.operator import Json, Yes, operator
+from maintcli.cli.place import Place
 from maintcli.config.files import write_new
-from maintcli.config.load import FILE_NAME, load
+from maintcli.config.load import FILE_NAME
 from maintcli.config.messages import bare, hint
 from maintcli.config.model import Config
 from maintcli.errors import ConfigError, Fail, NoOpenSchema, Usage
@@ -69,12 +70,8 @@ def init(  # noqa: PLR0913  one for each option
     beforehand, and --yes enables every job whose tables are there. An existing file is left as it
     is.
     """
-    found = load(
-        config=Path(os.devnull),  # none: it is about to be written
-        env_file=Path(env_file) if env_file is not None else None,
-        environ=os.environ,
-        cwd=Path.cwd(),
-    )
+    # No configuration is read: it is about to be written.
+    found = Place(config=os.devnull, env_file=env_file).read_aloud()
     place = {"--config": config, "--env-file": env_file}
     path = _path(found, config)
     if os.path.lexists(path):
