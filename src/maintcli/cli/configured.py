@@ -66,7 +66,7 @@ def summary(sweep: "ConfiguredSweep") -> str:
 
 def job_of(sweep: "ConfiguredSweep") -> "Job":
     """The job that the section makes, declared as the built-in ones are."""
-    from maintcli.api import Annotated, Duration, Opt, Run, Swept, job
+    from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, job
     from maintcli.config.rule import KEEP
     from maintcli.engines.retention import stale
 
@@ -76,9 +76,8 @@ def job_of(sweep: "ConfiguredSweep") -> "Job":
         return run.sweeps([stale(sweep.rule, keep)])
 
     body.__doc__ = (sweep.description or "").strip() or summary(sweep)
-    declare = job(
-        name=sweep.name, group=registry.CONFIGURED_GROUP, schedule=None, max_percent=MAX_PERCENT
-    )
+    engine = Sweep(max_percent=MAX_PERCENT)
+    declare = job(name=sweep.name, group=registry.CONFIGURED_GROUP, schedule=None, engine=engine)
     return declare(body)
 
 
