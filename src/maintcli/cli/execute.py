@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from maintcli import registry
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
@@ -18,6 +20,16 @@ from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
     from maintcli.runtime.context import Context
+
+
+def job_command(job: Job, *, part: str = "jobs") -> Any:
+    """The Typer command of `job`, whose settings stand under [part.NAME] of maint.toml."""
+    from maintcli.cli.params import command
+
+    def run(given: Mapping[str, Any]) -> None:
+        raise typer.Exit(run_job(job, given))
+
+    return command(job.name, job.description, job.settings, run, part=part)
 
 
 def read_config(given: Mapping[str, Any]) -> Config:
@@ -103,16 +115,7 @@ def check_names(config: Config) -> None:
     """Refuse sections of jobs that do not exist, of tables that no job asks for, and of sweeps
     and triggers whose name is taken.
     """
-    if config.sweeps:
-        from maintcli.cli import configured
-
-        configured.check(config)
-    if config.triggers:
-        from maintcli.cli import triggered
-
-        triggered.check(config)
-    if config.jobs:
-        config.check_jobs({*registry.JOBS, *(name for _, name, _ in registry.plugins())})
+    registry.check(config)
     if config.tables and not config.plugins:  # a plugin may sweep tables of any name
         from maintcli.db.example import columns
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 from typer.main import get_command
 
-from maintcli import registry
+from maintcli.cli import preload
 from maintcli.cli.given import GivenGroup, StrictCommand
 from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
@@ -75,10 +75,7 @@ def agree(question: str, *, yes: bool) -> None:
 
 def complete_jobs() -> list[str]:
     """The names of jobs, for the shell's completion of an argument."""
-    from maintcli.cli import configured, plugins, triggered
-
-    made = {**configured.commands(), **triggered.commands(), **plugins.commands()}
-    return [*registry.JOBS, *made]
+    return list(preload.entries())
 
 
 def _callback(function: Callable[..., int | None], hints: Mapping[str, Any]) -> Any:

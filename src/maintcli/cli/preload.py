@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from maintcli import registry
 from maintcli.cli.given import is_option, lacks_value
-from maintcli.errors import Usage
+from maintcli.errors import ConfigError, Usage
 
 if TYPE_CHECKING:
     from maintcli.config.model import Config
@@ -18,6 +19,16 @@ def read(arguments: Sequence[str] = ()) -> "Config":
     from maintcli.cli.execute import read_config
 
     return read_config({place: given(arguments, place) for place in PLACES})
+
+
+def entries() -> dict[str, registry.Entry]:
+    """Every job, for --help and completion; the built-in ones alone where the configuration cannot
+    be read: to say so is for the command that needs it.
+    """
+    try:
+        return registry.entries(read())
+    except ConfigError:
+        return dict(registry.JOBS)
 
 
 def given(arguments: Sequence[str], place: str) -> str | None:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from maintcli.cli import triggered, wording
+from maintcli import registry
+from maintcli.cli import wording
 from maintcli.cli.declared import Declared, by_hand, declared, idle, is_configured, timeout_seconds
 from maintcli.cli.execute import check_names
-from maintcli.cli.table import COMMANDS
 from maintcli.config import timing
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
@@ -122,7 +122,24 @@ def own(config: Config, name: str, one: Declared) -> Entry:
         parallelism=_parallelism(config.section(name), one.job),
         is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
-    return triggered.planned(config, entry, given)
+    return _as_trigger(config, entry, given)
+
+
+def _as_trigger(config: Config, entry: Entry, given: Mapping[str, object]) -> Entry:
+    """`entry` with what a scheduler must know of a trigger; any other as it is.
+
+    It is started once only: an answer that was lost may mean that the POST arrived.
+    """
+    trigger = config.triggers.get(entry.job)
+    if trigger is None:
+        return entry
+    ledger = () if given.get("no_ledger") else entry.secrets
+    return entry._replace(
+        words=(registry.TRIGGER, trigger.name),
+        repeatable=False,
+        secrets=tuple(dict.fromkeys((*ledger, *trigger.secrets))),
+        variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
+    )
 
 
 def _planned(
@@ -147,7 +164,7 @@ def _planned(
         parallelism=_parallelism(planned, job),
     )
     is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
-    return triggered.planned(config, entry, given), is_on and bool(entry.expressions)
+    return _as_trigger(config, entry, given), is_on and bool(entry.expressions)
 
 
 def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
@@ -156,7 +173,7 @@ def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
             reason=f"{planned.place('job')}: there is no job {quote(planned.job)};"
             f" {hint(planned.job, jobs)}"
         )
-    if planned.name in jobs or planned.name in COMMANDS:
+    if planned.name in jobs or planned.name in registry.COMMANDS:
         raise planned.wrong(
             "name",
             f"{planned.name} is a job or a command of maint; take e.g. {planned.name}-nightly",

@@ -2,13 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from maintcli import registry
 from maintcli.cli.declared import declared
-from maintcli.cli.job import load_job
 from maintcli.cli.operator import Json, group, operator
 from maintcli.cli.place import Place
 from maintcli.config import show as showing
@@ -17,6 +16,9 @@ from maintcli.config.document import FILE_NAME
 from maintcli.config.write import write_new
 from maintcli.output.show import show as display
 from maintcli.output.table import Table
+
+if TYPE_CHECKING:
+    from maintcli.runtime.job import Job
 
 _PATH = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")
 _FORCE = typer.Option("--force", help="Overwrite the file where it exists.")
@@ -30,7 +32,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a maint.toml with every setting, commented out, at its default."""
-    jobs = [load_job(name, entry) for name, entry in registry.JOBS.items()]
+    jobs = [cast("Job", registry.load(entry)) for entry in registry.JOBS.values()]
     text = template.render([(job.name, job.schedule, job.settings) for job in jobs])
     path = Path(config or FILE_NAME)
     write_new(path, text, force=force, advice=" --force overwrites it.")

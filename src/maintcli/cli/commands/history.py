@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.errors import Usage
 from maintcli.output import runs as present
 from maintcli.output.show import show
+from maintcli.registry import known
 from maintcli.runtime.history import history as read
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.runtime.whole import wholes

@@ -20,7 +20,9 @@ _ALL = typer.Option("--all", help="Also what is built in and not used.")
 
 
 @operator("list")
-def list_(place: Place, *, every: Annotated[bool, _ALL] = False, json: Json = False) -> None:
+def list(  # noqa: A001  the name of the command
+    place: Place, *, every: Annotated[bool, _ALL] = False, json: Json = False
+) -> None:
     """List your jobs, when each is due, and how it last ended.
 
     Yours are those that maint.toml enables, and those that were seen to run. Without a database, or

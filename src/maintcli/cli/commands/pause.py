@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.output.show import show
 from maintcli.output.status import paused
+from maintcli.registry import known
 from maintcli.runtime.pause import pause as write
 from maintcli.runtime.pause import whoami
 from maintcli.runtime.visit import toolkit_tables

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import known
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.output.show import show
+from maintcli.registry import known
 from maintcli.runtime.pause import resume as write
 from maintcli.runtime.visit import toolkit_tables
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import declared, entries, idle, known
+from maintcli.cli.declared import declared, idle
 from maintcli.cli.everywhere import run_everywhere
 from maintcli.cli.execute import show as show_report
 from maintcli.cli.operator import complete_jobs, operator
@@ -16,6 +16,7 @@ from maintcli.cli.several import One, run_several
 from maintcli.errors import BrokenPlugin, Usage, gravest
 from maintcli.output.json import as_json
 from maintcli.output.out import put
+from maintcli.registry import entries, known
 from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 

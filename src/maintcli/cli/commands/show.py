@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import entries
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.config.suggest import closest
 from maintcli.errors import Usage
 from maintcli.output import runs as present
 from maintcli.output.show import show as display
+from maintcli.registry import entries
 from maintcli.runtime.history import PastRun, find, history, is_id, together
 from maintcli.runtime.session import Session
 from maintcli.runtime.visit import toolkit_tables

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import declared, known
+from maintcli.cli.declared import declared
 from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
@@ -13,6 +13,7 @@ from maintcli.engines.outlook.recorded import recorded
 from maintcli.errors import Code
 from maintcli.output import status as present
 from maintcli.output.show import show
+from maintcli.registry import known
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables

@@ -6,9 +6,11 @@ from typing import Any
 
 import typer
 
+from maintcli import registry
+from maintcli.cli import preload
 from maintcli.cli.execute import read_config, run_job
 from maintcli.cli.params import build, parameter, shared
-from maintcli.cli.triggered import COMMAND, TIMEOUT, commands, job_of
+from maintcli.config.duration import duration
 from maintcli.config.model import Config
 from maintcli.config.say import quote
 from maintcli.config.suggest import hint
@@ -26,13 +28,18 @@ is the job trigger-NAME.
 
 
 def _complete() -> list[str]:
-    return [name.removeprefix(PREFIX) for name in commands()]
+    return [
+        name.removeprefix(PREFIX)
+        for name, entry in preload.entries().items()
+        if entry.group == registry.TRIGGER_GROUP
+    ]
 
 
 def _run(given: Mapping[str, Any]) -> None:
-    trigger = _find(read_config(given), given.get("trigger"))
+    config = read_config(given)
+    trigger = _find(config, given.get("trigger"))
     options = {name: value for name, value in given.items() if name != "trigger"}
-    raise typer.Exit(run_job(job_of(trigger), options))
+    raise typer.Exit(run_job(registry.job(config, trigger.job), options))
 
 
 def _find(config: Config, name: str | None) -> Trigger:
@@ -53,11 +60,14 @@ _NAME = typer.Argument(
 )
 
 trigger = build(
-    COMMAND,
+    registry.TRIGGER,
     _HELP,
     [
         inspect.Parameter("trigger", inspect.Parameter.KEYWORD_ONLY, default=_NAME, annotation=str),
-        *(parameter(f"{PREFIX}NAME", option, "triggers.NAME") for option in common(TIMEOUT)),
+        *(
+            parameter(f"{PREFIX}NAME", option, "triggers.NAME")
+            for option in common(duration(registry.TRIGGER_TIMEOUT))
+        ),
         *shared(),
     ],
     _run,
