@@ -215,11 +215,11 @@ SOURCES: Final[tuple[Source, ...]] = (_BuiltIn(), _Sweeps(), _Triggers(), _Packa
 
 def entries(config: "Config") -> dict[str, Entry]:
     """Every job that may run; of two with one name, that of the earlier source."""
-    return {
-        name: entry
-        for source in reversed(SOURCES)
-        for name, entry in source.entries(config).items()
-    }
+    found: dict[str, Entry] = {}
+    for source in SOURCES:
+        for name, entry in source.entries(config).items():
+            found.setdefault(name, entry)
+    return found
 
 
 def job(config: "Config", name: str) -> "Job":
