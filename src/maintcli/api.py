@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -38,6 +39,7 @@ from maintcli.errors import (
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
+from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
     from maintcli.engines.erase.result import Erased
@@ -56,6 +58,7 @@ __all__ = [
     "Partial",
     "Reaped",
     "Refused",
+    "Report",
     "Run",
     "Skip",
     "Stale",
@@ -65,6 +68,7 @@ __all__ = [
     "duration",
     "job",
     "needs",
+    "run_job",
 ]
 
 
@@ -254,6 +258,33 @@ def job(
         )
 
     return declare
+
+
+def run_job(
+    name: str,
+    *,
+    database_url: str | None = None,
+    database: str | None = None,
+    config: str | PathLike[str] | None = None,
+    **options: object,
+) -> Report:
+    """Run the job `name` once in this process and thread, as `maint NAME` would in one of its own.
+
+    `options` are those of its command line, with underscores, as text or as Python values:
+    `run_job("cleanup-sessions", stale_after="2m", dry_run=True)`. The rest comes from `config`
+    (else ./maint.toml) and the environment. `database_url` stands in for DATABASE_URL; `database`
+    is a name under [databases].
+
+    The report says how the run ended, whatever it met. Raises MaintError for wrong usage and a
+    wrong configuration, before there is a run. The process is its caller's: no exit, no signal
+    handler, no observer. Ctrl-C ends the run, which the ledger records; then KeyboardInterrupt is
+    raised.
+    """
+    from maintcli.cli.in_process import (
+        run_job as run,  # it stands above all others, as the command does
+    )
+
+    return run(name, options, database_url=database_url, database=database, config=config)
 
 
 def needs(part: str) -> Callable[[Job], Job]:

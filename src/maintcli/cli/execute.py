@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from maintcli import registry
 from maintcli.cli.place import Place
 from maintcli.config.model import Config
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
 
 def job_command(job: Job, *, part: str = "jobs") -> Any:
     """The Typer command of `job`, whose settings stand under [part.NAME] of maint.toml."""
+    import typer
+
     from maintcli.cli.params import command
 
     def run(given: Mapping[str, Any]) -> None:

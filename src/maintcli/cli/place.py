@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +39,13 @@ class Place:
         }
         return tuple(word for flag, value in given.items() if value for word in (flag, value))
 
-    def read(self) -> Config:
-        """The configuration. Raises ConfigError."""
+    def read(self, environ: Mapping[str, str] = os.environ) -> Config:
+        """The configuration, with the variables of `environ`. Raises ConfigError."""
         env_file = self.env_file or _variable("MAINT_ENV_FILE")
         return load(
             config=Path(self.config) if self.config is not None else None,
             env_file=Path(env_file) if env_file is not None else None,
-            environ=os.environ,
+            environ=environ,
             cwd=_working_directory(),
         )
 
