@@ -262,6 +262,17 @@ def command(config: "Config", name: str) -> Entry | None:
 
 
 def check(config: "Config") -> None:
+    """Raise ConfigError for a name of the configuration that is taken, that no job has, or that is
+    a slip of the pen for a known table.
+    """
+    check_jobs(config)
+    if config.tables and not config.plugins:  # a plugin may sweep tables of any name
+        from maintcli.db.example import columns
+
+        config.check_tables(columns())
+
+
+def check_jobs(config: "Config") -> None:
     """Raise ConfigError for a name of the configuration that is taken, or that no job has."""
     if not (config.sweeps or config.triggers or config.jobs):
         return

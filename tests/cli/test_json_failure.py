@@ -95,7 +95,7 @@ def test_a_bug_is_an_object_too(monkeypatch: pytest.MonkeyPatch, loud: tuple[str
     def fails(_job: object, _given: object) -> int:
         return 1 // 0
 
-    monkeypatch.setattr("maintcli.cli.execute.run_job", fails)
+    monkeypatch.setattr("maintcli.cli.run.run_job", fails)
     out = io.StringIO()
     with redirect_stdout(out), suppress(ZeroDivisionError):
         assert app_run(["cleanup-sessions", "--json", *loud]) == 70

@@ -1,18 +1,21 @@
 """The root of the command line."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand
 
 from maintcli import __version__, registry
-from maintcli.cli import preload
+from maintcli.cli import location
 from maintcli.cli.failed import misused, put_failure
 from maintcli.cli.given import GivenGroup
 from maintcli.errors import Code, CommandInterrupted, MaintError
+
+if TYPE_CHECKING:
+    from maintcli.runtime.job import Job
 
 _FOLLOWING = "maintcli.following"
 
@@ -94,25 +97,32 @@ class Root(GivenGroup):
 
 def _everything() -> dict[str, registry.Entry]:
     """Every command; a trigger is none."""
-    jobs = preload.entries().items()
+    jobs = location.entries().items()
     made = {name: entry for name, entry in jobs if entry.group != registry.TRIGGER_GROUP}
     return {**made, **registry.COMMANDS}
 
 
 def _found(name: str, following: Sequence[str]) -> LazyCommand | None:
-    config = preload.read(following)
+    config = location.read_ahead(following)
     entry = registry.command(config, name)
     return entry and _job(name, entry, partial(registry.job, config, name))
 
 
 def _job(name: str, entry: registry.Entry, load: Callable[[], Any]) -> LazyCommand:
     def loader() -> Any:
-        from maintcli.cli.execute import job_command
+        from maintcli.cli.options import command
 
+        job = load()
         part = "sweeps" if entry.group == registry.CONFIGURED_GROUP else "jobs"
-        return job_command(load(), part=part)
+        return command(job.name, job.description, job.settings, partial(_run, job), part=part)
 
     return LazyCommand(name, entry, loader)
+
+
+def _run(job: "Job", given: Mapping[str, Any]) -> None:
+    from maintcli.cli.run import run_job  # and with it the database: --help needs none
+
+    raise typer.Exit(run_job(job, given))
 
 
 app = typer.Typer(

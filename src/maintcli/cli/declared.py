@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maintcli import registry
-from maintcli.cli import wording
+from maintcli.cli.options import read_words
 from maintcli.config import timing
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
@@ -40,7 +40,7 @@ def declared(config: Config) -> dict[str, Declared]:
 
     Raises ConfigError for a bad schedule, and for a name that is taken.
     """
-    registry.check(config)
+    registry.check_jobs(config)
     found: dict[str, Declared] = {}
     for name, entry in registry.entries(config).items():
         try:
@@ -66,7 +66,7 @@ def _check_listed(config: Config) -> None:
 def _declared(config: Config, job: Job, origin: str) -> Declared:
     section = config.section(job.name)
     words = timing.words(section)
-    given = wording.read(job, words, section)
+    given = read_words(job, words, section)
     ready, enabled = is_configured(config, job, given), _is_enabled(config, job)
     return Declared(
         job=job,

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 
 from maintcli import registry
-from maintcli.cli.execute import make_order
-from maintcli.cli.place import Place
+from maintcli.cli.location import ConfigLocation
+from maintcli.cli.order import make_order
 from maintcli.config.database import ALL, MAIN, URL_VARIABLE
 from maintcli.config.suggest import hint
 from maintcli.errors import Outcome, Usage
@@ -34,10 +34,12 @@ def run_job(
         environ[URL_VARIABLE], database = database_url, MAIN
     if database == ALL:
         raise Usage(reason="run_job runs in one database; name one.")
-    place = Place(config=None if config is None else os.fspath(config), database=database)
-    found = place.read(environ)
+    location = ConfigLocation(
+        config=None if config is None else os.fspath(config), database=database
+    )
+    found = location.read(environ)
     job = registry.job(found, registry.known(found, name))
-    given = {**_given(job, options), "config": place.config, "database": place.database}
+    given = {**_given(job, options), "config": location.config, "database": location.database}
     log = Log(job.name, Level.WARNING)
     order = make_order(job, found, given, log)._replace(observers=(), owns_process=False)
     for warning in (*found.warnings, *order.database.warnings):

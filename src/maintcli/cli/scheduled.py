@@ -4,9 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from maintcli import registry
-from maintcli.cli import wording
 from maintcli.cli.declared import Declared, by_hand, declared, idle, is_configured, timeout_seconds
-from maintcli.cli.execute import check_names
+from maintcli.cli.options import read_words
 from maintcli.config import timing
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
@@ -32,7 +31,7 @@ def scheduled(
 
     Raises ConfigError, and Usage for a name that cannot be scheduled.
     """
-    check_names(config)
+    registry.check(config)
     jobs = declared(config)
     for one in jobs.values():  # a misspelt key may be the one that says when
         config.check_section(one.job.name, one.job.settings)
@@ -107,7 +106,7 @@ def _find(config: Config, key: str, jobs: Mapping[str, Declared]) -> Entry:
 
 def own(config: Config, name: str, one: Declared) -> Entry:
     """The entry of a job's own schedule."""
-    given = wording.read(one.job, one.options, config.section(name))
+    given = read_words(one.job, one.options, config.section(name))
     entry = Entry(
         key=name,
         job=name,
@@ -148,7 +147,7 @@ def _planned(
     """The entry, and whether it is on and there is something to do; checked in any case."""
     job = _job(planned, jobs)
     words = timing.words(planned)
-    given = wording.read(job, words, planned)
+    given = read_words(job, words, planned)
     zone = planned.text("timezone") or config.timezone
     seconds = timeout_seconds(config, job, given)
     entry = Entry(

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, Yes, agree, group, operator
-from maintcli.cli.place import Place
 from maintcli.config import values
 from maintcli.config.duration import Duration
 from maintcli.config.say import word
@@ -40,17 +40,23 @@ _DRY = typer.Option("--dry-run", "-n", help="Show what would be removed, and cha
 
 @operator("list")
 def list_(
-    place: Place, *, location: Annotated[str | None, _LOCATION] = None, json: Json = False
+    place: ConfigLocation,
+    *,
+    location: Annotated[str | None, _LOCATION] = None,
+    json: Json = False,
 ) -> None:
     """List archives, the oldest first."""
-    with toolkit_tables(place.target(place.read_aloud()), "archives list") as (session, schema):
+    with toolkit_tables(place.target(place.read_aloud()), "archives list") as (
+        session,
+        schema,
+    ):
         found = _find(session, schema, location)
     show({"archives": [_data(one) for one in found]}, lambda: [_table(found)], json=json)
 
 
 @operator("prune")
 def prune(
-    place: Place,
+    place: ConfigLocation,
     *,
     location: Annotated[str | None, _LOCATION] = None,
     older_than: Annotated[str, _AGE],
@@ -64,7 +70,10 @@ def prune(
     run that goes on keeps its archive.
     """
     age = _age(older_than)
-    with toolkit_tables(place.target(place.read_aloud()), "archives prune") as (session, schema):
+    with toolkit_tables(place.target(place.read_aloud()), "archives prune") as (
+        session,
+        schema,
+    ):
         before = cutoff(session, age)
         old = [one for one in _find(session, schema, location) if one.ended_at < before]
         check_no_restore(session, schema)

@@ -8,8 +8,8 @@ import typer
 
 from maintcli import registry
 from maintcli.cli.declared import declared
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, group, operator
-from maintcli.cli.place import Place
 from maintcli.config import show as showing
 from maintcli.config import template
 from maintcli.config.document import FILE_NAME
@@ -40,10 +40,10 @@ def init(
 
 
 @operator("show")
-def show(place: Place, *, json: Json = False) -> None:
+def show(location: ConfigLocation, *, json: Json = False) -> None:
     """Show every setting in force and where it came from, secrets masked."""
-    config = place.read_aloud()
-    place.target(config)
+    config = location.read_aloud()
+    location.target(config)
     jobs = [(name, found.job.settings) for name, found in declared(config).items()]
     rows = showing.settings(config, jobs)
     table = Table(

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.config.suggest import closest
 from maintcli.errors import Usage
 from maintcli.output import runs as present
@@ -25,13 +25,13 @@ _RUN = typer.Argument(
 
 
 @operator("show")
-def show(place: Place, *, run: Annotated[str, _RUN], json: Json = False) -> None:
+def show(location: ConfigLocation, *, run: Annotated[str, _RUN], json: Json = False) -> None:
     """Show all that the ledger holds of one run.
 
     Of one that shared its work, all parts are shown.
     """
-    config = place.read_aloud()
-    with toolkit_tables(place.target(config), "show") as (session, schema):
+    config = location.read_aloud()
+    with toolkit_tables(location.target(config), "show") as (session, schema):
         (found,) = wholes(_runs(session, schema, run, jobs=list(entries(config))))
     display(present.data(found), lambda: present.view_one(found), json=json)
 

@@ -7,9 +7,8 @@ from typing import Any
 import typer
 
 from maintcli import registry
-from maintcli.cli import preload
-from maintcli.cli.execute import read_config, run_job
-from maintcli.cli.params import build, parameter, shared
+from maintcli.cli.location import entries, location
+from maintcli.cli.options import build, parameter, shared
 from maintcli.config.duration import duration
 from maintcli.config.model import Config
 from maintcli.config.say import quote
@@ -30,15 +29,17 @@ is the job trigger-NAME.
 def _complete() -> list[str]:
     return [
         name.removeprefix(PREFIX)
-        for name, entry in preload.entries().items()
+        for name, entry in entries().items()
         if entry.group == registry.TRIGGER_GROUP
     ]
 
 
 def _run(given: Mapping[str, Any]) -> None:
-    config = read_config(given)
+    config = location(given).read()
     trigger = _find(config, given.get("trigger"))
     options = {name: value for name, value in given.items() if name != "trigger"}
+    from maintcli.cli.run import run_job
+
     raise typer.Exit(run_job(registry.job(config, trigger.job), options))
 
 

@@ -1,11 +1,15 @@
-"""Where a command looks: which configuration, and which database of it."""
+"""Which configuration a command reads, and which database of it is meant."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from maintcli import registry
+from maintcli.cli.given import is_option, lacks_value
 from maintcli.config.database import ALL, DatabaseConfig
 from maintcli.config.load import load
 from maintcli.config.model import Config
@@ -13,7 +17,7 @@ from maintcli.errors import ConfigError, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ConfigLocation:
     """--config, --env-file and --database as given; the variables stand in for what was not."""
 
     config: str | None = None
@@ -84,6 +88,42 @@ class Loudness:
     quiet: bool | None = None
     verbose: bool | None = None
     log_file: str | None = None
+
+
+def location(given: Mapping[str, Any]) -> ConfigLocation:
+    """Where to look, of what was given on the command line."""
+    return ConfigLocation(**{name: given.get(name) for name in ("config", "env_file", "database")})
+
+
+def read_ahead(arguments: Sequence[str] = ()) -> Config:
+    """The configuration that a command with these `arguments` will read: it may be what makes the
+    command. Raises ConfigError.
+    """
+    return ConfigLocation(
+        config=_given(arguments, "--config"), env_file=_given(arguments, "--env-file")
+    ).read()
+
+
+def entries() -> dict[str, registry.Entry]:
+    """Every job, for --help and completion; the built-in ones alone where the configuration cannot
+    be read: to say so is for the command that needs it.
+    """
+    try:
+        return registry.entries(read_ahead())
+    except ConfigError:
+        return dict(registry.JOBS)
+
+
+def _given(arguments: Sequence[str], flag: str) -> str | None:
+    """What an option of the command will be. Raises Usage where another stands for its value."""
+    found = None
+    for word, following in pairwise([*arguments, ""]):
+        name, equals, value = word.partition("=")
+        if name == flag:
+            if not equals and is_option(following):
+                raise Usage(reason=f"{lacks_value(flag, following)}.")
+            found = value if equals else following
+    return found
 
 
 def _working_directory() -> Path:
