@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from maintcli import __version__, registry
 from maintcli.cli import location
 from maintcli.cli.failed import misused, put_failure
-from maintcli.cli.given import GivenGroup
+from maintcli.cli.text_options import TextGroup
 from maintcli.errors import Code, CommandInterrupted, MaintError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LazyCommand(TyperCommand):
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
 
-class Root(GivenGroup):
+class Root(TextGroup):
     """`maint`: the operator commands and the jobs of the registry."""
 
     def __init__(self, **settings: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maintcli import registry
-from maintcli.cli.given import is_option, lacks_value
+from maintcli.cli.text_options import is_option, lacks_value
 from maintcli.config.database import ALL, DatabaseConfig
 from maintcli.config.load import load
 from maintcli.config.model import Config

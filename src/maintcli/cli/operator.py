@@ -8,10 +8,10 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 from typer.main import get_command
 
-from maintcli.cli.given import GivenGroup, StrictCommand
 from maintcli.cli.location import ConfigLocation, Loudness, entries
 from maintcli.cli.options import loudness, place
 from maintcli.cli.render_options import RenderOptions, render_options
+from maintcli.cli.text_options import StrictCommand, TextGroup
 from maintcli.config import values
 from maintcli.config.say import sentence
 from maintcli.errors import Fail, Usage
@@ -31,7 +31,7 @@ def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function the command `name`; what it returns is the exit code, None being 0.
 
     Parameters are those of Typer. One of type ConfigLocation, Loudness or RenderOptions stands for
-    several options. Text is read here (see cli/given.py); a blank one is refused.
+    several options. Text is read here (see cli/text_options.py); a blank one is refused.
     """
 
     def build(function: Callable[..., int | None]) -> Any:
@@ -53,7 +53,7 @@ def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
 
 def group(name: str, summary: str, *commands: Any) -> Any:
     """A command that only holds others."""
-    return GivenGroup(
+    return TextGroup(
         name=name,
         help=summary,
         commands={command.name: command for command in commands},

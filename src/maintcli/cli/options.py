@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.main import get_command
 
-from maintcli.cli.given import GivenCommand, is_option, lacks_value
+from maintcli.cli.text_options import TextCommand, is_option, lacks_value
 from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
 from maintcli.config.say import quote
@@ -48,7 +48,7 @@ def build(
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=GivenCommand, help=help_text)(callback)
+    app.command(name, cls=TextCommand, help=help_text)(callback)
     return get_command(app)
 
 
