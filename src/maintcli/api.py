@@ -119,7 +119,7 @@ class Run:
 
     def sweeps(self, stales: Sequence[Stale]) -> Swept:
         """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
-        self._check("sweep")
+        self._expect("sweep")
         from maintcli.engines.sweep.sweep import sweep
 
         return sweep(self._context, stales)
@@ -139,7 +139,7 @@ class Run:
         `values` are SQL that names no column, with a status as `{'pending'}` and other braces
         doubled. In a dry run the rows are counted.
         """
-        self._check("mark")
+        self._expect("mark")
         from maintcli.engines.update.update import update
 
         return update(self._context, stale, values)
@@ -150,7 +150,7 @@ class Run:
         Those are the running ones whose lease is over; with `running_for` also those without a
         lease, and all of them only after that time.
         """
-        self._check("reap")
+        self._expect("reap")
         from maintcli.engines.update.reap import reap
 
         return reap(self._context, running_for=running_for)
@@ -161,7 +161,7 @@ class Run:
         A pair is "child.column -> parent.column", with "by column" behind it where the child's age
         is not in created_at. Raises Partial where rows of other tables hold on to orphans.
         """
-        self._check("sweep_orphans")
+        self._expect("sweep_orphans")
         from maintcli.engines.orphans.sweep import sweep
 
         return sweep(self._context, pairs, older_than)
@@ -172,7 +172,7 @@ class Run:
         Each is a "table.column" that holds a user's key. Raises Partial where rows of other tables
         hold on to a user's rows; the others are erased by then.
         """
-        self._check("erase")
+        self._expect("erase")
         from maintcli.engines.erase.sweep import sweep
 
         return sweep(self._context, tables, opted_out_for)
@@ -212,7 +212,7 @@ class Run:
         """Raise when the run must stop: call it between items of long work."""
         self._context.stop.check()
 
-    def _check(self, call: str) -> None:
+    def _expect(self, call: str) -> None:
         """Raise UndeclaredEngine where the job lacks the options that `call` reads."""
         if self._engine is None or call not in self._engine.calls:
             fitting = next(engine.__name__ for engine in ENGINES if call in engine.calls)

@@ -84,11 +84,11 @@ def test_a_failed_run_is_a_report_and_no_exit(sessions: Conn, db: str) -> None:
 
 
 def test_it_takes_the_same_lease(sessions: Conn, db: str) -> None:
-    """Paused by `maint pause`, or held by another run, it is skipped."""
-    assert run_job("cleanup-sessions", dry_run=False, database_url=db).success
+    """Held by another run, it is skipped."""
+    assert run_job("cleanup-sessions", database_url=db).success
     sessions.execute(
-        "UPDATE job_heartbeats SET lease_expires_at = now() + interval '1 h'"
-        " WHERE job_name = 'cleanup-sessions'"
+        "UPDATE job_heartbeats SET lease_expires_at = now() + interval '1 h',"
+        " lease_run_id = gen_random_uuid() WHERE name = 'cleanup-sessions'"
     )
     sessions.execute("INSERT INTO active_sessions VALUES ('d', 'k', now() - interval '1 d')")
     held = run_job("cleanup-sessions", database_url=db)
