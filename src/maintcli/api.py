@@ -235,7 +235,7 @@ def job(
     change alone), `timeout` a duration, `dry_run` whether it can show without doing. Raises
     TypeError for a signature that cannot be a command line, and for an engine that is none.
     """
-    if engine is not None and not isinstance(engine, Engine):
+    if not isinstance(engine, Engine | None):  # pyright: ignore[reportUnnecessaryIsInstance]  a plugin may be untyped
         raise TypeError(f"engine is {engine!r}; write an engine with its options: engine=Sweep()")
 
     def declare(function: Callable[..., object]) -> Job:

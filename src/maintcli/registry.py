@@ -99,10 +99,10 @@ class Source(Protocol):
 
 
 class _BuiltIn:
-    def entries(self, _config: "Config") -> Mapping[str, Entry]:
+    def entries(self, config: "Config") -> Mapping[str, Entry]:  # noqa: ARG002
         return JOBS
 
-    def load(self, _config: "Config", name: str) -> "Job":
+    def load(self, config: "Config", name: str) -> "Job":  # noqa: ARG002
         return cast("Job", load(JOBS[name]))
 
 

@@ -1,7 +1,8 @@
 """Running one job inside a program of someone else: maintcli.api.run_job."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from maintcli import registry
 from maintcli.cli.location import ConfigLocation
@@ -60,6 +61,6 @@ def _given(job: Job, options: Mapping[str, object]) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return list(value)
-    return value if isinstance(value, str | int | float | list | None) else str(value)
+    if isinstance(value, tuple | list):
+        return [str(part) for part in cast("Sequence[object]", value)]
+    return value if isinstance(value, str | int | float | None) else str(value)
