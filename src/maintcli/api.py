@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -22,14 +23,23 @@ from typing import (
 
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
-from maintcli.engines.options import erasing, sweeping
+from maintcli.engines.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
-from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
+from maintcli.errors import (
+    Fail,
+    MaintError,
+    NothingNamed,
+    Partial,
+    Refused,
+    Skip,
+    UndeclaredEngine,
+)
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
+from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
     from maintcli.engines.erase.result import Erased
@@ -37,22 +47,28 @@ if TYPE_CHECKING:
 __all__ = [
     "Annotated",
     "Duration",
+    "Erase",
     "Erased",
     "Fail",
     "Job",
     "MaintError",
     "Marked",
     "Opt",
+    "Orphans",
     "Partial",
     "Reaped",
     "Refused",
+    "Report",
     "Run",
     "Skip",
     "Stale",
+    "Sweep",
     "Swept",
+    "Update",
     "duration",
     "job",
     "needs",
+    "run_job",
 ]
 
 
@@ -73,8 +89,9 @@ class Opt:
 class Run:
     """What a job is given: its way to the database, and to the people who read its log."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, engine: Engine | None = None) -> None:
         self._context = context
+        self._engine = engine
 
     @property
     def dry_run(self) -> bool:
@@ -102,6 +119,7 @@ class Run:
 
     def sweeps(self, stales: Sequence[Stale]) -> Swept:
         """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
+        self._expect("sweep")
         from maintcli.engines.sweep.sweep import sweep
 
         return sweep(self._context, stales)
@@ -121,6 +139,7 @@ class Run:
         `values` are SQL that names no column, with a status as `{'pending'}` and other braces
         doubled. In a dry run the rows are counted.
         """
+        self._expect("mark")
         from maintcli.engines.update.update import update
 
         return update(self._context, stale, values)
@@ -131,6 +150,7 @@ class Run:
         Those are the running ones whose lease is over; with `running_for` also those without a
         lease, and all of them only after that time.
         """
+        self._expect("reap")
         from maintcli.engines.update.reap import reap
 
         return reap(self._context, running_for=running_for)
@@ -141,6 +161,7 @@ class Run:
         A pair is "child.column -> parent.column", with "by column" behind it where the child's age
         is not in created_at. Raises Partial where rows of other tables hold on to orphans.
         """
+        self._expect("sweep_orphans")
         from maintcli.engines.orphans.sweep import sweep
 
         return sweep(self._context, pairs, older_than)
@@ -151,6 +172,7 @@ class Run:
         Each is a "table.column" that holds a user's key. Raises Partial where rows of other tables
         hold on to a user's rows; the others are erased by then.
         """
+        self._expect("erase")
         from maintcli.engines.erase.sweep import sweep
 
         return sweep(self._context, tables, opted_out_for)
@@ -190,39 +212,37 @@ class Run:
         """Raise when the run must stop: call it between items of long work."""
         self._context.stop.check()
 
+    def _expect(self, call: str) -> None:
+        """Raise UndeclaredEngine where the job lacks the options that `call` reads."""
+        if self._engine is None or call not in self._engine.calls:
+            fitting = next(engine.__name__ for engine in ENGINES if call in engine.calls)
+            raise UndeclaredEngine(job=self._context.job, call=call, engine=fitting)
+
 
 def job(
     *,
     schedule: str | None,
     group: str,
+    engine: Engine | None = None,
     timeout: str = str(DEFAULT_TIMEOUT),
-    max_percent: float | None = None,
     dry_run: bool = True,
-    partitions: bool = True,
     name: str | None = None,
 ) -> Callable[[Callable[..., object]], Job]:
     """Declare a function as a job.
 
     `schedule` is a cron expression (None: never by itself) for those who enable the job in
-    maint.toml, `timeout` a duration, `max_percent` the guard of a job that returns Swept or Erased,
-    `dry_run` whether it can show without doing, `partitions` whether a sweep may detach whole ones.
-    Raises TypeError for a signature that cannot be a command line, and for a guard that nothing
-    would ask.
+    maint.toml, `engine` its way of working with that engine's options (None: the job uses query and
+    change alone), `timeout` a duration, `dry_run` whether it can show without doing. Raises
+    TypeError for a signature that cannot be a command line, and for an engine that is none.
     """
+    if not isinstance(engine, Engine | None):  # pyright: ignore[reportUnnecessaryIsInstance]  a plugin may be untyped
+        raise TypeError(f"engine is {engine!r}; write an engine with its options: engine=Sweep()")
 
     def declare(function: Callable[..., object]) -> Job:
         description = inspect.getdoc(function) or ""
         hints = get_type_hints(function, include_extras=True)
         own = tuple(_options(function, hints))
         limit = duration(timeout)
-        result = hints.get("return")
-        kinds = (result, *get_args(result))
-        extra: tuple[Option, ...] = ()
-        if Swept in kinds:
-            extra = sweeping(max_percent=max_percent, partitions=partitions)
-        elif max_percent is not None:
-            _check_erases(function.__name__, kinds)
-            extra = erasing(max_percent=max_percent)
         return Job(
             name=name or function.__name__.replace("_", "-"),
             summary=description.partition("\n")[0],
@@ -232,20 +252,39 @@ def job(
             timeout=limit,
             can_dry_run=dry_run,
             options=own,
-            common=(*extra, *common(limit)),
-            body=_body(function, own),
+            common=(*(engine.options if engine else ()), *common(limit)),
+            body=_body(function, own, engine),
             check=partial(_check_command_line, own),
         )
 
     return declare
 
 
-def _check_erases(name: str, kinds: Sequence[object]) -> None:
-    """What no sweep and no erasure looks at must not be promised: a guard, a plan, a budget."""
-    from maintcli.engines.erase.result import Erased
+def run_job(
+    name: str,
+    *,
+    database_url: str | None = None,
+    database: str | None = None,
+    config: str | PathLike[str] | None = None,
+    **options: object,
+) -> Report:
+    """Run the job `name` once in this process and thread, as `maint NAME` would in one of its own.
 
-    if Erased not in kinds:
-        raise TypeError(f"{name}: max_percent is for a job that returns Swept or Erased")
+    `options` are those of its command line, with underscores, as text or as Python values:
+    `run_job("cleanup-sessions", stale_after="2m", dry_run=True)`. The rest comes from `config`
+    (else ./maint.toml) and the environment. `database_url` stands in for DATABASE_URL; `database`
+    is a name under [databases].
+
+    The report says how the run ended, whatever it met. Raises MaintError for wrong usage and a
+    wrong configuration, before there is a run. The process is its caller's: no exit, no signal
+    handler, no observer. Ctrl-C ends the run, which the ledger records; then KeyboardInterrupt is
+    raised.
+    """
+    from maintcli.cli.in_process import (
+        run_job as run,  # it stands above all others, as the command does
+    )
+
+    return run(name, options, database_url=database_url, database=database, config=config)
 
 
 def needs(part: str) -> Callable[[Job], Job]:
@@ -298,7 +337,7 @@ def _refused(origin: str, clause: str) -> Refused:
 
 
 def _body(
-    function: Callable[..., object], own: Sequence[Option]
+    function: Callable[..., object], own: Sequence[Option], engine: Engine | None
 ) -> Callable[[Context, Mapping[str, Any]], object]:
     def body(context: Context, values: Mapping[str, Any]) -> object:
         for option in own:
@@ -306,7 +345,7 @@ def _body(
                 raise _refused(context.order.values[option.name].origin, clause)
         if not function.__module__.startswith("maintcli."):
             context.session.runs_code_of_users = True
-        return function((context.make_run or Run)(context), **values)
+        return function((context.make_run or Run)(context, engine), **values)
 
     return body
 

@@ -164,6 +164,14 @@ class BrokenPlugin(MaintError):
     code = Code.BUG
 
 
+class UndeclaredEngine(MaintError):
+    """{job} calls run.{call}, and its declaration names no engine for that; in the job's code,
+    write @job(engine={engine}(), …). No row was touched by that call.
+    """
+
+    code = Code.BUG
+
+
 # -- usage and configuration ------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from maintcli import registry
-from maintcli.cli.table import COMMANDS, GROUPS
+from maintcli.registry import COMMAND_GROUPS, COMMANDS
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 
@@ -55,7 +55,7 @@ def completed(words: str, number: int) -> list[str]:
 def test_help_lists_every_command_under_its_heading(inside: Inside) -> None:
     """Headings in the order of the table, each command with its whole line."""
     help_ = inside("--help").out
-    for group in (*registry.JOB_GROUPS, *GROUPS):
+    for group in (*registry.JOB_GROUPS, *COMMAND_GROUPS):
         assert f"\n{group}:\n" in help_
     flat = " ".join(help_.split())
     for name, entry in {**registry.JOBS, **COMMANDS}.items():

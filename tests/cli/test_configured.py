@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from maintcli.cli import configured
+from maintcli import registry
+from maintcli.cli import location
 from tests.parts.cli import Maint
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
@@ -384,7 +385,7 @@ def test_all_databases_have_it(mail: Inside, conn: Conn) -> None:
 def test_it_is_completed(mail: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its name is among the commands and the arguments of run."""
     monkeypatch.chdir(mail.folder)
-    assert list(configured.commands()) == ["old-mail"]
+    assert list(location.entries().keys() - registry.JOBS.keys()) == ["old-mail"]
     completed = {"_MAINT_COMPLETE": "complete_bash", "COMP_WORDS": "maint old-", "COMP_CWORD": "1"}
     assert mail(env=completed).out.split() == ["old-mail"]
     words = {**completed, "COMP_WORDS": "maint run old-", "COMP_CWORD": "2"}

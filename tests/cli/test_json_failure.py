@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from maintcli.cli.app import app
 from maintcli.cli.app import run as app_run
-from maintcli.cli.table import COMMANDS
+from maintcli.registry import COMMANDS
 from tests.cli.test_option_values import commands
 from tests.parts.inside import Inside
 
@@ -95,7 +95,7 @@ def test_a_bug_is_an_object_too(monkeypatch: pytest.MonkeyPatch, loud: tuple[str
     def fails(_job: object, _given: object) -> int:
         return 1 // 0
 
-    monkeypatch.setattr("maintcli.cli.job.run_job", fails)
+    monkeypatch.setattr("maintcli.cli.run.run_job", fails)
     out = io.StringIO()
     with redirect_stdout(out), suppress(ZeroDivisionError):
         assert app_run(["cleanup-sessions", "--json", *loud]) == 70

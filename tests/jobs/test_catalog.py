@@ -7,7 +7,7 @@ import pytest
 from maintcli import jobs, registry
 from maintcli.api import Job
 from maintcli.cli import commands
-from maintcli.cli.table import COMMANDS, GROUPS
+from maintcli.registry import COMMAND_GROUPS, COMMANDS
 
 
 def modules(package: object) -> set[str]:
@@ -37,5 +37,5 @@ def test_the_catalog_says_what_the_job_says(name: str) -> None:
 def test_every_operator_command_is_in_the_table() -> None:
     """cli/commands/pause.py is `maint pause`, under a heading that --help has."""
     assert {name.replace("-", "_") for name in COMMANDS} == modules(commands)
-    assert {entry.group for entry in COMMANDS.values()} == set(GROUPS)
+    assert {entry.group for entry in COMMANDS.values()} == set(COMMAND_GROUPS)
     assert not set(COMMANDS) & set(registry.JOBS)

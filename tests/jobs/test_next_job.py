@@ -15,10 +15,10 @@ Conn = psycopg.Connection[tuple[object, ...]]
 JOB = '''\
 """maint cleanup-tokens"""
 
-from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, duration, job
 
 
-@job(schedule="15 * * * *", group="Sessions", max_percent=90)
+@job(schedule="15 * * * *", group="Sessions", engine=Sweep(max_percent=90))
 def cleanup_tokens(
     run: Run,
     *,

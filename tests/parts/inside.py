@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from maintcli.cli import app, plugins
+from maintcli.cli import app
 from tests.parts.cli import KEPT, Result
 
 
@@ -23,7 +23,6 @@ class Inside:
         """Run to the end."""
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
-        plugins._installed.cache_clear()
         os.chdir(self.folder)
         try:
             with (

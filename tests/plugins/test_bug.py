@@ -15,7 +15,7 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 _JOBS = '''
 import json
 import psycopg
-from maintcli.api import Run, Swept, duration, job
+from maintcli.api import Run, Sweep, Swept, duration, job
 
 @job(schedule=None, group="Crooked", dry_run=False)
 def crooked(run: Run) -> None:
@@ -64,7 +64,7 @@ def _ping() -> None:
 def _pong() -> None:
     _ping()
 
-@job(schedule=None, group="Crooked")
+@job(schedule=None, group="Crooked", engine=Sweep())
 def innocent(run: Run) -> Swept:
     """Ask maint for something."""
     return run.sweep("active_sessions", where="{last_heartbeat} < {cutoff}", by="last_heartbeat",

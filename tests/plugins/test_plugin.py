@@ -6,7 +6,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from maintcli.api import Run, job
 from tests.parts.cli import Maint
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
@@ -193,11 +192,84 @@ def test_help_needs_no_configuration_that_can_be_read(example: Inside) -> None:
     assert example("cleanup-drafts").code == 78
 
 
-def test_a_guard_that_nothing_asks_is_no_guard() -> None:
-    """max_percent brings options that only sweeps and erasures heed; another job may not show them."""
+UNANNOTATED = """
+from maintcli.api import Annotated, Duration, Opt, Run, Sweep, duration, job
 
-    def tidy(_run: Run) -> None:
-        """Tidy up."""
+@job(schedule=None, group="Drafts", engine=Sweep(max_percent=90))
+def tidy_drafts(
+    run: Run, *, older_than: Annotated[Duration, Opt("Age.", min="1d")] = duration("30d")
+):
+    \"\"\"Remove old drafts.\"\"\"
+    return run.sweep("drafts", where="{touched_at} < {cutoff} AND {pinned} = false",
+                     by="touched_at", older_than=older_than)
+"""
 
-    with pytest.raises(TypeError, match="tidy: max_percent is for a job that returns"):
-        job(schedule=None, group="Drafts", max_percent=50)(tidy)
+
+def test_the_declared_engine_decides_the_options(site: Path, example: Inside, conn: Conn) -> None:
+    """A sweeping job sweeps, and has its guard, whatever its function is annotated with."""
+    install(site, "tidier", {"tidy-drafts": "tidier:tidy_drafts"}, tidier=UNANNOTATED)
+    (example.folder / "maint.toml").write_text('plugins = ["tidier"]')
+    assert example("tidy-drafts", "--max-rows", "1").code == 65
+    assert drafts(conn) == ["a", "b", "c", "d"]
+    swept = example("tidy-drafts", "--json")
+    assert (swept.code, swept.json["deleted_count"]) == (0, 2), swept.err
+    assert drafts(conn) == ["b", "d"]
+
+
+UNDECLARED = {
+    "sweep": (
+        'run.sweep("drafts", where="{touched_at} < {cutoff}", by="touched_at", older_than=AGE)',
+        "Sweep",
+    ),
+    "mark": (
+        'run.mark(Stale("drafts", "{touched_at} < {cutoff}", "touched_at", AGE), {"id": "NULL"})',
+        "Update",
+    ),
+    "reap": ("run.reap(AGE)", "Update"),
+    "sweep_orphans": ('run.sweep_orphans(["drafts.id -> users.id"], older_than=AGE)', "Orphans"),
+    "erase": ('run.erase(["drafts.id"], opted_out_for=AGE)', "Erase"),
+}
+
+
+@pytest.mark.parametrize(("call", "engine"), UNDECLARED.values(), ids=UNDECLARED)
+def test_a_job_without_its_engine_is_refused(
+    site: Path, example: Inside, conn: Conn, call: str, engine: str
+) -> None:
+    """One sentence says what to declare; no row is touched, also in a dry run."""
+    text = (
+        "from maintcli.api import Run, Stale, duration, job\n"
+        'AGE = duration("1d")\n'
+        '@job(schedule=None, group="Drafts")\n'
+        "def tidy_drafts(run: Run):\n"
+        f'    "Tidy up."\n    return {call}\n'
+    )
+    install(site, "tidier", {"tidy-drafts": "tidier:tidy_drafts"}, tidier=text)
+    (example.folder / "maint.toml").write_text('plugins = ["tidier"]')
+    for words in ((), ("--dry-run",)):
+        result = example("tidy-drafts", *words)
+        assert result.code == 70
+        assert f"write @job(engine={engine}(), …)" in result.err
+        assert "KeyError" not in result.err
+    assert drafts(conn) == ["a", "b", "c", "d"]
+
+
+WRONG = ("engine=Sweep", "engine=Update(max_percent=50)", "max_percent=50", 'engine="sweep"')
+
+
+@pytest.mark.parametrize("declaration", WRONG)
+def test_an_engine_that_is_none_is_refused_at_import(
+    site: Path, example: Inside, declaration: str
+) -> None:
+    """Also a guard that nothing would ask: one sentence, and the other jobs go on."""
+    text = (
+        "from maintcli.api import Run, Sweep, Update, job\n"
+        f'@job(schedule=None, group="Drafts", {declaration})\n'
+        'def tidy_drafts(run: Run):\n    "Tidy up."\n'
+    )
+    install(site, "tidier", {"tidy-drafts": "tidier:tidy_drafts"}, tidier=text)
+    (example.folder / "maint.toml").write_text('plugins = ["tidier", "maint-example"]')
+    result = example("tidy-drafts")
+    assert (result.code, len(result.err.splitlines())) == (70, 1), result.err
+    assert result.err.startswith("maint: The job tidy-drafts of another package")
+    assert "TypeError" in result.err
+    assert example("cleanup-drafts", "--dry-run").code == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from maintcli import registry
-from maintcli.api import Run, Swept, duration, job
+from maintcli.api import Run, Sweep, Swept, duration, job
 from tests.parts.databases import database
 from tests.parts.inside import Inside
 from tests.parts.server import Server
@@ -17,7 +17,7 @@ from tests.proofs.schemas import TableMade, contents, create, tables
 TARGET = f"{__name__}:sweep_t0"
 
 
-@job(schedule=None, group="Sessions")
+@job(schedule=None, group="Sessions", engine=Sweep())
 def sweep_t0(run: Run) -> Swept:
     """Sweep the first table."""
     return run.sweep("t0", where="{stale_at} < {cutoff}", by="stale_at", older_than=duration("30d"))

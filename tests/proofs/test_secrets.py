@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from maintcli import registry
-from maintcli.cli import table
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
 from tests.parts.waiting import PATIENCE, until
@@ -81,7 +80,7 @@ def test_no_command_shows_the_password(inside: Inside, db: str, arguments: tuple
 
 def test_no_command_is_left_out() -> None:
     """But for the demo, which has a database of its own."""
-    assert {first for first, *_ in COMMANDS} == {*table.COMMANDS, *registry.JOBS} - {"demo"}
+    assert {first for first, *_ in COMMANDS} == {*registry.COMMANDS, *registry.JOBS} - {"demo"}
 
 
 @pytest.mark.usefixtures("impatient")

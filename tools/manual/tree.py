@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from maintcli import registry
 from maintcli.cli.app import app
-from maintcli.cli.table import GROUPS
+from maintcli.registry import COMMAND_GROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def root() -> Any:
 def nodes() -> Iterator[Node]:
     """Every command that can be run, in the order of --help; plugins are left out."""
     promises = list(root().commands.values())
-    for group in (*registry.JOB_GROUPS, *GROUPS):
+    for group in (*registry.JOB_GROUPS, *COMMAND_GROUPS):
         for promise in promises:
             if promise.group == group:
                 yield from _below(Node((promise.name,), group, promise.load()))

@@ -1,39 +1,54 @@
 """The root of the command line."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand
 
 from maintcli import __version__, registry
-from maintcli.cli import configured, plugins
+from maintcli.cli import location
 from maintcli.cli.failed import misused, put_failure
-from maintcli.cli.given import GivenGroup
-from maintcli.cli.lazy import LazyCommand
-from maintcli.cli.table import COMMANDS, GROUPS
+from maintcli.cli.text_options import TextGroup
 from maintcli.errors import Code, CommandInterrupted, MaintError
+
+if TYPE_CHECKING:
+    from maintcli.runtime.job import Job
 
 _FOLLOWING = "maintcli.following"
 
 
-class Root(GivenGroup):
-    """`maint`: the operator commands of cli/table.py and the jobs of the catalog."""
+class LazyCommand(TyperCommand):
+    """A promise of a command: known by name and summary, loaded when it is called or completed."""
+
+    def __init__(self, name: str, entry: registry.Entry, loader: Callable[[], Any]) -> None:
+        super().__init__(name, short_help=entry.summary, help=entry.summary)
+        self.group = entry.group
+        self.load = loader
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Load the real command and hand over: the context is its own."""
+        return self.load().make_context(info_name, args, parent=parent, **extra)
+
+
+class Root(TextGroup):
+    """`maint`: the operator commands and the jobs of the registry."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.misuse: MaintError | None = None
         for name, entry in registry.JOBS.items():
-            self.add_command(_job(name, entry))
-        for name, entry in COMMANDS.items():
-            self.add_command(
-                LazyCommand(name, entry.summary, entry.group, partial(registry.load, entry))
-            )
+            self.add_command(_job(name, entry, partial(registry.load, entry)))
+        for name, entry in registry.COMMANDS.items():
+            self.add_command(LazyCommand(name, entry, partial(registry.load, entry)))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name, for completion."""
-        return [*self.commands, *plugins.commands(), *configured.commands()]
+        return list(_everything())
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Remember what follows the command's name: its --config may be what lists a plugin."""
@@ -69,29 +84,45 @@ class Root(GivenGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands under their headings."""
-        everything = {**plugins.commands(), **configured.commands(), **registry.JOBS, **COMMANDS}
+        commands = _everything()
         made = (registry.CONFIGURED_GROUP, registry.PLUGIN_GROUP)
-        for group in (*registry.JOB_GROUPS, *made, *GROUPS):
+        for group in (*registry.JOB_GROUPS, *made, *registry.COMMAND_GROUPS):
             rows = [
-                (name, entry.summary) for name, entry in everything.items() if entry.group == group
+                (name, entry.summary) for name, entry in commands.items() if entry.group == group
             ]
             if rows:
                 with formatter.section(group):
                     formatter.write_dl(rows)
 
 
+def _everything() -> dict[str, registry.Entry]:
+    """Every command; a trigger is none."""
+    jobs = location.entries().items()
+    made = {name: entry for name, entry in jobs if entry.group != registry.TRIGGER_GROUP}
+    return {**made, **registry.COMMANDS}
+
+
 def _found(name: str, following: Sequence[str]) -> LazyCommand | None:
-    found = plugins.find(name, following)
-    return _job(name, found) if found else configured.find(name, following)
+    config = location.read_ahead(following)
+    entry = registry.command(config, name)
+    return entry and _job(name, entry, partial(registry.job, config, name))
 
 
-def _job(name: str, entry: registry.Entry) -> LazyCommand:
+def _job(name: str, entry: registry.Entry, load: Callable[[], Any]) -> LazyCommand:
     def loader() -> Any:
-        from maintcli.cli.job import job_command
+        from maintcli.cli.options import command
 
-        return job_command(name, entry)
+        job = load()
+        part = "sweeps" if entry.group == registry.CONFIGURED_GROUP else "jobs"
+        return command(job.name, job.description, job.settings, partial(_run, job), part=part)
 
-    return LazyCommand(name, entry.summary, entry.group, loader)
+    return LazyCommand(name, entry, loader)
+
+
+def _run(job: "Job", given: Mapping[str, Any]) -> None:
+    from maintcli.cli.run import run_job  # and with it the database: --help needs none
+
+    raise typer.Exit(run_job(job, given))
 
 
 app = typer.Typer(

@@ -5,20 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maintcli import registry
-from maintcli.cli import configured, triggered, wording
-from maintcli.cli.job import load_job
+from maintcli.cli.options import read_words
 from maintcli.config import timing
-from maintcli.config.messages import hint
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
-from maintcli.errors import BrokenPlugin, ConfigError, Usage
+from maintcli.errors import BrokenPlugin, ConfigError
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable
 from maintcli.schedules import shorthand
 from maintcli.schedules.due import Schedule
-
-_BUILT_IN = "built in"
-_CONFIGURED = "configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +40,15 @@ def declared(config: Config) -> dict[str, Declared]:
 
     Raises ConfigError for a bad schedule, and for a name that is taken.
     """
-    configured.check(config)
-    triggered.check(config)
-    config.check_jobs({*registry.JOBS, *(name for _, name, _ in registry.plugins())})
+    registry.check_jobs(config)
     found: dict[str, Declared] = {}
-    for name, (entry, origin) in entries(config).items():
-        job = _load(config, name, entry)
-        if job is not None:
-            found[name] = _declared(config, job, origin)
+    for name, entry in registry.entries(config).items():
+        try:
+            job = registry.job(config, name)
+        except BrokenPlugin as error:
+            sys.stderr.write(f"maint: {printable(str(error))}\n")
+        else:
+            found[name] = _declared(config, job, entry.origin)
     _check_listed(config)
     return found
 
@@ -70,7 +66,7 @@ def _check_listed(config: Config) -> None:
 def _declared(config: Config, job: Job, origin: str) -> Declared:
     section = config.section(job.name)
     words = timing.words(section)
-    given = wording.read(job, words, section)
+    given = read_words(job, words, section)
     ready, enabled = is_configured(config, job, given), _is_enabled(config, job)
     return Declared(
         job=job,
@@ -138,39 +134,6 @@ def _lack(config: Config, job: Job) -> str:
         return f"a rule under [[{job.needs}]] in {config.file}"
     option = next(option for option in job.options if option.name == job.needs)
     return f"{option.key} under {config.section(job.name).header} in {config.file}"
-
-
-def entries(config: Config) -> dict[str, tuple[registry.Entry, str]]:
-    """Every entry that may run, and where it comes from; nothing is imported."""
-    found = {name: (entry, _BUILT_IN) for name, entry in registry.JOBS.items()}
-    made = {**configured.entries(config), **triggered.entries(config)}
-    found |= {name: (entry, _CONFIGURED) for name, entry in made.items()}
-    for distribution, name, target in registry.plugins():
-        if registry.is_listed(distribution, config.plugins):
-            entry = registry.Entry(target, "", registry.PLUGIN_GROUP)
-            found.setdefault(name, (entry, f"package {distribution}"))
-    return found
-
-
-def known(config: Config, name: str) -> str:
-    """`name`, once it is that of a job. Raises Usage, with what may have been meant."""
-    names = entries(config)
-    if name not in names:
-        raise Usage(reason=f"There is no job {name!r}; {hint(name, names)}")
-    return name
-
-
-def _load(config: Config, name: str, entry: registry.Entry) -> Job | None:
-    """The job, or None, and a word about it, where another package's cannot be imported."""
-    if name in config.triggers:
-        return triggered.job_of(config.triggers[name])
-    if name in config.sweeps:
-        return configured.job_of(config.sweeps[name])
-    try:
-        return load_job(name, entry)
-    except BrokenPlugin as error:
-        sys.stderr.write(f"maint: {printable(str(error))}\n")
-        return None
 
 
 def _schedule(config: Config, job: Job, given: Mapping[str, object], *, enabled: bool) -> Schedule:

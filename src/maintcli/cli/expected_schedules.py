@@ -6,8 +6,8 @@ from datetime import datetime
 from math import inf
 from zoneinfo import ZoneInfo
 
-from maintcli.cli import wording
 from maintcli.cli.declared import Declared
+from maintcli.cli.options import read_words
 from maintcli.cli.scheduled import further, own
 from maintcli.config.database import ALL
 from maintcli.config.model import Config
@@ -53,7 +53,7 @@ def _entries(config: Config, jobs: Mapping[str, Declared]) -> Iterator[Entry]:
 
 def leaves_a_trace(job: Job, entry: Entry, database: str | None = None) -> bool:
     """Whether the ledger hears of a run of `entry`: that of `database`, or any at all."""
-    given = wording.read(job, entry.options, Section(""))
+    given = read_words(job, entry.options, Section(""))
     is_there = database is None or given.get("database") in {None, ALL, database}
     return is_there and not any(given.get(name) for name in _TRACELESS)
 

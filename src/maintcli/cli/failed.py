@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Final
 
-from maintcli.cli.table import COMMANDS
 from maintcli.config.messages import sentence
 from maintcli.errors import Fail, MaintError, Usage
+from maintcli.registry import COMMANDS
 
 # Commands that run a job, and its name where that is known by then.
 _RUNNERS: Final = {"restore": "restore", "trigger": None, "run-entry": None}

@@ -8,11 +8,10 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 from typer.main import get_command
 
-from maintcli import registry
-from maintcli.cli.given import GivenGroup, StrictCommand
-from maintcli.cli.params import loudness, place
-from maintcli.cli.place import Loudness, Place
+from maintcli.cli.location import ConfigLocation, Loudness, entries
+from maintcli.cli.options import loudness, place
 from maintcli.cli.render_options import RenderOptions, render_options
+from maintcli.cli.text_options import StrictCommand, TextGroup
 from maintcli.config import values
 from maintcli.config.messages import sentence
 from maintcli.errors import Fail, Usage
@@ -22,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: values.integer, float: values.decimal}
 _COMPOSED: dict[Any, Callable[[], list[inspect.Parameter]]] = {
-    Place: place,
+    ConfigLocation: place,
     Loudness: loudness,
     RenderOptions: render_options,
 }
@@ -31,8 +30,8 @@ _COMPOSED: dict[Any, Callable[[], list[inspect.Parameter]]] = {
 def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
     """Make a function the command `name`; what it returns is the exit code, None being 0.
 
-    Parameters are those of Typer. One of type Place, Loudness or RenderOptions stands for several
-    options. Text is read here (see cli/given.py); a blank one is refused.
+    Parameters are those of Typer. One of type ConfigLocation, Loudness or RenderOptions stands for
+    several options. Text is read here (see cli/text_options.py); a blank one is refused.
     """
 
     def build(function: Callable[..., int | None]) -> Any:
@@ -54,7 +53,7 @@ def operator(name: str) -> Callable[[Callable[..., int | None]], Any]:
 
 def group(name: str, summary: str, *commands: Any) -> Any:
     """A command that only holds others."""
-    return GivenGroup(
+    return TextGroup(
         name=name,
         help=summary,
         commands={command.name: command for command in commands},
@@ -75,10 +74,7 @@ def agree(question: str, *, yes: bool) -> None:
 
 def complete_jobs() -> list[str]:
     """The names of jobs, for the shell's completion of an argument."""
-    from maintcli.cli import configured, plugins, triggered
-
-    made = {**configured.commands(), **triggered.commands(), **plugins.commands()}
-    return [*registry.JOBS, *made]
+    return list(entries())
 
 
 def _callback(function: Callable[..., int | None], hints: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from maintcli.cli import homes
-from maintcli.cli.params import given
+from maintcli.cli.options import given
 from maintcli.config.load import FILE_NAME
 from maintcli.config.messages import sentence
 from maintcli.config.model import Config

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from maintcli.api import Run, Stale
-from maintcli.cli import wording
 from maintcli.cli.declared import declared
+from maintcli.cli.options import read_words
 from maintcli.config import timing
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
@@ -179,9 +179,9 @@ def _enabled(config: Config) -> Iterable[tuple[Job, Mapping[str, object]]]:
     jobs = declared(config)
     for one in jobs.values():
         if one.is_enabled and one.is_configured:
-            given = wording.read(one.job, one.options, config.section(one.job.name))
+            given = read_words(one.job, one.options, config.section(one.job.name))
             yield one.job, given
     for planned in config.schedules:
         if planned.job in jobs and planned.boolean("enabled") is not False:
             job = jobs[planned.job].job
-            yield job, wording.read(job, timing.words(planned), planned)
+            yield job, read_words(job, timing.words(planned), planned)

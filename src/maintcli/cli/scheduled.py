@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from maintcli.cli import triggered, wording
+from maintcli import registry
 from maintcli.cli.declared import Declared, by_hand, declared, idle, is_configured, timeout_seconds
-from maintcli.cli.execute import check_names
-from maintcli.cli.table import COMMANDS
+from maintcli.cli.options import read_words
 from maintcli.config import timing
 from maintcli.config.database import ALL
 from maintcli.config.messages import bare, hint, quote
@@ -31,7 +30,7 @@ def scheduled(
 
     Raises ConfigError, and Usage for a name that cannot be scheduled.
     """
-    check_names(config)
+    registry.check(config)
     jobs = declared(config)
     for one in jobs.values():  # a misspelt key may be the one that says when
         config.check_section(one.job.name, one.job.settings)
@@ -106,7 +105,7 @@ def _find(config: Config, key: str, jobs: Mapping[str, Declared]) -> Entry:
 
 def own(config: Config, name: str, one: Declared) -> Entry:
     """The entry of a job's own schedule."""
-    given = wording.read(one.job, one.options, config.section(name))
+    given = read_words(one.job, one.options, config.section(name))
     entry = Entry(
         key=name,
         job=name,
@@ -121,7 +120,24 @@ def own(config: Config, name: str, one: Declared) -> Entry:
         parallelism=_parallelism(config.section(name), one.job),
         is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
-    return triggered.planned(config, entry, given)
+    return _as_trigger(config, entry, given)
+
+
+def _as_trigger(config: Config, entry: Entry, given: Mapping[str, object]) -> Entry:
+    """`entry` with what a scheduler must know of a trigger; any other as it is.
+
+    It is started once only: an answer that was lost may mean that the POST arrived.
+    """
+    trigger = config.triggers.get(entry.job)
+    if trigger is None:
+        return entry
+    ledger = () if given.get("no_ledger") else entry.secrets
+    return entry._replace(
+        words=(registry.TRIGGER, trigger.name),
+        repeatable=False,
+        secrets=tuple(dict.fromkeys((*ledger, *trigger.secrets))),
+        variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
+    )
 
 
 def _planned(
@@ -130,7 +146,7 @@ def _planned(
     """The entry, and whether it is on and there is something to do; checked in any case."""
     job = _job(planned, jobs)
     words = timing.words(planned)
-    given = wording.read(job, words, planned)
+    given = read_words(job, words, planned)
     zone = planned.text("timezone") or config.timezone
     seconds = timeout_seconds(config, job, given)
     entry = Entry(
@@ -146,7 +162,7 @@ def _planned(
         parallelism=_parallelism(planned, job),
     )
     is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
-    return triggered.planned(config, entry, given), is_on and bool(entry.expressions)
+    return _as_trigger(config, entry, given), is_on and bool(entry.expressions)
 
 
 def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
@@ -155,7 +171,7 @@ def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
             reason=f"{planned.place('job')}: there is no job {quote(planned.job)};"
             f" {hint(planned.job, jobs)}"
         )
-    if planned.name in jobs or planned.name in COMMANDS:
+    if planned.name in jobs or planned.name in registry.COMMANDS:
         raise planned.wrong(
             "name",
             f"{planned.name} is a job or a command of maint; take e.g. {planned.name}-nightly",

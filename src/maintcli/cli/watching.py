@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from maintcli.cli.declared import Declared
-from maintcli.cli.table import COMMANDS
 from maintcli.config.database import DatabaseConfig
+from maintcli.registry import COMMANDS
 from maintcli.runtime.heartbeats import Heartbeat, Watch, watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.readyz import Expected

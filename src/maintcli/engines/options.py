@@ -1,4 +1,7 @@
-"""The options that every sweeping job has."""
+"""The ways of working that a job declares, and the options that each brings."""
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
@@ -134,17 +137,73 @@ _THROTTLES = (
 )
 
 
-def sweeping(*, max_percent: float | None, partitions: bool = True) -> tuple[Option, ...]:
-    """The options of a sweep whose own guard is `max_percent` (None: no guard)."""
-    whole = _PARTITIONS if partitions else ()
-    how = (*_CONSENT, *whole, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
-    return (*_guards(max_percent), *how)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A way of working. `calls` are the methods of api.Run that it is for."""
+
+    calls: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The options that it brings to a job."""
+        return ()
 
 
-def erasing(*, max_percent: float | None) -> tuple[Option, ...]:
-    """The options of a sweep that fit a job which erases in batches of its own making."""
-    how = (*_CONSENT, *_PACE, *_NO_ARCHIVE, *_BUDGETS, *_THROTTLES)
-    return (*_guards(max_percent), *how)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update(Engine):
+    """Sets columns of stale rows, in batches. It brings no options."""
+
+    calls = ("mark", "reap")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep(Engine):
+    """Deletes stale rows, or marks them instead.
+
+    `max_percent` is the job's own guard (None: no guard), `partitions` whether whole ones may be
+    detached.
+    """
+
+    calls = ("sweep", "mark", "reap")
+    max_percent: float | None = None
+    partitions: bool = True
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Guards, approval, pace, parts, archive, budgets and throttles."""
+        whole = _PARTITIONS if self.partitions else ()
+        how = (*_CONSENT, *whole, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
+        return (*_guards(self.max_percent), *how)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphans(Engine):
+    """Deletes rows without a parent. `max_percent` is the job's own guard."""
+
+    calls = ("sweep_orphans",)
+    max_percent: float | None = None
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Those of a sweep that detaches no partitions."""
+        return Sweep(max_percent=self.max_percent, partitions=False).options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erase(Engine):
+    """Deletes the rows of users who opted out. `max_percent` is the job's own guard."""
+
+    calls = ("erase",)
+    max_percent: float | None = None
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Those of a sweep that fit batches of one user's rows: no parts, and no archive."""
+        how = (*_CONSENT, *_PACE, *_NO_ARCHIVE, *_BUDGETS, *_THROTTLES)
+        return (*_guards(self.max_percent), *how)
+
+
+ENGINES = (Update, Sweep, Orphans, Erase)
 
 
 def _guards(max_percent: float | None) -> tuple[Option, ...]:

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from maintcli.api import Annotated, Duration, Marked, Opt, Run, Stale, Swept, duration, job
+from maintcli.api import Annotated, Duration, Marked, Opt, Run, Stale, Sweep, Swept, duration, job
 
 _NEVER_STARTED = "{started_at} IS NULL AND {created_at} < {cutoff} AND {status}::text"
 
 
-@job(schedule="0 1 * * *", group="Queues", max_percent=50)
+@job(schedule="0 1 * * *", group="Queues", engine=Sweep(max_percent=50))
 def cleanup_abandoned_jobs(
     run: Run,
     *,

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from maintcli.api import Annotated, Duration, Opt, Run, Stale, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Stale, Sweep, Swept, duration, job
 
 
-@job(schedule="0 3 * * 0", group="Analytics", max_percent=50)
+@job(schedule="0 3 * * 0", group="Analytics", engine=Sweep(max_percent=50))
 def cleanup_old_analytics(
     run: Run,
     *,

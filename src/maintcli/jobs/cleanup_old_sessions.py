@@ -1,9 +1,9 @@
 """maint cleanup-old-sessions"""
 
-from maintcli.api import Annotated, Duration, Opt, Run, Stale, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Stale, Sweep, Swept, duration, job
 
 
-@job(schedule="0 2 * * *", group="Sessions", max_percent=50)
+@job(schedule="0 2 * * *", group="Sessions", engine=Sweep(max_percent=50))
 def cleanup_old_sessions(
     run: Run,
     *,

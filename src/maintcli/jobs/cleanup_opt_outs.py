@@ -1,9 +1,9 @@
 """maint cleanup-opt-outs"""
 
-from maintcli.api import Annotated, Duration, Erased, Opt, Run, duration, job
+from maintcli.api import Annotated, Duration, Erase, Erased, Opt, Run, duration, job
 
 
-@job(schedule="0 4 * * 6", group="Retention", max_percent=50)
+@job(schedule="0 4 * * 6", group="Retention", engine=Erase(max_percent=50))
 def cleanup_opt_outs(
     run: Run,
     *,

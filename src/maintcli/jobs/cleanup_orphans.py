@@ -1,9 +1,9 @@
 """maint cleanup-orphans"""
 
-from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Orphans, Run, Swept, duration, job
 
 
-@job(schedule="0 4 * * *", group="Retention", max_percent=50, partitions=False)
+@job(schedule="0 4 * * *", group="Retention", engine=Orphans(max_percent=50))
 def cleanup_orphans(
     run: Run,
     *,

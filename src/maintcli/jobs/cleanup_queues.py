@@ -2,7 +2,7 @@
 
 from typing import Literal, LiteralString
 
-from maintcli.api import Annotated, Duration, Opt, Run, Stale, Swept, duration, job, needs
+from maintcli.api import Annotated, Duration, Opt, Run, Stale, Sweep, Swept, duration, job, needs
 
 _IS = " AND {status}::text = "
 # Each queue's finished rows, and the column that says since when. Dead letters are in none.
@@ -18,7 +18,7 @@ Queue = Literal["jobs", "outbox", "inbound_emails", "email_given_up", "cron_fire
 
 
 @needs("tables")
-@job(schedule="45 4 * * *", group="Queues", max_percent=50)
+@job(schedule="45 4 * * *", group="Queues", engine=Sweep(max_percent=50))
 def cleanup_queues(
     run: Run,
     *,

@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-from maintcli.api import Annotated, Duration, Opt, Run, Stale, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Stale, Sweep, Swept, duration, job
 
 _90D, _1Y = duration("90d"), duration("1y")
 
@@ -17,7 +17,7 @@ _RUNS: LiteralString = (
 )
 
 
-@job(schedule="30 4 * * *", group="Upkeep", max_percent=50)
+@job(schedule="30 4 * * *", group="Upkeep", engine=Sweep(max_percent=50))
 def cleanup_run_history(
     run: Run,
     *,

@@ -1,9 +1,9 @@
 """maint cleanup-sessions"""
 
-from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, duration, job
 
 
-@job(schedule="*/5 * * * *", timeout="1m", group="Sessions")
+@job(schedule="*/5 * * * *", timeout="1m", group="Sessions", engine=Sweep())
 def cleanup_sessions(
     run: Run,
     *,

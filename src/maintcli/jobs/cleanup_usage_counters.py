@@ -1,9 +1,9 @@
 """maint cleanup-usage-counters"""
 
-from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, duration, job
 
 
-@job(schedule="0 2 * * 0", group="Billing", max_percent=50)
+@job(schedule="0 2 * * 0", group="Billing", engine=Sweep(max_percent=50))
 def cleanup_usage_counters(
     run: Run,
     *,

@@ -1,9 +1,9 @@
 """maint reconcile-stragglers"""
 
-from maintcli.api import Annotated, Duration, Opt, Reaped, Run, duration, job
+from maintcli.api import Annotated, Duration, Opt, Reaped, Run, Update, duration, job
 
 
-@job(schedule="0 4 * * *", group="Queues")
+@job(schedule="0 4 * * *", group="Queues", engine=Update())
 def reconcile_stragglers(
     run: Run,
     *,

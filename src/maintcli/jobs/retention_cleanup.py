@@ -1,10 +1,10 @@
 """maint retention-cleanup"""
 
-from maintcli.api import Run, Swept, job, needs
+from maintcli.api import Run, Sweep, Swept, job, needs
 
 
 @needs("retention")
-@job(schedule="0 2 * * *", group="Retention", max_percent=50)
+@job(schedule="0 2 * * *", group="Retention", engine=Sweep(max_percent=50))
 def retention_cleanup(run: Run) -> Swept:
     """Delete rows that [[retention]] rules no longer keep.
 

@@ -22,7 +22,8 @@ class Context:
 
     `counts` are figures known so far: they reach the report however the run ends. `retention` are
     the ages that the run was let through with, for the ledger. `names` are the tables that it has
-    looked for. `make_run` makes what the job is given, in place of api.Run.
+    looked for. `make_run` makes what the job is given, of this and its engine, in place of
+    api.Run.
     """
 
     job: str
@@ -36,7 +37,7 @@ class Context:
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
     names: list[Name] = field(default_factory=list[Name])
-    make_run: Callable[["Context"], Any] | None = None
+    make_run: Callable[["Context", Any], Any] | None = None
 
     def describe(self, name: Name) -> Table | None:
         """Describe the table called `name`, and remember it: others may lock it later, or now."""

@@ -44,13 +44,17 @@ _DENIED = (ClosedToolkitTables, MissingPrivilege, psycopg.errors.InsufficientPri
 
 
 def run(job: Job, order: Order) -> Report:
-    """Run `job` once. It never raises for what a run can meet: the report says how it ended."""
+    """Run `job` once. It never raises for what a run can meet: the report says how it ended.
+
+    In a process that is not maint's own, signals and the garbage collector are left alone.
+    """
     started = time.monotonic()
     report = Report(
         job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC)
     )
     interrupted = DryRunInterrupted if order.dry_run else Interrupted
-    with stop.on_signals(interrupted) as stopped, judged(report, order.log):  # 1. signals first
+    signals = stop.on_signals(interrupted) if order.owns_process else stop.without_signals()
+    with signals as stopped, judged(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
         try:
@@ -222,8 +226,9 @@ def _entry(job: Job, order: Order, report: Report) -> Entry:
 
 def _body(job: Job, context: Context, report: Report) -> None:
     """Do the work; the figures reach the report however it ends."""
-    gc.freeze()  # all that was imported stays; from here on what the work leaves is collected
-    gc.enable()
+    if context.order.owns_process:
+        gc.freeze()  # all that was imported stays; from here on what the work leaves is collected
+        gc.enable()
     values = {option.name: context.order.value(option.name) for option in job.options}
     try:
         result = job.body(context, values)

@@ -52,7 +52,8 @@ class Order(NamedTuple):
 
     `progress` hears, after each batch, of the rows done and the share of the way (None: unknown).
     `lacking` says, once PostgreSQL has refused something, all that this role may not do. `place`
-    are the flags that name configuration and database, for a command to paste.
+    are the flags that name configuration and database, for a command to paste. `owns_process` is
+    False for a run inside a program of someone else.
     """
 
     config: Config
@@ -64,6 +65,7 @@ class Order(NamedTuple):
     progress: Hear = lambda _done, _share: None
     lacking: "Callable[[Context], MaintError | None]" = lambda _context: None
     place: Sequence[str] = ()
+    owns_process: bool = True
 
     def value(self, name: str) -> Any:
         """The value of one option."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 
 from maintcli.db import sqlstate
-from maintcli.errors import LeaseLost, MaintError, Outcome
+from maintcli.errors import Interrupted, LeaseLost, MaintError, Outcome
 from maintcli.runtime.bug import AGAIN, bug, trace
 from maintcli.runtime.log import Log
 from maintcli.runtime.report import Report
@@ -25,6 +25,8 @@ def judged(report: Report, log: Log) -> Generator[None]:
         _judge(report, log, sqlstate.meaning(error))
     except GeneratorExit:
         raise
+    except KeyboardInterrupt:  # where the signal is not ours to handle: a run inside a program
+        _judge(report, log, Interrupted(signal="SIGINT"))
     except BaseException as error:  # noqa: BLE001  whatever a job or we did wrong, sys.exit too, ends as one sentence and code 70
         found = trace(error)
         log.debug(_folded([found]))

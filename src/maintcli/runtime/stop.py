@@ -86,19 +86,28 @@ class Never(Stop):
 
 
 @contextmanager
+def without_signals() -> Generator[Stop]:
+    """A stop that no signal asks for: the process, and its handlers, are somebody else's."""
+    stop = Stop()
+    try:
+        yield stop
+    finally:
+        stop.close()
+
+
+@contextmanager
 def on_signals(reason: type[Interrupted] = Interrupted) -> Generator[Stop]:
     """Turn SIGTERM and SIGINT into a stop, with that reason, for the length of a run."""
-    stop = Stop()
 
     def handle(number: int, _frame: FrameType | None) -> None:
         stop.request(reason(signal=signal.Signals(number).name))
         if stop.impatient:
             stop.check()
 
-    before = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        stop.close()
+    with without_signals() as stop:
+        before = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield stop
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

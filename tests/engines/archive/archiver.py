@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from maintcli.api import Run, Stale, Swept, duration, job
+from maintcli.api import Run, Stale, Sweep, Swept, duration, job
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.archive import open_archive
 from maintcli.engines.archive.writer import Section
@@ -12,7 +12,7 @@ TARGET = "tests.engines.archive.archiver:archive_events"
 STALE = Stale("analytics_events", "{occurred_at} < {cutoff}", "occurred_at", duration("30d"))
 
 
-@job(schedule=None, group="Sessions")
+@job(schedule=None, group="Sessions", engine=Sweep())
 def archive_events(run: Run) -> Swept:
     """Archive and remove old events."""
     context = run._context

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, Yes, agree, group, operator
-from maintcli.cli.place import Place
 from maintcli.config import values
 from maintcli.config.duration import Duration
 from maintcli.config.messages import word
@@ -40,17 +40,23 @@ _DRY = typer.Option("--dry-run", "-n", help="Show what would be removed, and cha
 
 @operator("list")
 def list_(
-    place: Place, *, location: Annotated[str | None, _LOCATION] = None, json: Json = False
+    place: ConfigLocation,
+    *,
+    location: Annotated[str | None, _LOCATION] = None,
+    json: Json = False,
 ) -> None:
     """List archives, the oldest first."""
-    with toolkit_tables(place.target(place.read_aloud()), "archives list") as (session, schema):
+    with toolkit_tables(place.target(place.read_aloud()), "archives list") as (
+        session,
+        schema,
+    ):
         found = _find(session, schema, location)
     show({"archives": [_data(one) for one in found]}, lambda: [_table(found)], json=json)
 
 
 @operator("prune")
 def prune(
-    place: Place,
+    place: ConfigLocation,
     *,
     location: Annotated[str | None, _LOCATION] = None,
     older_than: Annotated[str, _AGE],

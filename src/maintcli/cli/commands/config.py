@@ -2,21 +2,23 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from maintcli import registry
 from maintcli.cli.declared import declared
-from maintcli.cli.job import load_job
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, group, operator
-from maintcli.cli.place import Place
 from maintcli.config import show as showing
 from maintcli.config import template
 from maintcli.config.files import write_new
 from maintcli.config.load import FILE_NAME
 from maintcli.output.show import show as display
 from maintcli.output.table import Table
+
+if TYPE_CHECKING:
+    from maintcli.runtime.job import Job
 
 _PATH = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")
 _FORCE = typer.Option("--force", help="Overwrite the file where it exists.")
@@ -30,7 +32,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a maint.toml with every setting, commented out, at its default."""
-    jobs = [load_job(name, entry) for name, entry in registry.JOBS.items()]
+    jobs = [cast("Job", registry.load(entry)) for entry in registry.JOBS.values()]
     text = template.render([(job.name, job.schedule, job.settings) for job in jobs])
     path = Path(config or FILE_NAME)
     write_new(path, text, force=force, advice=" --force overwrites it.")
@@ -38,10 +40,10 @@ def init(
 
 
 @operator("show")
-def show(place: Place, *, json: Json = False) -> None:
+def show(location: ConfigLocation, *, json: Json = False) -> None:
     """Show every setting in force and where it came from, secrets masked."""
-    config = place.read_aloud()
-    place.target(config)
+    config = location.read_aloud()
+    location.target(config)
     jobs = [(name, found.job.settings) for name, found in declared(config).items()]
     rows = showing.settings(config, jobs)
     table = Table(

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from maintcli.cli import everywhere
+from maintcli.cli import all_databases
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, Yes, agree, group, operator
-from maintcli.cli.place import Place
 from maintcli.cli.rights import Survey, survey
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
@@ -29,12 +29,12 @@ _SEED = typer.Option("--seed", metavar="X", help="From -1 to 1; the same seed ma
 
 
 @operator("migrate")
-def migrate(place: Place, *, json: Json = False) -> int | None:
+def migrate(location: ConfigLocation, *, json: Json = False) -> int | None:
     """Make the toolkit's tables, or bring them up to date; safe to repeat."""
-    config = place.read_aloud()
-    if place.is_everywhere(config):
-        return everywhere.each(config, _migrate, _migrated, json=json)
-    found = _migrate(place.target(config))
+    config = location.read_aloud()
+    if location.is_everywhere(config):
+        return all_databases.each(config, _migrate, _migrated, json=json)
+    found = _migrate(location.target(config))
     show(found, lambda: _migrated(found), json=json)
     return None
 
@@ -53,18 +53,18 @@ def _migrated(found: Mapping[str, Any]) -> list[str]:
 
 
 @operator("check")
-def check(place: Place, *, json: Json = False) -> int | None:
+def check(location: ConfigLocation, *, json: Json = False) -> int | None:
     """Check that maint's tables are there, ours and current, and that this role may use them.
 
     So are the tables of the enabled jobs. What is missing is given as GRANTs, to be pasted.
     """
-    config = place.read_aloud()
-    if place.is_everywhere(config):
-        return everywhere.each(
+    config = location.read_aloud()
+    if location.is_everywhere(config):
+        return all_databases.each(
             config, partial(_checked, config), lambda found: [_good(found["schema"])], json=json
         )
     try:
-        schema, found = _check(config, place.target(config))
+        schema, found = _check(config, location.target(config))
     except MaintError as error:
         _show_check(None, None, error, json=json)
         raise
@@ -131,7 +131,7 @@ def _show_check(
 
 @operator("example")
 def example(
-    place: Place,
+    location: ConfigLocation,
     *,
     sessions: Annotated[int, _SESSIONS] = 2_000,
     seed: Annotated[float, _SEED] = 0.42,
@@ -150,8 +150,8 @@ def example(
         raise Usage(reason=f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
     if schema is not None:
         names.check(schema, "--schema")
-    config = place.read_aloud()
-    with connected(place.target(config), "db example", write=True) as connection:
+    config = location.read_aloud()
+    with connected(location.target(config), "db example", write=True) as connection:
         if drop:
             found = _drop(connection, schema, removal.EXAMPLE, "the example's tables", yes=yes)
             show(found, lambda: _dropped(found), json=json)
@@ -168,14 +168,14 @@ def example(
 
 
 @operator("uninstall")
-def uninstall(place: Place, *, yes: Yes = False, json: Json = False) -> None:
+def uninstall(location: ConfigLocation, *, yes: Yes = False, json: Json = False) -> None:
     """Drop maint's own tables, with the run history in them; asks first.
 
     Any answer but yes changes nothing, and exits with 1. No other table is touched. Archives stay
     where they are; maint restore --from reads them.
     """
-    config = place.read_aloud()
-    database = place.target(config)
+    config = location.read_aloud()
+    database = location.target(config)
     with connected(database, "db uninstall", write=True) as connection:
         found = _drop(connection, database.schema, removal.TOOLKIT, "maint's tables", yes=yes)
     show(found, lambda: _dropped(found), json=json)

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import known
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.errors import Usage
 from maintcli.output import runs as present
 from maintcli.output.show import show
+from maintcli.registry import known
 from maintcli.runtime.history import history as read
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.runtime.whole import wholes
@@ -23,7 +23,7 @@ _FAILED = typer.Option("--failed", help="Only runs that failed, were refused, lo
 
 @operator("history")
 def history(
-    place: Place,
+    location: ConfigLocation,
     *,
     job: Annotated[str | None, _JOB] = None,
     limit: Annotated[int, _LIMIT] = 20,
@@ -33,8 +33,8 @@ def history(
     """Show past runs, the newest first."""
     if limit < 1:
         raise Usage(reason=f"--limit: {limit} is too small; it must be at least 1.")
-    config = place.read_aloud()
-    with toolkit_tables(place.target(config), "history") as (session, schema):
+    config = location.read_aloud()
+    with toolkit_tables(location.target(config), "history") as (session, schema):
         runs = wholes(read(session, schema, job=job, limit=limit, failed=failed))
     if job is not None and not runs:
         known(config, job)

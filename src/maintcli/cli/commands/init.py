@@ -11,8 +11,8 @@ import typer
 
 from maintcli import registry
 from maintcli.cli.initial import NEEDED, Initial, Question, check_epoch, check_zone
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, Yes, operator
-from maintcli.cli.place import Place
 from maintcli.config.files import write_new
 from maintcli.config.load import FILE_NAME
 from maintcli.config.messages import bare, hint
@@ -71,7 +71,7 @@ def init(  # noqa: PLR0913  one for each option
     is.
     """
     # No configuration is read: it is about to be written.
-    found = Place(config=os.devnull, env_file=env_file).read_aloud()
+    found = ConfigLocation(config=os.devnull, env_file=env_file).read_aloud()
     place = {"--config": config, "--env-file": env_file}
     path = _path(found, config)
     if os.path.lexists(path):

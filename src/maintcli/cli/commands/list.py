@@ -7,8 +7,8 @@ import typer
 
 from maintcli.cli.declared import declared
 from maintcli.cli.expected_schedules import started, starts
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Place
 from maintcli.cli.scheduled import further
 from maintcli.cli.watching import look, statuses
 from maintcli.errors import MaintError
@@ -20,18 +20,20 @@ _ALL = typer.Option("--all", help="Also what is built in and not used.")
 
 
 @operator("list")
-def list_(place: Place, *, every: Annotated[bool, _ALL] = False, json: Json = False) -> None:
+def list(  # noqa: A001  the name of the command
+    location: ConfigLocation, *, every: Annotated[bool, _ALL] = False, json: Json = False
+) -> None:
     """List your jobs, when each is due, and how it last ended.
 
     Yours are those that maint.toml enables, and those that were seen to run. Without a database, or
     without the toolkit's tables in it, pauses and outcomes are unknown.
     """
-    config = place.read_aloud()
+    config = location.read_aloud()
     jobs = declared(config)
     more = starts(following(further(config, jobs), datetime.now(UTC)))
     seen, problem = None, None
     try:
-        seen = look(place.target(config), "list")
+        seen = look(location.target(config), "list")
     except MaintError as error:
         problem = str(error)
     now = datetime.now(UTC)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import known
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.output.show import show
 from maintcli.output.status import paused
+from maintcli.registry import known
 from maintcli.runtime.pause import pause as write
 from maintcli.runtime.pause import whoami
 from maintcli.runtime.visit import toolkit_tables
@@ -20,7 +20,7 @@ _WHY = typer.Option("--why", metavar="TEXT", help="The reason, for whoever reads
 
 @operator("pause")
 def pause(
-    place: Place,
+    location: ConfigLocation,
     *,
     job: Annotated[str, _JOB],
     why: Annotated[str | None, _WHY] = None,
@@ -30,8 +30,8 @@ def pause(
 
     Its runs then end as skipped, with exit code 0. One that goes on is not stopped.
     """
-    config = place.read_aloud()
+    config = location.read_aloud()
     known(config, job)
-    with toolkit_tables(place.target(config), "pause", write=True) as (session, schema):
+    with toolkit_tables(location.target(config), "pause", write=True) as (session, schema):
         found = write(session, schema, job, by=whoami(), why=why)
     show({"job": job, "paused": asdict(found)}, lambda: [f"{job} is {paused(found)}."], json=json)

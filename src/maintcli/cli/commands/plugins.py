@@ -1,16 +1,16 @@
 """maint plugins"""
 
 from maintcli import registry
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Place
 from maintcli.output.show import show
 from maintcli.output.table import Table
 
 
 @operator("plugins")
-def plugins(place: Place, *, json: Json = False) -> None:
+def plugins(location: ConfigLocation, *, json: Json = False) -> None:
     """List jobs of other packages, and which may run."""
-    config = place.read_aloud()
+    config = location.read_aloud()
     found = [
         {
             "job": name,

@@ -8,8 +8,8 @@ import typer
 
 from maintcli.cli.declared import declared
 from maintcli.cli.expected_schedules import expected_schedules
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Place
 from maintcli.cli.watching import expected
 from maintcli.config.messages import hint
 from maintcli.config.model import Config
@@ -28,7 +28,9 @@ _ONLY = typer.Option(
 
 
 @operator("readyz")
-def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Json = False) -> int:
+def readyz(
+    location: ConfigLocation, *, only: Annotated[str | None, _ONLY] = None, json: Json = False
+) -> int:
     """Check that enabled jobs run and succeed; else exit with 1.
 
     The check "jobs" is of all runs together: one must have been seen within
@@ -38,12 +40,12 @@ def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Jso
     """
     if only not in (None, _RUNNER):
         raise Usage(reason=f"--only: there is no check {only!r}; {hint(only, [_RUNNER])}")
-    config = place.read_aloud()
+    config = location.read_aloud()
     asked = demand(config.variables)
     if asked.off:
         return _show("off", [unasked(asked, asked.off, ok=True)], json=json)
     try:
-        found = _look(place, config, asked)
+        found = _look(location, config, asked)
     except MaintError as error:
         if json:
             note = unasked(asked, "it could not be checked", ok=False)
@@ -54,8 +56,8 @@ def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Jso
     return _show(status(found), found, json=json)
 
 
-def _look(place: Place, config: Config, asked: Demand) -> list[Check]:
-    jobs, database = declared(config), place.target(config)
+def _look(location: ConfigLocation, config: Config, asked: Demand) -> list[Check]:
+    jobs, database = declared(config), location.target(config)
     with toolkit_tables(database, "readyz") as (session, schema):
         seen = watch(session, schema)
         since = first_with(session, schema, config.hash) or _written(config)

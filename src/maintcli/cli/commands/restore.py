@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.execute import run_job
+from maintcli.cli.location import ConfigLocation, Loudness
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Loudness, Place
+from maintcli.cli.run import run_job
 from maintcli.engines.restore.restore import JOB
 from maintcli.errors import Usage
 
@@ -30,7 +30,7 @@ _NO_LEDGER = typer.Option(
 
 @operator("restore")
 def restore(  # noqa: PLR0913  one for each option
-    place: Place,
+    location: ConfigLocation,
     loudness: Loudness,
     *,
     run: Annotated[str, _RUN],
@@ -47,7 +47,7 @@ def restore(  # noqa: PLR0913  one for each option
     in the ledger, under the name restore.
     """
     given = {
-        **asdict(place),
+        **asdict(location),
         **asdict(loudness),
         "run": run,
         "table": table,
@@ -58,6 +58,6 @@ def restore(  # noqa: PLR0913  one for each option
         "if_locked": "fail",
         "json": json,
     }
-    if place.is_everywhere(place.read()):
+    if location.is_everywhere(location.read()):
         raise Usage(reason="A run belongs to one database; name it: --database NAME.")
     return run_job(JOB, given)

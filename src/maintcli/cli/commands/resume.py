@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import known
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.output.show import show
+from maintcli.registry import known
 from maintcli.runtime.pause import resume as write
 from maintcli.runtime.visit import toolkit_tables
 
@@ -15,11 +15,11 @@ _JOB = typer.Argument(metavar="JOB", help="The job to resume.", autocompletion=c
 
 
 @operator("resume")
-def resume(place: Place, *, job: Annotated[str, _JOB], json: Json = False) -> None:
+def resume(location: ConfigLocation, *, job: Annotated[str, _JOB], json: Json = False) -> None:
     """Let a paused job run again."""
-    config = place.read_aloud()
+    config = location.read_aloud()
     known(config, job)
-    with toolkit_tables(place.target(config), "resume", write=True) as (session, schema):
+    with toolkit_tables(location.target(config), "resume", write=True) as (session, schema):
         was_paused = write(session, schema, job)
     sentence = f"{job} runs again." if was_paused else f"{job} was not paused."
     show({"job": job, "paused": None, "was_paused": was_paused}, lambda: [sentence], json=json)

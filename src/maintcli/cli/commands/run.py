@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import declared, entries, idle, known
-from maintcli.cli.everywhere import run_everywhere
-from maintcli.cli.execute import show as show_report
+from maintcli.cli.declared import declared, idle
+from maintcli.cli.location import ConfigLocation, Loudness
 from maintcli.cli.operator import complete_jobs, operator
-from maintcli.cli.place import Loudness, Place
+from maintcli.cli.run import One, run_in_all_databases, run_several
+from maintcli.cli.run import show as show_report
 from maintcli.cli.scheduled import none_enabled
-from maintcli.cli.several import One, run_several
 from maintcli.errors import BrokenPlugin, Usage, gravest
 from maintcli.output.json import as_json
 from maintcli.output.out import put
+from maintcli.registry import entries, known
 from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 
@@ -27,7 +27,7 @@ _JSON = typer.Option("--json", help="Print one JSON object for all runs instead 
 
 @operator("run")
 def run(
-    place: Place,
+    location: ConfigLocation,
     loudness: Loudness,
     *,
     jobs: Annotated[list[str] | None, _JOBS] = None,
@@ -42,7 +42,7 @@ def run(
     """
     if every == bool(jobs):
         raise Usage(reason="Name the jobs to run, or give --all; not both.")
-    config = place.read_aloud()
+    config = location.read_aloud()
     found = declared(config)
     names = [known(config, name) for name in jobs or ()]
     wanted = names or [name for name, one in found.items() if one.schedule.is_on]
@@ -52,12 +52,12 @@ def run(
         raise none_enabled(config, "run")
     for sentence in [] if names or loudness.quiet else idle(config, found):
         sys.stderr.write(f"maint: {printable(sentence)}\n")
-    given = {**asdict(place), **asdict(loudness), "dry_run": dry_run or None, "json": json}
-    if place.is_everywhere(config):
+    given = {**asdict(location), **asdict(loudness), "dry_run": dry_run or None, "json": json}
+    if location.is_everywhere(config):
         # Named, they are refused; among all, a trigger that were sent for each is left out.
         asked = [found[name].job for name in wanted if name in found]
         asked = [job for job in asked if names or job.needs_database]
-        code = run_everywhere(asked, config, given, name="run")
+        code = run_in_all_databases(asked, config, given, name="run")
         return gravest([code, *(BrokenPlugin.code for _ in broken)])
     reports: list[Report] = []
 

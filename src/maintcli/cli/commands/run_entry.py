@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli import wording
 from maintcli.cli.declared import declared
-from maintcli.cli.execute import run_job
+from maintcli.cli.location import ConfigLocation, Loudness
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Loudness, Place
+from maintcli.cli.options import read_words
+from maintcli.cli.run import run_job
 from maintcli.cli.scheduled import find
 from maintcli.config.section import Section
 
@@ -19,7 +19,7 @@ _DRY = typer.Option("--dry-run", "-n", help="Show what the run would do, and cha
 
 @operator("run-entry")
 def run_entry(
-    place: Place,
+    location: ConfigLocation,
     loudness: Loudness,
     *,
     entry: Annotated[str, _ENTRY],
@@ -32,9 +32,9 @@ def run_entry(
     the whole command would be longer than a line may be. What the entry says is stronger than an
     option given here, except --dry-run.
     """
-    config = place.read()
+    config = location.read()
     found = find(config, entry)
     job = declared(config)[found.job].job
-    given = {**asdict(place), **asdict(loudness), "json": json or None}
-    given |= wording.read(job, found.options, Section(""))
+    given = {**asdict(location), **asdict(loudness), "json": json or None}
+    given |= read_words(job, found.options, Section(""))
     return run_job(job, given | ({"dry_run": True} if dry_run else {}))

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import entries
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.config.messages import closest
 from maintcli.errors import Usage
 from maintcli.output import runs as present
 from maintcli.output.show import show as display
+from maintcli.registry import entries
 from maintcli.runtime.history import PastRun, find, history, is_id, together
 from maintcli.runtime.session import Session
 from maintcli.runtime.visit import toolkit_tables
@@ -25,13 +25,13 @@ _RUN = typer.Argument(
 
 
 @operator("show")
-def show(place: Place, *, run: Annotated[str, _RUN], json: Json = False) -> None:
+def show(location: ConfigLocation, *, run: Annotated[str, _RUN], json: Json = False) -> None:
     """Show all that the ledger holds of one run.
 
     Of one that shared its work, all parts are shown.
     """
-    config = place.read_aloud()
-    with toolkit_tables(place.target(config), "show") as (session, schema):
+    config = location.read_aloud()
+    with toolkit_tables(location.target(config), "show") as (session, schema):
         (found,) = wholes(_runs(session, schema, run, jobs=list(entries(config))))
     display(present.data(found), lambda: present.view_one(found), json=json)
 

@@ -4,15 +4,16 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli.declared import declared, known
+from maintcli.cli.declared import declared
 from maintcli.cli.expected_schedules import expected_schedules
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
 from maintcli.engines.outlook.recorded import recorded
 from maintcli.errors import Code
 from maintcli.output import status as present
 from maintcli.output.show import show
+from maintcli.registry import known
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
@@ -23,7 +24,9 @@ _JOB = typer.Argument(
 
 
 @operator("status")
-def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json = False) -> int:
+def status(
+    location: ConfigLocation, *, job: Annotated[str | None, _JOB] = None, json: Json = False
+) -> int:
     """Show how each job is doing, and which are late.
 
     Shown are the jobs that maint.toml enables, and those that were seen to run. It looks and writes
@@ -31,9 +34,9 @@ def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json 
     exit code is 0 unless a job's times lie in the future, for then it cannot tell; maint readyz
     judges the rest.
     """
-    config = place.read_aloud()
+    config = location.read_aloud()
     jobs = declared(config)
-    database = place.target(config)
+    database = location.target(config)
     with toolkit_tables(database, "status") as (session, schema):
         seen, backlogs = watch(session, schema), recorded(session, schema)
     schedules = expected_schedules(config, jobs, database.name, seen.now)

@@ -6,9 +6,10 @@ from typing import Any
 
 import typer
 
-from maintcli.cli.execute import read_config, run_job
-from maintcli.cli.params import build, parameter, shared
-from maintcli.cli.triggered import COMMAND, TIMEOUT, commands, job_of
+from maintcli import registry
+from maintcli.cli.location import entries, location
+from maintcli.cli.options import build, parameter, shared
+from maintcli.config.duration import duration
 from maintcli.config.messages import hint, quote
 from maintcli.config.model import Config
 from maintcli.config.triggers import PREFIX, Trigger
@@ -25,13 +26,20 @@ is the job trigger-NAME.
 
 
 def _complete() -> list[str]:
-    return [name.removeprefix(PREFIX) for name in commands()]
+    return [
+        name.removeprefix(PREFIX)
+        for name, entry in entries().items()
+        if entry.group == registry.TRIGGER_GROUP
+    ]
 
 
 def _run(given: Mapping[str, Any]) -> None:
-    trigger = _find(read_config(given), given.get("trigger"))
+    config = location(given).read()
+    trigger = _find(config, given.get("trigger"))
     options = {name: value for name, value in given.items() if name != "trigger"}
-    raise typer.Exit(run_job(job_of(trigger), options))
+    from maintcli.cli.run import run_job
+
+    raise typer.Exit(run_job(registry.job(config, trigger.job), options))
 
 
 def _find(config: Config, name: str | None) -> Trigger:
@@ -52,11 +60,14 @@ _NAME = typer.Argument(
 )
 
 trigger = build(
-    COMMAND,
+    registry.TRIGGER,
     _HELP,
     [
         inspect.Parameter("trigger", inspect.Parameter.KEYWORD_ONLY, default=_NAME, annotation=str),
-        *(parameter(f"{PREFIX}NAME", option, "triggers.NAME") for option in common(TIMEOUT)),
+        *(
+            parameter(f"{PREFIX}NAME", option, "triggers.NAME")
+            for option in common(duration(registry.TRIGGER_TIMEOUT))
+        ),
         *shared(),
     ],
     _run,

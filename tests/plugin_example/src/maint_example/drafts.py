@@ -1,9 +1,9 @@
 """maint cleanup-drafts"""
 
-from maintcli.api import Annotated, Duration, Opt, Run, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, duration, job
 
 
-@job(schedule="30 2 * * *", group="Drafts", max_percent=50)
+@job(schedule="30 2 * * *", group="Drafts", engine=Sweep(max_percent=50))
 def cleanup_drafts(
     run: Run,
     *,

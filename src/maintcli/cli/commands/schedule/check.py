@@ -11,8 +11,8 @@ import typer
 from maintcli.cli import checking
 from maintcli.cli.checking import Asked
 from maintcli.cli.commands.schedule.render import JOBS
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Place
 from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.rendered_files import targets
 from maintcli.cli.scheduled import none_enabled, scheduled
@@ -84,7 +84,7 @@ class _Checks:
 
 @operator("check")
 def check(  # noqa: PLR0913 - one for each option
-    place: Place,
+    location: ConfigLocation,
     given: RenderOptions,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
@@ -104,8 +104,8 @@ def check(  # noqa: PLR0913 - one for each option
     """
     asked = Asked(ask, deployed or ())
     names = _names(target, output, asked)
-    config = place.read_aloud()
-    entries = scheduled(config, jobs or (), place.database)
+    config = location.read_aloud()
+    entries = scheduled(config, jobs or (), location.database)
     settings = given.settings(config)._replace(hidden="")  # which is about no file
     made = {name: TARGETS[name].render(entries, settings) for name in names}
     checks = _Checks()
@@ -113,7 +113,7 @@ def check(  # noqa: PLR0913 - one for each option
     if target is not None and asked:
         look = partial(checking.of_deployed, target, entries, made[target], settings, asked)
         checks.make(f"{target} deployed", look)
-    left_out = None if no_ledger else _ledger(checks, config, place, entries)
+    left_out = None if no_ledger else _ledger(checks, config, location, entries)
     looked = checks.looked(left_out)
     if not entries and not looked.drift and not looked.problems:
         raise none_enabled(config, "schedule check")
@@ -143,12 +143,14 @@ def _files(
         checks.make(f"{name} files", look)
 
 
-def _ledger(checks: _Checks, config: Config, place: Place, entries: list[Entry]) -> str | None:
+def _ledger(
+    checks: _Checks, config: Config, location: ConfigLocation, entries: list[Entry]
+) -> str | None:
     """Look at it; why that was not even tried, where no database is configured."""
     left_out: list[str] = []
 
     def look() -> list[Finding] | None:
-        database = place.target(config)
+        database = location.target(config)
         if database.url is None:
             left_out.append(str(NoDatabase(section=database.section)))
             return None

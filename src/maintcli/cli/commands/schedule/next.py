@@ -7,8 +7,8 @@ import typer
 
 from maintcli.cli.commands.schedule.render import JOBS
 from maintcli.cli.expected_schedules import starts
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, operator
-from maintcli.cli.place import Place
 from maintcli.cli.scheduled import none_enabled, scheduled
 from maintcli.errors import Usage
 from maintcli.output import schedule as present
@@ -22,7 +22,7 @@ _COUNT = typer.Option("--count", metavar="N", help="How many times to show.")
 
 @operator("next")
 def next_(
-    place: Place,
+    location: ConfigLocation,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
     count: Annotated[int, _COUNT] = 10,
@@ -32,8 +32,8 @@ def next_(
     if not 1 <= count <= _MOST_TIMES:
         raise Usage(reason=f"--count: {count} is out of range; it must be from 1 to {_MOST_TIMES}.")
     now = datetime.now(UTC)
-    config = place.read_aloud()
-    entries = scheduled(config, jobs or (), place.database)
+    config = location.read_aloud()
+    entries = scheduled(config, jobs or (), location.database)
     if not entries:
         raise none_enabled(config, "schedule next")
     times = starts(coming(entries, now, count))

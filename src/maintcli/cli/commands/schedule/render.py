@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from maintcli.cli.declared import by_hand, declared, idle
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import complete_jobs, operator
-from maintcli.cli.place import Place
 from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.rendered_files import left_over, remove, targets, write_all
 from maintcli.cli.scheduled import none_enabled, scheduled
@@ -40,7 +40,7 @@ _STRICT = typer.Option("--strict", help="Refuse (65) to leave anything out.")
 
 @operator("render")
 def render(
-    place: Place,
+    location: ConfigLocation,
     given: RenderOptions,
     *,
     jobs: Annotated[list[str] | None, JOBS] = None,
@@ -59,9 +59,9 @@ def render(
     if write and output is not None:
         raise Usage(reason="--write knows where to; leave out --output.")
     names = targets(target, every=write)
-    config = place.read_aloud()
+    config = location.read_aloud()
     settings = given.settings(config)
-    entries = scheduled(config, jobs or (), place.database)
+    entries = scheduled(config, jobs or (), location.database)
     if not entries:
         raise none_enabled(config, f"schedule render --target {names[0]}")
     made = {name: TARGETS[name].render(entries, settings) for name in names}

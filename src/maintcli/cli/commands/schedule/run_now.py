@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from maintcli.cli import scheduler_cli, wording
+from maintcli.cli import scheduler_cli
 from maintcli.cli.declared import declared
+from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import operator
-from maintcli.cli.place import Place
+from maintcli.cli.options import checked_words
 from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import find
 from maintcli.config.messages import bare
@@ -27,7 +28,7 @@ _DEPLOYED = typer.Option(
 
 @operator("run-now")
 def run_now(
-    place: Place,
+    location: ConfigLocation,
     given: RenderOptions,
     *,
     entry: Annotated[str, _ENTRY],
@@ -44,11 +45,11 @@ def run_now(
             reason=f"--target {bare(target)}: only Kubernetes needs a Job for that; elsewhere call"
             " maint itself."
         )
-    config = place.read_aloud()
+    config = location.read_aloud()
     found = find(config, entry)
-    options = (*wording.given(declared(config)[found.job].job, words or ()),)
-    if place.database is not None:
-        options = ("--database", place.database, *options)
+    options = (*checked_words(declared(config)[found.job].job, words or ()),)
+    if location.database is not None:
+        options = ("--database", location.database, *options)
     if deployed is None:
         put(kubernetes.one_off(found, options, given.settings(config)))
     else:

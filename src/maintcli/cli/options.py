@@ -1,14 +1,20 @@
-"""From a job's options to Typer's, and the options that reach a command before its job."""
+"""A job's options as Typer's, and read from the words that a scheduler puts on its command line."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import typer
 from typer.main import get_command
 
-from maintcli.cli.given import GivenCommand
+from maintcli.cli.text_options import TextCommand, is_option, lacks_value
+from maintcli.config.messages import hint, quote
 from maintcli.config.option import Kind, Option
+from maintcli.config.resolve import Resolver
+from maintcli.config.section import Section
+from maintcli.errors import ConfigError, Usage
+from maintcli.runtime.job import Job
 
 
 def command(
@@ -41,7 +47,7 @@ def build(
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, cls=GivenCommand, help=help_text)(callback)
+    app.command(name, cls=TextCommand, help=help_text)(callback)
     return get_command(app)
 
 
@@ -135,3 +141,81 @@ def place() -> list[inspect.Parameter]:
 
 def given(name: str, kind: Any, *flags: str, **more: Any) -> inspect.Parameter:
     return _keyword(name, kind | None, typer.Option(None, *flags, **more))
+
+
+class _Flag(NamedTuple):
+    """What a flag sets: the option `name`, to its value or to `sets`."""
+
+    name: str
+    sets: bool | None
+    option: Option | None = None
+
+
+def read_words(job: Job, words: Sequence[str], section: Section) -> dict[str, object]:
+    """What `words` give, by option. Raises ConfigError for any that the job would refuse."""
+    if not words:
+        return {}
+    known, found = _known(job), dict[str, object]()
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        flag = known.get(name)
+        if flag is None:
+            raise _unknown(job, name, known, section)
+        if flag.sets is not None:
+            if equals:
+                raise section.wrong("options", f"{name} takes no value; write {name} alone")
+            found[flag.name] = flag.sets
+            continue
+        text = value if equals else next(rest, None)
+        if text is None:
+            raise section.wrong("options", f"{name} lacks its value; write it as the next word")
+        if not equals and is_option(text):
+            raise section.wrong("options", lacks_value(name, text))
+        found[flag.name] = text
+        _check(job, flag.option, text, section)
+    return found
+
+
+def checked_words(job: Job, words: Sequence[str]) -> Sequence[str]:
+    """`words` as they were given on a command line. Raises Usage for any that the job refuses."""
+    try:
+        read_words(job, words, Section(""))
+    except ConfigError as error:
+        raise Usage(reason=str(error)) from None
+    return words
+
+
+def _known(job: Job) -> Mapping[str, _Flag]:
+    found: dict[str, _Flag] = {}
+    for option in job.settings:
+        is_flag = option.kind is Kind.FLAG
+        flag = _Flag(option.name, True if is_flag else None, option)
+        found |= {name: flag for name in (option.flag, option.short) if name}
+        if is_flag and option.configurable:
+            found[f"--no-{option.key}"] = flag._replace(sets=False)
+    for parameter in shared():
+        sets = True if parameter.annotation == bool | None else None
+        for name in parameter.default.param_decls:
+            found[name] = _Flag(parameter.name, sets)
+    return found
+
+
+def _check(job: Job, option: Option | None, value: str, section: Section) -> None:
+    if option is None:
+        return
+    try:
+        Resolver(job.name, section, Path()).one(option, value)
+    except Usage as error:
+        raise ConfigError(reason=f"{section.place('options')}: {error}") from None
+
+
+def _unknown(job: Job, name: str, known: Mapping[str, _Flag], section: Section) -> ConfigError:
+    if not name.startswith("-"):
+        return section.wrong(
+            "options", f"{quote(name)} is no option; {job.name} takes options alone: --limit 1000"
+        )
+    return ConfigError(
+        reason=f"{section.place('options')}: {job.name} has no option {quote(name)};"
+        f" {hint(name, known)}"
+    )

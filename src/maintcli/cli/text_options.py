@@ -86,7 +86,7 @@ class StrictCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-class GivenCommand(StrictCommand):
+class TextCommand(StrictCommand):
     """A command that hands on what was given."""
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -94,7 +94,7 @@ class GivenCommand(StrictCommand):
         return _unread(super().get_params(ctx))
 
 
-class GivenGroup(TyperGroup):
+class TextGroup(TyperGroup):
     """A group that does the same with its own options."""
 
     def get_params(self, ctx: Any) -> list[Any]:

@@ -1,10 +1,15 @@
-"""Where a command looks: which configuration, and which database of it."""
+"""Which configuration a command reads, and which database of it is meant."""
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+from maintcli import registry
+from maintcli.cli.text_options import is_option, lacks_value
 from maintcli.config.database import ALL, DatabaseConfig
 from maintcli.config.load import load
 from maintcli.config.model import Config
@@ -12,7 +17,7 @@ from maintcli.errors import ConfigError, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ConfigLocation:
     """--config, --env-file and --database as given; the variables stand in for what was not."""
 
     config: str | None = None
@@ -38,13 +43,13 @@ class Place:
         }
         return tuple(word for flag, value in given.items() if value for word in (flag, value))
 
-    def read(self) -> Config:
-        """The configuration. Raises ConfigError."""
+    def read(self, environ: Mapping[str, str] = os.environ) -> Config:
+        """The configuration, with the variables of `environ`. Raises ConfigError."""
         env_file = self.env_file or _variable("MAINT_ENV_FILE")
         return load(
             config=Path(self.config) if self.config is not None else None,
             env_file=Path(env_file) if env_file is not None else None,
-            environ=os.environ,
+            environ=environ,
             cwd=_working_directory(),
         )
 
@@ -83,6 +88,42 @@ class Loudness:
     quiet: bool | None = None
     verbose: bool | None = None
     log_file: str | None = None
+
+
+def location(given: Mapping[str, Any]) -> ConfigLocation:
+    """Where to look, of what was given on the command line."""
+    return ConfigLocation(**{name: given.get(name) for name in ("config", "env_file", "database")})
+
+
+def read_ahead(arguments: Sequence[str] = ()) -> Config:
+    """The configuration that a command with these `arguments` will read: it may be what makes the
+    command. Raises ConfigError.
+    """
+    return ConfigLocation(
+        config=_given(arguments, "--config"), env_file=_given(arguments, "--env-file")
+    ).read()
+
+
+def entries() -> dict[str, registry.Entry]:
+    """Every job, for --help and completion; the built-in ones alone where the configuration cannot
+    be read: to say so is for the command that needs it.
+    """
+    try:
+        return registry.entries(read_ahead())
+    except ConfigError:
+        return dict(registry.JOBS)
+
+
+def _given(arguments: Sequence[str], flag: str) -> str | None:
+    """What an option of the command will be. Raises Usage where another stands for its value."""
+    found = None
+    for word, following in pairwise([*arguments, ""]):
+        name, equals, value = word.partition("=")
+        if name == flag:
+            if not equals and is_option(following):
+                raise Usage(reason=f"{lacks_value(flag, following)}.")
+            found = value if equals else following
+    return found
 
 
 def _working_directory() -> Path:

@@ -1,0 +1,95 @@
+"""The order to run a job, made of what was given on the command line."""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maintcli import registry
+from maintcli.cli.location import location
+from maintcli.config.model import Config
+from maintcli.errors import ConfigError, MaintError
+from maintcli.runtime.job import Job, Order
+from maintcli.runtime.log import Level, Log, open_found, open_named
+
+if TYPE_CHECKING:
+    from maintcli.runtime.context import Context
+
+
+def make_order(
+    job: Job, config: Config, given: Mapping[str, Any], log: Log, *, among: str | None = None
+) -> Order:
+    """The order to run `job`; `given` holds its flags by name. Raises Usage or ConfigError.
+
+    `among` is the database where it is one of several: then --shard has chosen it, and whoever
+    listens is told of all together.
+    """
+    check_names(config)
+    values = config.resolve(job.name, job.settings, given)
+    if among is not None:
+        values.pop("shard", None)
+    order = Order(
+        config=config,
+        database=location(given).target(config) if among is None else config.database(among),
+        values=values,
+        log=log,
+        environ=os.environ,
+        observers=observers() if among is None else (),
+        lacking=partial(_lacking, job),
+        place=location(given).words(among),
+    )
+    _ = order.shard  # before there is a run: a part that cannot be is wrong usage
+    return order
+
+
+def _lacking(job: Job, context: "Context") -> MaintError | None:
+    from maintcli.cli.rights import lacking
+
+    return lacking(job, context)
+
+
+def check_names(config: Config) -> None:
+    """Refuse sections of jobs that do not exist, of tables that no job asks for, and of sweeps
+    and triggers whose name is taken.
+    """
+    registry.check(config)
+    if config.tables and not config.plugins:  # a plugin may sweep tables of any name
+        from maintcli.db.example import columns
+
+        config.check_tables(columns())
+
+
+def make_log(name: str, given: Mapping[str, Any]) -> Log:
+    """The log of a command: as loud as -q and -v say."""
+    threshold = (
+        Level.ERROR if given.get("quiet") else Level.DEBUG if given.get("verbose") else Level.INFO
+    )
+    variable = os.environ.get("MAINT_LOG_FILE")
+    path, origin = given.get("log_file"), "--log-file"
+    if path is None and variable is not None:
+        path, origin = variable, "environment MAINT_LOG_FILE"
+    if path is not None and not path.strip():
+        raise ConfigError(reason=f"{origin} is blank; give it a path, or leave it out.")
+    named, trouble = open_named(Path(path), origin) if path else (None, "")
+    found, why_not = open_found(Path.cwd() / "logs")
+    log = Log(name, threshold, [file for file in (named, found) if file is not None])
+    if trouble:
+        log.warn(trouble)
+    if why_not:
+        log.info(why_not)
+    return log
+
+
+def observers() -> list[Any]:
+    """Those told at the end, because of where we run."""
+    found: list[Any] = []
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from maintcli.observers import github
+
+        found.append(github.tell)
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        from maintcli.observers import kubernetes
+
+        found.append(kubernetes.tell)
+    return found
