@@ -24,15 +24,14 @@ def whole_file(
     tables: Tables,
     blocks: Iterable[Block],
     marks: Marks | None,
-    earlier: frozenset[str],
 ) -> tuple[Tally, Counter[Archived]]:
     """Put back a file's rows and links.
 
-    The ledger marks a file whose rows without a key have gone back; `earlier` are the tables that
-    were marked before this run. Without the ledger they are left for later, and counted by table.
+    The ledger marks a file whose rows without a key have gone back. Without the ledger they are
+    left for later, and counted by table.
     """
     with transaction(context) as (connection, progress):
-        batch = _Batch(connection, tables, marks, earlier)
+        batch = _Batch(connection, tables, marks)
         batch.marked = marks.read(connection) if marks else frozenset()
         for block in blocks:
             batch.load(block)
@@ -64,7 +63,6 @@ class _Batch:
     connection: Connection
     tables: Tables
     marks: Marks | None
-    earlier: frozenset[str]
     marked: frozenset[str] = frozenset()
     tally: Tally = field(default_factory=lambda: Tally(files=1))
     rows: list[tuple[Loaded, int]] = field(default_factory=list[tuple[Loaded, int]])
@@ -89,9 +87,7 @@ class _Batch:
             self.to_mark.add(block.name)
             return 0
         taken = loose.without_loose(self.connection, one)
-        if self.marks and block.name not in self.earlier:  # this run's, whose COMMIT seemed lost
-            self.tally.restored[one.table.name] += taken
-        elif taken and not self.marks:
+        if taken and not self.marks:
             self.left[block.schema, block.table] += taken
         return taken
 

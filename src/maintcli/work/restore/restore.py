@@ -17,6 +17,7 @@ from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.work.archive.reading import Block
 from maintcli.work.archive.section import Kept
+from maintcli.work.attempt import after_loss
 from maintcli.work.outlook.words import many
 from maintcli.work.restore import compare, inventory, preview, say, source, table
 from maintcli.work.restore.batch import Tables, insert_into, whole_file
@@ -130,8 +131,7 @@ class _Restore:
         with self.source.opened(kept) as blocks:
             wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
             try:
-                earlier = self.marked.get(kept.file, frozenset())
-                return whole_file(self.context, self.tables, wanted, marks, earlier)
+                return whole_file(self.context, self.tables, wanted, marks)
             except psycopg.errors.BadCopyFileFormat as error:
                 what = error.diag.message_primary
                 raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
@@ -200,4 +200,6 @@ class _Restore:
                 lost = sqlstate.is_lost(error, context.session.connection_or_none)
                 if failures >= _MOST_FAILURES or not (passes or lost):
                     raise
+                if lost:
+                    after_loss(context, error)
                 context.stop.wait(0.1 * failures)

@@ -1,16 +1,18 @@
 """One transaction of a restore: several messages, since COPY cannot share one."""
 
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
 
-from maintcli.db import formats
+from maintcli.db import formats, sqlstate
 from maintcli.db.connect import Connection
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
-from maintcli.runtime.session import WRITE
+from maintcli.runtime.lease import Lease
+from maintcli.runtime.session import WRITE, Session
+from maintcli.work.attempt import after_loss
 from maintcli.work.restore.onebyone import block
 
 # Constraints that wait for COMMIT are checked with each statement, where a violation can still be
@@ -24,6 +26,11 @@ BEGIN
 END""")
 
 
+_FENCED = sql.SQL("""BEGIN
+{fence}
+END""")
+
+
 class Progress:
     """What a transaction has done so far, for the ledger."""
 
@@ -32,27 +39,63 @@ class Progress:
 
 @contextmanager
 def transaction(context: Context) -> Generator[tuple[Connection, Progress]]:
-    """Commit what the block does, with the fence and the ledger; or nothing of it."""
+    """Commit what the block does, with the fence and the ledger; or nothing of it.
+
+    After a lost connection the ledger says whether the COMMIT took effect; where it did not,
+    TransactionRollback is raised.
+    """
     session = context.session
     session.stop.check()
     connection, progress = session.connection, Progress()
     opening = [WRITE, *session.limits(), formats.WITHOUT_LOSS, _AT_ONCE]
+    lease, batches = context.lease, 0
     try:
         connection.execute(sql.SQL("; ").join(opening))
         yield connection, progress
-        _count(context, connection, progress.rows)
-        connection.execute("COMMIT")
+        if lease:
+            batches = _count(lease, connection, progress.rows)
     except BaseException:
-        with suppress(psycopg.Error):
-            connection.rollback()
-        session.stop.check()  # a cancelled query is how a stop arrives here
+        _end(session, connection)
         raise
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        _end(session, connection)
+        if not (lease and sqlstate.is_lost(error, session.connection_or_none)):
+            raise
+        after_loss(context, error)
+        if not _has_counted(context, lease, batches):
+            raise psycopg.errors.TransactionRollback(sqlstate.said(error)) from None
 
 
-def _count(context: Context, connection: Connection, rows: int) -> None:
-    lease = context.lease
-    if lease is None:
-        return
+def _end(session: Session, connection: Connection) -> None:
+    session.clean_up(connection)
+    session.stop.check()  # a cancelled query is how a stop arrives here
+
+
+def _count(lease: Lease, connection: Connection, rows: int) -> int:
+    """Write the ledger; the batches of the run with this one."""
     progress = ledger.progress(lease, "updated_count")
     body = _COUNT.format(rows=rows, fence=lease.fence(), progress=progress)
     connection.execute(block(body, connection))
+    ((batches,),) = connection.execute(sql.Composed([ledger.batches(lease)]))
+    return int(batches)
+
+
+def _has_counted(context: Context, lease: Lease, batches: int) -> bool:
+    """Whether a COMMIT that nobody heard of took effect: it may still be about to, so the fence
+    waits for it.
+    """
+    session = context.session
+    while True:
+        fence = block(_FENCED.format(fence=lease.fence()), session.connection)
+        try:
+            ((found,),) = session.write(ledger.batches(lease), settings=fence, ours=True)
+        except psycopg.Error as error:
+            if error.sqlstate == sqlstate.LOCK_NOT_AVAILABLE:
+                continue
+            if not sqlstate.is_lost(error, session.connection_or_none):
+                raise
+            after_loss(context, error)
+            continue
+        return int(found) >= batches
