@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from psycopg import sql
+
 from maintcli.db.connect import Connection
 from maintcli.runtime.context import Context
 from maintcli.work.archive.ledger import Marks
@@ -31,7 +33,7 @@ def whole_file(
     left for later, and counted by table.
     """
     with transaction(context) as (connection, progress):
-        batch = _Batch(connection, tables, marks)
+        batch = _Batch(connection, context.session.path, tables, marks)
         batch.marked = marks.read(connection) if marks else frozenset()
         for block in blocks:
             batch.load(block)
@@ -61,6 +63,7 @@ class _Batch:
     """What is loaded, with counts; what is to be marked; what is left for later."""
 
     connection: Connection
+    path: sql.Composable
     tables: Tables
     marks: Marks | None
     marked: frozenset[str] = frozenset()
@@ -92,7 +95,7 @@ class _Batch:
         return taken
 
     def mend(self, one: Loaded, count: int) -> None:
-        mended = mend(self.connection, one)
+        mended = mend(self.connection, one, self.path)
         self.tally.mended += mended.rows
         self.tally.refuse(one.table.name, mended.refused)
         self.tally.unmended += count - mended.rows - mended.refused.total() - mended.whole
