@@ -13,7 +13,14 @@ import psycopg
 
 from maintcli.db import blockers, sqlstate
 from maintcli.db.blockers import Blocker
-from maintcli.errors import ConfigError, ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
+from maintcli.errors import (
+    ConfigError,
+    ConnectionLost,
+    LeaseLost,
+    RowsStayLocked,
+    StillLocked,
+    Unreachable,
+)
 from maintcli.runtime.context import Context
 from maintcli.work.batch import Done, Step, send
 from maintcli.work.outlook.words import span
@@ -80,7 +87,7 @@ def still_locked(context: Context, seconds: float, done: str = "deleted") -> Sti
     """The error that names the table, and who has locked it for so many seconds."""
     rows = context.counts.get(f"{done}_count", 0)
     blocker = None
-    with contextlib.suppress(psycopg.Error):  # whoever it was, the table was locked
+    with contextlib.suppress(psycopg.Error, Unreachable):  # whoever it was, it was locked
         blocker = blockers.find(context.session, context.names)
     return StillLocked(
         table=blocker.table if blocker else "A table of this run",

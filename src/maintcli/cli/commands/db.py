@@ -19,6 +19,7 @@ from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkit
 from maintcli.present.show import show
 from maintcli.present.table import Table
 from maintcli.runtime.visit import bounded, connected
+from maintcli.work.outlook.words import many
 
 _SESSIONS = typer.Option("--sessions", metavar="N", help="How many sessions to make up.")
 _SCHEMA = typer.Option(
@@ -196,7 +197,9 @@ def _dropped(found: Mapping[str, Any]) -> list[str]:
     tables = found["dropped"]
     if not tables:
         return [f"There is nothing of maint's to drop in schema {found['schema']}."]
-    return [f"Dropped {len(tables)} tables in schema {found['schema']}: {', '.join(tables)}."]
+    return [
+        f"Dropped {many(len(tables), 'table')} in schema {found['schema']}: {', '.join(tables)}."
+    ]
 
 
 db = group("db", "Make, check and drop maint's own tables.", migrate, check, example, uninstall)

@@ -150,8 +150,8 @@ def _goes_on(context: Context, schema: str, run: history.PastRun) -> str:
     ((ends,),) = context.session.read_composed(query, {"run": run.run_id})
     when = f"at {ends.astimezone(UTC):%H:%M:%S} UTC" if ends else "now"
     return (
-        f"Run {run.run_id} goes on; restore it once it has ended. If it was killed, that is when"
-        f" its lease ends: {when}."
+        f"Run {run.run_id} is in progress; restore it once it has ended. If it was killed, that is"
+        f" when its lease ends: {when}."
     )
 
 
