@@ -152,7 +152,10 @@ def test_a_file_is_never_overwritten(inside: Inside) -> None:
             ("--yes", "--column", "active_sessions.access_key=key"),
             "active_sessions has no column key; known: ",
         ),
-        (("--job", "cleanup-sessions", "--table", "users=users"), "users is a table of no job"),
+        (
+            ("--job", "cleanup-sessions", "--table", "users=users"),
+            "users belongs to none of the jobs",
+        ),
         (("--yes", "--timezone", "Berlin"), "no time zone"),
         (("--yes", "--epoch", "us"), "Seconds are s, milliseconds are ms."),
         (("--yes", "--job", ""), "--job is blank; give it a value, or leave it out."),

@@ -338,7 +338,7 @@ def test_a_place_that_will_not_do(inside: Inside, text: str, sentence: str) -> N
     [
         ((), "Name the scheduler: --target crontab|github|kubernetes|systemd|railway|render."),
         (("--target", "cron"), "--target: there is no cron; did you mean crontab?"),
-        (("--write", "--output", "x"), "--write knows where to; leave out --output."),
+        (("--write", "--output", "x"), "--write picks the folder itself; leave out --output."),
         (
             ("--target", "crontab", "--command", "maint"),
             "--command: 'maint' is relative; a schedul",
@@ -612,7 +612,7 @@ def test_a_file_with_lines_of_the_user_is_not_removed(inside: Inside) -> None:
     timer.write_text(timer.read_text() + KEPT)
     write(inside, ON)
     result = inside("schedule", "render", "--target", "systemd", "--write")
-    assert f"maint: left deploy/systemd/{timer.name}, which is rendered no longer; " in result.err
+    assert f"maint: left deploy/systemd/{timer.name}, which is no longer rendered; " in result.err
     assert timer.read_text().endswith("# é: a line of the user's\n")
     assert not timer.with_suffix(".service").exists()
     result = inside("schedule", "check", "--target", "systemd", "--no-ledger")

@@ -387,7 +387,7 @@ def test_a_limit_that_is_spent_on_rows_that_come_back_is_warned_of(
     found = rules(inside, "t", options=("--limit", "10"))
     assert (found.code, found.json["deleted_count"], count(conn, "t")) == (0, 10, 30), found.err
     assert "10 rows came into public.t while maint deleted from it" in found.err
-    assert "trigger back; if these are the same rows, none is gone" in found.err
+    assert "trigger back; if these are the same rows, nothing was removed" in found.err
 
 
 def test_rows_that_a_trigger_adds_keep_no_stale_row(inside: Inside, conn: Conn) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,8 +123,10 @@ _TYPES = (
 )
 
 
-def plant(conn: Conn, folder: Path) -> None:
+def plant(conn: Conn, folder: Path, types: Sequence[str] = ()) -> None:
     """Plant it all into schema public; a name that is run as another role is left in `folder`.
+
+    Operators also fit `types`, in pairs with themselves and with those of the catalog.
 
     A connection of later on looks into public before the catalog, so that a name is found there
     even where its arguments fit no better.
@@ -134,7 +137,7 @@ def plant(conn: Conn, folder: Path) -> None:
         literal=stranger,
         folder=str(folder),
         words=sorted(_words()),
-        types=list(_TYPES),
+        types=[*_TYPES, *types],
     )
     with conn.transaction():
         conn.execute(query)

@@ -13,6 +13,7 @@ from tests.jobs.every import EVERY, SWEEP, Every, fill, one
 from tests.parts.backend import backend, reply
 from tests.parts.inside import Inside
 from tests.parts.planted import plant
+from tests.work.restore.test_restore import contents
 
 Conn = psycopg.Connection[Any]
 
@@ -120,6 +121,82 @@ def test_no_command_runs_planted_code(inside: Inside, conn: Conn, ran: Path) -> 
             assert (found.code in (0, 1), names(ran)) == (True, []), (command, found.err)
             assert "planted code" not in found.out + found.err, command
         assert one(conn, SWEEP.stale) == rows
+
+
+KEYED = """
+CREATE TYPE mark AS ENUM ({marks});
+CREATE DOMAIN number AS integer;
+CREATE DOMAIN moment AS timestamptz;
+CREATE TABLE users (id {key} PRIMARY KEY, opted_out_at moment, data_erased_at timestamptz);
+CREATE TABLE chat_sessions (
+    id {key} PRIMARY KEY, user_id {key}, created_at moment, updated_at moment,
+    next {key} REFERENCES chat_sessions ON DELETE SET NULL
+);
+CREATE TABLE chat_messages (
+    id {key} PRIMARY KEY, session_id {key} REFERENCES chat_sessions ON DELETE CASCADE
+);
+CREATE TABLE note (
+    id {key} PRIMARY KEY,
+    session_id {key} DEFAULT {zero} REFERENCES chat_sessions ON DELETE SET DEFAULT
+);
+CREATE TABLE jobs (
+    id {key} PRIMARY KEY, status varchar(20), retry_count numeric, error_message varchar(200),
+    started_at moment, locked_until moment
+);
+INSERT INTO users SELECT {i}, now() - interval '1 year' FROM generate_series(1, 9) i;
+INSERT INTO chat_sessions VALUES ({zero}, NULL, now(), now());
+INSERT INTO chat_sessions SELECT {i}, {i}, now() - make_interval(days => 30 * i),
+    now() - make_interval(days => 30 * i) FROM generate_series(1, 20) i;
+UPDATE chat_sessions SET next = {ten} WHERE user_id = {nine};
+CREATE TABLE kept AS SELECT * FROM chat_sessions WHERE user_id = {eleven};
+INSERT INTO chat_messages SELECT {i}, {i} FROM generate_series(1, 20) i;
+INSERT INTO note SELECT {i}, {i} FROM generate_series(1, 20) i;
+INSERT INTO jobs SELECT {i}, 'running', 0, NULL, now() - interval '1 day'
+    FROM generate_series(1, 9) i;
+"""
+TYPES = ("public.mark", "public.number", "public.moment", "public.mark[]", "varchar[]")
+KEYED_TABLES = ("users", "chat_sessions", "chat_messages", "note", "jobs")
+
+
+@pytest.mark.parametrize("key", ["varchar(20)", "mark", "number", "mark[]"])
+def test_no_job_runs_planted_operators_for_types_of_the_user(
+    inside: Inside, bare_db: str, ran: Path, key: str
+) -> None:
+    """Of varchar, an enum, a domain and an array the catalog has no operator that fits exactly."""
+    pattern = "('{{' || {} || '}}')::{}" if key.endswith("[]") else "({}::text)::{}"
+    inside.env["DATABASE_URL"] = bare_db
+    assert inside("db", "migrate").code == 0
+
+    def run(*command: str) -> Any:
+        found = inside(*command, "--json")
+        assert (found.code, names(ran)) == (0, []), (command, found.err)
+        return found.json
+
+    with psycopg.connect(bare_db, autocommit=True) as conn:
+        marks = ", ".join(f"'{i}'" for i in range(30))
+        numbers = {"i": "i", "zero": 0, "nine": 9, "ten": 10, "eleven": 11}
+        values = {name: pattern.format(value, key) for name, value in numbers.items()}
+        conn.execute(KEYED.format(key=key, marks=marks, **values).encode())
+        add_trigger(conn, KEYED_TABLES)
+        before = contents(conn, *KEYED_TABLES)
+        plant(conn, ran, TYPES)
+
+        old = ("cleanup-old-sessions", "--older-than", "300d", "--max-percent", "100")
+        swept = run(*old, "--archive", "archive")
+        assert one(conn, "SELECT count(*) FROM chat_sessions") == 10
+        conn.execute("INSERT INTO chat_sessions TABLE kept")
+        assert run("restore", swept["run_id"], "--dry-run")["existing_count"] == 1
+        back = run("restore", swept["run_id"])
+        assert (back["restored_count"], back["existing_count"]) == (21, 1)
+        assert contents(conn, *KEYED_TABLES) == before
+
+        assert run("reconcile-stragglers")["updated_count"] == 9
+        pair = ("--pairs", "chat_sessions.user_id -> users.id", "--max-percent", "100")
+        assert run("cleanup-orphans", *pair)["deleted_count"] == 11
+        held = ("--tables", "chat_sessions.user_id", "--max-percent", "100")
+        assert run("cleanup-opt-outs", *held, "--dry-run")["erased_count"] == 9
+        assert run("cleanup-opt-outs", *held)["erased_count"] == 9
+        assert one(conn, "SELECT count(*) FROM chat_sessions") == 1
 
 
 def test_tables_are_made_without_planted_code(inside: Inside, bare_db: str, ran: Path) -> None:

@@ -1,5 +1,6 @@
 """A user's table as the catalog describes it: kind, columns, parts, privileges, indexes."""
 
+from collections.abc import Iterable
 from typing import Any, LiteralString, NamedTuple, Protocol
 
 from psycopg import sql
@@ -37,13 +38,28 @@ class Reader(Protocol):
 class Column(NamedTuple):
     """A column: its type as PostgreSQL prints it, and whether it can be NULL.
 
-    `type` is a domain's base type, `declared` the domain itself, with its schema.
+    `type` is a domain's base type, `declared` the domain itself, with its schema. `operators` is
+    the schema of the type's own comparisons: under the user's path a bare `=` may be another.
     """
 
     name: str
     type: str
     nullable: bool
     declared: str
+    is_domain: bool
+    operators: str
+
+    def value(self, row: sql.Composable | None = None) -> sql.Composable:
+        """The column (of `row`, an alias), a domain as its base type, which operators fit."""
+        quoted: sql.Composable = sql.Identifier(self.name)
+        quoted = sql.SQL("{}.{}").format(row, quoted) if row else quoted
+        if not self.is_domain:
+            return quoted
+        return sql.SQL("{}::{}").format(quoted, sql.SQL(self.type))  # pyright: ignore[reportArgumentType]  from the catalog
+
+    def operator(self, name: LiteralString) -> sql.Composable:
+        """The type's own comparison called `name`, to stand between two values."""
+        return sql.SQL("OPERATOR({}.{})").format(sql.Identifier(self.operators), sql.SQL(name))
 
 
 class Part(NamedTuple):
@@ -124,10 +140,20 @@ WHERE c.relname = %(table)s AND n.nspname = coalesce(%(schema)s, (
     ORDER BY s.place LIMIT 1))
 """
 
+# An enum, an array or a varchar is compared by operators of the catalog, citext by those it brings.
 _COLUMNS = """
-SELECT a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull,
+SELECT a.attrelid, a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull,
        CASE s.nspname WHEN 'pg_catalog' THEN format_type(t.oid, NULL)
-            ELSE concat(quote_ident(s.nspname), '.', quote_ident(t.typname)) END
+            ELSE concat(quote_ident(s.nspname), '.', quote_ident(t.typname)) END,
+       t.typtype = 'd',
+       coalesce((SELECT n.nspname::text FROM pg_catalog.pg_opclass oc
+                 JOIN pg_catalog.pg_am m ON m.oid = oc.opcmethod AND m.amname = 'btree'
+                 JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily
+                  AND ao.amoplefttype = base.oid AND ao.amoprighttype = base.oid
+                  AND ao.amopstrategy = 3
+                 JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
+                 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+                 WHERE oc.opcintype = base.oid AND oc.opcdefault), 'pg_catalog')
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace
@@ -141,7 +167,8 @@ CROSS JOIN LATERAL (
     )
     SELECT oid FROM below WHERE typtype <> 'd'
 ) AS base
-WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
 """
 
 # Leaves of partitions and of plain inheritance alike; a parent of inheritance holds rows too.
@@ -187,11 +214,20 @@ def describe(reader: Reader, name: Name) -> Table | None:
     if not found:
         return None
     oid, schema, table, kind, role, hides, selects, deletes = found[0]
-    columns = {row[0]: Column._make(row) for row in reader.read(_COLUMNS, [oid])}
+    columns_ = columns(reader, [oid])[oid]
     # What was dropped as we looked has no size any more.
     parts = tuple(_part(row) for row in reader.read(_PARTS, [oid]) if None not in row)
     kind = KINDS.get(kind, "relation")
-    return Table(oid, schema, table, kind, role, hides, selects, deletes, columns, parts)
+    return Table(oid, schema, table, kind, role, hides, selects, deletes, columns_, parts)
+
+
+def columns(reader: Reader, oids: Iterable[int]) -> dict[int, dict[str, Column]]:
+    """The columns of relations, by oid and name."""
+    found: dict[int, dict[str, Column]] = {oid: {} for oid in oids}
+    for oid, *column in reader.read(_COLUMNS, [list(found)]):
+        one = Column(*column)
+        found[oid][one.name] = one
+    return found
 
 
 def _part(row: tuple[Any, ...]) -> Part:

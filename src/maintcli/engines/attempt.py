@@ -16,7 +16,14 @@ from maintcli.db.blockers import Blocker
 from maintcli.engines.batch import Done, Step, send
 from maintcli.engines.outlook.words import span
 from maintcli.engines.pace import Pace
-from maintcli.errors import ConfigError, ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
+from maintcli.errors import (
+    ConfigError,
+    ConnectionLost,
+    LeaseLost,
+    RowsStayLocked,
+    StillLocked,
+    Unreachable,
+)
 from maintcli.runtime.context import Context
 
 _STATEMENT_SECONDS = 30.0
@@ -80,7 +87,7 @@ def still_locked(context: Context, seconds: float, done: str = "deleted") -> Sti
     """The error that names the table, and who has locked it for so many seconds."""
     rows = context.counts.get(f"{done}_count", 0)
     blocker = None
-    with contextlib.suppress(psycopg.Error):  # whoever it was, the table was locked
+    with contextlib.suppress(psycopg.Error, Unreachable):  # whoever it was, it was locked
         blocker = blockers.find(context.session, context.names)
     return StillLocked(
         table=blocker.table if blocker else "A table of this run",

@@ -26,10 +26,10 @@ _OTHER: Final = {"s": "ms", "ms": "s"}
 _SCALE: Final = {"s": 1, "ms": 1000}
 
 # 0 and less stand for "never".
-_NEWEST = sql.SQL("SELECT max({by}) FROM ONLY {part} WHERE {by} > 0")
+_NEWEST = sql.SQL("SELECT pg_catalog.max({by}) FROM ONLY {part} WHERE {by} > 0")
 
 # Without an index: what was written first, and what stands at the end.
-_SAMPLE = sql.SQL("""SELECT max(maint_by) FROM (
+_SAMPLE = sql.SQL("""SELECT pg_catalog.max(maint_by) FROM (
     (SELECT {by} AS maint_by FROM ONLY {part} LIMIT {most})
     UNION ALL
     (SELECT {by} FROM ONLY {part} WHERE ctid >= {place}::tid LIMIT {most})
@@ -65,7 +65,7 @@ def check(context: Context, table: Table, key: str, mapped: TableMap, by: Column
 def _newest(context: Context, part: Part, by: Column) -> int:
     query = _NEWEST if by.name in part.indexed else _SAMPLE
     filled = query.format(
-        by=sql.Identifier(by.name),
+        by=by.value(),
         part=part.quoted,
         most=_MOST,
         place=sql.Literal(f"({max(0, part.blocks - _LAST_BLOCKS)},0)"),

@@ -105,7 +105,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
         statuses.check_any(context, table, key, mapped, named)
         statuses.warn_if_unknown(context, table, key, mapped, named)
     holes: dict[str, sql.Composable] = {
-        **{name: sql.Identifier(column.name) for name, column in columns.items()},
+        **{name: column.value() for name, column in columns.items()},
         **statuses.holes(mapped, named),
     }
     predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)

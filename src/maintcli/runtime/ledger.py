@@ -268,6 +268,12 @@ def total(lease: Lease, counter: Counter = "deleted_count") -> sql.Composable:
     )
 
 
+def batches(lease: Lease) -> sql.Composable:
+    """The batches that this run has committed so far, as a query."""
+    query = sql.SQL("SELECT batches FROM {runs} WHERE run_id = {run}")
+    return query.format(runs=lease.table("job_runs"), run=lease.run_id)
+
+
 def written(session: Session, lease: Lease) -> tuple[int, int]:
     """The batches that this run has committed so far, and the rows that they updated."""
     query = sql.SQL("SELECT batches, updated_count FROM {runs} WHERE run_id = {run}")

@@ -163,11 +163,11 @@ class Session:
             with contextlib.closing(Cursors(connection, self.stop.check)) as cursors:
                 closing = answer(found, cursors)
         except psycopg.Error:
-            self._clean_up(connection)
+            self.clean_up(connection)
             self.stop.check()
             raise
         except BaseException:
-            self._clean_up(connection)
+            self.clean_up(connection)
             raise
         return self._send_rest(connection, closing)
 
@@ -202,7 +202,7 @@ class Session:
         try:
             connection.execute(sql.Composed([statement]))
         except psycopg.Error:
-            self._clean_up(connection)
+            self.clean_up(connection)
             self.stop.check()
             raise
         finally:
@@ -291,7 +291,7 @@ class Session:
         try:
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
-            self._clean_up(connection)
+            self.clean_up(connection)
             self.stop.check()  # a cancelled query is how a stop arrives here
             raise
 
@@ -302,14 +302,14 @@ class Session:
             message = sql.SQL("; ").join([*enclosed, *self._commit])
             return search_path.last_rows(connection.execute(message))
         except psycopg.Error:
-            self._clean_up(connection)
+            self.clean_up(connection)
             self.stop.check()
             raise
         except BaseException:
-            self._clean_up(connection)
+            self.clean_up(connection)
             raise
 
-    def _clean_up(self, connection: Connection) -> None:
+    def clean_up(self, connection: Connection) -> None:
         """Leave no transaction open, and no connection that waits for an answer that is lost.
 
         psycopg may find a socket broken before libpq does, which then calls the connection good.

@@ -15,6 +15,7 @@ from maintcli.config.model import Config
 from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
+from maintcli.engines.outlook.words import many
 from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkitTables, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
@@ -196,7 +197,9 @@ def _dropped(found: Mapping[str, Any]) -> list[str]:
     tables = found["dropped"]
     if not tables:
         return [f"There is nothing of maint's to drop in schema {found['schema']}."]
-    return [f"Dropped {len(tables)} tables in schema {found['schema']}: {', '.join(tables)}."]
+    return [
+        f"Dropped {many(len(tables), 'table')} in schema {found['schema']}: {', '.join(tables)}."
+    ]
 
 
 db = group("db", "Make, check and drop maint's own tables.", migrate, check, example, uninstall)

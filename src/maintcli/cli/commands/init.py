@@ -155,7 +155,7 @@ def _chosen(initial: Initial, jobs: Sequence[str], *, yes: bool, asks: bool) -> 
     )
     width = max(map(len, NEEDED))
     jobs = [f"  {job:{width}}  {registry.JOBS[job].summary}" for job in NEEDED]
-    return [_ask(Question("Which job shall be enabled?", "--job NAME", _known, "\n".join(jobs)))]
+    return [_ask(Question("Which job should be enabled?", "--job NAME", _known, "\n".join(jobs)))]
 
 
 def _wants(initial: Initial, job: str) -> bool:
@@ -195,7 +195,7 @@ def _check_use(initial: Initial, chosen: Sequence[str]) -> None:
     for key in initial.maps:
         if not any(key in NEEDED[job] for job in chosen):
             raise Usage(
-                reason=f"{key} is a table of no job that is to be enabled. Nothing was written."
+                reason=f"{key} belongs to none of the jobs being enabled. Nothing was written."
             )
 
 
@@ -203,7 +203,7 @@ def _ask(question: Question) -> str:
     if question.choices:
         sys.stderr.write(f"{question.choices}\n")
     while True:
-        answer = _answered(f"{question.text} (Enter alone leaves)")
+        answer = _answered(f"{question.text} (press Enter to quit)")
         if not answer:
             raise _left()
         try:

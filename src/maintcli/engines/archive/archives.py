@@ -86,7 +86,7 @@ def check_no_restore(session: Session, schema: str) -> None:
     query = _RESTORING.format(**names, live=toolkit.LIVE)
     for (run_id,) in session.read_composed(query, ours=True):
         raise TryAgain(
-            reason=f"Restore {run_id} is still running. Prune archives when it has ended."
+            reason=f"A restore is in progress (run {run_id}); prune archives once it has ended."
         )
 
 
@@ -129,7 +129,7 @@ def _look(place: Storage, run_id: str, known: Known) -> Found | None:
         return None
     if run is not None:
         job, started_at, ended_at = run.job, run.started_at, run.finished_at or run.started_at
-        keeps = "the run is still running" if run_id in known.running else ""
+        keeps = "the run is in progress" if run_id in known.running else ""
     else:
         try:
             said = manifest.parse(run_id, place.get(manifest.key(run_id), manifest.MOST_BYTES))

@@ -98,7 +98,7 @@ def _pieces(source: "_Text", before: int, size: int, counts: tuple[int, int]) ->
         size -= len(piece)
         lines, tabs = lines + piece.count(b"\n"), tabs + piece.count(b"\t")
         if b"\0" in piece:
-            raise source.damaged("a value holds a character that PostgreSQL has not")
+            raise source.damaged("a value holds a character that PostgreSQL cannot store")
         yield piece
     if source.read(len(END)) != END or (lines, tabs) != counts:
         raise source.damaged("a block cannot be read (its rows are not as many as it says)")

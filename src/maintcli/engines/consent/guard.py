@@ -53,9 +53,12 @@ class Loss(NamedTuple):
 def losses(context: Context, tasks: "Sequence[Task]") -> list[Loss]:
     """What a sweep deletes, with what goes along foreign keys: each row once."""
     found = {loss.table: loss for loss in losses_of(context, [task.target for task in tasks])}
+    counted: set[str] = set()  # detached partitions, which each rule of their table finds
     for target in (task.target for task in tasks):
-        if dropped := [_rows_of(context, one) for one in partitions.detached(context, target)]:
+        some = {one.as_string(): one for one in partitions.detached(context, target)}
+        if dropped := [_rows_of(context, some[name]) for name in some.keys() - counted]:
             found[str(target.table)] = found[str(target.table)].with_more(dropped)
+        counted |= some.keys()
     if any(task.links is not None for task in tasks):
         from maintcli.engines.foreign_keys import guard as below
 

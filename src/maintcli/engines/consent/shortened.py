@@ -41,7 +41,7 @@ def _objection(context: Context, name: str, target: Target, before: Earlier) -> 
     if age is not None:
         if target.older_than.approx_seconds >= age.approx_seconds:
             return None
-        by, bound = sql.Identifier(target.by.name), target.bound_for(context, age)
+        by, bound = target.by.value(), target.bound_for(context, age)
         newly = sql.SQL("({}) AND {} >= {}").format(target.predicate, by, bound)
     more = count.stale(context, target._replace(predicate=newly), most=MOST_COUNTED)
     if not more:

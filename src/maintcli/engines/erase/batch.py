@@ -152,7 +152,7 @@ class Eraser(NamedTuple):
     def _names(self) -> dict[str, sql.Composable]:
         return {
             "users": self.users.target.table.quoted,
-            "key": sql.Identifier(self.users.key.name),
+            "key": self.users.key.value(),
             "stamp": sql.Identifier(self.users.stamp.name),
         }
 

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from maintcli.db.links import ForeignKey, Links
 from maintcli.db.names import Name
-from maintcli.db.tables import Part, Table
+from maintcli.db.tables import Column, Part, Table
 from maintcli.engines import keys, protections, reference
 from maintcli.engines.erase.users import Users
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
@@ -54,7 +54,7 @@ class Holding(NamedTuple):
     """
 
     table: Table
-    column: str | None
+    column: Column | None
     above: Optional["Holding"]
     key: ForeignKey | None
     holders: tuple[ForeignKey, ...]
@@ -74,8 +74,9 @@ class Holding(NamedTuple):
         self, row: sql.Composable, whose: sql.Composable, depth: int = 1
     ) -> sql.Composable:
         """SQL: the same, whatever `row` refers to in its own table."""
-        if self.above is None or self.key is None:
-            return sql.SQL("{}.{} {}").format(row, sql.Identifier(self.column or ""), whose)
+        if self.column is not None:
+            return sql.SQL("{} {}").format(self.column.value(row), whose)
+        assert self.above is not None and self.key is not None  # noqa: S101, PT018  goes with it
         alias = sql.Identifier(f"maint_above_{depth}")
         among = self.above.among(alias, whose, depth + 1)
         return _WITHIN.format(among=among, match=keys.match(self.key, row, alias))
@@ -127,7 +128,7 @@ class Holding(NamedTuple):
     @property
     def missing_index(self) -> str | None:
         """The statement that makes the index to a user's rows; None where it is there."""
-        columns = self.key.columns if self.key else (self.column or "",)
+        columns = self.key.columns if self.key else (self.column.name if self.column else "",)
         if all(columns[0] in part.indexed for part in self.table.parts):
             return None
         names = ", ".join(sql.Identifier(name).as_string() for name in columns)
@@ -147,17 +148,17 @@ def find(context: Context, texts: Sequence[str], origin: str, users: Users) -> l
     holdings: list[Holding] = []
     for one in listed:
         _refuse_users(origin, one.table, users)
-        top = _holding(found, one.table, one.column.name, None, None)
+        top = _holding(found, one.table, one.column, None, None)
         holdings += _with_below(context, found, top, users, (one.table.oid,))
     return _children_first(holdings, found)
 
 
 def any_of(holdings: Sequence[Holding], users: Users) -> sql.Composable:
     """SQL, in a query of the users: whether a listed table holds a row of one."""
-    whose = sql.SQL("= maint_user.key")
+    whose = users.same(sql.SQL("maint_user.key"))
     tests: list[sql.Composable] = [
         _HELD.format(
-            key=sql.Identifier(users.key.name),
+            key=users.key.value(),
             table=one.table.quoted,
             row=ROW,
             belongs=one.directly(ROW, whose),
@@ -169,7 +170,7 @@ def any_of(holdings: Sequence[Holding], users: Users) -> sql.Composable:
 
 
 def _holding(
-    found: Links, table: Table, column: str | None, above: Holding | None, key: ForeignKey | None
+    found: Links, table: Table, column: Column | None, above: Holding | None, key: ForeignKey | None
 ) -> Holding:
     referring = keys.referring(found, table)
     return Holding(

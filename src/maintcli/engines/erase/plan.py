@@ -29,7 +29,7 @@ def losses(context: Context, users: Users, rows: Sequence[Task]) -> list[Loss]:
 
 
 def _task(context: Context, users: Users, holding: Holding) -> Task:
-    column = sql.Identifier(holding.column or "")
-    held = sql.SQL("{} {}").format(column, users.due)
+    assert holding.column is not None  # noqa: S101  it is listed
+    held = sql.SQL("{} {}").format(holding.column.value(), users.due)
     target = users.target._replace(table=holding.table, predicate=held, age_alone=False)
     return Task(target, (), keys.find(context, holding.table))

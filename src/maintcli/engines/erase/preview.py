@@ -92,7 +92,7 @@ def _rows(context: Context, users: Users, holdings: Sequence[Holding]) -> int:
 
 
 def _blocked(context: Context, users: Users, holdings: Sequence[Holding]) -> int:
-    whose = sql.SQL("= maint_user.{}").format(sql.Identifier(users.key.name))
+    whose = users.same(users.key.value(sql.Identifier("maint_user")))
     tests = [
         _refers(holding, whose, keys.referred_to(key, ROW))
         for holding in holdings

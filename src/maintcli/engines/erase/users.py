@@ -16,16 +16,16 @@ from maintcli.runtime.context import Context
 
 _PAGE = 500
 
-_DUE = sql.SQL("""SELECT maint_user.{key}::text, {counts}
-FROM (SELECT {key} FROM {users} WHERE {due} AND {key} IS NOT NULL{after}
+_DUE = sql.SQL("""SELECT maint_user.key::text, {counts}
+FROM (SELECT {key} AS key FROM {users} WHERE {due} AND {key} IS NOT NULL{after}
       ORDER BY {key} LIMIT {page}) AS maint_user {certificates}
-ORDER BY maint_user.{key}""")
+ORDER BY maint_user.key""")
 
 # What was stamped is looked at again: the list may have grown since, or rows may have come.
 _UNFINISHED = sql.SQL("({out}) AND ({stamp} IS NULL OR {held})")
-_AFTER = sql.SQL(" AND {key} > {last}")
+_AFTER = sql.SQL(" AND {key} {above} {last}")
 _CERTIFICATES = sql.SQL(
-    "LEFT JOIN {erasures} AS e ON e.subject = maint_user.{key}::text AND e.erased_at IS NULL"
+    "LEFT JOIN {erasures} AS e ON e.subject = maint_user.key::text AND e.erased_at IS NULL"
 )
 _MAY_STAMP = "SELECT has_column_privilege(%s::oid, %s, 'UPDATE')"
 
@@ -63,15 +63,20 @@ class Users(NamedTuple):
     @property
     def due(self) -> sql.Composable:
         """Behind a column: whether it holds the key of such a user."""
-        return sql.SQL("IN (SELECT {key} FROM {users} WHERE {due})").format(
-            key=sql.Identifier(self.key.name),
+        return sql.SQL("{equal} ANY (SELECT {key} FROM {users} WHERE {due})").format(
+            equal=self.key.operator("="),
+            key=self.key.value(),
             users=self.target.table.quoted,
             due=self.target.predicate,
         )
 
     def one(self, key: str) -> sql.Composable:
         """Behind a column: whether it holds this key."""
-        return sql.SQL("= {}").format(self._literal(key))
+        return self.same(self._literal(key))
+
+    def same(self, key: sql.Composable) -> sql.Composable:
+        """Behind a column: whether it holds the value of `key`."""
+        return sql.SQL("{} {}").format(self.key.operator("="), key)
 
     def all(self, context: Context) -> Iterator[User]:
         """Yield them in the order of their keys, by pages, each read when it is come to."""
@@ -82,14 +87,15 @@ class Users(NamedTuple):
             last = rows[-1][0]
 
     def _page(self, context: Context, last: str | None) -> sql.Composable:
-        key = sql.Identifier(self.key.name)
-        nothing: sql.Composable = sql.SQL("")
-        after = _AFTER.format(key=key, last=self._literal(last)) if last is not None else nothing
-        counts, certificates = sql.SQL("'{}'::json"), nothing
+        key, above = self.key.value(), self.key.operator(">")
+        after = sql.Composed([])
+        if last is not None:
+            after = _AFTER.format(key=key, above=above, last=self._literal(last))
+        counts, certificates = sql.SQL("'{}'::json"), sql.Composed([])
         if context.lease:
             counts = sql.SQL("coalesce(e.counts, '{}')")
             erasures = context.lease.table("job_erasures")
-            certificates = _CERTIFICATES.format(erasures=erasures, key=key)
+            certificates = _CERTIFICATES.format(erasures=erasures)
         return _DUE.format(
             key=key,
             counts=counts,

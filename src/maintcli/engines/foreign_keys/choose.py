@@ -48,8 +48,7 @@ def through(
         mine = stripes.share(context.shard, part.oid)
         windows = Blocks(part.quoted, target.predicate, part.blocks, mine)
     else:
-        kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
-        windows = Values(part.quoted, target.predicate, target.by.name, kind, target.bound)
+        windows = Values(part.quoted, target.predicate, target.by, target.bound)
     own = frozenset(part.oid for part in target.table.parts)
     if archive is None:
         cascade = through_roots(reached, own)

@@ -101,7 +101,7 @@ _REHEARSED = sql.SQL("""SET CONSTRAINTS ALL IMMEDIATE;
 RAISE EXCEPTION 'rehearsed' USING ERRCODE = {state};""")
 
 # Where that may be most of a batch, more groups follow for a quarter of it, so that they can grow.
-_SECOND = sql.SQL("""maint_seconds := greatest(maint_seconds, maint_first / 800);""")
+_SECOND = sql.SQL("""maint_seconds := greatest(maint_seconds, maint_first / 800.0::float8);""")
 
 # The first group of a message pays for planning: what it took says nothing of the rows. One that
 # is cut has so many rows that planning is little beside them.

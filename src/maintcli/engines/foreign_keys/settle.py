@@ -74,8 +74,8 @@ def _one_link(cascade: Cascade) -> sql.Composable:
         rows, cut = v.unlinked(cascade, link), v.link_cut(cascade, link)
         lines.append(
             sql.SQL(
-                "{cut} := {cut} AND maint_u = '{{}}'; IF {cut} THEN maint_u := {rows};"
-                " ELSE {rows} := '{{}}'; END IF;"
+                "{cut} := {cut} AND pg_catalog.cardinality(maint_u) = 0;"
+                " IF {cut} THEN maint_u := {rows}; ELSE {rows} := '{{}}'; END IF;"
             ).format(cut=cut, rows=rows)
         )
     return v.joined(lines)

@@ -4,6 +4,7 @@ import json
 
 from psycopg import sql
 
+from maintcli.db.tables import Column
 from maintcli.engines.delete import sealed, way
 from maintcli.engines.foreign_keys.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 
@@ -12,13 +13,13 @@ _LIST = sql.SQL("""IF maint_w IS NULL THEN
     {force}
     IF maint_hi IS NULL THEN
         IF maint_lo IS NULL THEN
-            SELECT min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
+            SELECT pg_catalog.min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
         END IF;
         SELECT {column} INTO maint_hi FROM ONLY {part}
             WHERE {column} >= maint_lo AND {column} < {bound}
             ORDER BY {column} OFFSET {bite} LIMIT 1;
         IF maint_hi = maint_lo THEN
-            SELECT min({column}) INTO maint_hi FROM ONLY {part}
+            SELECT pg_catalog.min({column}) INTO maint_hi FROM ONLY {part}
                 WHERE {column} > maint_lo AND {column} < {bound};
         END IF;
         maint_hi := coalesce(maint_hi, {bound});
@@ -46,7 +47,7 @@ maint_end := CASE WHEN maint_lo < {bound} THEN
 
 
 class Values(Listing):
-    """Windows of values along the index on `column`, up to `bound`."""
+    """Windows of values along the index on `by`, up to `bound`."""
 
     first_bite = 100.0
     progress = None
@@ -55,14 +56,13 @@ class Values(Listing):
         self,
         part: sql.Composable,
         predicate: sql.Composable,
-        column: str,
-        kind: sql.Composable,
+        by: Column,
         bound: sql.Composable,
         low: str | None = None,
     ) -> None:
         self.part, self.predicate = part, predicate
-        self.column, self.kind, self.bound = sql.Identifier(column), kind, bound
-        self.name = column
+        self.by, self.column, self.bound = by, by.value(), bound
+        self.kind = sql.SQL(by.type)  # pyright: ignore[reportArgumentType]  from the catalog
         self.at: tuple[str | None, str | None, str] = (low, None, "(0,0)")
         self.finished = False
 
@@ -99,7 +99,7 @@ class Values(Listing):
                 predicate = _PASSED.format(
                     predicate=predicate, column=self.column, low=low, kind=self.kind, at=at
                 )
-        again = Values(self.part, predicate, self.name, self.kind, bound)
+        again = Values(self.part, predicate, self.by, bound)
         again.at = self.at
         return again
 

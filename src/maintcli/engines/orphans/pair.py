@@ -20,7 +20,7 @@ _PAIR = re.compile(rf"\s*{PATTERN}\s*->\s*{PATTERN}(?:\s+by\s+{COLUMN})?\s*")
 # The parent's column gets a name of ours, so that the child's, unqualified, is the child's even
 # where both are called order_id.
 _PARENTED = sql.SQL("""EXISTS (SELECT FROM (SELECT {key} AS maint_key FROM {parent}) AS maint_parent
-    WHERE maint_key = {column})""")
+    WHERE maint_key {equal} {column})""")
 
 _ORPHANED = sql.SQL("({stale}) AND {column} IS NOT NULL AND NOT {parented}")
 
@@ -81,7 +81,10 @@ def find(context: Context, pair: Pair, grace: Duration) -> Target:
 def _parentless(aged: Target, child: Found, parent: Found) -> Target:
     column, key = child.column.name, parent.column.name
     parented = _PARENTED.format(
-        column=sql.Identifier(column), key=sql.Identifier(key), parent=parent.table.quoted
+        column=child.column.value(),
+        equal=child.column.operator("="),
+        key=parent.column.value(),
+        parent=parent.table.quoted,
     )
     orphaned = _ORPHANED.format(
         stale=aged.predicate, column=sql.Identifier(column), parented=parented

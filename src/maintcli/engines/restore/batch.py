@@ -2,24 +2,26 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from maintcli.db import formats
+from maintcli.db import formats, sqlstate
 from maintcli.db.connect import Connection
 from maintcli.engines.archive.ledger import Marks
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.restore.insert import FAILURES, ONE, do_block, insert, one_by_one
-from maintcli.engines.restore.load import Loaded, copy, delete_keyless, equal, make
+from maintcli.engines.attempt import after_loss
+from maintcli.engines.restore.insert import do_block, insert
+from maintcli.engines.restore.links import mend
+from maintcli.engines.restore.load import Loaded, copy, delete_keyless, make
 from maintcli.engines.restore.report import Counters
 from maintcli.engines.restore.tables import Archived, Tables
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
-from maintcli.runtime.session import WRITE
+from maintcli.runtime.lease import Lease
+from maintcli.runtime.session import WRITE, Session
 
 # Constraints that wait for COMMIT are checked with each statement, where a violation can still be
 # told apart and undone.
@@ -31,11 +33,9 @@ BEGIN
 {progress}
 END""")
 
-_UPDATE = sql.SQL("UPDATE {table} AS maint_t SET {sets} FROM {temp} AS maint_r WHERE {which}")
-
-# As text: a value of any type can be compared so, and the file held text.
-_WHOLE = sql.SQL("""SELECT count(*) FROM {table} AS maint_t JOIN {temp} AS maint_r ON {same}
-WHERE ROW({mine})::text = ROW({theirs})::text AND NOT ({free})""")
+_FENCED = sql.SQL("""BEGIN
+{fence}
+END""")
 
 
 class Progress:
@@ -46,30 +46,66 @@ class Progress:
 
 @contextmanager
 def transaction(context: Context) -> Generator[tuple[Connection, Progress]]:
-    """Commit what the block does, with the fence and the ledger; or nothing of it."""
+    """Commit what the block does, with the fence and the ledger; or nothing of it.
+
+    After a lost connection the ledger says whether the COMMIT took effect; where it did not,
+    TransactionRollback is raised.
+    """
     session = context.session
     session.stop.check()
     connection, progress = session.connection, Progress()
     opening = [WRITE, *session.limits(), formats.WITHOUT_LOSS, _AT_ONCE]
+    lease, batches = context.lease, 0
     try:
         connection.execute(sql.SQL("; ").join(opening))
         yield connection, progress
-        _count(context, connection, progress.rows)
-        connection.execute("COMMIT")
+        if lease:
+            batches = _count(lease, connection, progress.rows)
     except BaseException:
-        with suppress(psycopg.Error):
-            connection.rollback()
-        session.stop.check()  # a cancelled query is how a stop arrives here
+        _end(session, connection)
         raise
+    try:
+        connection.execute("COMMIT")
+    except psycopg.Error as error:
+        _end(session, connection)
+        if not (lease and sqlstate.is_lost(error, session.connection_or_none)):
+            raise
+        after_loss(context, error)
+        if not _has_counted(context, lease, batches):
+            raise psycopg.errors.TransactionRollback(sqlstate.said(error)) from None
 
 
-def _count(context: Context, connection: Connection, rows: int) -> None:
-    lease = context.lease
-    if lease is None:
-        return
+def _end(session: Session, connection: Connection) -> None:
+    session.clean_up(connection)
+    session.stop.check()  # a cancelled query is how a stop arrives here
+
+
+def _count(lease: Lease, connection: Connection, rows: int) -> int:
+    """Write the ledger; the batches of the run with this one."""
     progress = ledger.progress(lease, "updated_count")
     body = _COUNT.format(rows=rows, fence=lease.fence(), progress=progress)
     connection.execute(do_block(body, connection))
+    ((batches,),) = connection.execute(sql.Composed([ledger.batches(lease)]))
+    return int(batches)
+
+
+def _has_counted(context: Context, lease: Lease, batches: int) -> bool:
+    """Whether a COMMIT that nobody heard of took effect: it may still be about to, so the fence
+    waits for it.
+    """
+    session = context.session
+    while True:
+        fence = do_block(_FENCED.format(fence=lease.fence()), session.connection)
+        try:
+            ((found,),) = session.write(ledger.batches(lease), settings=fence, ours=True)
+        except psycopg.Error as error:
+            if error.sqlstate == sqlstate.LOCK_NOT_AVAILABLE:
+                continue
+            if not sqlstate.is_lost(error, session.connection_or_none):
+                raise
+            after_loss(context, error)
+            continue
+        return int(found) >= batches
 
 
 def whole_file(
@@ -77,15 +113,14 @@ def whole_file(
     tables: Tables,
     blocks: Iterable[Block],
     marks: Marks | None,
-    earlier: frozenset[str],
 ) -> tuple[Counters, Counter[Archived]]:
     """Put back a file's rows and links.
 
-    The ledger marks a file whose rows without a key have gone back; `earlier` are the tables that
-    were marked before this run. Without the ledger they are left for later, and counted by table.
+    The ledger marks a file whose rows without a key have gone back. Without the ledger they are
+    left for later, and counted by table.
     """
     with transaction(context) as (connection, progress):
-        batch = _Batch(connection, tables, marks, earlier)
+        batch = _Batch(connection, context.session.path, tables, marks)
         batch.marked = marks.read(connection) if marks else frozenset()
         for block in blocks:
             batch.load(block)
@@ -117,9 +152,9 @@ class _Batch:
     """What is loaded, with counts; what is to be marked; what is left for later."""
 
     connection: Connection
+    path: sql.Composable
     tables: Tables
     marks: Marks | None
-    earlier: frozenset[str]
     marked: frozenset[str] = frozenset()
     counters: Counters = field(default_factory=lambda: Counters(files=1))
     rows: list[tuple[Loaded, int]] = field(default_factory=list[tuple[Loaded, int]])
@@ -144,80 +179,12 @@ class _Batch:
             self.to_mark.add(block.name)
             return 0
         taken = delete_keyless(self.connection, one)
-        if self.marks and block.name not in self.earlier:  # this run's, whose COMMIT seemed lost
-            self.counters.restored[one.table.name] += taken
-        elif taken and not self.marks:
+        if taken and not self.marks:
             self.left[block.schema, block.table] += taken
         return taken
 
     def mend(self, one: Loaded, count: int) -> None:
-        mended = mend(self.connection, one)
+        mended = mend(self.connection, one, self.path)
         self.counters.mended += mended.rows
         self.counters.refuse(one.table.name, mended.refused)
         self.counters.unmended += count - mended.rows - mended.refused.total() - mended.whole
-
-
-class Mended(NamedTuple):
-    """Rows whose link was mended, and those where PostgreSQL refused it, by reason.
-
-    `whole` links held their old value already.
-    """
-
-    rows: int
-    refused: Counter[str]
-    whole: int = 0
-
-
-def mend(connection: Connection, one: Loaded) -> Mended:
-    """Put back what SET NULL and SET DEFAULT cut, where the row still holds NULL or the default."""
-    if one.key in {0, len(one.columns)}:  # no way to tell which row it was, or what it held
-        return Mended(0, Counter())
-    found = connection.execute(_whole(one)).fetchone()
-    whole = int(found[0]) if found else 0
-    try:
-        with connection.transaction():
-            return Mended(connection.execute(_update(one)).rowcount, Counter(), whole)
-    except FAILURES:
-        (done,), refused = one_by_one(connection, [one], [_update(one, ONE)])
-        return Mended(done, Counter(reason for _, reason in refused if reason), whole)
-
-
-def _whole(one: Loaded) -> sql.Composed:
-    key, changed = one.columns[: one.key], one.columns[one.key :]
-    mine, theirs = (
-        sql.SQL(", ").join(sql.Identifier(name, column) for column in changed)
-        for name in ("maint_t", "maint_r")
-    )
-    return _WHOLE.format(
-        table=one.table.own,
-        temp=one.temp,
-        same=equal("maint_t", key, "maint_r", key),
-        mine=mine,
-        theirs=theirs,
-        free=sql.SQL(" AND ").join(_all_free(one)),
-    )
-
-
-def _all_free(one: Loaded) -> list[sql.Composable]:
-    defaults = {column.name: column.default for column in one.table.shape.columns}
-    return [_free(column, defaults[column]) for column in one.columns[one.key :]]
-
-
-def _update(one: Loaded, also: sql.Composable | None = None) -> sql.Composed:
-    key, changed = one.columns[: one.key], one.columns[one.key :]
-    sets = [sql.SQL("{0} = maint_r.{0}").format(sql.Identifier(c)) for c in changed]
-    which = [equal("maint_t", key, "maint_r", key), *_all_free(one)]
-    return _UPDATE.format(
-        table=one.table.own,
-        sets=sql.SQL(", ").join(sets),
-        temp=one.temp,
-        which=sql.SQL(" AND ").join([*which, *([also] if also else [])]),
-    )
-
-
-def _free(column: str, default: str | None) -> sql.Composable:
-    name = sql.Identifier("maint_t", column)
-    if default is None:
-        return sql.SQL("{} IS NULL").format(name)
-    expression = sql.SQL(default)  # pyright: ignore[reportArgumentType]  from the catalog
-    return sql.SQL("({0} IS NULL OR {0} IS NOT DISTINCT FROM ({1}))").format(name, expression)

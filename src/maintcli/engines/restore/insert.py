@@ -170,18 +170,17 @@ def _delete_orphans(connection: Connection, loaded: Sequence[Loaded]) -> Mapping
 def _delete_orphans_of(
     connection: Connection, one: Loaded, reference: ForeignKey, loaded: Sequence[Loaded]
 ) -> int:
-    if not set(reference.columns) <= set(one.columns):
+    if not {column.name for column in reference.columns} <= set(one.columns):
         return 0
     match = equal("maint_p", reference.referenced, "maint_r", reference.columns)
     coming = [
         _NOR.format(temp=parent.temp, match=match)
         for parent in loaded
         if parent.table.shape.oid == reference.parent
-        and set(reference.referenced) <= set(parent.columns)
+        and {column.name for column in reference.referenced} <= set(parent.columns)
     ]
-    filled = [
-        sql.SQL("{} IS NOT NULL").format(sql.Identifier("maint_r", c)) for c in reference.columns
-    ]
+    row = sql.Identifier("maint_r")
+    filled = [sql.SQL("{} IS NOT NULL").format(c.value(row)) for c in reference.columns]
     statement = _ORPHANS.format(
         temp=one.temp,
         filled=sql.SQL(" AND ").join(filled),

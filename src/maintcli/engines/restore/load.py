@@ -7,13 +7,14 @@ changed since, and would be there twice.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from psycopg import sql
 
 from maintcli.db import formats
 from maintcli.db.connect import Connection
+from maintcli.db.tables import Column
 from maintcli.engines.archive.reader import Block, lines
 from maintcli.engines.restore.tables import Key, Table
 
@@ -58,12 +59,18 @@ def names(columns: Iterable[str]) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def equal(left: str, mine: Sequence[str], right: str, theirs: Sequence[str]) -> sql.Composable:
-    """`left.a = right.x AND left.b = right.y`."""
+def equal(
+    left: str, mine: Iterable[Column], right: str, theirs: Iterable[Column]
+) -> sql.Composable:
+    """`left.a = right.x AND left.b = right.y`, by the operators of the types."""
     return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(left, a), sql.Identifier(right, b))
+        sql.SQL("{} {} {}").format(_of(left, a), a.operator("="), _of(right, b))
         for a, b in zip(mine, theirs, strict=True)
     )
+
+
+def _of(row: str, column: Column) -> sql.Composable:
+    return column.value(sql.Identifier(row))
 
 
 def make(connection: Connection, number: int, table: Table, block: Block) -> Loaded:
@@ -100,18 +107,18 @@ def there(loaded: Loaded, row: str, other: str) -> sql.Composable:
     found: list[sql.Composable] = []
     for key in keys:  # each in turn leads the search, so that an index serves it
         others = [
-            sql.SQL("(NOT {} OR ({}))").format(_complete(k, row), _match(k, row, other))
+            sql.SQL("(NOT {} OR ({}))").format(_complete(k, row), _match(loaded, k, row, other))
             for k in keys
             if k != key
         ]
-        match = sql.SQL(" AND ").join([_match(key, row, other), *others])
+        match = sql.SQL(" AND ").join([_match(loaded, key, row, other), *others])
         found.append(_exists(loaded, other, match))
     return sql.SQL("({})").format(sql.SQL(" OR ").join(found)) if found else sql.SQL("false")
 
 
 def taken(loaded: Loaded, key: Key, row: str, other: str) -> sql.Composable:
     """Whether the table has a row with this key of the row called `row`, as a condition."""
-    return _exists(loaded, other, _match(key, row, other))
+    return _exists(loaded, other, _match(loaded, key, row, other))
 
 
 def alike(loaded: Loaded, row: str, other: str) -> sql.Composable:
@@ -132,12 +139,16 @@ def _exists(loaded: Loaded, other: str, match: sql.Composable) -> sql.Composable
     )
 
 
-def _match(key: Key, row: str, other: str) -> sql.Composable:
-    operator = sql.SQL("IS NOT DISTINCT FROM") if key.nulls_match else sql.SQL("=")
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} {} {}").format(sql.Identifier(row, c), operator, sql.Identifier(other, c))
-        for c in key.columns
-    )
+def _match(loaded: Loaded, key: Key, row: str, other: str) -> sql.Composable:
+    """Whether two rows have the same key; where NULLs match, a missing value is one, too."""
+    matches: list[sql.Composable] = []
+    for column in loaded.table.chosen(key.columns):
+        match = equal(row, [column], other, [column])
+        if key.nulls_match:
+            both = sql.SQL("({} OR {} IS NULL AND {} IS NULL)")
+            match = both.format(match, _of(row, column), _of(other, column))
+        matches.append(match)
+    return sql.SQL(" AND ").join(matches)
 
 
 def delete_keyless(connection: Connection, one: Loaded) -> int:

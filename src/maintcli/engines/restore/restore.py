@@ -18,6 +18,7 @@ from maintcli.config.option import Kind, Option
 from maintcli.db import names, sqlstate
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
+from maintcli.engines.attempt import after_loss
 from maintcli.engines.outlook.words import many
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
@@ -124,8 +125,7 @@ class _Restore:
         with self.source.opened(kept) as blocks:
             wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
             try:
-                earlier = self.marked.get(kept.file, frozenset())
-                return whole_file(self.context, self.tables, wanted, marks, earlier)
+                return whole_file(self.context, self.tables, wanted, marks)
             except psycopg.errors.BadCopyFileFormat as error:
                 what = error.diag.message_primary
                 raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
@@ -196,6 +196,8 @@ class _Restore:
                 lost = sqlstate.is_lost(error, context.session.connection_or_none)
                 if failures >= _MOST_FAILURES or not (passes or lost):
                     raise
+                if lost:
+                    after_loss(context, error)
                 context.stop.wait(0.1 * failures)
 
 

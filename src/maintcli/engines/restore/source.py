@@ -151,8 +151,8 @@ def _still_running(context: Context, schema: str, run: history.PastRun) -> str:
     ((ends,),) = context.session.read_composed(query, {"run": run.run_id})
     when = f"at {ends.astimezone(UTC):%H:%M:%S} UTC" if ends else "now"
     return (
-        f"Run {run.run_id} is still running. Restore it when it has ended. If it was killed, its"
-        f" lease ends {when}; restore it then."
+        f"Run {run.run_id} is in progress; restore it once it has ended. If it was killed, that is"
+        f" when its lease ends: {when}."
     )
 
 

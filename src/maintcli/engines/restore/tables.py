@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.db import toolkit
+from maintcli.db.tables import Column, columns
 from maintcli.engines.archive.tables import Shape, shapes
 from maintcli.runtime.session import Session
 
@@ -89,18 +90,21 @@ class ForeignKey(NamedTuple):
     name: str
     parent: int
     parent_name: sql.Identifier
-    columns: tuple[str, ...]
-    referenced: tuple[str, ...]
+    columns: tuple[Column, ...]
+    referenced: tuple[Column, ...]
 
 
 class Table(NamedTuple):
     """Where rows go back to: `keys` tell them apart, `on_insert` and `on_update` fire.
+
+    `types` are the columns as they are compared, by name.
 
     `rules` are those ON INSERT. `more_keys` are exclusive, or unique in part or over expressions: a
     dry run does not look at them.
     """
 
     shape: Shape
+    types: Mapping[str, Column]
     keys: tuple[Key, ...]
     foreign_keys: tuple[ForeignKey, ...]
     on_insert: tuple[str, ...]
@@ -128,6 +132,10 @@ class Table(NamedTuple):
     def own(self) -> sql.Composable:
         """The table as a source of rows: its own, not those of tables that inherit from it."""
         return self.quoted if self.is_partitioned else sql.SQL("ONLY {}").format(self.quoted)
+
+    def chosen(self, columns: Iterable[str]) -> list[Column]:
+        """The columns of these names."""
+        return [self.types[name] for name in columns]
 
     def has_certain_key(self, columns: Sequence[str]) -> bool:
         """Whether every row of these columns can be found by a key."""
@@ -181,14 +189,17 @@ def _describe(session: Session, oids: Iterable[int]) -> dict[int, Table]:
     listed = list(oids)
     by_oid = {shape.oid: shape for shape in shapes(session, listed).values()}
     rows = session.read(_MORE, {"oids": listed, "mark": toolkit.MARK})
-    return {row[0]: _table(by_oid[row[0]], row) for row in rows}
+    parents = {one["parent"] for row in rows for one in row[2] or ()}
+    types = columns(session, {*listed, *parents})
+    return {row[0]: _table(by_oid[row[0]], types, row) for row in rows}
 
 
-def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
+def _table(shape: Shape, types: Mapping[int, Mapping[str, Column]], row: tuple[Any, ...]) -> Table:
     _, indexes, references, triggers, more_keys, rules, *flags, role, denied = row
     is_partitioned, is_toolkits, is_extensions, hides_rows = flags
     return Table(
         shape=shape,
+        types=types[shape.oid],
         keys=tuple(
             Key(tuple(i["columns"]), i["nulls_match"], i["primary"])
             for i in indexes or ()
@@ -199,8 +210,8 @@ def _table(shape: Shape, row: tuple[Any, ...]) -> Table:
                 name=f["name"],
                 parent=f["parent"],
                 parent_name=sql.Identifier(f["schema"], f["table"]),
-                columns=tuple(f["columns"]),
-                referenced=tuple(f["referenced"]),
+                columns=tuple(types[shape.oid][name] for name in f["columns"]),
+                referenced=tuple(types[f["parent"]][name] for name in f["referenced"]),
             )
             for f in references or ()
         ),

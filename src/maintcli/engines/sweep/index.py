@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db.tables import Part
+from maintcli.db.tables import Column, Part
 from maintcli.engines.batch import Done, Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.delete import delete
@@ -31,14 +31,14 @@ _WINDOW = sql.SQL("{column} >= maint_lo AND {column} < maint_hi")
 # maint_hi is where the window ends; one value with more rows than a bite is taken whole.
 _BITE = sql.SQL("""
 IF maint_lo IS NULL THEN
-    SELECT min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
+    SELECT pg_catalog.min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
 END IF;
 SELECT {column} INTO maint_hi FROM ONLY {part} WHERE {column} >= maint_lo AND {column} < {bound}
     ORDER BY {column} OFFSET {bite} LIMIT 1;
 IF maint_hi = maint_lo THEN
     PERFORM 1 FROM ONLY {part} WHERE {column} = maint_lo OFFSET {most} LIMIT 1;
     maint_tied := FOUND;
-    SELECT min({column}) INTO maint_hi FROM ONLY {part}
+    SELECT pg_catalog.min({column}) INTO maint_hi FROM ONLY {part}
         WHERE {column} > maint_lo AND {column} < {bound};
 END IF;
 maint_hi := coalesce(maint_hi, {bound});
@@ -51,7 +51,7 @@ maint_end := CASE WHEN maint_lo < {bound} THEN maint_lo::text END;""")
 
 
 class IndexWalk(Plain):
-    """Walks a part along the index on `column`, from the oldest row to `bound`, the cutoff."""
+    """Walks a part along the index on `by`, from the oldest row to `bound`, the cutoff."""
 
     first_bite = FIRST_ROWS
 
@@ -59,14 +59,13 @@ class IndexWalk(Plain):
         self,
         part: Part,
         predicate: sql.Composable,
-        column: str,
-        kind: sql.Composable,
+        by: Column,
         bound: sql.Composable,
     ) -> None:
-        self.part, self.oid, self.name = part.quoted, part.oid, column
+        self.part, self.oid, self.by = part.quoted, part.oid, by
         self.predicate = predicate
-        self.column = sql.Identifier(column)
-        self.kind = kind
+        self.column = by.value()
+        self.kind = sql.SQL(by.type)  # pyright: ignore[reportArgumentType]  from the catalog
         self.bound = bound
         self.low: str | None = None
         self.finished = False
@@ -109,7 +108,7 @@ class IndexWalk(Plain):
             Values,  # only where rows object, or are slow
         )
 
-        return Values(self.part, self.predicate, self.name, self.kind, bound, low)
+        return Values(self.part, self.predicate, self.by, bound, low)
 
     def tie(self) -> sql.Composable:
         """The predicate of the rows whose one value stopped the walk; asked for once a value."""

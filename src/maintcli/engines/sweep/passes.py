@@ -132,7 +132,7 @@ class Passes:
             if rows and names:
                 self.means.context.log.warn(
                     f"{rows:,} rows came into {table} while maint deleted from it, because of its"
-                    f" {' and '.join(names)}; if these are the same rows, none is gone"
+                    f" {' and '.join(names)}; if these are the same rows, nothing was removed"
                 )
 
     def _unaccounted(self, number: int) -> int:

@@ -155,7 +155,7 @@ def remedy(statements: Sequence[str]) -> str:
     """The sentence that leads to `statements`, which let rows go that others refer to."""
     if not statements:
         return " Delete those first."
-    return " To have the rows that refer deleted as well, whatever their age, run these statements."
+    return " To delete the referring rows too, whatever their age, run these statements."
 
 
 def _some(objections: Sequence[str]) -> str:

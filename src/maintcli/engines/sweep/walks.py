@@ -41,8 +41,7 @@ def choose(context: Context, task: Task, chosen: Plan, archive: "Archive | None"
         mine = stripes.share(context.shard, part.oid)
         walk = HeapWalk(part, target.predicate, part.blocks, mine)
     else:
-        kind = sql.SQL(target.by.type)  # pyright: ignore[reportArgumentType]  from the catalog
-        walk = IndexWalk(part, target.predicate, target.by.name, kind, target.bound)
+        walk = IndexWalk(part, target.predicate, target.by, target.bound)
     # A plain walk takes the first rows of a window, up to the limit, and goes on behind the window.
     if context.order.value("limit") is not None and keepers(context.session, [part.oid]):
         return closely(context, task, walk)
@@ -68,10 +67,10 @@ def key(context: Context, task: Task, walk: "ClosureWalk") -> sql.Composable:
         columns = shapes.shapes(context.session, [oid])[oid].key
         shown = [(name, _in_full(target.table.columns[name])) for name in columns]
     named = [
-        sql.SQL("concat({}, {}::text)").format(f"{name} = ", value)
+        sql.SQL("pg_catalog.concat({}, {}::text)").format(f"{name} = ", value)
         for name, value in shown or [("ctid", sql.SQL("ctid"))]
     ]
-    return sql.SQL("concat_ws(', ', {})").format(sql.SQL(", ").join(named))
+    return sql.SQL("pg_catalog.concat_ws(', ', {})").format(sql.SQL(", ").join(named))
 
 
 def _in_full(column: Column) -> sql.Composable:

@@ -67,10 +67,10 @@ def _find(context: Context, running_for: Duration | None) -> Target:
         target = _oldest(context, running_for)
         if lease := _optional(target, "locked_until"):
             over = sql.SQL("({lease} IS NULL OR {lease} < {now})").format(
-                lease=sql.Identifier(lease.name), now=_at(target, lease, sql.SQL("now()"))
+                lease=lease.value(), now=_at(target, lease, sql.SQL("now()"))
             )
             target = _and(target, over)
-    age = sql.SQL("{} < {}").format(sql.Identifier(target.by.name), target.bound)
+    age = sql.SQL("{} < {}").format(target.by.value(), target.bound)
     return _and(target, age)
 
 
@@ -99,7 +99,7 @@ def _and(target: Target, condition: sql.Composable) -> Target:
 def _changes(target: Target, reason: str) -> dict[Column, sql.Composable]:
     """The new values; a job that is given up keeps what it had, as far as it says when."""
     retries = target.column("retry_count")
-    deaths = sql.SQL("(coalesce({}, 0) + 1)").format(sql.Identifier(retries.name))
+    deaths = sql.SQL("(coalesce({}, 0)::bigint + 1)").format(sql.Identifier(retries.name))
     dead = sql.SQL("{} >= {}").format(deaths, MOST_DEATHS)
 
     def either(failed: sql.Composable, pending: sql.Composable) -> sql.Composable:

@@ -57,7 +57,7 @@ def render(
     for an entry that is gone is removed, unless jobs are named.
     """
     if write and output is not None:
-        raise Usage(reason="--write knows where to; leave out --output.")
+        raise Usage(reason="--write picks the folder itself; leave out --output.")
     names = targets(target, every=write)
     config = location.read_aloud()
     settings = given.settings(config)
@@ -80,7 +80,7 @@ def render(
         for path, is_removed in remove(gone, folder).items():
             done, rest = ("removed", "") if is_removed else ("left", "; it has lines of yours")
             where = printable(str(path))
-            sys.stderr.write(f"maint: {done} {where}, which is rendered no longer{rest}\n")
+            sys.stderr.write(f"maint: {done} {where}, which is no longer rendered{rest}\n")
 
 
 def _complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool) -> None:
