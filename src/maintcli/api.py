@@ -102,9 +102,9 @@ class Run:
 
     def sweeps(self, stales: Sequence[Stale]) -> Swept:
         """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
-        from maintcli.engines.sweep.sweep import sweep
+        from maintcli.engines.sweep.sweep import sweep_tables
 
-        return sweep(self._context, stales)
+        return sweep_tables(self._context, stales)
 
     def retention_rules(self) -> tuple[Stale, ...]:
         """What each [[retention]] rule of the configuration calls stale, to be swept.
@@ -141,9 +141,9 @@ class Run:
         A pair is "child.column -> parent.column", with "by column" behind it where the child's age
         is not in created_at. Raises Partial where rows of other tables hold on to orphans.
         """
-        from maintcli.engines.orphans.sweep import sweep
+        from maintcli.engines.orphans.sweep import sweep_orphans
 
-        return sweep(self._context, pairs, older_than)
+        return sweep_orphans(self._context, pairs, older_than)
 
     def erase(self, tables: Sequence[str], *, opted_out_for: Duration) -> "Erased":
         """Delete what `tables` hold of the users who opted out, and certify it; safe to kill.
@@ -151,9 +151,9 @@ class Run:
         Each is a "table.column" that holds a user's key. Raises Partial where rows of other tables
         hold on to a user's rows; the others are erased by then.
         """
-        from maintcli.engines.erase.sweep import sweep
+        from maintcli.engines.erase.sweep import erase_users
 
-        return sweep(self._context, tables, opted_out_for)
+        return erase_users(self._context, tables, opted_out_for)
 
     def query(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None

@@ -37,7 +37,7 @@ _MUCH = 5  # times the target: here the rows themselves are slow
 _MOST_LOCKED = 1_000  # users who are kept for a second try
 
 
-def sweep(context: Context, tables: Sequence[str], opted_out_for: Duration) -> Erased:
+def erase_users(context: Context, tables: Sequence[str], opted_out_for: Duration) -> Erased:
     """Erase what `tables` hold of users who opted out that long ago.
 
     Raises Refused before the first row, Partial at the end where rows of other tables held on to

@@ -19,7 +19,7 @@ from maintcli.engines.target import Elsewhere
 from maintcli.runtime.context import Context
 
 
-def sweep(context: Context, pairs: Sequence[str], grace: Duration) -> Swept:
+def sweep_orphans(context: Context, pairs: Sequence[str], grace: Duration) -> Swept:
     """Delete the rows of each pair's child that have been without a parent for `grace`.
 
     Raises what the sweep raises, and what errors.py has for pairs.

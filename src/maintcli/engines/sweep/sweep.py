@@ -31,7 +31,7 @@ from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
 
 
-def sweep(context: Context, stales: Sequence[Stale]) -> Swept:
+def sweep_tables(context: Context, stales: Sequence[Stale]) -> Swept:
     """Delete the rows that `stales` describe, table after table, once no guard has objected.
 
     Raises Refused, DeadlinePassed, StillLocked, and what else errors.py has for databases.
