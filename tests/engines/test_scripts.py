@@ -17,8 +17,7 @@ from maintcli.engines.bite import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys.archived import ArchivedWalk
 from maintcli.engines.foreign_keys.blocks import Blocks
-from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.foreign_keys.partitioned import through_roots
+from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.unchanged import facts
 from maintcli.engines.foreign_keys.values import Values
 from maintcli.engines.foreign_keys.walk import ClosureWalk

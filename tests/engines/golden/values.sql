@@ -117,8 +117,7 @@ WITH RECURSIVE "maint_circle" (member, place) AS (
     FROM "maint_circle" AS r CROSS JOIN LATERAL ((SELECT 2, c.ctid FROM ONLY "app"."comments" AS p JOIN ONLY "app"."comments" AS c ON "p"."id" OPERATOR("pg_catalog".=) "c"."comment_id"
     WHERE r.member = 2 AND p.ctid = r.place OFFSET 0)) AS next(member, place))
 SELECT coalesce(pg_catalog.array_agg(place) FILTER (WHERE member = 2), '{}') INTO "maint_g2" FROM (SELECT * FROM "maint_circle" LIMIT maint_bound + pg_catalog.cardinality("maint_f2")) AS few;
-maint_t := ARRAY(
-        SELECT pg_catalog.unnest("maint_g2") EXCEPT SELECT pg_catalog.unnest("maint_a2"));
+maint_t := ARRAY(SELECT pg_catalog.unnest("maint_g2") EXCEPT SELECT pg_catalog.unnest("maint_a2"));
     maint_u := coalesce((SELECT pg_catalog.array_agg(t) FROM (
         SELECT ctid AS t FROM ONLY "app"."comments" WHERE ctid = ANY (maint_t) FOR UPDATE
     ) AS few), '{}');

@@ -9,8 +9,7 @@ from maintcli.db.links import ForeignKey, Links
 from maintcli.engines import identity
 from maintcli.engines.foreign_keys import graph
 from maintcli.engines.foreign_keys.blocks import Blocks
-from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.foreign_keys.partitioned import through_roots
+from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.unchanged import facts
 from maintcli.engines.foreign_keys.values import Values
 from maintcli.engines.foreign_keys.walk import ClosureWalk

@@ -1,7 +1,8 @@
 """The removal of orphans: a sweep whose predicate looks into the parent's table.
 
 What holds at every instant: a row goes only while it is older than the grace age and has no
-parent, in two looks, the second of which no uncommitted parent can escape. See foreign_keys/seen.py.
+parent, in two looks, the second of which no uncommitted parent can escape.
+See foreign_keys/seen.py.
 """
 
 from collections.abc import Sequence

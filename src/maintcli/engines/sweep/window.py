@@ -26,7 +26,7 @@ END IF;""")
 
 
 class Plain:
-    """Something that walks rows to which no foreign key refers; see foreign_keys/walk.py for others.
+    """A walk over rows to which no foreign key refers; foreign_keys/walk.py walks the others.
 
     `part` is the relation of that `oid`.
     """
