@@ -16,14 +16,13 @@ from maintcli.engines.batch import Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys.archived import ArchivedWalk
-from maintcli.engines.foreign_keys.blocks import Blocks
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.unchanged import facts
-from maintcli.engines.foreign_keys.values import Values
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.foreign_keys.windows import Windows
-from maintcli.engines.sweep.heap import HeapWalk
-from maintcli.engines.sweep.index import IndexWalk
+from maintcli.engines.sweep.walks import PlainWalk
+from maintcli.engines.windows.blocks import Blocks
+from maintcli.engines.windows.values import Values
+from maintcli.engines.windows.window import Windows
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -123,12 +122,12 @@ def archived() -> str:
 
 
 SCRIPTS: dict[str, Callable[[], Step | str]] = {
-    "heap": lambda: HeapWalk(PART, STALE, PART.blocks).step(Bite(2)),
-    "heap_locked": lambda: HeapWalk(PART, STALE, PART.blocks).step(Bite(2, skip_locked=True)),
-    "heap_shown": lambda: HeapWalk(PART, STALE, PART.blocks).step(
+    "heap": lambda: PlainWalk(USERS, blocks()).step(Bite(2)),
+    "heap_locked": lambda: PlainWalk(USERS, blocks()).step(Bite(2, skip_locked=True)),
+    "heap_shown": lambda: PlainWalk(USERS, blocks()).step(
         Bite(2, show=("name",), most_shown=20, limited=True)
     ),
-    "index": lambda: IndexWalk(PART, STALE, "seen", AGE, CUTOFF).step(Bite(50)),
+    "index": lambda: PlainWalk(USERS, values()).step(Bite(50)),
     "blocks": lambda: closure(blocks()).step(Bite(2)),
     "blocks_locked": lambda: closure(blocks()).step(Bite(2, skip_locked=True)),
     "blocks_isolated": isolated,

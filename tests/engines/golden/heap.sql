@@ -9,7 +9,7 @@ DELETE FROM ONLY "app"."users" WHERE ctid >= maint_from AND ctid < maint_to AND 
 THEN true END;
 GET DIAGNOSTICS maint_k = ROW_COUNT;
 maint_n := maint_n + maint_k;
-maint_end := maint_at::text;
+maint_end := maint_to::text;
 maint_stop := maint_at >= 9;
 
 

@@ -18,7 +18,7 @@ IF maint_most IS NULL OR maint_n < maint_most THEN
 THEN true END;
     maint_left := maint_left + maint_k;
 END IF;
-maint_end := maint_at::text;
+maint_end := maint_to::text;
 maint_stop := maint_at >= 9;
 
 

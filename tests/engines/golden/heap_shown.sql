@@ -19,7 +19,7 @@ SELECT count(*), (SELECT pg_catalog.json_agg(maint_row)
     FROM (SELECT maint_row FROM gone LIMIT 20) few)
 INTO maint_k, maint_shown FROM gone;
 maint_n := maint_n + maint_k;
-maint_end := maint_at::text;
+maint_end := maint_to::text;
 maint_stop := maint_at >= 9;
 
 

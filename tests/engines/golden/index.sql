@@ -23,6 +23,7 @@ maint_n := maint_n + maint_k;
 maint_lo := maint_hi;
 END IF;
 maint_stop := maint_tied OR maint_lo IS NULL OR maint_lo >= '2026-01-01'::timestamptz;
-maint_end := CASE WHEN maint_lo < '2026-01-01'::timestamptz THEN maint_lo::text END;
+maint_end := CASE WHEN maint_lo < '2026-01-01'::timestamptz THEN
+    pg_catalog.json_build_array(maint_lo::text, NULL, '(0,0)')::text END;
 
 

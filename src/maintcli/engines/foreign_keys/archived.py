@@ -24,7 +24,7 @@ from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.sections import declared, filled, wanted
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.foreign_keys.windows import Pieces
+from maintcli.engines.windows.window import Pieces
 from maintcli.runtime.context import Context
 from maintcli.runtime.cursors import Cursors
 from maintcli.runtime.session import Row

@@ -8,21 +8,20 @@ from maintcli.db import reached as catalog
 from maintcli.db.links import ForeignKey, Links
 from maintcli.engines import identity
 from maintcli.engines.foreign_keys import graph
-from maintcli.engines.foreign_keys.blocks import Blocks
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.unchanged import facts
-from maintcli.engines.foreign_keys.values import Values
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.sweep import stripes
 from maintcli.engines.sweep.plan import Plan, Way
 from maintcli.engines.sweep.task import Task
 from maintcli.engines.target import Target
+from maintcli.engines.windows import stripes
+from maintcli.engines.windows.blocks import Blocks
+from maintcli.engines.windows.values import Values
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
     from maintcli.engines.archive.archive import Archive
-    from maintcli.engines.foreign_keys.windows import Windows
-    from maintcli.engines.sweep.window import Plain
+    from maintcli.engines.windows.window import Ranges, Windows
 
 
 def through(
@@ -89,14 +88,11 @@ def _ends(links: Links | None) -> set[tuple[ForeignKey, int, int]]:
     return {(link.key, link.parent, link.child) for link in links.links} if links else set()
 
 
-def alone(target: Target, links: Links, walk: "Plain") -> ClosureWalk:
-    """The same way as `walk`, by groups of rows of any size; nothing refers to them."""
+def alone(
+    target: Target, links: Links, oid: int, windows: "Ranges", unchanged: sql.Composable
+) -> ClosureWalk:
+    """The rest of `windows` by groups of rows of any size; nothing refers to the rows of `oid`."""
     own = frozenset(part.oid for part in target.table.parts)
     return ClosureWalk(
-        Cascade(walk.oid, links),
-        walk.predicate,
-        walk.windows(),
-        final=False,
-        own=own,
-        unchanged=walk.unchanged,
+        Cascade(oid, links), windows.predicate, windows, final=False, own=own, unchanged=unchanged
     )

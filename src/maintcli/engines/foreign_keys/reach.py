@@ -8,7 +8,7 @@ from maintcli.db.links import Link
 from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.sweep import stripes
+from maintcli.engines.windows import stripes
 from maintcli.runtime.shard import Shard
 
 PLACE = sql.Identifier("maint_ctid")

@@ -11,7 +11,7 @@ from maintcli.engines.delete import first_eight
 from maintcli.engines.foreign_keys import collect, remove
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.foreign_keys.windows import Pieces
+from maintcli.engines.windows.window import Pieces
 
 _MANY = 8  # relations; the statements for so many take longer to plan than those for a row
 MOST_NAMED = 20  # rows of a batch that are named one by one

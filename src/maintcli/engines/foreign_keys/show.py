@@ -12,8 +12,8 @@ from maintcli.db.links import Link
 from maintcli.engines.foreign_keys.counting import Patiently
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.foreign_keys.reach import Reach
+from maintcli.engines.foreign_keys.tally import remedy
 from maintcli.engines.outlook.words import many
-from maintcli.engines.sweep.tally import remedy
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
 

@@ -12,8 +12,8 @@ from maintcli.engines.bite import Bite
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.script import Script
-from maintcli.engines.foreign_keys.windows import Pieces, Windows
-from maintcli.engines.sweep.tally import Rule, Tally
+from maintcli.engines.foreign_keys.tally import Rule, Tally
+from maintcli.engines.windows.window import Pieces, Windows
 from maintcli.runtime.session import STATEMENT_CAP_SECONDS
 
 MOST_ROOTS = 1_024

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from maintcli.engines.batch import Done
-from maintcli.engines.sweep.tally import Rule, Tally
+from maintcli.engines.foreign_keys.tally import Rule, Tally
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from psycopg import sql
 
 from maintcli.db.tables import Part
 from maintcli.engines import count, identity
-from maintcli.engines.sweep import stripes
 from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.task import Task
+from maintcli.engines.windows import stripes
 from maintcli.runtime.context import Context
 
 # Where age alone makes a row stale, one way through the table tells all three. A condition that

@@ -12,11 +12,11 @@ from functools import partial
 from maintcli.db import protections, sqlstate
 from maintcli.engines import identity
 from maintcli.engines.attempt import patiently
+from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import left, result
 from maintcli.engines.sweep.left import Left
 from maintcli.engines.sweep.result import Swept, moment
 from maintcli.engines.sweep.table import Means, TableSweep
-from maintcli.engines.sweep.tally import Kept, Rule
 from maintcli.engines.sweep.task import Task, planned, reached
 
 MOST_PASSES = 10

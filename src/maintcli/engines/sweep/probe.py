@@ -12,9 +12,9 @@ from psycopg import sql
 
 from maintcli.db.tables import Part
 from maintcli.engines.delete import sealed, way
-from maintcli.engines.sweep.heap import SETTINGS
 from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.task import Task
+from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:

@@ -15,16 +15,16 @@ from maintcli.engines.attempt import Patience, Trial, send_safely
 from maintcli.engines.batch import Done, Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.budget import Budget
+from maintcli.engines.foreign_keys.tally import Rule
 from maintcli.engines.pace import Pace
 from maintcli.engines.sweep import walks
 from maintcli.engines.sweep.account import Account
-from maintcli.engines.sweep.heap import HeapWalk
-from maintcli.engines.sweep.index import IndexWalk
 from maintcli.engines.sweep.plan import Plan
-from maintcli.engines.sweep.tally import Rule
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.sweep.window import Plain
+from maintcli.engines.sweep.walks import Plain, PlainWalk
 from maintcli.engines.throttle import Throttle
+from maintcli.engines.windows.blocks import Blocks
+from maintcli.engines.windows.values import Values
 from maintcli.errors import Fail
 from maintcli.runtime.context import Context
 from maintcli.runtime.session import LOCK_TIMEOUT_MS
@@ -103,8 +103,10 @@ class TableSweep:
             known = None if isinstance(walk, Plain) else walk.fixed_ms or 0.0
             fixed_ms = pace.fixed_ms(units, done.server_ms) if known is None else known
             rest = pace.learn(units, done.server_ms, done.wall_ms, fixed_ms)
-            if done.tied and isinstance(walk, IndexWalk):
-                self._walk_tie(HeapWalk(chosen.part, walk.tie(), chosen.part.blocks), chosen)
+            if done.tied and isinstance(walk.windows, Values):
+                part, tie = chosen.part, walk.windows.tie()
+                ties = Blocks(part.quoted, tie, part.blocks)
+                self._walk_tie(PlainWalk(part.oid, ties), chosen)
             order.progress(account.deleted, walk.progress)
             if budget.spent(account.deleted):
                 return
@@ -112,7 +114,7 @@ class TableSweep:
                 throttle.wait_if_needed(done.waiting)
                 context.stop.wait(rest)
 
-    def _walk_tie(self, walk: HeapWalk, chosen: Plan) -> None:
+    def _walk_tie(self, walk: PlainWalk, chosen: Plan) -> None:
         """Sweep rows of one value by blocks; those that stay are met, and counted, on the way."""
         left_rows, windows, tally = self.left_rows, len(self.again), self.means.account.tally
         failed = tally.failed[self.rule]

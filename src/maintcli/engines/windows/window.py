@@ -1,14 +1,17 @@
-"""Where a closure walk finds its roots: PL/pgSQL that lists the next of them in maint_w.
+"""What a way through a part is: windows, each with some of its rows.
 
-A list is the places of stale rows within one window, unlocked, in the order of the table. The walk
-takes them group by group, and has got as far as maint_at, whatever became of the rows behind it:
-a row that must stay is passed by.
+A plain walk deletes the stale rows of one window after the other. A closure walk asks for PL/pgSQL
+that lists the next roots in maint_w: the places of stale rows within one window, unlocked, in the
+order of the table. It takes them group by group, and has got as far as maint_at, whatever became of
+the rows behind it: a row that must stay is passed by.
 """
 
 from typing import NamedTuple, Protocol
 
 import psycopg
 from psycopg import sql
+
+from maintcli.engines.bite import Bite
 
 MOST = 10_000  # places in a list: 60 kB
 
@@ -109,4 +112,27 @@ class Windows(Protocol):
 
     def advance(self, end: str | None) -> float:
         """Go on from `end`; return how many blocks that was."""
+        ...
+
+
+class Ranges(Windows, Protocol):
+    """A way whose windows are conditions as well, as a plain walk wants them."""
+
+    @property
+    def part(self) -> sql.Composable: ...
+    @property
+    def predicate(self) -> sql.Composable: ...
+    @property
+    def plain_settings(self) -> sql.Composable: ...
+
+    def deleting(self, bite: Bite) -> tuple[sql.Composable, sql.Composable]:
+        """The declarations, and the PL/pgSQL that deletes the stale rows of the next window."""
+        ...
+
+    def condition(self, end: str | None) -> sql.Composable:
+        """SQL: whether a row lies between here and `end`."""
+        ...
+
+    def again(self, end: str | None) -> "Ranges":
+        """The same way from here to `end`, for a second try."""
         ...

@@ -1,11 +1,26 @@
-"""Windows of blocks of the heap: listed by TID range scans, swept in the order of the table."""
+"""Windows of blocks of the heap, found by TID range scans (PostgreSQL 14), in the table's order."""
 
 from psycopg import sql
 
-from maintcli.engines.delete import sealed, way
-from maintcli.engines.foreign_keys.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
-from maintcli.engines.sweep import stripes
+from maintcli.engines.bite import Bite
+from maintcli.engines.delete import delete, sealed, way
+from maintcli.engines.windows import stripes
+from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 from maintcli.runtime.shard import Shard
+
+# With its predicate sealed, the rest of a table's scans is a scan of all of it, and dearer.
+SETTINGS = sql.SQL("SET LOCAL enable_tidscan = on")
+
+_DELETE_DECLARE = sql.SQL("maint_at bigint := {at}; maint_from tid; maint_to tid;")
+
+_DELETE_WINDOW = sql.SQL("ctid >= maint_from AND ctid < maint_to")
+
+_DELETE = sql.SQL("""maint_from := pg_catalog.format('(%s,0)', maint_at)::tid;
+maint_at := least(maint_at + {bite}, {blocks});
+maint_to := pg_catalog.format('(%s,0)', maint_at)::tid;
+{delete}
+maint_end := maint_to::text;
+maint_stop := maint_at >= {blocks};""")
 
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
     maint_to := least(
@@ -29,10 +44,10 @@ maint_stop := maint_at >= {until}::tid;""")
 
 
 class Blocks(Listing):
-    """Windows of blocks of the heap."""
+    """Windows of the blocks that a part had at the start; what is added later is fresh."""
 
     first_bite = 16.0
-    settings = sql.SQL("SET LOCAL enable_tidscan = on")
+    settings = plain_settings = SETTINGS
 
     def __init__(
         self,
@@ -40,17 +55,29 @@ class Blocks(Listing):
         predicate: sql.Composable,
         blocks: int,
         shard: Shard | None = None,
-        first: int = 0,
     ) -> None:
         self.part, self.predicate, self.blocks, self.shard = part, predicate, blocks, shard
         self.at = self.until = "(0,0)"
         self.finished = False
-        self._go_to(first)
+        self._go_to(0)
 
     @property
     def progress(self) -> float | None:
         """The share of the blocks that is behind."""
         return _place(self.at)[0] / self.blocks if self.blocks else 1.0
+
+    def deleting(self, bite: Bite) -> tuple[sql.Composable, sql.Composable]:
+        """The declarations, and the PL/pgSQL that deletes the stale rows of `bite.size` blocks."""
+        body = delete(self.part, _DELETE_WINDOW, self.predicate, bite)
+        until = _place(self.until)[0]
+        return (
+            _DELETE_DECLARE.format(at=_place(self.at)[0]),
+            _DELETE.format(bite=int(bite.size), blocks=until, delete=body),
+        )
+
+    def condition(self, end: str | None) -> sql.Composable:
+        """SQL: whether a row lies between here and the place `end`."""
+        return sql.SQL("ctid >= {}::tid AND ctid < {}::tid").format(self.at, end or self.until)
 
     def pieces(self, bite: float) -> Pieces:
         """The PL/pgSQL, for windows of `bite` blocks."""

@@ -1,11 +1,45 @@
-"""Windows of values along an index, oldest first; ties of any number are one window."""
+"""Windows `lo <= column < hi` of values along an index, oldest first.
+
+The bound moves so that no batch walks again over the dead entries of the one before, which an
+old snapshot elsewhere keeps from being cleaned away.
+"""
 
 import json
 
 from psycopg import sql
 
-from maintcli.engines.delete import sealed, way
-from maintcli.engines.foreign_keys.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
+from maintcli.engines.bite import Bite
+from maintcli.engines.delete import delete, sealed, way
+from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
+
+_TIES = 10  # a value with over this many bites of rows is swept by block ranges instead
+_NO_TIES = 2**62
+
+_DELETE_DECLARE = sql.SQL("maint_lo {type} := {low}; maint_hi {type};")
+
+_DELETE_WINDOW = sql.SQL("{column} >= maint_lo AND {column} < maint_hi")
+
+# maint_hi is where the window ends; one value with more rows than a bite is taken whole.
+_DELETE = sql.SQL("""
+IF maint_lo IS NULL THEN
+    SELECT min({column}) INTO maint_lo FROM ONLY {part} WHERE {column} < {bound};
+END IF;
+SELECT {column} INTO maint_hi FROM ONLY {part} WHERE {column} >= maint_lo AND {column} < {bound}
+    ORDER BY {column} OFFSET {bite} LIMIT 1;
+IF maint_hi = maint_lo THEN
+    PERFORM 1 FROM ONLY {part} WHERE {column} = maint_lo OFFSET {most} LIMIT 1;
+    maint_tied := FOUND;
+    SELECT min({column}) INTO maint_hi FROM ONLY {part}
+        WHERE {column} > maint_lo AND {column} < {bound};
+END IF;
+maint_hi := coalesce(maint_hi, {bound});
+IF NOT maint_tied THEN
+{delete}
+maint_lo := maint_hi;
+END IF;
+maint_stop := maint_tied OR maint_lo IS NULL OR maint_lo >= {bound};
+maint_end := CASE WHEN maint_lo < {bound} THEN
+    pg_catalog.json_build_array(maint_lo::text, NULL, '(0,0)')::text END;""")
 
 # The places are no condition for a TID range scan here, which would walk the whole table.
 _LIST = sql.SQL("""IF maint_w IS NULL THEN
@@ -46,9 +80,10 @@ maint_end := CASE WHEN maint_lo < {bound} THEN
 
 
 class Values(Listing):
-    """Windows of values along the index on `column`, up to `bound`."""
+    """Windows of values along the index on `column`, from the oldest row to `bound`, the cutoff."""
 
     first_bite = 100.0
+    plain_settings = sql.SQL("SET LOCAL enable_seqscan = off")
     progress = None
 
     def __init__(
@@ -58,13 +93,45 @@ class Values(Listing):
         column: str,
         kind: sql.Composable,
         bound: sql.Composable,
-        low: str | None = None,
     ) -> None:
         self.part, self.predicate = part, predicate
         self.column, self.kind, self.bound = sql.Identifier(column), kind, bound
         self.name = column
-        self.at: tuple[str | None, str | None, str] = (low, None, "(0,0)")
+        self.at: tuple[str | None, str | None, str] = (None, None, "(0,0)")
         self.finished = False
+        self._tie_swept: str | None = None
+
+    def deleting(self, bite: Bite) -> tuple[sql.Composable, sql.Composable]:
+        """The declarations, and the PL/pgSQL that deletes the stale among `bite.size` rows."""
+        rows, low = int(bite.size), self.at[0]
+        window = _DELETE_WINDOW.format(column=self.column)
+        fresh = low is None or low != self._tie_swept
+        body = _DELETE.format(
+            column=self.column,
+            part=self.part,
+            bound=self.bound,
+            bite=rows,
+            most=_TIES * rows if fresh else _NO_TIES,
+            delete=delete(self.part, window, self.predicate, bite),
+        )
+        return _DELETE_DECLARE.format(type=self.kind, low=low), body
+
+    def condition(self, end: str | None) -> sql.Composable:
+        """SQL: whether a row lies between here and the value `end`."""
+        low, high = self.at[0], self.bound if end is None else self._value(json.loads(end)[0])
+        condition: sql.Composable = sql.SQL("{} < {}").format(self.column, high)
+        if low is not None:
+            condition += sql.SQL(" AND {} >= {}").format(self.column, self._value(low))
+        return condition
+
+    def tie(self) -> sql.Composable:
+        """The predicate of the rows whose one value stopped a batch; asked for once a value."""
+        low = self._tie_swept = self.at[0]
+        value = self._value(low or "")
+        return sql.SQL("{} = {} AND ({})").format(self.column, value, self.predicate)
+
+    def _value(self, text: str) -> sql.Composable:
+        return sql.SQL("{}::{}").format(text, self.kind)
 
     def pieces(self, bite: float) -> Pieces:
         """The PL/pgSQL, for windows of about `bite` rows."""
