@@ -18,12 +18,39 @@ from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
 
 
+class Below(NamedTuple):
+    """What a batch of a closure walk did beside the rows of its part.
+
+    `members`, `unlinked` and `blockers` are rows by the members and links of the Cascade, `blocked`
+    the roots that stay because of blockers. `named` are columns of the roots that went, `failures`
+    the key, SQLSTATE and message of some of the `failed` roots. `group` is how many roots to take
+    next, `retry` whether the same ones are meant; `waits` are waits for locks of single rows.
+    `first` and `second` are milliseconds of the first two groups. `late` are roots that take too
+    long, `kept` the rows and bytes that the archive got.
+    """
+
+    members: Sequence[int]
+    unlinked: Sequence[int]
+    blockers: Sequence[int]
+    blocked: int
+    named: list[list[str]]
+    group: int
+    failed: int
+    failures: list[tuple[str, str, str]]
+    waits: int
+    retry: bool
+    first: float | None
+    second: float | None
+    late: int = 0
+    kept: tuple[int, int] = (0, 0)
+
+
 class Done(NamedTuple):
     """What a batch did. `total` is the ledger's count for the run, which survives a lost COMMIT.
 
     `left` are stale rows that others hold locked, `end` is where the batch ended (None: there is
     no more), `tied` says that the next value has too many rows to be one bite. `waiting` are the
-    sessions that waited for it at its end, `extra` what else its steps had to say. `inserted` are
+    sessions that waited for it at its end, `below` what a closure walk did beside. `inserted` are
     rows that triggers put into the relation of the step.
     """
 
@@ -36,7 +63,7 @@ class Done(NamedTuple):
     server_ms: float
     wall_ms: float
     waiting: int = 0
-    extra: dict[str, Any] | None = None
+    below: Below | None = None
     inserted: int = 0
 
 
@@ -188,9 +215,10 @@ def read(rows: Sequence[tuple[Any, ...]], wall_ms: float) -> Done:
     """What the result of a message says; it took `wall_ms` for us."""
     ((result, server_ms, counted, waiting),) = rows
     deleted, left, end, tied, found, inserted, extra = json.loads(result)
-    shown: list[list[str]] = found or (extra["named"] if extra else [])
+    below = Below(**extra) if extra else None
+    shown: list[list[str]] = found or (below.named if below else [])
     took = server_ms, wall_ms
-    return Done(deleted, counted, left, end, tied, shown, *took, waiting, extra, inserted)
+    return Done(deleted, counted, left, end, tied, shown, *took, waiting, below, inserted)
 
 
 def quoted(frame: sql.SQL, parts: dict[str, sql.Composable], connection: object) -> sql.Composable:

@@ -1,7 +1,7 @@
 """What a sweep did beyond its own rows: cascaded, unlinked, and blocked, in figures and words."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +9,7 @@ from maintcli.db.sqlstate import without_values
 
 if TYPE_CHECKING:
     from maintcli.db.links import Link
+    from maintcli.engines.batch import Below
     from maintcli.engines.foreign_keys.graph import Cascade
 
 _BACK = " They were put back, and are counted as deleted all the same."
@@ -57,36 +58,34 @@ class Tally:
         self.blockers.pop(rule, None)
         self.refers.pop(rule, None)
 
-    def add(
-        self, rule: Rule, cascade: "Cascade", own: frozenset[int], extra: Mapping[str, Any]
-    ) -> None:
+    def add(self, rule: Rule, cascade: "Cascade", own: frozenset[int], batch: "Below") -> None:
         """Add a batch of the sweep by `rule`; `own` are its relations, counted elsewhere."""
-        for oid, rows in zip(cascade.members, extra["members"], strict=True):
+        for oid, rows in zip(cascade.members, batch.members, strict=True):
             if oid not in own and rows:
                 self.cascaded[cascade.relations[oid].top] += rows
-        for link, rows in zip(cascade.unlinks, extra["unlinked"], strict=True):
+        for link, rows in zip(cascade.unlinks, batch.unlinked, strict=True):
             if rows:
                 self.unlinked[link.key.child] += rows
-        self.blocked[rule] += extra["blocked"]
-        self.late[rule] += extra["late"]
-        self.failed[rule] += extra["failed"]
+        self.blocked[rule] += batch.blocked
+        self.late[rule] += batch.late
+        self.failed[rule] += batch.failed
         objections = self.objections.setdefault(rule, {})
-        for key, state, message in extra["failures"]:
+        for key, state, message in batch.failures:
             objections[f"{key}: {without_values(message, state)} ({state})"] = None
         names = self.blockers.setdefault(rule, Counter())
         refers = self.refers.setdefault(rule, set())
-        for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
+        for link, rows in zip(cascade.blockers, batch.blockers, strict=True):
             if rows:
                 names[_name(link)] += rows
                 self.remedies.setdefault(_name(link), {}).update(dict.fromkeys(link.remedy))
                 refers.add(link.child)
 
-    def forget(self, rule: Rule, cascade: "Cascade", extra: Mapping[str, Any]) -> None:
+    def forget(self, rule: Rule, cascade: "Cascade", batch: "Below") -> None:
         """Take back what stayed in a batch whose rows are looked at again."""
-        self.blocked[rule] -= extra["blocked"]
-        self.late[rule] -= extra["late"]
-        self.failed[rule] -= extra["failed"]
-        for link, rows in zip(cascade.blockers, extra["blockers"], strict=True):
+        self.blocked[rule] -= batch.blocked
+        self.late[rule] -= batch.late
+        self.failed[rule] -= batch.failed
+        for link, rows in zip(cascade.blockers, batch.blockers, strict=True):
             self.blockers[rule][_name(link)] -= rows
 
     def wants_another(self, rule: Rule, swept: Iterable[int]) -> bool:

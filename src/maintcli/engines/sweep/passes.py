@@ -16,7 +16,7 @@ from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import left, result
 from maintcli.engines.sweep.left import Left
 from maintcli.engines.sweep.result import Swept, moment
-from maintcli.engines.sweep.table import Means, TableSweep
+from maintcli.engines.sweep.table import SweepResources, TableSweep
 from maintcli.engines.sweep.task import Task, planned, reached
 
 MOST_PASSES = 10
@@ -27,7 +27,7 @@ _LEAST_SECONDS = 10.0  # for a look, which else may take as long as the pass bef
 class Passes:
     """The passes over `tasks`; `aside` are partitions of each that a sweep leaves alone."""
 
-    means: Means
+    resources: SweepResources
     tasks: list[Task]
     aside: Sequence[frozenset[int]]
     locked: dict[int, int] = field(default_factory=dict[int, int])
@@ -37,7 +37,8 @@ class Passes:
 
     def run(self) -> list[Swept]:
         """Sweep every table; again where a look finds more than is accounted for."""
-        account, budget, log = self.means.account, self.means.budget, self.means.context.log
+        account, budget = self.resources.account, self.resources.budget
+        log = self.resources.context.log
         every = range(len(self.tasks))
         again: Sequence[int] = every
         passes = 0
@@ -57,7 +58,7 @@ class Passes:
             before = dict(self.left)
             for number in every:
                 look = partial(self._look, number)
-                self.left[number] = patiently(self.means.patience, look)
+                self.left[number] = patiently(self.resources.patience, look)
             again = [n for n in every if self._wants_another(n, passes, before.get(n))]
         for number in self.left:
             self._note_kept(number)
@@ -81,22 +82,22 @@ class Passes:
         began, before = time.monotonic(), self._gone
         rule = self._rule(number)
         with sqlstate.about(rule[1]):
-            self.locked[number] = TableSweep(self.means, self.tasks[number], rule).run()
+            self.locked[number] = TableSweep(self.resources, self.tasks[number], rule).run()
         self.seconds[number] = time.monotonic() - began
         self.removed[number] = self._gone - before
 
     def _look(self, number: int) -> Left:
-        context = self.means.context
+        context = self.resources.context
         if self.tasks[number].target.table.kind == "partitioned table":
             self._look_up(number)
         seconds = max(_LEAST_SECONDS, self.seconds[number])
-        seconds = min(seconds, context.deadline.left / 2, self.means.budget.seconds_left)
+        seconds = min(seconds, context.deadline.left / 2, self.resources.budget.seconds_left)
         with sqlstate.about(self._rule(number)[1]):
             return left.look(context, self.tasks[number], max(seconds, 0.1))
 
     def _look_up(self, number: int) -> None:
         """Have the table as it is now, with its size, its partitions, and what refers to it."""
-        context, aside = self.means.context, self.aside[number]
+        context, aside = self.resources.context, self.aside[number]
         target = identity.again(context, self.tasks[number].target)
         parts = tuple(part for part in target.table.parts if part.oid not in aside)
         target = target._replace(table=target.table._replace(parts=parts))
@@ -105,9 +106,9 @@ class Passes:
     def _wants_another(self, number: int, passes: int, before: Left | None) -> bool:
         if self.tasks[number].looks_into(reached(self.tasks)):
             return False  # rows that are orphans by this run were not shown, nor agreed to
-        if self.means.account.inserted[number] and self._unaccounted(number):
+        if self.resources.account.inserted[number] and self._unaccounted(number):
             return False  # a trigger puts rows back: they would go, and be counted, once more
-        rule, tally = self._rule(number), self.means.account.tally
+        rule, tally = self._rule(number), self.resources.account.tally
         if sum(self.removed.values()) and tally.wants_another(rule, reached(self.tasks)):
             return True
         if not self._unaccounted(number) or passes >= MOST_PASSES:
@@ -120,28 +121,28 @@ class Passes:
         rows = self._unaccounted(number)
         if rows and number in self.removed:
             oids, after = self.tasks[number].target.table.oids, self.removed[number] > 0
-            if names := protections.keepers(self.means.context.session, oids, after=after):
-                back = self.means.account.inserted[number] >= rows
-                self.means.account.tally.kept[self._rule(number)] = Kept(rows, names, back)
+            if names := protections.keepers(self.resources.context.session, oids, after=after):
+                back = self.resources.account.inserted[number] >= rows
+                self.resources.account.tally.kept[self._rule(number)] = Kept(rows, names, back)
 
     def _warn_of_inserted(self) -> None:
         """Name the triggers that may put back what a budget is spent on, run after run."""
-        for number, rows in self.means.account.inserted.items():
+        for number, rows in self.resources.account.inserted.items():
             table = self.tasks[number].target.table
-            names = protections.keepers(self.means.context.session, table.oids, after=True)
+            names = protections.keepers(self.resources.context.session, table.oids, after=True)
             if rows and names:
-                self.means.context.log.warn(
+                self.resources.context.log.warn(
                     f"{rows:,} rows came into {table} while maint deleted from it, because of its"
                     f" {' and '.join(names)}; if these are the same rows, none is gone"
                 )
 
     def _unaccounted(self, number: int) -> int:
         found = self.left[number].stale
-        staying = self.means.account.tally.staying_of(self._rule(number))
+        staying = self.resources.account.tally.staying_of(self._rule(number))
         return max(0, found - self.locked[number] - staying) if found is not None else 0
 
     def _swept(self, number: int) -> Swept:
-        task, context = self.tasks[number], self.means.context
+        task, context = self.tasks[number], self.resources.context
         found = self.left.get(number) or left.aside(context, task)
         return Swept(
             deleted_count=0,  # known for all tables together
@@ -152,7 +153,7 @@ class Passes:
             cutoff=moment(task.target.cutoff),
             plan=task.ways,
             tables={},
-            rules=[result.rule(task.target, self.means.account.rules[number])],
+            rules=[result.rule(task.target, self.resources.account.rules[number])],
         )
 
     def _rule(self, number: int) -> Rule:
@@ -162,7 +163,7 @@ class Passes:
 
     @property
     def _gone(self) -> int:
-        return self.means.account.deleted + self.means.account.tally.removed
+        return self.resources.account.deleted + self.resources.account.tally.removed
 
 
 def _fewer(now: Left, before: Left) -> bool:

@@ -24,7 +24,7 @@ from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.keeping import keeping
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.sweep.table import Means
+from maintcli.engines.sweep.table import SweepResources
 from maintcli.engines.sweep.task import Task, children_first, prepare, reached
 from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Skip, ThrottledOut
@@ -53,13 +53,13 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
         oids = reached(tasks) | {oid for task in tasks for oid in task.oids}
         throttle = Throttle(context, sorted(oids), budget)
         account = Account(context)
-        means = Means(context, patience, budget, throttle, archive, account)
+        resources = SweepResources(context, patience, budget, throttle, archive, account)
         unlinked = partial(_unlinked, tasks, account)
         with (
             naming(context.log, _rows(tasks), partial(_counts, tasks, account)),
             naming(context.log, _links(tasks), unlinked, UPDATE),
         ):
-            return Sweep(means, tasks).run()
+            return Sweep(resources, tasks).run()
 
 
 def _rows(tasks: Sequence[Task]) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _ask(context: Context, tasks: Sequence[Task]) -> None:
 class Sweep:
     """One sweep in progress, over one table after the other; `prepared` are they as they were."""
 
-    means: Means
+    resources: SweepResources
     tasks: Sequence[Task]
     prepared: list[Task] = field(default_factory=list[Task])
     aside: list[frozenset[int]] = field(default_factory=list[frozenset[int]])
@@ -137,19 +137,19 @@ class Sweep:
         """Sweep every table; once more when a crash of the server took batches back."""
         try:
             self._drop_partitions()
-            passes = Passes(self.means, list(self.tasks), self.aside)
+            passes = Passes(self.resources, list(self.tasks), self.aside)
             found = self._result(passes.run(), passes)
         except ThrottledOut:
             self._leave("throttled out")
             raise
-        if (why := self.means.account.tally.why_blocked()) is not None:
-            self.means.context.counts |= asdict(found)
-            raise Partial(reason=why, statements=self.means.account.tally.statements)
+        if (why := self.resources.account.tally.why_blocked()) is not None:
+            self.resources.context.counts |= asdict(found)
+            raise Partial(reason=why, statements=self.resources.account.tally.statements)
         return found
 
     def _drop_partitions(self) -> None:
         """Drop what can go as a whole; the tasks are then what is left to sweep."""
-        context, account = self.means.context, self.means.account
+        context, account = self.resources.context, self.resources.account
         for number, task in enumerate(self.tasks):
             note = partial(account.enter, number, str(task.target.table))
             found = partitions.drop(context, task, note, self._may_go_on)
@@ -163,14 +163,15 @@ class Sweep:
 
     def _may_go_on(self) -> bool:
         try:
-            self.means.throttle.wait_if_needed()
+            self.resources.throttle.wait_if_needed()
         except ThrottledOut as error:
             self.throttled_out = error
             return False
-        return not self.means.budget.spent(self.means.account.deleted)
+        return not self.resources.budget.spent(self.resources.account.deleted)
 
     def _result(self, swept: Sequence[Swept], passes: Passes) -> Swept:
-        context, _, budget, throttle, _, account = self.means
+        context, account = self.resources.context, self.resources.account
+        budget, throttle = self.resources.budget, self.resources.throttle
         log, whole = context.log, result.total(swept)
         if (held := self.held_rows) and whole.remaining_count is not None:
             whole = replace(whole, remaining_count=whole.remaining_count + held)
@@ -202,7 +203,7 @@ class Sweep:
         )
 
     def _leave(self, why: str) -> None:
-        outlook.say(self.means.context, [task.target for task in self.tasks], why)
+        outlook.say(self.resources.context, [task.target for task in self.tasks], why)
 
 
 def _oids(task: Task) -> frozenset[int]:

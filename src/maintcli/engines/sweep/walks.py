@@ -1,7 +1,6 @@
 """Walks through a part to which no foreign key refers, and which walk goes through a part."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
@@ -9,7 +8,7 @@ from maintcli.db import shapes
 from maintcli.db.protections import keepers
 from maintcli.db.sqlstate import SCHEMA_CHANGED
 from maintcli.db.tables import Column
-from maintcli.engines.batch import Done, Step
+from maintcli.engines.batch import Below, Done, Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.delete import delete, first_eight, lock_tables
 from maintcli.engines.foreign_keys.tally import Rule, Tally
@@ -53,7 +52,7 @@ class Plain:
         """PL/pgSQL that raises where a foreign key refers to the rows after all."""
         return _UNREFERENCED.format(part=self.part.as_string(), state=SCHEMA_CHANGED)
 
-    def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
+    def tell(self, tally: Tally, rule: Rule, below: Below) -> None:
         """Nothing happened beside the rows themselves."""
 
     def made(
