@@ -17,7 +17,7 @@ from maintcli.engines.bite import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys.archived import ArchivedWalk
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
-from maintcli.engines.foreign_keys.unchanged import facts
+from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk
 from maintcli.engines.sweep.walks import PlainWalk
 from maintcli.engines.windows.blocks import Blocks

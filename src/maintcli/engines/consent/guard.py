@@ -57,7 +57,7 @@ def losses(context: Context, tasks: "Sequence[Task]") -> list[Loss]:
         if dropped := [_rows_of(context, one) for one in partitions.detached(context, target)]:
             found[str(target.table)] = found[str(target.table)].with_more(dropped)
     if any(task.links is not None for task in tasks):
-        from maintcli.engines.foreign_keys import guard as below
+        from maintcli.engines.foreign_keys import counting as below
 
         for loss in below.losses(context, tasks):
             own = found.get(loss.table)

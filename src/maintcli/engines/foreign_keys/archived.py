@@ -21,7 +21,6 @@ from maintcli.engines.batch import Below, Done, Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
-from maintcli.engines.foreign_keys.sections import declared, filled, wanted
 from maintcli.engines.foreign_keys.walk import ClosureWalk
 from maintcli.engines.windows.window import Pieces
 from maintcli.runtime.context import Context
@@ -125,7 +124,7 @@ class ArchivedWalk(ClosureWalk):
     def _send(
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
-        began, queries = time.perf_counter(), wanted(self.script.cascade, self.shapes)
+        began, queries = time.perf_counter(), carry.wanted(self.script.cascade, self.shapes)
         looking = step._replace(check=None)  # the second message looks
         first = batch.message(context, looking, budget_ms, counted=False)
         gathered: list[tuple[Done, Below]] = []
@@ -133,7 +132,9 @@ class ArchivedWalk(ClosureWalk):
         def answer(found: Sequence[Row], cursors: Cursors) -> list[sql.Composable]:
             looked = batch.read(found, 0.0)
             assert looked.below is not None  # noqa: S101  each step of a closure walk has it
-            taken = self._second(context, step, filled(queries, cursors), looked, looked.below)
+            taken = self._second(
+                context, step, carry.filled(queries, cursors), looked, looked.below
+            )
             kept = cursors.rows, cursors.size_bytes
             gathered.append((looked, looked.below._replace(kept=kept)))
             second = batch.message(context, taken, budget_ms)
@@ -141,7 +142,7 @@ class ArchivedWalk(ClosureWalk):
 
         settings = _SETTINGS.format(idle=IDLE_SECONDS * 1000, exactly=formats.WITHOUT_LOSS)
         rows = context.session.converse(
-            [settings, first.settings, first.body, *declared(queries), first.result],
+            [settings, first.settings, first.body, *carry.declared(queries), first.result],
             answer,
             statement_seconds=statement_seconds,
         )

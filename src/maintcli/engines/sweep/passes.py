@@ -8,19 +8,41 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
 
 from maintcli.db import protections, sqlstate
-from maintcli.engines import identity
+from maintcli.db.tables import Part
+from maintcli.engines import count, identity
 from maintcli.engines.attempt import patiently
 from maintcli.engines.foreign_keys.tally import Kept, Rule
-from maintcli.engines.sweep import left, result
-from maintcli.engines.sweep.left import Left
+from maintcli.engines.sweep import result
+from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept, moment
 from maintcli.engines.sweep.table import SweepResources, TableSweep
 from maintcli.engines.sweep.task import Task, planned, reached
+from maintcli.engines.windows import stripes
+from maintcli.runtime.context import Context
 
 MOST_PASSES = 10
 _LEAST_SECONDS = 10.0  # for a look, which else may take as long as the pass before it
+
+
+# Where age alone makes a row stale, one way through the table tells all three. A condition that
+# looks into other tables is planned better as a WHERE.
+_ALL = sql.SQL("""SELECT {same}, count(*) FILTER (WHERE {stale}),
+    count(*) FILTER (WHERE {by} IS NULL), count(*) FROM ONLY {part}""")
+_STALE = sql.SQL("SELECT {same}, count(*) FROM ONLY {part} WHERE {stale}")
+
+
+class Left(NamedTuple):
+    """Rows of a table; None where not counted in time. With --shard `stale` is this part's."""
+
+    stale: int | None
+    nulls: int | None
+    rows: int | None
 
 
 @dataclass(slots=True)
@@ -93,7 +115,7 @@ class Passes:
         seconds = max(_LEAST_SECONDS, self.seconds[number])
         seconds = min(seconds, context.deadline.left / 2, self.resources.budget.seconds_left)
         with sqlstate.about(self._rule(number)[1]):
-            return left.look(context, self.tasks[number], max(seconds, 0.1))
+            return _look(context, self.tasks[number], max(seconds, 0.1))
 
     def _look_up(self, number: int) -> None:
         """Have the table as it is now, with its size, its partitions, and what refers to it."""
@@ -143,7 +165,7 @@ class Passes:
 
     def _swept(self, number: int) -> Swept:
         task, context = self.tasks[number], self.resources.context
-        found = self.left.get(number) or left.aside(context, task)
+        found = self.left.get(number) or _aside(context, task)
         return Swept(
             deleted_count=0,  # known for all tables together
             locked_count=self.locked[number],
@@ -168,3 +190,48 @@ class Passes:
 
 def _fewer(now: Left, before: Left) -> bool:
     return now.stale is not None and before.stale is not None and now.stale < before.stale
+
+
+def _look(context: Context, task: Task, seconds: float) -> Left:
+    """Count what is left, for at most `seconds` a part. Raises TableChanged."""
+    target = task.target
+    whole = target.age_alone and all(chosen.way is Way.HEAP for chosen in task.plans)
+    query = _ALL if whole else _STALE
+    found = [0] * (3 if whole else 1)
+    try:
+        for part in target.table.parts:
+            for number, rows in enumerate(_part(context, task, part, query, seconds)):
+                found[number] += rows
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        return _aside(context, task)
+    if whole:
+        return Left(*found)
+    return _aside(context, task)._replace(stale=found[0])
+
+
+def _aside(context: Context, task: Task) -> Left:
+    """The figures that are nice to have, without the stale rows."""
+    return Left(None, count.nulls(context, task.target), count.remaining(context, task.target))
+
+
+def _part(
+    context: Context, task: Task, part: Part, query: sql.SQL, seconds: float
+) -> Sequence[int]:
+    target = task.target
+    filled = query.format(
+        same=identity.same(target, part),
+        stale=stripes.within(context.shard, part.oid, target.predicate),
+        by=sql.Identifier(target.by.name),
+        part=part.quoted,
+    )
+    try:
+        ((same, *rows),) = context.session.read_composed(filled, statement_seconds=seconds)
+    except psycopg.errors.UndefinedTable:
+        same, rows = False, []
+    if same:
+        return rows
+    if identity.gone(context, target.table, part) is None:
+        changed = identity.changed(context, target.table, part)
+        raise changed or identity.error(context, part)
+    return []

@@ -5,9 +5,11 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from maintcli.engines.attempt import Patience, patiently
 from maintcli.engines.budget import Budget
@@ -21,7 +23,6 @@ from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.stale import Stale
 from maintcli.engines.sweep import preview, result
 from maintcli.engines.sweep.account import Account
-from maintcli.engines.sweep.keeping import keeping
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources
@@ -29,6 +30,9 @@ from maintcli.engines.sweep.task import Task, children_first, prepare, reached
 from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
+
+if TYPE_CHECKING:
+    from maintcli.engines.archive.archive import Archive
 
 
 def sweep_tables(context: Context, stales: Sequence[Stale]) -> Swept:
@@ -46,7 +50,7 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
     swept = preview.preview(context, tasks) if context.dry_run else None
     with approval.planning(context, tasks, shown(swept) if swept else None):
         patiently(patience, partial(_ask, context, tasks))
-    with keeping(context, tasks) as archive:
+    with _keeping(context, tasks) as archive:
         if swept is not None:
             return swept
         budget = Budget(context)
@@ -60,6 +64,26 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
             naming(context.log, _links(tasks), unlinked, UPDATE),
         ):
             return Sweep(resources, tasks).run()
+
+
+@contextmanager
+def _keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | None"]:
+    """The archive that --archive asks for; its manifest is complete where the sweep got through."""
+    if context.order.value("archive") is None:
+        yield None
+        return
+    from maintcli.engines.archive.archive import open_archive
+
+    archive, complete = open_archive(context, tasks), False
+    try:
+        yield archive
+        complete = True
+    except Partial:
+        complete = True
+        raise
+    finally:
+        if archive is not None:
+            archive.close(complete)
 
 
 def _rows(tasks: Sequence[Task]) -> Iterator[str]:

@@ -68,9 +68,8 @@ class TableSweep:
             context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
             if not budget.spent_on:
                 with self._unless_gone(chosen.part):
-                    self._walk(
-                        walks.choose(context, self.task, chosen, self.resources.archive), chosen
-                    )
+                    walk = walks.choose(context, self.task, chosen, self.resources.archive)
+                    self._walk(walk, chosen)
         if not budget.spent_on:
             self._try_again()
         return self.left_rows
@@ -185,9 +184,8 @@ class TableSweep:
         most: sql.Composable | None = budget.rows_left(account.deleted)
         step = walk.step(bite)
         check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
-        return step._replace(
-            most=most, watched=self.resources.throttle.is_due, check=check, oid=part.oid
-        )
+        watched = self.resources.throttle.is_due
+        return step._replace(most=most, watched=watched, check=check, oid=part.oid)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.resources.account

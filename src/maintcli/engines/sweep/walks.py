@@ -127,9 +127,7 @@ def choose(context: Context, task: Task, chosen: Plan, archive: "Archive | None"
     """The walk through the part of `chosen`, with `archive` where what goes is to be kept."""
     part, target = chosen.part, task.target
     if task.links is not None:
-        from maintcli.engines.foreign_keys import (
-            choose as closures,  # most tables are not referred to
-        )
+        from maintcli.engines.sweep import closures  # most tables are not referred to
 
         if (found := closures.through(context, task, chosen, archive)) is not None:
             return found
@@ -149,8 +147,8 @@ def choose(context: Context, task: Task, chosen: Plan, archive: "Archive | None"
 
 def closely(context: Context, task: Task, walk: Plain) -> "ClosureWalk":
     """The walk that continues where `walk` is, and can pass by single rows."""
-    from maintcli.engines.foreign_keys import choose as closures
     from maintcli.engines.foreign_keys import look
+    from maintcli.engines.sweep import closures
 
     links = task.links or look.links(context, task.target)
     return closures.alone(task.target, links, walk.oid, walk.windows, walk.unchanged)

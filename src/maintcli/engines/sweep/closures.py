@@ -9,7 +9,7 @@ from maintcli.db.links import ForeignKey, Links
 from maintcli.engines import identity
 from maintcli.engines.foreign_keys import graph
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
-from maintcli.engines.foreign_keys.unchanged import facts
+from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk
 from maintcli.engines.sweep.plan import Plan, Way
 from maintcli.engines.sweep.task import Task
