@@ -18,7 +18,7 @@ from maintcli.runtime.lease import Lease
 from maintcli.services.storage import Storage, storage
 
 if TYPE_CHECKING:
-    from maintcli.engines.sweep.task import Task
+    from maintcli.engines.task import Task
 
 
 def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":

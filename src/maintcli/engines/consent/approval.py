@@ -13,8 +13,8 @@ from maintcli.config.say import word
 from maintcli.engines.consent import ages, guard
 from maintcli.engines.consent.expected import Expected
 from maintcli.engines.consent.guard import Loss
-from maintcli.engines.sweep.task import Task
 from maintcli.engines.target import Target
+from maintcli.engines.task import Task
 from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Order

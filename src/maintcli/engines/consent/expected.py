@@ -8,7 +8,7 @@ from maintcli.db import sqlstate
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep.preview import reached_in_turn
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 
 

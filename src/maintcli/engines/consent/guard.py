@@ -22,7 +22,7 @@ from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.engines.sweep.task import Task
+    from maintcli.engines.task import Task
 
 SMALL_TABLE = 1_000  # below this a large share is an everyday thing
 _SECONDS = 10.0  # for a figure of a refusal, and for one that the planner's stands in for

@@ -9,7 +9,7 @@ from maintcli.engines.consent import guard
 from maintcli.engines.consent.guard import Loss
 from maintcli.engines.erase.holding import Holding
 from maintcli.engines.erase.users import Users
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 
 

@@ -26,7 +26,7 @@ from maintcli.engines.erase.users import User, Users
 from maintcli.engines.naming import UPDATE, naming
 from maintcli.engines.pace import Pace
 from maintcli.engines.sweep.result import moment
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Task
 from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Refused, Usage
 from maintcli.runtime.context import Context

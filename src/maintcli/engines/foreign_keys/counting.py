@@ -15,7 +15,7 @@ from maintcli.engines.consent.guard import Counter, Loss
 from maintcli.engines.foreign_keys import graph, look
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.reach import Reach
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 
 Query = Callable[[int | None], sql.Composable]

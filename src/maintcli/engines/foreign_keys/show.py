@@ -14,7 +14,7 @@ from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.foreign_keys.reach import Reach
 from maintcli.engines.foreign_keys.tally import remedy
 from maintcli.engines.outlook.words import many
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 
 

@@ -14,8 +14,8 @@ from maintcli.db.partitions import Partition, Scheme
 from maintcli.engines import count
 from maintcli.engines.batch import Done
 from maintcli.engines.outlook.words import many
-from maintcli.engines.sweep.task import Task
 from maintcli.engines.target import Target
+from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 
 _ROWS = sql.SQL("SELECT count(*) FROM (SELECT FROM {relation}{limit}) AS few")

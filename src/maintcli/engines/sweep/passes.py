@@ -19,10 +19,10 @@ from maintcli.engines import count, identity
 from maintcli.engines.attempt import patiently
 from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import result
-from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept, moment
 from maintcli.engines.sweep.table import SweepResources, TableSweep
-from maintcli.engines.sweep.task import Task, planned, reached
+from maintcli.engines.sweep.task import planned
+from maintcli.engines.task import Task, Way, reached
 from maintcli.engines.windows import stripes
 from maintcli.runtime.context import Context
 

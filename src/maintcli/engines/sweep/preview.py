@@ -17,9 +17,8 @@ from maintcli.engines.delete import sealed, way
 from maintcli.engines.outlook.words import many
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep import result
-from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept, moment
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Task, Way
 from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context
 

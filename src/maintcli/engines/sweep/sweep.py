@@ -26,7 +26,8 @@ from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources
-from maintcli.engines.sweep.task import Task, children_first, prepare, reached
+from maintcli.engines.sweep.task import children_first, prepare
+from maintcli.engines.task import Task, reached
 from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context

@@ -12,8 +12,7 @@ from maintcli.engines.batch import Below, Done, Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.delete import delete, first_eight, lock_tables
 from maintcli.engines.foreign_keys.tally import Rule, Tally
-from maintcli.engines.sweep.plan import Plan, Way
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.task import Plan, Task, Way
 from maintcli.engines.windows import stripes
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values

@@ -17,8 +17,8 @@ from maintcli.engines.naming import UPDATE, naming, stale
 from maintcli.engines.outlook import say as outlook
 from maintcli.engines.stale import Stale
 from maintcli.engines.sweep.result import moment
-from maintcli.engines.sweep.task import Task
 from maintcli.engines.target import Target, find
+from maintcli.engines.task import Task
 from maintcli.engines.throttle import Throttle
 from maintcli.engines.update.marking import Marking
 from maintcli.engines.update.result import Marked
