@@ -16,6 +16,7 @@ from maintcli.engines import count
 from maintcli.engines.attempt import Patience, Trial, patiently, send_safely
 from maintcli.engines.batch import Done, Step
 from maintcli.engines.budget import Budget
+from maintcli.engines.clock import moment
 from maintcli.engines.consent import approval, expected
 from maintcli.engines.erase import holding, plan, preview, users
 from maintcli.engines.erase.batch import Eraser
@@ -25,7 +26,6 @@ from maintcli.engines.erase.tally import Tally
 from maintcli.engines.erase.users import User, Users
 from maintcli.engines.naming import UPDATE, naming
 from maintcli.engines.pace import Pace
-from maintcli.engines.sweep.result import moment
 from maintcli.engines.task import Task
 from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Refused, Usage

@@ -13,11 +13,12 @@ from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
 from maintcli.db.tables import Part
 from maintcli.engines import count, naming
+from maintcli.engines.clock import moment
 from maintcli.engines.delete import sealed, way
 from maintcli.engines.outlook.words import many
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep import result
-from maintcli.engines.sweep.result import Swept, moment
+from maintcli.engines.sweep.result import Swept
 from maintcli.engines.task import Task, Way
 from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context

@@ -14,8 +14,8 @@ from maintcli.config.duration import Duration
 from maintcli.db.tables import Column
 from maintcli.engines import clock, count, statuses
 from maintcli.engines.attempt import Patience, patiently
+from maintcli.engines.clock import moment
 from maintcli.engines.stale import Stale
-from maintcli.engines.sweep.result import moment
 from maintcli.engines.target import Target, find
 from maintcli.engines.update import update
 from maintcli.engines.update.result import Reaped

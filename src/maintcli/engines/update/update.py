@@ -11,12 +11,12 @@ from maintcli.db.tables import Column
 from maintcli.engines import count, protections, statuses
 from maintcli.engines.attempt import Patience, patiently
 from maintcli.engines.budget import Budget
+from maintcli.engines.clock import moment
 from maintcli.engines.consent import approval, guard
 from maintcli.engines.consent.expected import Expected
 from maintcli.engines.naming import UPDATE, naming, stale
 from maintcli.engines.outlook import say as outlook
 from maintcli.engines.stale import Stale
-from maintcli.engines.sweep.result import moment
 from maintcli.engines.target import Target, find
 from maintcli.engines.task import Task
 from maintcli.engines.throttle import Throttle
