@@ -75,7 +75,7 @@ def _keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | No
         return
     from maintcli.engines.archive.archive import open_archive
 
-    archive, complete = open_archive(context, tasks), False
+    archive, complete = open_archive(context, [task.target.table.oid for task in tasks]), False
     try:
         yield archive
         complete = True
@@ -84,7 +84,7 @@ def _keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | No
         raise
     finally:
         if archive is not None:
-            archive.close(complete)
+            archive.close(complete=complete)
 
 
 def _rows(tasks: Sequence[Task]) -> Iterator[str]:
