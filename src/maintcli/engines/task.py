@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from maintcli.db.links import Links
 from maintcli.db.tables import Part
-from maintcli.engines.target import Target
+from maintcli.engines.base.target import Target
 
 
 class Way(StrEnum):

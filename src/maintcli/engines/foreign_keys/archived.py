@@ -14,11 +14,11 @@ from psycopg import sql
 
 from maintcli.db import formats, shapes
 from maintcli.db.shapes import Shape
-from maintcli.engines import batch
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.writer import Section
-from maintcli.engines.batch import Below, Done, Step
-from maintcli.engines.bite import Bite
+from maintcli.engines.base import batch
+from maintcli.engines.base.batch import Below, Done, Step
+from maintcli.engines.base.bite import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.walk import ClosureWalk

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db.links import Links, Relation
-from maintcli.engines import count
-from maintcli.engines.consent.guard import Counter, Loss
+from maintcli.engines.base import count
+from maintcli.engines.base.guard import Counter, Loss
 from maintcli.engines.foreign_keys import graph, look
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.reach import Reach

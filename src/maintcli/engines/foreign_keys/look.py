@@ -8,8 +8,8 @@ from psycopg import sql
 from maintcli.db import reached as catalog
 from maintcli.db.links import Links, Relation
 from maintcli.db.sqlstate import SCHEMA_CHANGED
+from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys.graph import CUTS, Cascade
-from maintcli.engines.target import Target
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
 from maintcli.runtime.context import Context
 from maintcli.runtime.session import Session

@@ -9,7 +9,7 @@ from maintcli.db.sqlstate import without_values
 
 if TYPE_CHECKING:
     from maintcli.db.links import Link
-    from maintcli.engines.batch import Below
+    from maintcli.engines.base.batch import Below
     from maintcli.engines.foreign_keys.graph import Cascade
 
 _BACK = " They were put back, and are counted as deleted all the same."

@@ -4,9 +4,9 @@ from copy import copy
 
 from psycopg import sql
 
-from maintcli.engines import delete
-from maintcli.engines.batch import Below, Done, Step
-from maintcli.engines.bite import Bite
+from maintcli.engines.base import delete
+from maintcli.engines.base.batch import Below, Done, Step
+from maintcli.engines.base.bite import Bite
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.script import Script

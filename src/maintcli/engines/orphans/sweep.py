@@ -11,12 +11,12 @@ from functools import partial
 from psycopg import sql
 
 from maintcli.config.duration import Duration
+from maintcli.engines.base.target import Elsewhere
 from maintcli.engines.orphans import pair
 from maintcli.engines.orphans.pair import Pair
 from maintcli.engines.sweep import sweep as engine
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import planned
-from maintcli.engines.target import Elsewhere
 from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 

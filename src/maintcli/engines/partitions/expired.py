@@ -11,10 +11,10 @@ from psycopg import sql
 
 from maintcli.db import partitions as catalog
 from maintcli.db.partitions import Partition, Scheme
-from maintcli.engines import count
-from maintcli.engines.batch import Done
-from maintcli.engines.outlook.words import many
-from maintcli.engines.target import Target
+from maintcli.engines.base import count
+from maintcli.engines.base.batch import Done
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many
 from maintcli.engines.task import Task
 from maintcli.runtime.context import Context
 

@@ -18,7 +18,7 @@ from maintcli.config.option import Kind, Option
 from maintcli.db import names, sqlstate
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing

@@ -6,14 +6,13 @@ from psycopg import sql
 
 from maintcli.db import reached as catalog
 from maintcli.db.links import ForeignKey, Links
-from maintcli.engines import identity
+from maintcli.engines.base import identity, stripes
+from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys import graph
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.target import Target
 from maintcli.engines.task import Plan, Task, Way
-from maintcli.engines.windows import stripes
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values
 from maintcli.runtime.context import Context

@@ -15,16 +15,15 @@ from psycopg import sql
 
 from maintcli.db import protections, sqlstate
 from maintcli.db.tables import Part
-from maintcli.engines import count, identity
-from maintcli.engines.attempt import patiently
-from maintcli.engines.clock import moment
+from maintcli.engines.base import count, identity, stripes
+from maintcli.engines.base.clock import moment
+from maintcli.engines.base.retry import patiently
 from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import result
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources, TableSweep
 from maintcli.engines.sweep.task import planned
 from maintcli.engines.task import Task, Way, reached
-from maintcli.engines.windows import stripes
 from maintcli.runtime.context import Context
 
 MOST_PASSES = 10

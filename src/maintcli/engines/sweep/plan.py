@@ -7,7 +7,7 @@ stale, and they need no index; below that an index reaches the few rows sooner.
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines.target import Target
+from maintcli.engines.base.target import Target
 from maintcli.engines.task import Plan, Way
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maintcli.engines.clock import moment
+from maintcli.engines.base.clock import moment
 
 if TYPE_CHECKING:
-    from maintcli.engines.target import Target
+    from maintcli.engines.base.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,18 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Part
-from maintcli.engines import identity
-from maintcli.engines.attempt import Patience, Trial, send_safely
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
-from maintcli.engines.budget import Budget
+from maintcli.engines.base import identity
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.bite import Bite
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, Trial, send_safely
+from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.tally import Rule
-from maintcli.engines.pace import Pace
 from maintcli.engines.sweep import walks
 from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.walks import Plain, PlainWalk
 from maintcli.engines.task import Plan, Task
-from maintcli.engines.throttle import Throttle
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values
 from maintcli.errors import Fail

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from maintcli.db import sqlstate
-from maintcli.engines import protections
-from maintcli.engines.stale import Stale
+from maintcli.engines.base import protections
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Target, find
 from maintcli.engines.sweep import plan
-from maintcli.engines.target import Target, find
 from maintcli.engines.task import Task, reached
 from maintcli.runtime.context import Context
 

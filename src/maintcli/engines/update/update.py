@@ -8,18 +8,17 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Column
-from maintcli.engines import count, protections, statuses
-from maintcli.engines.attempt import Patience, patiently
-from maintcli.engines.budget import Budget
-from maintcli.engines.clock import moment
-from maintcli.engines.consent import approval, guard
-from maintcli.engines.consent.expected import Expected
-from maintcli.engines.naming import UPDATE, naming, stale
-from maintcli.engines.outlook import say as outlook
-from maintcli.engines.stale import Stale
-from maintcli.engines.target import Target, find
+from maintcli.engines.base import approval, count, guard, protections, statuses
+from maintcli.engines.base import say as outlook
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.clock import moment
+from maintcli.engines.base.expected import Expected
+from maintcli.engines.base.naming import UPDATE, naming, stale
+from maintcli.engines.base.retry import Patience, patiently
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Target, find
+from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.task import Task
-from maintcli.engines.throttle import Throttle
 from maintcli.engines.update.marking import Marking
 from maintcli.engines.update.result import Marked
 from maintcli.errors import Usage

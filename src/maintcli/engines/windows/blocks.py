@@ -2,9 +2,9 @@
 
 from psycopg import sql
 
-from maintcli.engines.bite import Bite
-from maintcli.engines.delete import delete, sealed, way
-from maintcli.engines.windows import stripes
+from maintcli.engines.base import stripes
+from maintcli.engines.base.bite import Bite
+from maintcli.engines.base.delete import delete, sealed, way
 from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 from maintcli.runtime.shard import Shard
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from maintcli.engines.bite import Bite
+from maintcli.engines.base.bite import Bite
 
 _DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from maintcli.engines.outlook import backlog, forecast
-from maintcli.engines.outlook.words import many
-from maintcli.engines.target import Target
+from maintcli.engines.base import backlog, forecast
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many
 from maintcli.runtime.context import Context
 
 

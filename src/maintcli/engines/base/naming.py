@@ -4,9 +4,9 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from maintcli.engines.clock import moment
-from maintcli.engines.outlook.words import many
-from maintcli.engines.target import Target
+from maintcli.engines.base.clock import moment
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many
 from maintcli.runtime.log import Log
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.db import formats
-from maintcli.engines.outlook.words import span
+from maintcli.engines.base.words import span
 from maintcli.runtime.context import Context
 
 _MOST_RUNS = 50

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.engines.clock import moment
-from maintcli.engines.consent import ages, expected, plan_file
-from maintcli.engines.consent.plan_file import Plan, Rule
-from maintcli.engines.target import Target
+from maintcli.engines.base import ages, expected, plan_file
+from maintcli.engines.base.clock import moment
+from maintcli.engines.base.plan_file import Plan, Rule
+from maintcli.engines.base.target import Target
 from maintcli.engines.task import Task
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
