@@ -22,8 +22,8 @@ from typing import (
 
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
-from maintcli.engines.options import erasing, sweeping
-from maintcli.engines.stale import Stale
+from maintcli.engines.base.options import erasing, sweeping
+from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
 from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
@@ -111,7 +111,7 @@ class Run:
 
         Raises ConfigError where there is no rule, Refused for one that keeps nothing.
         """
-        from maintcli.engines import retention
+        from maintcli.engines.base import retention
 
         return retention.rules(self._context)
 
@@ -284,7 +284,7 @@ def _check_command_line(own: Sequence[Option], order: Order) -> None:
         if origin == option.flag and (clause := _out_of_bounds(option, value)):
             raise _refused(origin, clause)
     if "apply" in order.values:
-        from maintcli.engines.consent import approval
+        from maintcli.engines.base import approval
 
         approval.look_ahead(order)
 

@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
+from maintcli.engines.base.figures import FIGURES, label, phrases
 from maintcli.engines.erase.result import Erased
-from maintcli.engines.figures import FIGURES, label, phrases
 from maintcli.engines.restore.result import Restored
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped

@@ -68,7 +68,7 @@ def job_of(sweep: "ConfiguredSweep") -> "Job":
     """The job that the section makes, declared as the built-in ones are."""
     from maintcli.api import Annotated, Duration, Opt, Run, Swept, job
     from maintcli.config.rule import KEEP
-    from maintcli.engines.retention import stale
+    from maintcli.engines.base.retention import stale
 
     def body(
         run: Run, *, keep: Annotated[Duration, Opt(KEEP.help, min=KEEP.min)] = sweep.rule.keep

@@ -13,9 +13,9 @@ from maintcli.config.duration import Duration
 from maintcli.db import reached, toolkit
 from maintcli.db.links import Links
 from maintcli.db.tables import Reader, Table
-from maintcli.engines import keys, reference, target
+from maintcli.engines.base import keys, reference, target
+from maintcli.engines.base.stale import Stale
 from maintcli.engines.orphans import pair
-from maintcli.engines.stale import Stale
 from maintcli.engines.update import reap
 from maintcli.runtime import slots
 from maintcli.runtime.context import Context

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from maintcli.engines.outlook.recorded import Recorded
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.recorded import Recorded
+from maintcli.engines.base.words import many
 from maintcli.output.table import Table
 from maintcli.output.text import left
 from maintcli.output.words import ago, ahead, stamp

@@ -9,7 +9,7 @@ from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
-from maintcli.engines.outlook.recorded import recorded
+from maintcli.engines.base.recorded import recorded
 from maintcli.errors import Code
 from maintcli.output import status as present
 from maintcli.output.show import show

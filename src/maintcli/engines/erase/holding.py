@@ -8,7 +8,7 @@ from psycopg import sql
 from maintcli.db.links import ForeignKey, Links
 from maintcli.db.names import Name
 from maintcli.db.tables import Part, Table
-from maintcli.engines import keys, protections, reference
+from maintcli.engines.base import keys, protections, reference
 from maintcli.engines.erase.users import Users
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
 from maintcli.runtime.context import Context

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from maintcli.engines import keys
-from maintcli.engines.consent import guard
-from maintcli.engines.consent.guard import Loss
+from maintcli.engines.base import guard, keys
+from maintcli.engines.base.guard import Loss
 from maintcli.engines.erase.holding import Holding
 from maintcli.engines.erase.users import Users
 from maintcli.engines.sweep.task import Task

@@ -12,22 +12,21 @@ from functools import partial
 import psycopg
 
 from maintcli.config.duration import Duration
-from maintcli.engines import count
-from maintcli.engines.attempt import Patience, Trial, patiently, send_safely
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.budget import Budget
-from maintcli.engines.consent import approval, expected
+from maintcli.engines.base import approval, count, expected
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.naming import UPDATE, naming
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, Trial, patiently, send_safely
+from maintcli.engines.base.throttle import Throttle
+from maintcli.engines.base.words import moment
 from maintcli.engines.erase import holding, plan, preview, users
 from maintcli.engines.erase.batch import Eraser
 from maintcli.engines.erase.holding import Holding
 from maintcli.engines.erase.result import Erased
 from maintcli.engines.erase.tally import Tally
 from maintcli.engines.erase.users import User, Users
-from maintcli.engines.naming import UPDATE, naming
-from maintcli.engines.pace import Pace
-from maintcli.engines.sweep.result import moment
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Refused, Usage
 from maintcli.runtime.context import Context
 

@@ -6,7 +6,7 @@ from collections import Counter
 import psycopg
 
 from maintcli.db import sqlstate
-from maintcli.engines.batch import Done
+from maintcli.engines.base.batch import Done
 from maintcli.engines.erase.result import Erased
 from maintcli.engines.erase.users import User
 from maintcli.runtime.context import Context

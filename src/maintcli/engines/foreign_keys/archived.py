@@ -15,11 +15,11 @@ from psycopg import sql
 
 from maintcli.db import formats, shapes
 from maintcli.db.shapes import Shape
-from maintcli.engines import batch
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.section import Section
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
+from maintcli.engines.base import batch
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.sections import declared, filled, wanted

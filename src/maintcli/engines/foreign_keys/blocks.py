@@ -2,9 +2,9 @@
 
 from psycopg import sql
 
-from maintcli.engines.delete import sealed, way
+from maintcli.engines.base import stripes
+from maintcli.engines.base.delete import sealed, way
 from maintcli.engines.foreign_keys.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
-from maintcli.engines.sweep import stripes
 from maintcli.runtime.shard import Shard
 
 _LIST = sql.SQL("""IF maint_w IS NULL THEN

@@ -6,7 +6,8 @@ from psycopg import sql
 
 from maintcli.db import reached as catalog
 from maintcli.db.links import ForeignKey, Links
-from maintcli.engines import identity
+from maintcli.engines.base import identity, stripes
+from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys import graph
 from maintcli.engines.foreign_keys.blocks import Blocks
 from maintcli.engines.foreign_keys.graph import Cascade
@@ -14,10 +15,8 @@ from maintcli.engines.foreign_keys.partitioned import through_roots
 from maintcli.engines.foreign_keys.unchanged import facts
 from maintcli.engines.foreign_keys.values import Values
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.sweep import stripes
 from maintcli.engines.sweep.plan import Plan, Way
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.target import Target
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:

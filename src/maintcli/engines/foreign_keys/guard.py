@@ -7,8 +7,8 @@ from functools import partial
 from psycopg import sql
 
 from maintcli.db.links import Links, Relation
-from maintcli.engines import count
-from maintcli.engines.consent.guard import Counter, Loss
+from maintcli.engines.base import count
+from maintcli.engines.base.guard import Counter, Loss
 from maintcli.engines.foreign_keys.counting import in_turn
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context

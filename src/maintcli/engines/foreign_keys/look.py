@@ -4,8 +4,8 @@ from psycopg import sql
 
 from maintcli.db import reached as catalog
 from maintcli.db.links import Links, Relation
+from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys.graph import CUTS
-from maintcli.engines.target import Target
 from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
 from maintcli.runtime.context import Context
 

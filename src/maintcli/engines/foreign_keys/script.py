@@ -7,7 +7,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.db.sqlstate import LOCK_NOT_AVAILABLE, REHEARSED
-from maintcli.engines.delete import first_eight
+from maintcli.engines.base.delete import first_eight
 from maintcli.engines.foreign_keys import drop, gather, remove, settle
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade

@@ -9,10 +9,10 @@ from typing import Any
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.engines.base.words import many
 from maintcli.engines.foreign_keys.counting import Patiently
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.foreign_keys.reach import Reach
-from maintcli.engines.outlook.words import many
 from maintcli.engines.sweep.tally import remedy
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context

@@ -4,7 +4,7 @@ import json
 
 from psycopg import sql
 
-from maintcli.engines.delete import sealed, way
+from maintcli.engines.base.delete import sealed, way
 from maintcli.engines.foreign_keys.windows import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 
 # The places are no condition for a TID range scan here, which would walk the whole table.

@@ -6,9 +6,9 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.engines import delete
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
+from maintcli.engines.base import delete
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.script import Script

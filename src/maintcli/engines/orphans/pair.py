@@ -7,10 +7,10 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.engines import reference, target
-from maintcli.engines.reference import COLUMN, PATTERN, Found, Reference, unquoted
-from maintcli.engines.stale import Stale
-from maintcli.engines.target import Elsewhere, Target
+from maintcli.engines.base import reference, target
+from maintcli.engines.base.reference import COLUMN, PATTERN, Found, Reference, unquoted
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Elsewhere, Target
 from maintcli.errors import ConfigError, MissingPrivilege, NotAPair, SelfPair
 from maintcli.runtime.context import Context
 

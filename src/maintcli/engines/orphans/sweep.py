@@ -1,7 +1,8 @@
 """The removal of orphans: a sweep whose predicate looks into the parent's table.
 
 What holds at every instant: a row goes only while it is older than the grace age and has no
-parent, in two looks, the second of which no uncommitted parent can escape. See foreign_keys/seen.py.
+parent, in two looks, the second of which no uncommitted parent can escape. See
+foreign_keys/seen.py.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,12 @@ from functools import partial
 from psycopg import sql
 
 from maintcli.config.duration import Duration
+from maintcli.engines.base.target import Elsewhere
 from maintcli.engines.orphans import pair
 from maintcli.engines.orphans.pair import Pair
 from maintcli.engines.sweep import sweep as engine
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task, planned
-from maintcli.engines.target import Elsewhere
 from maintcli.runtime.context import Context
 
 

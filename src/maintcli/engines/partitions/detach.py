@@ -13,10 +13,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.attempt import Patience, after_loss, still_locked
-from maintcli.engines.batch import Done, Step, send
+from maintcli.engines.base.batch import Done, Step, send
+from maintcli.engines.base.retry import Patience, after_loss, still_locked
+from maintcli.engines.base.target import Target
 from maintcli.engines.partitions.mark import comment_on
-from maintcli.engines.target import Target
 from maintcli.errors import LeaseLost
 from maintcli.runtime.context import Context
 

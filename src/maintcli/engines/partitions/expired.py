@@ -11,11 +11,11 @@ from psycopg import sql
 
 from maintcli.db import partitions as catalog
 from maintcli.db.partitions import Partition, Scheme
-from maintcli.engines import count
-from maintcli.engines.batch import Done
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base import count
+from maintcli.engines.base.batch import Done
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.target import Target
 from maintcli.runtime.context import Context
 
 _ROWS = sql.SQL("SELECT count(*) FROM (SELECT FROM {relation}{limit}) AS few")

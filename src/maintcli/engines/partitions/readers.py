@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from psycopg import sql
 
-from maintcli.engines.attempt import Patience
+from maintcli.engines.base.retry import Patience
 from maintcli.runtime.context import Context
 
 # An autovacuum lets go by itself when it stands in the way.

@@ -9,13 +9,13 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.partitions import Partition
-from maintcli.engines import count
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base import count
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many
 from maintcli.engines.partitions import readers
 from maintcli.engines.partitions.detach import Detacher, Piece
 from maintcli.engines.partitions.expired import Chosen, within
 from maintcli.engines.partitions.mark import Marked, former, mark, marked
-from maintcli.engines.target import Target
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
 

@@ -12,7 +12,7 @@ from maintcli.db import formats
 from maintcli.engines.archive import copytext
 from maintcli.engines.archive.copytext import Row
 from maintcli.engines.archive.reading import Block
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.engines.restore import load, say
 from maintcli.engines.restore.batch import Tables
 from maintcli.engines.restore.inventory import Inventory

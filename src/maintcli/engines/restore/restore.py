@@ -15,7 +15,7 @@ import psycopg
 from maintcli.db import names, sqlstate
 from maintcli.engines.archive.reading import Block
 from maintcli.engines.archive.section import Kept
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.engines.restore import compare, inventory, preview, say, source, table
 from maintcli.engines.restore.batch import Tables, insert_into, whole_file
 from maintcli.engines.restore.inventory import Inventory

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.engines.restore.inventory import Inventory
 from maintcli.engines.restore.result import Restored, Tally
 from maintcli.engines.restore.source import Source

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maintcli.engines.batch import Done
+from maintcli.engines.base.batch import Done
 from maintcli.engines.sweep.tally import Rule, Tally
 from maintcli.runtime.context import Context
 

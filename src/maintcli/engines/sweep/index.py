@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
-from maintcli.engines.delete import delete
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.delete import Bite, delete
 from maintcli.engines.sweep.window import Plain, Window
 
 if TYPE_CHECKING:

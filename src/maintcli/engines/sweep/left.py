@@ -7,8 +7,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines import count, identity
-from maintcli.engines.sweep import stripes
+from maintcli.engines.base import count, identity, stripes
 from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context

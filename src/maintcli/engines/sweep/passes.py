@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from maintcli.db import protections, sqlstate
-from maintcli.engines import identity
-from maintcli.engines.attempt import patiently
+from maintcli.engines.base import identity
+from maintcli.engines.base.retry import patiently
+from maintcli.engines.base.words import moment
 from maintcli.engines.sweep import left, result
 from maintcli.engines.sweep.left import Left
-from maintcli.engines.sweep.result import Swept, moment
+from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import Means, TableSweep
 from maintcli.engines.sweep.tally import Kept, Rule
 from maintcli.engines.sweep.task import Task, planned, reached

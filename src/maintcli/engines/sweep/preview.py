@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
-from maintcli.engines import count, naming
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base import count, naming
+from maintcli.engines.base.words import many, moment
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep import probe, result
-from maintcli.engines.sweep.result import Swept, moment
+from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
 

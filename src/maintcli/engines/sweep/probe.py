@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines.delete import sealed, way
+from maintcli.engines.base.delete import sealed, way
 from maintcli.engines.sweep.heap import SETTINGS
 from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.task import Task

@@ -9,24 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
-from maintcli.engines.attempt import Patience, patiently
-from maintcli.engines.budget import Budget
-from maintcli.engines.consent import approval, guard
-from maintcli.engines.consent.expected import shown
+from maintcli.engines.base import approval, forecast, guard
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.expected import shown
+from maintcli.engines.base.naming import UPDATE, naming, old, stale
+from maintcli.engines.base.retry import Patience, patiently
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.graph import CUTS
-from maintcli.engines.naming import UPDATE, naming, old, stale
-from maintcli.engines.outlook import say as outlook
-from maintcli.engines.outlook import space
 from maintcli.engines.partitions import expired as partitions
-from maintcli.engines.stale import Stale
-from maintcli.engines.sweep import preview, result
+from maintcli.engines.sweep import preview, result, space
 from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.keeping import keeping
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import Means
 from maintcli.engines.sweep.task import Task, children_first, prepare, reached
-from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
 
@@ -202,7 +200,7 @@ class Sweep:
         )
 
     def _leave(self, why: str) -> None:
-        outlook.say(self.means.context, [task.target for task in self.tasks], why)
+        forecast.say(self.means.context, [task.target for task in self.tasks], why)
 
 
 def _oids(task: Task) -> frozenset[int]:

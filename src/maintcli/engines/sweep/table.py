@@ -10,12 +10,13 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Part
-from maintcli.engines import identity
-from maintcli.engines.attempt import Patience, Trial, send_safely
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
-from maintcli.engines.budget import Budget
-from maintcli.engines.pace import Pace
+from maintcli.engines.base import identity
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.delete import Bite
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, Trial, send_safely
+from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.sweep import walks
 from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.heap import HeapWalk
@@ -24,7 +25,6 @@ from maintcli.engines.sweep.plan import Plan
 from maintcli.engines.sweep.tally import Rule
 from maintcli.engines.sweep.task import Task
 from maintcli.engines.sweep.window import Plain
-from maintcli.engines.throttle import Throttle
 from maintcli.errors import Fail
 from maintcli.runtime.context import Context
 from maintcli.runtime.session import LOCK_TIMEOUT_MS

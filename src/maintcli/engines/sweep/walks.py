@@ -7,8 +7,8 @@ from psycopg import sql
 from maintcli.db import shapes
 from maintcli.db.protections import keepers
 from maintcli.db.tables import Column
-from maintcli.engines.delete import first_eight
-from maintcli.engines.sweep import stripes
+from maintcli.engines.base import stripes
+from maintcli.engines.base.delete import first_eight
 from maintcli.engines.sweep.heap import HeapWalk
 from maintcli.engines.sweep.index import IndexWalk
 from maintcli.engines.sweep.plan import Plan, Way

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from maintcli.db.sqlstate import SCHEMA_CHANGED
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
-from maintcli.engines.delete import delete, lock_tables
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.delete import Bite, delete, lock_tables
 from maintcli.engines.sweep.tally import Rule, Tally
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ END IF;""")
 
 
 class Plain:
-    """Something that walks rows to which no foreign key refers; see foreign_keys/walk.py for others.
+    """Walks rows to which no foreign key refers; for others see foreign_keys/walk.py.
 
     `part` is the relation of that `oid`.
     """

@@ -7,9 +7,9 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.attempt import Patience, send_safely
-from maintcli.engines.batch import Step
-from maintcli.engines.pace import Pace
+from maintcli.engines.base.batch import Step
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, send_safely
 from maintcli.errors import Refused
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context

@@ -1,5 +1,5 @@
 """Throttles: reasons to pause a sweep, because others need what it takes."""
 
-from maintcli.engines.throttle.throttle import Throttle
+from maintcli.engines.base.throttle.throttle import Throttle
 
 __all__ = ["Throttle"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from zlib import crc32
 
-from maintcli.engines.target import Target
+from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
 _CUTOFF = "{cutoff}"

@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines import count
+from maintcli.engines.base import count
+from maintcli.engines.base.target import Target
 from maintcli.engines.partitions import expired as partitions
-from maintcli.engines.target import Target
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 

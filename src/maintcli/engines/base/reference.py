@@ -9,8 +9,8 @@ from typing import NamedTuple
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
 from maintcli.db.tables import Column, Table
-from maintcli.engines import own
-from maintcli.engines.meant import meant
+from maintcli.engines.base import own
+from maintcli.engines.base.meant import meant
 from maintcli.errors import (
     DifferentTypes,
     HiddenRows,

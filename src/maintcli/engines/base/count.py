@@ -6,8 +6,8 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines.sweep import stripes
-from maintcli.engines.target import Target
+from maintcli.engines.base import stripes
+from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
 REMAINING_MOST = 1_000_000

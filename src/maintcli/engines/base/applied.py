@@ -9,11 +9,11 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.engines.consent import ages, expected, plan_file
-from maintcli.engines.consent.plan_file import Plan, Rule
-from maintcli.engines.sweep.result import moment
+from maintcli.engines.base import ages, expected, plan_file
+from maintcli.engines.base.plan_file import Plan, Rule
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import moment
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.target import Target
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 

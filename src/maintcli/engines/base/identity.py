@@ -10,8 +10,8 @@ from psycopg import sql
 from maintcli.db import sqlstate, tables
 from maintcli.db.names import Name
 from maintcli.db.tables import Part, Table
-from maintcli.engines import count
-from maintcli.engines.target import Target, check_parts
+from maintcli.engines.base import count
+from maintcli.engines.base.target import Target, check_parts
 from maintcli.errors import MaintError, TableChanged
 from maintcli.runtime.context import Context
 

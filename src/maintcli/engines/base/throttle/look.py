@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.throttle.source import Source, Why
+from maintcli.engines.base.throttle.source import Source, Why
 from maintcli.runtime.context import Context
 
 _SECONDS = 1.0

@@ -13,9 +13,9 @@ import psycopg
 
 from maintcli.db import blockers, sqlstate
 from maintcli.db.blockers import Blocker
-from maintcli.engines.batch import Done, Step, send
-from maintcli.engines.outlook.words import span
-from maintcli.engines.pace import Pace
+from maintcli.engines.base.batch import Done, Step, send
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.words import span
 from maintcli.errors import ConfigError, ConnectionLost, LeaseLost, RowsStayLocked, StillLocked
 from maintcli.runtime.context import Context
 

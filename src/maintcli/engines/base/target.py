@@ -11,9 +11,9 @@ from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
 from maintcli.db.tables import Column, Part, Table
-from maintcli.engines import clock, condition, epoch, own, statuses
-from maintcli.engines.meant import meant
-from maintcli.engines.stale import Stale
+from maintcli.engines.base import clock, condition, epoch, own, statuses
+from maintcli.engines.base.meant import meant
+from maintcli.engines.base.stale import Stale
 from maintcli.errors import (
     ConfigError,
     HiddenRows,

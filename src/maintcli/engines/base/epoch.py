@@ -12,7 +12,7 @@ from psycopg import sql
 
 from maintcli.config.tables import TableMap
 from maintcli.db.tables import Column, Part, Table
-from maintcli.engines.clock import EPOCH_TYPES
+from maintcli.engines.base.clock import EPOCH_TYPES
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 

@@ -4,7 +4,7 @@ from typing import Final, LiteralString
 
 from maintcli.config.duration import Duration
 from maintcli.config.rule import KEEP, TIME_COLUMN, Rule
-from maintcli.engines.stale import Stale
+from maintcli.engines.base.stale import Stale
 from maintcli.errors import NoRetention, Refused
 from maintcli.runtime.context import Context
 

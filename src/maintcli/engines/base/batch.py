@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path, sqlstate
-from maintcli.engines.throttle.waiting import WAITING
+from maintcli.engines.base.throttle.waiting import WAITING
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines import count
-from maintcli.engines.consent import ages, earlier
-from maintcli.engines.consent.earlier import Earlier
-from maintcli.engines.target import Target
+from maintcli.engines.base import ages, count, earlier
+from maintcli.engines.base.earlier import Earlier
+from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
 MOST_COUNTED = 10_000_000

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.engines.throttle.source import Why
+from maintcli.engines.base.throttle.source import Why
 
 NAME = "waiting sessions"
 _MOST_SHARE = 4  # of the timeout, the other way round

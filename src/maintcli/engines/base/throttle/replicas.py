@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.engines.outlook.words import span
+from maintcli.engines.base.words import span
 
 # Positions of the WAL are bytes since its beginning. Consumers of logical slots are no replicas:
 # some confirm nothing for hours while only tables that are not theirs change.

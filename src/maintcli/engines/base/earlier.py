@@ -9,8 +9,8 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.db import toolkit
-from maintcli.engines.consent import ages
-from maintcli.engines.target import Target
+from maintcli.engines.base import ages
+from maintcli.engines.base.target import Target
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 

@@ -6,11 +6,11 @@ from typing import Any
 from psycopg import sql
 
 from maintcli.config.sourced import Sourced
-from maintcli.engines.throttle.archiver import ArchiveQueue
-from maintcli.engines.throttle.replicas import ReplicaLag
-from maintcli.engines.throttle.source import Source
-from maintcli.engines.throttle.vacuum import Vacuum
-from maintcli.engines.throttle.waiting import WaitingSessions
+from maintcli.engines.base.throttle.archiver import ArchiveQueue
+from maintcli.engines.base.throttle.replicas import ReplicaLag
+from maintcli.engines.base.throttle.source import Source
+from maintcli.engines.base.throttle.vacuum import Vacuum
+from maintcli.engines.base.throttle.waiting import WaitingSessions
 from maintcli.errors import CannotWatch
 from maintcli.runtime.context import Context
 

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from maintcli.engines.budget import Budget
-from maintcli.engines.outlook.words import span
-from maintcli.engines.throttle import waiting
-from maintcli.engines.throttle.source import Why
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.throttle import waiting
+from maintcli.engines.base.throttle.source import Why
+from maintcli.engines.base.words import span
 from maintcli.errors import ThrottledOut
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.engines.throttle.look import Look
+    from maintcli.engines.base.throttle.look import Look
 
 EVERY_SECONDS = 1.0
 _LIMITS = ("max_replica_lag", "max_archive_queue")
@@ -69,8 +69,8 @@ class Throttle:
         return waiting.held_up(sessions) if self.paused_ms[waiting.NAME] < most_ms else None
 
     def _first_look(self) -> "Look":
-        from maintcli.engines.throttle.choose import choose
-        from maintcli.engines.throttle.look import Look
+        from maintcli.engines.base.throttle.choose import choose
+        from maintcli.engines.base.throttle.look import Look
 
         return Look(self._context, choose(self._context, self._oids))
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maintcli.config.say import word
-from maintcli.engines.consent import ages, guard
-from maintcli.engines.consent.expected import Expected
-from maintcli.engines.consent.guard import Loss
+from maintcli.engines.base import ages, guard
+from maintcli.engines.base.expected import Expected
+from maintcli.engines.base.guard import Loss
+from maintcli.engines.base.target import Target
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.target import Target
 from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Order
@@ -23,7 +23,7 @@ from maintcli.runtime.job import Order
 def look_ahead(order: Order) -> None:
     """Complain about a path of the command line that cannot be used, before there is a run."""
     if (path := _given(order, "apply")) is not None:
-        from maintcli.engines.consent import plan_file
+        from maintcli.engines.base import plan_file
 
         plan_file.read(path)
     if (path := _given(order, "plan")) is not None:
@@ -49,11 +49,11 @@ def check(
     path, targets = _given(context.order, "apply"), [task.target for task in tasks]
     planned, objection = False, None
     if path is not None:
-        from maintcli.engines.consent import applied
+        from maintcli.engines.base import applied
 
         planned = applied.check(context, [*tasks, *beside], path)
     elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
-        from maintcli.engines.consent import shortened
+        from maintcli.engines.base import shortened
 
         objection = shortened.objection(context, targets)
     guard.check(context, targets, lost, objection, planned=planned)
@@ -83,7 +83,7 @@ def _given(order: Order, name: str) -> Path | None:
 
 
 def _write(context: Context, path: Path, targets: Sequence[Target], counted: Expected) -> None:
-    from maintcli.engines.consent import applied, plan_file
+    from maintcli.engines.base import applied, plan_file
 
     swept = {str(target.table) for target in targets}
     if not counted.complete:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.engines import count
-from maintcli.engines.target import Target
+from maintcli.engines.base import count
+from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
 _MOST = 1_000_000
