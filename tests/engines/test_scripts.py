@@ -13,7 +13,7 @@ from psycopg import sql
 from maintcli.db.links import ForeignKey, Link, Links, Relation
 from maintcli.db.tables import Part
 from maintcli.engines.base.batch import Step
-from maintcli.engines.base.bite import Bite
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys.archived import ArchivedWalk
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots

@@ -10,9 +10,9 @@ import psycopg
 from psycopg import sql
 
 from maintcli.engines.base import ages, expected, plan_file
-from maintcli.engines.base.clock import moment
 from maintcli.engines.base.plan_file import Plan, Rule
 from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import moment
 from maintcli.engines.task import Task
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context

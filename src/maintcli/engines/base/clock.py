@@ -1,7 +1,6 @@
 """A moment in the terms of a user's time column: its type, its declared zone or unit."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import LiteralString
 
 from psycopg import sql
@@ -47,8 +46,3 @@ def in_terms_of(
         zone=sql.Literal(mapped.timezone or "UTC"),
         scale=sql.Literal(1000 if mapped.epoch == "ms" else 1),
     )
-
-
-def moment(when: datetime) -> str:
-    """A time as JSON and people read it."""
-    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")

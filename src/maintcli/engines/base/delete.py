@@ -1,11 +1,10 @@
 """The dangerous statement, as a part of a batch."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from psycopg import sql
-
-from maintcli.engines.base.bite import Bite
 
 _DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
 
@@ -53,6 +52,22 @@ IF maint_most IS NULL OR maint_n < maint_most THEN
     SELECT count(*) INTO maint_k FROM ONLY {part} WHERE {window} AND {predicate};
     maint_left := maint_left + maint_k;
 END IF;""")
+
+
+class Bite(NamedTuple):
+    """One batch, in bites of about `size` blocks or rows.
+
+    `skip_locked` leaves rows that others hold locked, and counts them. `small`: the last try met
+    its time limit. Of the first `most_shown` rows the columns in `show` are to come back. `limited`
+    deletes no more than maint_most.
+    """
+
+    size: float
+    skip_locked: bool = False
+    small: bool = False
+    show: Sequence[str] = ()
+    most_shown: int = 0
+    limited: bool = False
 
 
 def delete(

@@ -1,4 +1,4 @@
-"""When a backlog will be gone, told from the ledger: what came in, what went, what is left."""
+"""The backlog that a run leaves, and when it will be gone: what came in, went, and is left."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.db import formats
-from maintcli.engines.base.words import span
+from maintcli.engines.base import backlog
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many, span
 from maintcli.runtime.context import Context
 
 _MOST_RUNS = 50
@@ -60,6 +62,25 @@ class Forecast:
     def as_dict(self) -> dict[str, Any]:
         """For the report and the ledger."""
         return {**asdict(self), "outlook": self.outlook}
+
+
+def say(context: Context, targets: Sequence[Target], why: str) -> None:
+    """Measure the backlog of `targets` and put it, with its forecast, into report and log.
+
+    `why` says, as a clause, what ended the run before its work was done.
+    """
+    left = backlog.measure(context, targets)
+    context.backlog = left.rows if left else None
+    if left is None:
+        context.log.info(f"{why}; how many stale rows are left takes long to count")
+        return
+    about = "about " if left.is_estimate else ""
+    if not left.rows:
+        context.log.info(f"{why}; no stale row is left")
+        return
+    found = _make(context, left.rows, estimated=left.is_estimate)
+    context.counts["forecast"] = found.as_dict()
+    context.log.info(f"{why}; {about}{many(left.rows, 'stale row')} left: {found.outlook}")
 
 
 def forecast(this: Run, past: Sequence[Run], *, estimated: bool = False) -> Forecast:
@@ -120,7 +141,7 @@ ORDER BY r.started_at DESC LIMIT {most}
 """)
 
 
-def make(context: Context, backlog: int, *, estimated: bool) -> Forecast:
+def _make(context: Context, backlog: int, *, estimated: bool) -> Forecast:
     """The forecast of a run that ends now with `backlog` rows left; the ledger tells the past."""
     this, past = _runs(context, backlog)
     return forecast(this, past, estimated=estimated)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from maintcli.engines.base.clock import moment
 from maintcli.engines.base.target import Target
-from maintcli.engines.base.words import many
+from maintcli.engines.base.words import many, moment
 from maintcli.runtime.log import Log
 
 

@@ -1,4 +1,6 @@
-"""Lengths of time, amounts of bytes and numbers in words."""
+"""Moments, lengths of time, amounts of bytes and numbers in words."""
+
+from datetime import datetime
 
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
 _MINUTES_FROM = 120
@@ -34,3 +36,8 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count} B"
+
+
+def moment(when: datetime) -> str:
+    """A time as JSON and people read it."""
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -15,11 +15,11 @@ from maintcli.config.duration import Duration
 from maintcli.engines.base import approval, count, expected
 from maintcli.engines.base.batch import Done, Step
 from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.clock import moment
 from maintcli.engines.base.naming import UPDATE, naming
 from maintcli.engines.base.pacing import Pace
 from maintcli.engines.base.retry import Patience, Trial, patiently, send_safely
 from maintcli.engines.base.throttle import Throttle
+from maintcli.engines.base.words import moment
 from maintcli.engines.erase import holding, plan, preview, users
 from maintcli.engines.erase.batch import Eraser
 from maintcli.engines.erase.holding import Holding

@@ -18,7 +18,7 @@ from maintcli.engines.archive import ledger
 from maintcli.engines.archive.writer import Section
 from maintcli.engines.base import batch
 from maintcli.engines.base.batch import Below, Done, Step
-from maintcli.engines.base.bite import Bite
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.walk import ClosureWalk

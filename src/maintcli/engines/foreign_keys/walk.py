@@ -6,7 +6,7 @@ from psycopg import sql
 
 from maintcli.engines.base import delete
 from maintcli.engines.base.batch import Below, Done, Step
-from maintcli.engines.base.bite import Bite
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.script import Script

@@ -16,8 +16,8 @@ from psycopg import sql
 from maintcli.db import protections, sqlstate
 from maintcli.db.tables import Part
 from maintcli.engines.base import count, identity, stripes
-from maintcli.engines.base.clock import moment
 from maintcli.engines.base.retry import patiently
+from maintcli.engines.base.words import moment
 from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import result
 from maintcli.engines.sweep.result import Swept

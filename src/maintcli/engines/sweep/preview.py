@@ -13,9 +13,8 @@ from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
 from maintcli.db.tables import Part
 from maintcli.engines.base import count, naming
-from maintcli.engines.base.clock import moment
 from maintcli.engines.base.delete import sealed, way
-from maintcli.engines.base.words import many
+from maintcli.engines.base.words import many, moment
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep import result
 from maintcli.engines.sweep.result import Swept

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from maintcli.engines.base import approval, guard
-from maintcli.engines.base import say as outlook
+from maintcli.engines.base import approval, forecast, guard
 from maintcli.engines.base.budget import Budget
 from maintcli.engines.base.expected import shown
 from maintcli.engines.base.naming import UPDATE, naming, old, stale
@@ -227,7 +226,7 @@ class Sweep:
         )
 
     def _leave(self, why: str) -> None:
-        outlook.say(self.resources.context, [task.target for task in self.tasks], why)
+        forecast.say(self.resources.context, [task.target for task in self.tasks], why)
 
 
 def _oids(task: Task) -> frozenset[int]:

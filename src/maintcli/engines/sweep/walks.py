@@ -10,8 +10,7 @@ from maintcli.db.sqlstate import SCHEMA_CHANGED
 from maintcli.db.tables import Column
 from maintcli.engines.base import stripes
 from maintcli.engines.base.batch import Below, Done, Step
-from maintcli.engines.base.bite import Bite
-from maintcli.engines.base.delete import delete, first_eight, lock_tables
+from maintcli.engines.base.delete import Bite, delete, first_eight, lock_tables
 from maintcli.engines.foreign_keys.tally import Rule, Tally
 from maintcli.engines.task import Plan, Task, Way
 from maintcli.engines.windows.blocks import Blocks

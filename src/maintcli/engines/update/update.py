@@ -8,16 +8,15 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Column
-from maintcli.engines.base import approval, count, guard, protections, statuses
-from maintcli.engines.base import say as outlook
+from maintcli.engines.base import approval, count, forecast, guard, protections, statuses
 from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.clock import moment
 from maintcli.engines.base.expected import Expected
 from maintcli.engines.base.naming import UPDATE, naming, stale
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import Target, find
 from maintcli.engines.base.throttle import Throttle
+from maintcli.engines.base.words import moment
 from maintcli.engines.task import Task
 from maintcli.engines.update.marking import Marking
 from maintcli.engines.update.result import Marked
@@ -113,7 +112,7 @@ def _end(context: Context, marking: Marking) -> None:
         rows = f"{marking.locked:,} stale rows"
         context.log.warn(f"{rows} are locked by others; the next run takes them")
     if marking.budget and marking.budget.spent_on:
-        outlook.say(context, [marking.target], f"{marking.budget.spent_on} is spent")
+        forecast.say(context, [marking.target], f"{marking.budget.spent_on} is spent")
     if marking.throttle and marking.throttle.total_ms:
         context.counts["throttled_ms"] = marking.throttle.total_ms
         context.counts["throttled_by"] = dict(marking.throttle.paused_ms)

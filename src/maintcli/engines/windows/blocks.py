@@ -3,8 +3,7 @@
 from psycopg import sql
 
 from maintcli.engines.base import stripes
-from maintcli.engines.base.bite import Bite
-from maintcli.engines.base.delete import delete, sealed, way
+from maintcli.engines.base.delete import Bite, delete, sealed, way
 from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 from maintcli.runtime.shard import Shard
 

@@ -8,8 +8,7 @@ import json
 
 from psycopg import sql
 
-from maintcli.engines.base.bite import Bite
-from maintcli.engines.base.delete import delete, sealed, way
+from maintcli.engines.base.delete import Bite, delete, sealed, way
 from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 
 _TIES = 10  # a value with over this many bites of rows is swept by block ranges instead

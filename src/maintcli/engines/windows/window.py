@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import psycopg
 from psycopg import sql
 
-from maintcli.engines.base.bite import Bite
+from maintcli.engines.base.delete import Bite
 
 MOST = 10_000  # places in a list: 60 kB
 
