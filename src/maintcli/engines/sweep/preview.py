@@ -45,7 +45,7 @@ def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequen
         return [()] * len(tasks)
     from maintcli.engines.foreign_keys.counting import in_turn
 
-    return in_turn(context, tasks)
+    return in_turn(context, [task.root for task in tasks])
 
 
 def _preview(
