@@ -1,6 +1,6 @@
 """Whether a plan still holds: same job, part, database, settings, soon enough, like figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
@@ -9,11 +9,11 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.engines.base import ages, expected, plan_file
+from maintcli.engines.base import ages, plan_file
+from maintcli.engines.base.guard import Expected
 from maintcli.engines.base.plan_file import Plan, Rule
 from maintcli.engines.base.target import Target
 from maintcli.engines.base.words import moment
-from maintcli.engines.task import Task
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 
@@ -54,7 +54,9 @@ def rule(target: Target) -> Rule:
     )
 
 
-def check(context: Context, tasks: Sequence[Task], path: Path) -> bool:
+def check(
+    context: Context, targets: Sequence[Target], path: Path, count: Callable[[], Expected]
+) -> bool:
     """Raise Refused unless the plan in `path` still holds; Usage for a bad file.
 
     Whether it is the consent that guards ask for: not where a figure is missing.
@@ -62,8 +64,8 @@ def check(context: Context, tasks: Sequence[Task], path: Path) -> bool:
     plan = plan_file.read(path)
     _check_place(context, plan)
     _check_age(context, plan)
-    _check_settings(context, plan, [task.target for task in tasks])
-    now, planned = expected.now(context, tasks), {**plan.cascaded, **plan.rows}
+    _check_settings(context, plan, targets)
+    now, planned = count(), {**plan.cascaded, **plan.rows}
     for table in sorted({*planned, *now.tables}):
         _check_rows(context, table, planned.get(table, 0), now.tables.get(table, 0))
     context.log.info(f"applying the plan of {moment(plan.made_at)} ({plan.config_hash})")

@@ -11,10 +11,8 @@ from pathlib import Path
 
 from maintcli.config.messages import word
 from maintcli.engines.base import ages, guard
-from maintcli.engines.base.expected import Expected
-from maintcli.engines.base.guard import Loss
+from maintcli.engines.base.guard import Expected, Loss
 from maintcli.engines.base.target import Target
-from maintcli.engines.task import Task
 from maintcli.errors import Refused, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Order
@@ -37,21 +35,22 @@ def look_ahead(order: Order) -> None:
 
 def check(
     context: Context,
-    tasks: Sequence[Task],
+    targets: Sequence[Target],
     lost: Callable[[], Sequence[Loss]],
-    beside: Sequence[Task] = (),
+    now: Callable[[], Expected],
+    beside: Sequence[Target] = (),
 ) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard.
 
-    `lost` looks up what the whole run takes, `beside` are tables that a plan counts as well, and
-    that have no age of their own.
+    `lost` looks up what the whole run takes, `now` counts what a dry run would count. `beside` are
+    tables that a plan counts as well, and that have no age of their own.
     """
-    path, targets = _given(context.order, "apply"), [task.target for task in tasks]
+    path = _given(context.order, "apply")
     planned, objection = False, None
     if path is not None:
         from maintcli.engines.base import applied
 
-        planned = applied.check(context, [*tasks, *beside], path)
+        planned = applied.check(context, [*targets, *beside], path, now)
     elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
         from maintcli.engines.base import shortened
 
@@ -61,7 +60,9 @@ def check(
 
 
 @contextmanager
-def planning(context: Context, tasks: Sequence[Task], counted: Expected | None) -> Generator[None]:
+def planning(
+    context: Context, targets: Sequence[Target], counted: Expected | None
+) -> Generator[None]:
     """Write the plan, and make of what guards refuse a warning: a plan is the way past them.
 
     `counted` is what a dry run found, None in a real run. Without --plan nothing is done.
@@ -70,7 +71,7 @@ def planning(context: Context, tasks: Sequence[Task], counted: Expected | None) 
     if path is None or counted is None:
         yield
         return
-    _write(context, path, [task.target for task in tasks], counted)
+    _write(context, path, targets, counted)
     try:
         yield
     except Refused as refusal:

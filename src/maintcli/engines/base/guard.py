@@ -7,9 +7,9 @@ in time, so that it names the number and the command.
 """
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -17,12 +17,8 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.engines.base import count
 from maintcli.engines.base.target import Target
-from maintcli.engines.partitions import expired as partitions
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
-
-if TYPE_CHECKING:
-    from maintcli.engines.task import Task
 
 SMALL_TABLE = 1_000  # below this a large share is an everyday thing
 _SECONDS = 10.0  # for a figure of a refusal, and for one that the planner's stands in for
@@ -50,24 +46,36 @@ class Loss(NamedTuple):
         return self._replace(what="rows that would go", going=[*self.going, *going])
 
 
-def losses(context: Context, tasks: "Sequence[Task]") -> list[Loss]:
-    """What a sweep deletes, with what goes along foreign keys: each row once."""
-    found = {loss.table: loss for loss in losses_of(context, [task.target for task in tasks])}
-    for target in (task.target for task in tasks):
-        if dropped := [_rows_of(context, one) for one in partitions.detached(context, target)]:
-            found[str(target.table)] = found[str(target.table)].with_more(dropped)
-    if any(task.links is not None for task in tasks):
-        from maintcli.engines.foreign_keys import counting as below
+class Expected(NamedTuple):
+    """How many rows a run would take of each table, those that go along foreign keys among them.
 
-        for loss in below.losses(context, tasks):
-            own = found.get(loss.table)
-            found[loss.table] = own.with_more(loss.going) if own else loss
-    return list(found.values())
+    `complete` is False where a figure took too long to count and is left out.
+    """
+
+    tables: Mapping[str, int]
+    complete: bool = True
+
+
+def losses(context: Context, targets: Sequence[Target]) -> list[Loss]:
+    """The stale rows of each table once, as a row that two rules call stale goes once."""
+    merged: dict[int, list[Target]] = {}
+    for target in targets:
+        merged.setdefault(target.table.oid, []).append(target)
+    return [_loss(context, some) for some in merged.values()]
 
 
 def changes(context: Context, targets: Sequence[Target]) -> list[Loss]:
     """The same of rows that are updated and stay."""
-    return [loss._replace(fate="change") for loss in losses_of(context, targets)]
+    return [loss._replace(fate="change") for loss in losses(context, targets)]
+
+
+def together(losses: Sequence[Loss], more: Sequence[Loss]) -> list[Loss]:
+    """`losses`, with the rows that the same tables, or others, lose beside them."""
+    found = {loss.table: loss for loss in losses}
+    for loss in more:
+        own = found.get(loss.table)
+        found[loss.table] = own.with_more(loss.going) if own else loss
+    return list(found.values())
 
 
 def check(
@@ -110,14 +118,6 @@ def sum_of(counters: Iterable[Counter], most: int | None, seconds: float | None 
     return found
 
 
-def losses_of(context: Context, targets: Sequence[Target]) -> list[Loss]:
-    """Each table once, as a row that two rules call stale goes once."""
-    merged: dict[int, list[Target]] = {}
-    for target in targets:
-        merged.setdefault(target.table.oid, []).append(target)
-    return [_loss(context, some) for some in merged.values()]
-
-
 def _loss(context: Context, rules: Sequence[Target]) -> Loss:
     either = sql.SQL(" OR ").join([sql.SQL("({}\n)").format(one.predicate) for one in rules])
     first = rules[0]
@@ -140,13 +140,6 @@ def _few(
 ) -> int:
     with sqlstate.about(target.title):
         return count.few(context, target, condition, most, seconds)
-
-
-def _rows_of(context: Context, relation: sql.Composable) -> Counter:
-    def rows(most: int | None, seconds: float | None = None) -> int:
-        return count.exactly(context, partitions.rows_of(relation, most), seconds)
-
-    return rows
 
 
 def _has_limit(context: Context) -> bool:

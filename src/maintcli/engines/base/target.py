@@ -10,6 +10,7 @@ from psycopg import sql
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
+from maintcli.db.links import Links
 from maintcli.db.tables import Column, Part, Table
 from maintcli.engines.base import clock, condition, epoch, own, statuses
 from maintcli.engines.base.meant import meant
@@ -82,6 +83,16 @@ class Target(NamedTuple):
     def column(self, name: str) -> Column:
         """The table's column that stands for `name` in the reference schema."""
         return _column(self.table, self.key, self.map, name)
+
+
+class Root(NamedTuple):
+    """A table whose stale rows are deleted, and the foreign keys that lead to what goes with them.
+
+    `links` is None where they were not looked up, as nothing refers to the table.
+    """
+
+    target: Target
+    links: Links | None
 
 
 def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | None:

@@ -12,7 +12,7 @@ from functools import partial
 import psycopg
 
 from maintcli.config.duration import Duration
-from maintcli.engines.base import approval, count, expected
+from maintcli.engines.base import approval, count
 from maintcli.engines.base.batch import Done, Step
 from maintcli.engines.base.budget import Budget
 from maintcli.engines.base.naming import UPDATE, naming
@@ -26,7 +26,6 @@ from maintcli.engines.erase.holding import Holding
 from maintcli.engines.erase.result import Erased
 from maintcli.engines.erase.tally import Tally
 from maintcli.engines.erase.users import User, Users
-from maintcli.engines.task import Task
 from maintcli.errors import Partial, Refused, Usage
 from maintcli.runtime.context import Context
 
@@ -92,12 +91,13 @@ def _refuse_a_copy(context: Context) -> None:
 
 def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    users, rows = [Task(whose.target, ())], plan.tasks(context, whose, held)
+    rows = plan.roots(context, whose, held)
+    users, beside = [whose.target], [root.target for root in rows]
+    lost, now = partial(plan.losses, context, whose, rows), partial(plan.now, context, whose, rows)
     planned = context.dry_run and context.order.value("plan") is not None
-    counted = expected.now(context, [*users, *rows]) if planned else None
     try:
-        with approval.planning(context, [*users, *rows], counted):
-            approval.check(context, users, partial(plan.losses, context, whose, rows), rows)
+        with approval.planning(context, [*users, *beside], now() if planned else None):
+            approval.check(context, users, lost, now, beside)
     except Refused as refused:
         raise Refused(reason=f"users who opted out: {refused}") from None
 

@@ -16,8 +16,7 @@ from maintcli.engines.orphans import pair
 from maintcli.engines.orphans.pair import Pair
 from maintcli.engines.sweep import sweep as engine
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.sweep.task import planned
-from maintcli.engines.task import Task
+from maintcli.engines.sweep.task import Task, planned
 from maintcli.runtime.context import Context
 
 

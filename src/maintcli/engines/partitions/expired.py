@@ -15,7 +15,7 @@ from maintcli.engines.base import count
 from maintcli.engines.base.batch import Done
 from maintcli.engines.base.target import Target
 from maintcli.engines.base.words import many
-from maintcli.engines.task import Task
+from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
 
 _ROWS = sql.SQL("SELECT count(*) FROM (SELECT FROM {relation}{limit}) AS few")

@@ -12,7 +12,8 @@ from maintcli.engines.foreign_keys import graph
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.task import Plan, Task, Way
+from maintcli.engines.sweep.plan import Plan, Way
+from maintcli.engines.sweep.task import Task
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values
 from maintcli.runtime.context import Context

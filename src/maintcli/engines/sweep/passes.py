@@ -20,10 +20,10 @@ from maintcli.engines.base.retry import patiently
 from maintcli.engines.base.words import moment
 from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import result
+from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources, TableSweep
-from maintcli.engines.sweep.task import planned
-from maintcli.engines.task import Task, Way, reached
+from maintcli.engines.sweep.task import Task, planned, reached
 from maintcli.runtime.context import Context
 
 MOST_PASSES = 10

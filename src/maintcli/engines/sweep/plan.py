@@ -4,11 +4,13 @@ Measured in docs/performance.md: block ranges win when more than a few percent o
 stale, and they need no index; below that an index reaches the few rows sooner.
 """
 
+from enum import StrEnum
+from typing import NamedTuple
+
 from psycopg import sql
 
 from maintcli.db.tables import Part
 from maintcli.engines.base.target import Target
-from maintcli.engines.task import Plan, Way
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 from maintcli.runtime.shard import Shard
@@ -16,6 +18,22 @@ from maintcli.runtime.shard import Shard
 INDEX_BELOW = 0.03  # share of stale rows
 _SMALL_BLOCKS = 256  # 2 MB: read through in one batch, whatever the plan
 _SAMPLE_BLOCKS = 128
+
+
+class Way(StrEnum):
+    """How a part is swept."""
+
+    HEAP = "heap"
+    INDEX = "index"
+
+
+class Plan(NamedTuple):
+    """A part with its way, and why it was chosen; `stale_share` is None where nobody looked."""
+
+    part: Part
+    way: Way
+    why: str
+    stale_share: float | None = None
 
 
 def choose(context: Context, target: Target, part: Part) -> Plan:

@@ -17,8 +17,9 @@ from maintcli.engines.base.delete import sealed, way
 from maintcli.engines.base.words import many, moment
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep import result
+from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.task import Task, Way
+from maintcli.engines.sweep.task import Task
 from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context
 
@@ -62,7 +63,7 @@ def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequen
         return [()] * len(tasks)
     from maintcli.engines.foreign_keys.counting import in_turn
 
-    return in_turn(context, tasks)
+    return in_turn(context, [task.root for task in tasks])
 
 
 def _preview(
@@ -102,7 +103,7 @@ def _preview(
     if below is not None:
         from maintcli.engines.foreign_keys import show
 
-        show.tell(context, task, below)
+        show.tell(context, task.target.table, below)
     left = remaining - going if remaining is not None and going is not None else None
     swept = Swept(
         deleted_count=going,

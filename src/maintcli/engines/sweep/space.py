@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.task import Task
+from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
 
 _SECONDS = 1.0

@@ -11,22 +11,20 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from maintcli.engines.base import approval, forecast, guard
+from maintcli.engines.base import approval, forecast
 from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.expected import shown
 from maintcli.engines.base.naming import UPDATE, naming, old, stale
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.partitions import expired as partitions
-from maintcli.engines.sweep import preview, result, space
+from maintcli.engines.sweep import counted, preview, result, space
 from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources
-from maintcli.engines.sweep.task import children_first, prepare
-from maintcli.engines.task import Task, reached
+from maintcli.engines.sweep.task import Task, children_first, prepare, reached
 from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
 
@@ -47,7 +45,8 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
     patience = Patience(context)
     tasks = children_first(_look(patience, looks))
     swept = preview.preview(context, tasks) if context.dry_run else None
-    with approval.planning(context, tasks, shown(swept) if swept else None):
+    targets = [task.target for task in tasks]
+    with approval.planning(context, targets, counted.shown(swept) if swept else None):
         patiently(patience, partial(_ask, context, tasks))
     with _keeping(context, tasks) as archive:
         if swept is not None:
@@ -141,7 +140,8 @@ def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> lis
 
 def _ask(context: Context, tasks: Sequence[Task]) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    approval.check(context, tasks, partial(guard.losses, context, tasks))
+    lost, now = partial(counted.losses, context, tasks), partial(counted.now, context, tasks)
+    approval.check(context, [task.target for task in tasks], lost, now)
 
 
 @dataclass(slots=True)

@@ -1,17 +1,58 @@
-"""The tables of a sweep, looked at, planned, and put in order."""
+"""One table of a sweep, looked at and planned."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.db import sqlstate
 from maintcli.engines.base import protections
 from maintcli.engines.base.stale import Stale
-from maintcli.engines.base.target import Target, find
+from maintcli.engines.base.target import Root, Target, find
 from maintcli.engines.sweep import plan
-from maintcli.engines.task import Task, reached
+from maintcli.engines.sweep.plan import Plan
 from maintcli.runtime.context import Context
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
-def children_first(tasks: Sequence[Task]) -> list[Task]:
+    from maintcli.db.links import Links
+
+
+class Task(NamedTuple):
+    """A table to sweep, a plan for each of its parts, and the foreign keys that refer to it."""
+
+    target: Target
+    plans: tuple[Plan, ...]
+    links: "Links | None" = None
+
+    @property
+    def oids(self) -> tuple[int, ...]:
+        """The table, and the other one that its predicate looks into."""
+        elsewhere = self.target.elsewhere
+        return (self.target.table.oid, *([elsewhere.table.oid] if elsewhere else []))
+
+    @property
+    def root(self) -> Root:
+        """Its stale rows, and what refers to them."""
+        return Root(self.target, self.links)
+
+    @property
+    def ways(self) -> str:
+        """The plans used, in one word or two."""
+        return "+".join(sorted({chosen.way.value for chosen in self.plans})) or "none"
+
+    def looks_into(self, relations: "set[int]") -> bool:
+        """Whether its predicate looks for rows in one of these."""
+        elsewhere = self.target.elsewhere
+        return elsewhere is not None and any(p.oid in relations for p in elsewhere.table.parts)
+
+
+def reached(tasks: "Iterable[Task]") -> set[int]:
+    """The relations, by oid, that lose rows when those tables are swept."""
+    found = {part.oid for task in tasks for part in task.target.table.parts}
+    links = [link for task in tasks if task.links for link in task.links.links]
+    return found | {link.child for link in links if link.key.action == "CASCADE"}
+
+
+def children_first(tasks: "Sequence[Task]") -> "list[Task]":
     """Each table behind those that refer to it, or look into it, in a circle as they were given.
 
     So no row loses its reference, or holds one back, that is about to go itself; and none is an

@@ -10,14 +10,13 @@ from maintcli.db import sqlstate
 from maintcli.db.tables import Column
 from maintcli.engines.base import approval, count, forecast, guard, protections, statuses
 from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.expected import Expected
+from maintcli.engines.base.guard import Expected
 from maintcli.engines.base.naming import UPDATE, naming, stale
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import Target, find
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.base.words import moment
-from maintcli.engines.task import Task
 from maintcli.engines.update.marking import Marking
 from maintcli.engines.update.result import Marked
 from maintcli.errors import Usage
@@ -77,8 +76,9 @@ def run(
         with sqlstate.about(target.title):
             marking.run()
         _foretell(context, marking)
+    shown = Expected({table: marking.updated})
     if "max_rows" in context.order.values:  # the job has the options of a sweep
-        with approval.planning(context, [Task(target, ())], _counted(context, marking)):
+        with approval.planning(context, [target], shown if context.dry_run else None):
             patiently(marking.patience, partial(_ask, context, target))
         marking.budget = Budget(context)
         marking.throttle = Throttle(context, target.table.oids, marking.budget)
@@ -92,12 +92,14 @@ def run(
 
 def _ask(context: Context, target: Target) -> None:
     """Raise Refused unless every guard lets this through, or a plan that still holds."""
-    approval.check(context, [Task(target, ())], partial(guard.changes, context, [target]))
+    lost, now = partial(guard.changes, context, [target]), partial(_now, context, target)
+    approval.check(context, [target], lost, now)
 
 
-def _counted(context: Context, marking: Marking) -> Expected | None:
-    counted = {str(marking.target.table): marking.updated}
-    return Expected(counted) if context.dry_run else None
+def _now(context: Context, target: Target) -> Expected:
+    """What a dry run would count at this moment."""
+    with sqlstate.about(target.title):
+        return Expected({str(target.table): count.own(context, target)})
 
 
 def _foretell(context: Context, marking: Marking) -> None:
