@@ -9,10 +9,10 @@ from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import statuses
-from maintcli.engines.base.recorded import recorded
 from maintcli.errors import Code
 from maintcli.output import status as present
 from maintcli.output.show import show
+from maintcli.runtime import history
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
@@ -35,7 +35,7 @@ def status(place: Place, *, job: Annotated[str | None, _JOB] = None, json: Json 
     jobs = declared(config)
     database = place.target(config)
     with toolkit_tables(database, "status") as (session, schema):
-        seen, backlogs = watch(session, schema), recorded(session, schema)
+        seen, backlogs = watch(session, schema), history.backlogs(session, schema)
     schedules = expected_schedules(config, jobs, database.name, seen.now)
     rows = statuses(jobs, schedules, seen, seen.now, unused=job is not None)
     if job is not None:

@@ -59,7 +59,7 @@ def check(
 ) -> bool:
     """Raise Refused unless the plan in `path` still holds; Usage for a bad file.
 
-    Whether it is the consent that guards ask for: not where a figure is missing.
+    Returns whether it is the approval that guards ask for: not where a figure is missing.
     """
     plan = plan_file.read(path)
     _check_place(context, plan)

@@ -4,26 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import psycopg
-from psycopg import sql
-
 from maintcli.config.duration import Duration
 from maintcli.db import toolkit
 from maintcli.engines.base import ages
 from maintcli.engines.base.target import Target
 from maintcli.errors import ConfigError
+from maintcli.runtime import history
 from maintcli.runtime.context import Context
-
-# Runs that the consent's checks let through, and that were not stopped from outside.
-_NEWEST = sql.SQL("""
-SELECT age_column, run.retention, run.started_at
-FROM unnest({columns}::text[]) AS age_column, LATERAL (
-    SELECT retention, started_at FROM {runs}
-    WHERE job = {job} AND outcome IN ('success', 'partial', 'timeout')
-      AND EXISTS (SELECT FROM jsonb_object_keys(retention) AS key
-                  WHERE key = age_column OR starts_with(key, age_column || ' '))
-    ORDER BY started_at DESC LIMIT 1) AS run
-""")
 
 
 class Earlier(NamedTuple):
@@ -35,14 +22,13 @@ class Earlier(NamedTuple):
 
 def find(context: Context, targets: Sequence[Target]) -> Mapping[str, Earlier]:
     """The newest run for each age column; none where there is none, or no ledger to ask."""
-    runs = _runs(context)
-    if runs is None:
+    schema = _schema(context)
+    if schema is None:
         return {}
     columns = sorted({ages.column(target) for target in targets})
-    query = _NEWEST.format(columns=columns, runs=runs, job=context.job)
     return {
         column: Earlier(_of(column, retention), when.astimezone(UTC))
-        for column, retention, when in context.session.read_composed(query, ours=True)
+        for column, retention, when in history.ages(context.session, schema, context.job, columns)
     }
 
 
@@ -54,22 +40,22 @@ def _of(column: str, retention: Mapping[str, str]) -> Mapping[str, Duration]:
     }
 
 
-def _runs(context: Context) -> sql.Composable | None:
-    """The ledger's table; None, and why, where there is none to ask."""
+def _schema(context: Context) -> str | None:
+    """The ledger's schema; None, and why, where there is no ledger to ask."""
     if context.lease is not None:
-        return context.lease.table("job_runs")
+        return context.lease.schema
     if context.order.value("no_ledger"):
         context.log.warn(
             "without the ledger (--no-ledger) nobody can say whether the retention was shortened"
         )
         return None
-    runs = _readable(context)
-    if runs is None:
+    schema = _readable(context)
+    if schema is None:
         context.log.info("no ledger can be read, so a shortened retention would not be seen")
-    return runs
+    return schema
 
 
-def _readable(context: Context) -> sql.Composable | None:
+def _readable(context: Context) -> str | None:
     """A dry run holds no lease, needs no ledger, and looks into one that is there."""
     try:
         found = toolkit.look(context.session.connection, context.order.database.schema)
@@ -77,9 +63,4 @@ def _readable(context: Context) -> sql.Composable | None:
         return None
     if found.version != toolkit.VERSION or found.foreign or found.faults:
         return None
-    runs = sql.Identifier(found.schema, "job_runs")
-    try:
-        _ = context.session.read_composed(sql.SQL("SELECT retention FROM {} LIMIT 0").format(runs))
-    except psycopg.errors.InsufficientPrivilege:
-        return None
-    return runs
+    return found.schema if history.is_readable(context.session, found.schema) else None

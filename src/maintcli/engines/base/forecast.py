@@ -5,16 +5,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from psycopg import sql
-
-from maintcli.db import formats
 from maintcli.engines.base import backlog
 from maintcli.engines.base.target import Target
 from maintcli.engines.base.words import many, span
+from maintcli.runtime import history
 from maintcli.runtime.context import Context
-
-_MOST_RUNS = 50
-_MOST_DAYS = 30
 
 
 class Run(NamedTuple):
@@ -124,23 +119,6 @@ def _cleared(runs: Sequence[Run]) -> float:
     return sum(limited) / len(limited) if limited else 0.0
 
 
-# Runs with other ages had another backlog; of a run that was killed nobody wrote them down. The
-# parts of one run stand for themselves: what they deleted is added up like that of runs.
-_RUNS = sql.SQL("""
-SELECT clock_timestamp(), coalesce(r.finished_at, r.started_at),
-       coalesce(extract(epoch FROM r.finished_at - r.started_at), 0)::float8, r.deleted_count,
-       r.backlog,
-       r.outcome <> 'success' OR r.backlog > coalesce((r.counts ->> 'locked_count')::bigint, 0)
-FROM {runs} this LEFT JOIN {runs} r ON r.run_id <> this.run_id
-    AND r.job = this.job AND r.retention IN ({retention}, '{{}}')
-    AND r.started_at <= this.started_at
-    AND r.started_at > this.started_at - make_interval(days => {days})
-    AND r.outcome NOT IN ('skipped', 'refused')
-WHERE this.run_id = {run}
-ORDER BY r.started_at DESC LIMIT {most}
-""")
-
-
 def _make(context: Context, backlog: int, *, estimated: bool) -> Forecast:
     """The forecast of a run that ends now with `backlog` rows left; the ledger tells the past."""
     this, past = _runs(context, backlog)
@@ -151,12 +129,9 @@ def _runs(context: Context, backlog: int) -> tuple[Run, list[Run]]:
     """This run as it stands, and those before it; without a ledger there are none."""
     deleted = context.counts.get("deleted_count", 0)
     seconds = context.deadline.seconds - context.deadline.left
-    if context.lease is None:
-        return Run(datetime.now(UTC), seconds, deleted, backlog, unfinished=True), []
-    runs, run_id = context.lease.table("job_runs"), context.lease.run_id
-    ages = formats.as_json(context.retention)
-    query = _RUNS.format(runs=runs, run=run_id, retention=ages, days=_MOST_DAYS, most=_MOST_RUNS)
-    rows = context.session.read_composed(query, ours=True)
-    now = rows[0][0] if rows else datetime.now(UTC)
-    past = [Run(*row[1:]) for row in rows if row[1] is not None]
+    now, past = datetime.now(UTC), list[Run]()
+    if context.lease is not None:
+        found = history.before(context.session, context.lease, context.retention)
+        now = found[0][0] if found else now
+        past = [Run(*row[1:]) for row in found if row[1] is not None]
     return Run(now, seconds, deleted, backlog, unfinished=True), past

@@ -8,7 +8,7 @@ MAX_REPLICA_LAG = duration("10s")
 MAX_ARCHIVE_QUEUE = 100  # 1.6 GB, where segments have the usual 16 MB
 
 
-_CONSENT = (
+_APPROVAL = (
     Option(
         name="plan",
         kind=Kind.PATH,
@@ -137,13 +137,13 @@ _THROTTLES = (
 def sweeping(*, max_percent: float | None, partitions: bool = True) -> tuple[Option, ...]:
     """The options of a sweep whose own guard is `max_percent` (None: no guard)."""
     whole = _PARTITIONS if partitions else ()
-    how = (*_CONSENT, *whole, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
+    how = (*_APPROVAL, *whole, *_PACE, *_SHARD, *_ARCHIVE, *_BUDGETS, *_THROTTLES)
     return (*_guards(max_percent), *how)
 
 
 def erasing(*, max_percent: float | None) -> tuple[Option, ...]:
     """The options of a sweep that fit a job which erases in batches of its own making."""
-    how = (*_CONSENT, *_PACE, *_NO_ARCHIVE, *_BUDGETS, *_THROTTLES)
+    how = (*_APPROVAL, *_PACE, *_NO_ARCHIVE, *_BUDGETS, *_THROTTLES)
     return (*_guards(max_percent), *how)
 
 
