@@ -25,14 +25,14 @@ from maintcli.config.option import Kind, Option
 from maintcli.engines.base.options import erasing, sweeping
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.result import Marked, Reaped
+from maintcli.engines.update.update import Marked, Reaped
 from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 
 if TYPE_CHECKING:
-    from maintcli.engines.erase.result import Erased
+    from maintcli.engines.erase.counters import Erased
 
 __all__ = [
     "Annotated",
@@ -111,9 +111,9 @@ class Run:
 
         Raises ConfigError where there is no rule, Refused for one that keeps nothing.
         """
-        from maintcli.engines.base import retention
+        from maintcli.engines.base import stale
 
-        return retention.rules(self._context)
+        return stale.rules(self._context)
 
     def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
         """Set columns of the rows that `stale` describes, in batches safe to kill.
@@ -141,7 +141,7 @@ class Run:
         A pair is "child.column -> parent.column", with "by column" behind it where the child's age
         is not in created_at. Raises Partial where rows of other tables hold on to orphans.
         """
-        from maintcli.engines.orphans.sweep import sweep_orphans
+        from maintcli.engines.orphans import sweep_orphans
 
         return sweep_orphans(self._context, pairs, older_than)
 
@@ -151,7 +151,7 @@ class Run:
         Each is a "table.column" that holds a user's key. Raises Partial where rows of other tables
         hold on to a user's rows; the others are erased by then.
         """
-        from maintcli.engines.erase.sweep import erase_users
+        from maintcli.engines.erase.erasure import erase_users
 
         return erase_users(self._context, tables, opted_out_for)
 
@@ -242,7 +242,7 @@ def job(
 
 def _check_erases(name: str, kinds: Sequence[object]) -> None:
     """What no sweep and no erasure looks at must not be promised: a guard, a plan, a budget."""
-    from maintcli.engines.erase.result import Erased
+    from maintcli.engines.erase.counters import Erased
 
     if Erased not in kinds:
         raise TypeError(f"{name}: max_percent is for a job that returns Swept or Erased")
@@ -360,7 +360,7 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
 def __getattr__(name: str) -> object:
     """Import a result that few jobs have when it is asked for: each start would pay for it."""
     if name == "Erased":
-        from maintcli.engines.erase.result import Erased
+        from maintcli.engines.erase.counters import Erased
 
         return Erased
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -138,9 +138,9 @@ def test_a_backlog_too_large_to_count_is_estimated(
     inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a sample, to two figures, and it says so."""
-    from maintcli.engines.base import backlog
+    from maintcli.engines.base import forecast as module
 
-    monkeypatch.setattr(backlog, "_MOST", 100)
+    monkeypatch.setattr(module, "_MOST", 100)
     stale = fill(conn, 40_000, 0.5)
     conn.execute("ANALYZE active_sessions")
     result = inside("cleanup-sessions", "--json", "--limit", "10")

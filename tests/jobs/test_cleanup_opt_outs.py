@@ -11,7 +11,7 @@ from psycopg import sql
 from maintcli.db import example
 from maintcli.engines.base.budget import Budget
 from maintcli.engines.erase import batch
-from maintcli.engines.erase.sweep import Erasure
+from maintcli.engines.erase.erasure import Erasure
 from maintcli.engines.erase.users import User
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint

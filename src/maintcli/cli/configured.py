@@ -68,12 +68,12 @@ def job_of(sweep: "ConfiguredSweep") -> "Job":
     """The job that the section makes, declared as the built-in ones are."""
     from maintcli.api import Annotated, Duration, Opt, Run, Swept, job
     from maintcli.config.rules import KEEP
-    from maintcli.engines.base.retention import stale
+    from maintcli.engines.base.stale import of_rule
 
     def body(
         run: Run, *, keep: Annotated[Duration, Opt(KEEP.help, min=KEEP.min)] = sweep.rule.keep
     ) -> Swept:
-        return run.sweeps([stale(sweep.rule, keep)])
+        return run.sweeps([of_rule(sweep.rule, keep)])
 
     body.__doc__ = (sweep.description or "").strip() or summary(sweep)
     declare = job(

@@ -13,9 +13,13 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path, sqlstate
-from maintcli.engines.base.throttle.waiting import WAITING
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
+
+# Who waits for this transaction. It is asked at the end of a batch, which still holds its locks:
+# between batches nobody can wait for us.
+_WAITING = sql.SQL("""(SELECT count(DISTINCT pid) FROM pg_catalog.pg_locks
+    WHERE NOT granted AND pg_backend_pid() = ANY (pg_catalog.pg_blocking_pids(pid)))""")
 
 
 class Below(NamedTuple):
@@ -207,7 +211,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
     return Message(
         sql.SQL("; ").join(filter(None, settings)),
         quoted(_FRAME, parts, session.connection),
-        _RESULT.format(total=total, waiting=WAITING if step.watched else sql.SQL("0")),
+        _RESULT.format(total=total, waiting=_WAITING if step.watched else sql.SQL("0")),
     )
 
 

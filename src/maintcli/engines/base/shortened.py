@@ -4,22 +4,80 @@ An edited number once erased 145,000 users' data elsewhere: a shorter age, or an
 looks like any other setting, and what it removes is gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db import sqlstate
-from maintcli.engines.base import ages, count, earlier
-from maintcli.engines.base.earlier import Earlier
+from maintcli.config.duration import Duration
+from maintcli.db import sqlstate, toolkit
+from maintcli.engines.base import ages, count
 from maintcli.engines.base.target import Target
+from maintcli.errors import ConfigError
+from maintcli.runtime import history
 from maintcli.runtime.context import Context
+
+
+class Earlier(NamedTuple):
+    """The newest run that swept by an age column: its ages by their keys, and when it began."""
+
+    ages: Mapping[str, Duration]
+    when: datetime
+
+
+def _find(context: Context, targets: Sequence[Target]) -> Mapping[str, Earlier]:
+    """The newest run for each age column; none where there is none, or no ledger to ask."""
+    schema = _schema(context)
+    if schema is None:
+        return {}
+    columns = sorted({ages.column(target) for target in targets})
+    return {
+        column: Earlier(_of(column, retention), when.astimezone(UTC))
+        for column, retention, when in history.ages(context.session, schema, context.job, columns)
+    }
+
+
+def _of(column: str, retention: Mapping[str, str]) -> Mapping[str, Duration]:
+    return {
+        key: Duration.parse(age)
+        for key, age in retention.items()
+        if key == column or key.startswith(f"{column} ")
+    }
+
+
+def _schema(context: Context) -> str | None:
+    """The ledger's schema; None, and why, where there is no ledger to ask."""
+    if context.lease is not None:
+        return context.lease.schema
+    if context.order.value("no_ledger"):
+        context.log.warn(
+            "without the ledger (--no-ledger) nobody can say whether the retention was shortened"
+        )
+        return None
+    schema = _readable(context)
+    if schema is None:
+        context.log.info("no ledger can be read, so a shortened retention would not be seen")
+    return schema
+
+
+def _readable(context: Context) -> str | None:
+    """A dry run holds no lease, needs no ledger, and looks into one that is there."""
+    try:
+        found = toolkit.look(context.session.connection, context.order.database.schema)
+    except ConfigError:
+        return None
+    if found.version != toolkit.VERSION or found.foreign or found.faults:
+        return None
+    return found.schema if history.is_readable(context.session, found.schema) else None
+
 
 MOST_COUNTED = 10_000_000
 
 
 def objection(context: Context, targets: Sequence[Target]) -> str | None:
     """The sentence where rows are stale only by a shorter age, or a condition that is another."""
-    found = earlier.find(context, targets)
+    found = _find(context, targets)
     for name, target in zip(ages.keys(targets), targets, strict=True):
         before = found.get(ages.column(target))
         with sqlstate.about(target.title):

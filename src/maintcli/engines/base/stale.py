@@ -1,9 +1,12 @@
-"""What a job says of one table: which rows are stale."""
+"""What a job, or a rule of maint.toml, says of one table: which rows are stale."""
 
-from typing import LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 
 from maintcli.config.duration import Duration
+from maintcli.config.rules import KEEP, TIME_COLUMN, Rule
 from maintcli.config.tables import TableMap
+from maintcli.errors import NoRetention, Refused
+from maintcli.runtime.context import Context
 
 
 class Stale(NamedTuple):
@@ -33,3 +36,38 @@ class Stale(NamedTuple):
     optional: bool = False
     origin: str | None = None
     own: bool = False
+
+
+_DUE: Final[LiteralString] = "{time_column} < {cutoff}"
+
+
+def of_rule(rule: Rule, keep: Duration) -> Stale:
+    """The rows of the rule's table that are older than `keep`."""
+    return Stale(
+        table=rule.table,
+        where=_DUE,
+        by=TIME_COLUMN,
+        older_than=keep,
+        show=rule.show,
+        final=rule.final,
+        also=rule.where,
+        map=rule.map,
+    )
+
+
+def rules(context: Context) -> tuple[Stale, ...]:
+    """What every [[retention]] rule calls stale.
+
+    Raises NoRetention where there is none, Refused for a rule that keeps nothing.
+    """
+    if not context.config.retention:
+        raise NoRetention(file=context.config.where)
+    return tuple(_stale(context, rule) for rule in context.config.retention)
+
+
+def _stale(context: Context, rule: Rule) -> Stale:
+    if clause := KEEP.check_bounds(rule.keep):
+        raise Refused(reason=f"{rule.section.place('keep')}: {clause}. Nothing was touched.")
+    called = f" ({rule.name})" if rule.name else ""
+    context.log.debug(f"{rule.section.header}{called}: {rule.table} is kept for {rule.keep}")
+    return of_rule(rule, rule.keep)._replace(origin=rule.section.place("keep"))

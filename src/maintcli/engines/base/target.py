@@ -12,7 +12,7 @@ from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
 from maintcli.db.links import Links
 from maintcli.db.tables import Column, Part, Table
-from maintcli.engines.base import clock, condition, epoch, own, statuses
+from maintcli.engines.base import clock, condition, own, statuses
 from maintcli.engines.base.meant import meant
 from maintcli.engines.base.stale import Stale
 from maintcli.errors import (
@@ -110,7 +110,7 @@ def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | N
     columns = {name: _column(table, key, mapped, name) for name in names_used}
     by = columns[stale.by]
     moment, bound = _cutoff(context, key, mapped, table, by, stale.older_than)
-    epoch.check(context, table, key, mapped, by)
+    clock.check_unit(context, table, key, mapped, by)
     named = statuses.named(stale.where)
     if named:
         statuses.check_any(context, table, key, mapped, named)

@@ -9,8 +9,8 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.engines.base import count, keys
 from maintcli.engines.base.words import many, moment
+from maintcli.engines.erase.counters import Erased
 from maintcli.engines.erase.holding import ROW, Holding
-from maintcli.engines.erase.result import Erased
 from maintcli.engines.erase.users import Users
 from maintcli.runtime.context import Context
 

@@ -5,7 +5,7 @@ Then, in one transaction: lock, count, look for fresh rows, drop, fence and ledg
 the last, a run leaves a marked table that the next one drops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -161,3 +161,25 @@ class Detacher:
         ) and not state.startswith("40"):
             raise error
         self.patience.wait()
+
+
+# An autovacuum lets go by itself when it stands in the way.
+_USERS = sql.SQL("""
+SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
+WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+  AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+  AND relation = ANY ({oids}::oid[]) AND mode <> 'ShareUpdateExclusiveLock'
+""")
+
+
+def wait_for_readers(context: Context, patience: Patience, oids: Collection[int]) -> None:
+    """Wait until all transactions that use one of `oids` now have ended; those to come may stay.
+
+    Raises StillLocked when patience ends.
+    """
+    query = _USERS.format(oids=list(oids))
+    waited_for = set(context.session.read_composed(query))
+    while waited_for:
+        patience.wait()
+        waited_for &= set(context.session.read_composed(query))
+    patience.ended()

@@ -8,6 +8,7 @@ from psycopg import sql
 from maintcli.engines.base import count, guard
 from maintcli.engines.base.guard import Counter, Expected, Loss
 from maintcli.engines.partitions import expired as partitions
+from maintcli.engines.partitions.choose import detached, rows_of
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
@@ -33,7 +34,7 @@ def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
     more = [
         Loss(str(target.table), "", [_rows_of(context, one)], None, 0)
         for target in targets
-        for one in partitions.detached(context, target)
+        for one in detached(context, target)
     ]
     if any(task.links is not None for task in tasks):
         from maintcli.engines.foreign_keys import guard as below
@@ -44,6 +45,6 @@ def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
 
 def _rows_of(context: Context, relation: sql.Composable) -> Counter:
     def rows(most: int | None, seconds: float | None = None) -> int:
-        return count.exactly(context, partitions.rows_of(relation, most), seconds)
+        return count.exactly(context, rows_of(relation, most), seconds)
 
     return rows

@@ -22,9 +22,8 @@ from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.base.words import moment
 from maintcli.engines.erase import holding, plan, preview, users
 from maintcli.engines.erase.batch import Eraser
+from maintcli.engines.erase.counters import Counters, Erased
 from maintcli.engines.erase.holding import Holding
-from maintcli.engines.erase.result import Erased
-from maintcli.engines.erase.tally import Tally
 from maintcli.engines.erase.users import User, Users
 from maintcli.errors import Partial, Refused, Usage
 from maintcli.runtime.context import Context
@@ -61,8 +60,8 @@ def erase_users(context: Context, tables: Sequence[str], opted_out_for: Duration
     erasure = Erasure(Eraser(context, whose, held), patience)
     stamped = f"rows of {whose.target.table} who are erased"
     with (
-        naming(context.log, _rows(held), partial(_counts, held, erasure.tally)),
-        naming(context.log, [stamped], partial(_stamped, whose, erasure.tally), UPDATE),
+        naming(context.log, _rows(held), partial(_counts, held, erasure.counters)),
+        naming(context.log, [stamped], partial(_stamped, whose, erasure.counters), UPDATE),
     ):
         return erasure.run()
 
@@ -71,12 +70,12 @@ def _rows(held: Sequence[Holding]) -> Iterator[str]:
     return (f"rows of {one.table} that belong to users who opted out" for one in held)
 
 
-def _counts(held: Sequence[Holding], tally: Tally) -> dict[str, int]:
-    return {str(one.table): tally.tables[str(one.table)] for one in held}
+def _counts(held: Sequence[Holding], counters: Counters) -> dict[str, int]:
+    return {str(one.table): counters.tables[str(one.table)] for one in held}
 
 
-def _stamped(whose: Users, tally: Tally) -> dict[str, int]:
-    return {str(whose.target.table): tally.ends["erased"]}
+def _stamped(whose: Users, counters: Counters) -> dict[str, int]:
+    return {str(whose.target.table): counters.ends["erased"]}
 
 
 def _refuse_a_copy(context: Context) -> None:
@@ -114,7 +113,7 @@ class Erasure:
         self.throttle = Throttle(context, [*oids, eraser.users.target.table.oid], self.budget)
         target_ms = context.order.value("batch_target").approx_seconds * 1000
         self.pace = Pace(target_ms, context.order.value("share"), _FIRST_ROWS)
-        self.tally = Tally(context, moment(eraser.users.target.cutoff))
+        self.counters = Counters(context, moment(eraser.users.target.cutoff))
         self.locked: list[User] = []
 
     def run(self) -> Erased:
@@ -126,40 +125,40 @@ class Erasure:
 
     def _erase_all(self, some: Iterable[User], *, once_more: bool = False) -> None:
         for user in some:
-            if self.budget.spent(self.tally.deleted):
+            if self.budget.spent(self.counters.deleted):
                 return
             end = self._erase(user)
             if once_more:
-                self.tally.ends["locked"] -= 1
-            self.tally.user(user, end)
+                self.counters.ends["locked"] -= 1
+            self.counters.user(user, end)
             if end == "locked" and len(self.locked) < _MOST_LOCKED:
                 self.locked.append(user)
-            self.context.counts |= asdict(self.tally.figures)
+            self.context.counts |= asdict(self.counters.figures)
             self.throttle.wait_if_needed()
 
     def _erase(self, user: User) -> str:
         """Erase one user; return how it ended: erased, kept, locked, blocked, or (budget) due."""
-        at, before = 0, self.tally.deleted
+        at, before = 0, self.counters.deleted
         while True:
             try:
                 done = send_safely(self.patience, self.pace, partial(self._step, user, at))
             except (psycopg.errors.IntegrityError, psycopg.errors.RaiseException) as error:
-                self.tally.objection(error)
+                self.counters.objection(error)
                 return "blocked"
-            at, state = self.tally.batch(user, done)
+            at, state = self.counters.batch(user, done)
             # Known from now on, however the run ends.
-            self.context.counts |= asdict(self.tally.figures)
+            self.context.counts |= asdict(self.counters.figures)
             self._rest(done, state)
-            if state == "left" and self.tally.deleted > before:
-                at, before = 0, self.tally.deleted  # rows that came meanwhile, or were held
+            if state == "left" and self.counters.deleted > before:
+                at, before = 0, self.counters.deleted  # rows that came meanwhile, or were held
             elif state == "left":
                 return self._why_left(user)
-            elif state != "due" or self.budget.spent(self.tally.deleted):
+            elif state != "due" or self.budget.spent(self.counters.deleted):
                 return state
 
     def _step(self, user: User, at: int, trial: Trial) -> Step:
         step = self.eraser.step(user, at, self.pace.bite, skip_locked=trial.skip_locked)
-        return step._replace(most=self.budget.rows_left(self.tally.deleted))
+        return step._replace(most=self.budget.rows_left(self.counters.deleted))
 
     def _rest(self, done: Done, state: str) -> None:
         bite = self.pace.bite
@@ -174,11 +173,11 @@ class Erasure:
         """Rows are left that would not go: others hold them locked, or hold on to them."""
         whose = self.eraser.users.one(user.key)
         found = preview.blocked_by(self.context, self.eraser.holdings, whose)
-        self.tally.blockers |= dict.fromkeys(found)
+        self.counters.blockers |= dict.fromkeys(found)
         return "blocked" if found else "locked"
 
     def _result(self) -> Erased:
-        context, found = self.context, self.tally.figures
+        context, found = self.context, self.counters.figures
         context.counts |= asdict(found)
         context.backlog = found.locked_count + found.blocked_count
         if found.locked_count:
@@ -192,7 +191,7 @@ class Erasure:
         if found.blocked_count:
             raise Partial(
                 reason=f"{found.blocked_count:,} users are left unstamped, because"
-                f" {self.tally.objectors} will not let rows of theirs go. List a table that refers"
-                " to them, or let its foreign key cascade."
+                f" {self.counters.objectors} will not let rows of theirs go. List a table that"
+                " refers to them, or let its foreign key cascade."
             )
         return found

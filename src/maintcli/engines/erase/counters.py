@@ -1,20 +1,41 @@
-"""The figures of an erasure in progress, exact whatever becomes of a connection or of a run."""
+"""What an erasure has to show: its counters, exact whatever becomes of a connection or of a run."""
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 
 import psycopg
 
 from maintcli.db import sqlstate
 from maintcli.engines.base.batch import Done
-from maintcli.engines.erase.result import Erased
 from maintcli.engines.erase.users import User
 from maintcli.runtime.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The figures; in a dry run what a real run would do.
+
+    `erased_count` users were stamped, `kept_count` had opted back in by the time they were looked
+    at, `locked_count` were left because others held them or rows of theirs locked, and
+    `blocked_count` because rows of other tables hold on to theirs. `deleted_count` and `tables` are
+    the rows removed, of all users.
+    """
+
+    erased_count: int
+    deleted_count: int
+    kept_count: int
+    locked_count: int
+    blocked_count: int
+    batches: int
+    cutoff: str
+    tables: dict[str, int]
+
 
 _MOST_NAMED = 20  # users in the log
 
 
-class Tally:
+class Counters:
     """How each user ended, what went, and who would not let rows go."""
 
     def __init__(self, context: Context, cutoff: str) -> None:

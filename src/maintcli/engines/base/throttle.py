@@ -1,19 +1,22 @@
-"""Pausing between batches, with the reason said, recorded and bounded."""
+"""Throttles: pausing between batches, with the reason said, recorded and bounded."""
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
 from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.throttle import waiting
-from maintcli.engines.base.throttle.source import Why
 from maintcli.engines.base.words import span
 from maintcli.errors import ThrottledOut
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.engines.base.throttle.look import Look
+    from maintcli.engines.base.throttle_sources import Source, Why
+
 
 EVERY_SECONDS = 1.0
 _LIMITS = ("max_replica_lag", "max_archive_queue")
@@ -64,21 +67,22 @@ class Throttle:
             why = self._pause(why)
         self._next = time.monotonic() + EVERY_SECONDS
 
-    def _held_up(self, sessions: int) -> Why | None:
-        most_ms = waiting.patience(self._context.deadline.seconds) * 1000
-        return waiting.held_up(sessions) if self.paused_ms[waiting.NAME] < most_ms else None
+    def _held_up(self, sessions: int) -> "Why | None":
+        from maintcli.engines.base.throttle_sources import WAITING, held_up, patience
+
+        most_ms = patience(self._context.deadline.seconds) * 1000
+        return held_up(sessions) if self.paused_ms[WAITING] < most_ms else None
 
     def _first_look(self) -> "Look":
-        from maintcli.engines.base.throttle.choose import choose
-        from maintcli.engines.base.throttle.look import Look
+        from maintcli.engines.base.throttle_sources import choose
 
         return Look(self._context, choose(self._context, self._oids))
 
-    def _why(self) -> Why | None:
+    def _why(self) -> "Why | None":
         self._look = self._look or self._first_look()
         return self._look.why(self.paused_ms)
 
-    def _pause(self, why: Why) -> Why | None:
+    def _pause(self, why: "Why") -> "Why | None":
         """Pause for one reason, as long as it holds; return the one that follows."""
         began = time.monotonic()
         now: Why | None = why
@@ -106,10 +110,71 @@ class Throttle:
                 "throttled_by": dict(self.paused_ms),
             }
 
-    def _out(self, why: Why) -> ThrottledOut:
+    def _out(self, why: "Why") -> ThrottledOut:
         deleted = self._context.counts.get("deleted_count", 0)
         return ThrottledOut(waited=span(self._limit), reason=why.reason, deleted=f"{deleted:,}")
 
     def _say(self, sentence: str) -> None:
         log = self._context.log
         (log.info if self._said < _MOST_SAID else log.debug)(sentence)
+
+
+_SECONDS = 1.0
+
+
+class Look:
+    """Asks every source in one short READ ONLY query."""
+
+    def __init__(self, context: Context, sources: "Sequence[Source]") -> None:
+        self._context = context
+        self._sources = list(sources)
+
+    def why(self, paused_ms: Mapping[str, int]) -> "Why | None":
+        """The first reason to pause; `paused_ms` is how long each has held the run up."""
+        sources = [s for s in self._sources if paused_ms.get(s.name, 0) < s.patience * 1000]
+        reasons = [self._reason(source, found) for source, found in self._read(sources)]
+        return next((why for why in reasons if why is not None), None)
+
+    def _reason(self, source: "Source", found: Any) -> "Why | None":
+        from maintcli.engines.base.throttle_sources import Why
+
+        reason = found.reason if isinstance(found, _Failed) else source.reason(found)
+        return Why(source.name, reason) if reason else None
+
+    def _read(self, sources: "Sequence[Source]") -> "list[tuple[Source, Any]]":
+        if not sources:
+            return []
+        columns = sql.SQL(", ").join(sql.SQL("({})").format(source.query) for source in sources)
+        query = sql.SQL("SELECT {}").format(columns)
+        try:
+            (row,) = self._context.session.read_composed(
+                query, statement_seconds=_SECONDS, ours=True
+            )
+        except psycopg.Error as error:
+            return self._failed(sources, error)
+        return list(zip(sources, row, strict=True))
+
+    def _failed(
+        self, sources: "Sequence[Source]", error: psycopg.Error
+    ) -> "list[tuple[Source, Any]]":
+        """Ask one by one what could not be asked at once.
+
+        A source that fails alone is left out from now on, unless a setting asks for it: then it
+        counts as bad. One that only took too long is asked again at the next look.
+        """
+        lost = sqlstate.is_lost(error, self._context.session.connection_or_none)
+        if len(sources) > 1 and not lost:
+            return [pair for source in sources for pair in self._read([source])]
+        why = sqlstate.said(error)
+        failed = [(source, _Failed(f"{source.name} cannot be read: {why}")) for source in sources]
+        for source, (reason,) in failed:
+            self._context.log.debug(reason)
+            if not (lost or source.origin or error.sqlstate == sqlstate.QUERY_CANCELED):
+                self._sources.remove(source)
+        return [(source, found) for source, found in failed if source.origin]
+
+
+class _Failed(NamedTuple):
+    """What takes the place of a value that could not be read, and was to be."""
+
+    reason: str
