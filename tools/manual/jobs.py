@@ -96,9 +96,9 @@ def _tables(job: Job) -> Iterator[str]:
 
     silent = SimpleNamespace(info=lambda _: None, warn=lambda _: None)
     context = cast("Any", SimpleNamespace(log=silent, dry_run=True, make_run=None))
-    no_rules = mock.patch("maintcli.engines.base.retention.rules", return_value=())
-    no_orphans = mock.patch("maintcli.engines.orphans.sweep.sweep_orphans", return_value=None)
-    no_erasure = mock.patch("maintcli.engines.erase.sweep.erase_users", return_value=None)
+    no_rules = mock.patch("maintcli.engines.base.stale.rules", return_value=())
+    no_orphans = mock.patch("maintcli.engines.orphans.sweep_orphans", return_value=None)
+    no_erasure = mock.patch("maintcli.engines.erase.erasure.erase_users", return_value=None)
     reaping = mock.patch("maintcli.engines.update.reap.reap", reap)
     with (
         mock.patch("maintcli.engines.sweep.sweep.sweep_tables", sweep),
