@@ -1,12 +1,11 @@
 """Looking up what a sweep reaches, and whether the role may see and lock all of it."""
 
-from psycopg import sql
-
 from maintcli.db import reached as catalog
-from maintcli.db.links import Links, Relation
+from maintcli.db.links import Links
+from maintcli.engines.base.protections import check_readable, missing
 from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys.graph import CUTS
-from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 
@@ -26,10 +25,7 @@ def links(context: Context, target: Target) -> Links:
     context.session.admit_code_on(found.relations)
     role = target.table.role
     for relation in found.relations.values():
-        if relation.hides_rows:
-            raise HiddenRows(table=str(relation), role=role)
-        if not relation.can_select:
-            raise _missing(role, "SELECT", relation)
+        check_readable(relation, role)
     if not context.dry_run:
         archived = context.order.value("archive") is not None
         alone = parts if archived or target.elsewhere is not None else []
@@ -48,11 +44,6 @@ def _check_writes(found: Links, parts: list[int], alone: list[int], role: str) -
     for oid in concerned:
         relation = found.relations[oid]
         if oid in change and not relation.can_update:
-            raise _missing(role, "UPDATE", relation)
+            raise missing("UPDATE", relation, role)
         if oid in go and not relation.can_delete:
-            raise _missing(role, "DELETE", relation)
-
-
-def _missing(role: str, privilege: str, relation: Relation) -> MissingPrivilege:
-    name = sql.Identifier(role).as_string()
-    return MissingPrivilege(role=name, privilege=privilege, table=relation.quoted.as_string())
+            raise missing("DELETE", relation, role)
