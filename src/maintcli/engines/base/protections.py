@@ -1,4 +1,4 @@
-"""Refusing what would pass a protection of the user's that plain SQL respects."""
+"""Refusing what the role may not do, and what would pass a protection that plain SQL respects."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,14 +8,39 @@ from psycopg import sql
 
 from maintcli.db import protections
 from maintcli.db.protections import Event, Found, Kind
-from maintcli.db.tables import Table
-from maintcli.errors import ConfigError, Refused
+from maintcli.db.tables import Part, Table
+from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.db.links import Links
+    from maintcli.db.links import Links, Relation
 
 _CUTS = ("SET NULL", "SET DEFAULT")
+
+
+def check_rights(context: Context, table: Table, *, delete: bool = False) -> None:
+    """Raise MissingPrivilege or HiddenRows unless the role can read every row of `table`.
+
+    With `delete` it must be able to delete them as well, except in a dry run.
+    """
+    for one in table.relations:
+        check_readable(one, table.role)
+        if delete and not one.can_delete and not context.dry_run:
+            raise missing("DELETE", one, table.role)
+
+
+def check_readable(one: "Table | Part | Relation", role: str) -> None:
+    """Raise MissingPrivilege, or HiddenRows: a row that is not seen would count as absent."""
+    if not one.can_select:
+        raise missing("SELECT", one, role)
+    if one.hides_rows:
+        raise HiddenRows(table=str(one), role=role)
+
+
+def missing(privilege: str, one: "Table | Part | Relation", role: str) -> MissingPrivilege:
+    """The error for a role without a privilege on a table."""
+    quoted, table = sql.Identifier(role).as_string(), one.quoted.as_string()
+    return MissingPrivilege(role=quoted, privilege=privilege, table=table)
 
 
 def check(

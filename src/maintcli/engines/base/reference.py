@@ -9,12 +9,10 @@ from typing import NamedTuple
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
 from maintcli.db.tables import Column, Table
-from maintcli.engines.base import own
+from maintcli.engines.base import own, protections
 from maintcli.engines.base.meant import meant
 from maintcli.errors import (
     DifferentTypes,
-    HiddenRows,
-    MissingPrivilege,
     NoColumnListed,
     NoTableListed,
     NotAColumn,
@@ -77,12 +75,7 @@ def find(context: Context, reference: Reference) -> Found:
         raise NotListable(origin=origin, table=str(table), kind=table.kind)
     if odd := next((part for part in table.parts if part.kind != "table"), None):
         raise NotListable(origin=origin, table=str(odd), kind=odd.kind)
-    role = table.role
-    for part in table.parts:
-        if not part.can_select:
-            raise MissingPrivilege(role=role, privilege="SELECT", table=part.quoted.as_string())
-        if part.hides_rows or table.hides_rows:
-            raise HiddenRows(table=str(part), role=role)
+    protections.check_rights(context, table)
     return Found(mapped, table, column(reference, mapped, table, reference.column))
 
 

@@ -12,13 +12,11 @@ from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
 from maintcli.db.links import Links
 from maintcli.db.tables import Column, Part, Table
-from maintcli.engines.base import clock, condition, own, statuses
+from maintcli.engines.base import clock, condition, own, protections, statuses
 from maintcli.engines.base.meant import meant
 from maintcli.engines.base.stale import Stale
 from maintcli.errors import (
     ConfigError,
-    HiddenRows,
-    MissingPrivilege,
     NoSuchColumn,
     NoSuchTable,
     NotSweepable,
@@ -181,23 +179,12 @@ def check_parts(
     for part in table.parts:
         if part.kind != "table":
             raise _not_sweepable(part, key, mapped)
-    for one in table.relations:
-        if not one.can_select:
-            raise _missing("SELECT", table, one)
-        if deleting and not one.can_delete and not context.dry_run:
-            raise _missing("DELETE", table, one)
-    if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
-        raise HiddenRows(table=str(hidden), role=table.role)
+    protections.check_rights(context, table, delete=deleting)
 
 
 def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
     setting = mapped.setting(key, "name")
     return NotSweepable(table=str(found), kind=found.kind, setting=setting, file=mapped.file)
-
-
-def _missing(privilege: str, table: Table, part: Table | Part) -> MissingPrivilege:
-    role, name = sql.Identifier(table.role).as_string(), part.quoted.as_string()
-    return MissingPrivilege(role=role, privilege=privilege, table=name)
 
 
 def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db import reached as catalog
-from maintcli.db.links import Links, Relation
+from maintcli.db.links import Links
 from maintcli.db.sqlstate import SCHEMA_CHANGED
+from maintcli.engines.base.protections import check_readable, missing
 from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys.graph import CUTS, Cascade
-from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 from maintcli.runtime.session import Session
 
@@ -62,10 +63,7 @@ def links(context: Context, target: Target) -> Links:
     context.session.admit_code_on(found.relations)
     role = target.table.role
     for relation in found.relations.values():
-        if relation.hides_rows:
-            raise HiddenRows(table=str(relation), role=role)
-        if not relation.can_select:
-            raise _missing(role, "SELECT", relation)
+        check_readable(relation, role)
     if not context.dry_run:
         archived = context.order.value("archive") is not None
         alone = parts if archived or target.elsewhere is not None else []
@@ -84,14 +82,9 @@ def _check_writes(found: Links, parts: list[int], alone: list[int], role: str) -
     for oid in concerned:
         relation = found.relations[oid]
         if oid in change and not relation.can_update:
-            raise _missing(role, "UPDATE", relation)
+            raise missing("UPDATE", relation, role)
         if oid in go and not relation.can_delete:
-            raise _missing(role, "DELETE", relation)
-
-
-def _missing(role: str, privilege: str, relation: Relation) -> MissingPrivilege:
-    name = sql.Identifier(role).as_string()
-    return MissingPrivilege(role=name, privilege=privilege, table=relation.quoted.as_string())
+            raise missing("DELETE", relation, role)
 
 
 class Facts(NamedTuple):
