@@ -586,7 +586,7 @@ def test_without_a_ledger_there_is_no_certificate(inside: Inside, conn: Conn) ->
     assert certificates(conn) == []
 
 
-# -- consent
+# -- approval
 
 
 def made(conn: Conn, *statements: str) -> None:

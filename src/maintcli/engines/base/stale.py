@@ -1,12 +1,14 @@
 """What a job, or a rule of maint.toml, says of one table: which rows are stale."""
 
-from typing import Final, LiteralString, NamedTuple
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from maintcli.config.duration import Duration
-from maintcli.config.rules import KEEP, TIME_COLUMN, Rule
 from maintcli.config.tables import TableMap
 from maintcli.errors import NoRetention, Refused
 from maintcli.runtime.context import Context
+
+if TYPE_CHECKING:  # most jobs have no rule
+    from maintcli.config.rules import Rule
 
 
 class Stale(NamedTuple):
@@ -41,8 +43,10 @@ class Stale(NamedTuple):
 _DUE: Final[LiteralString] = "{time_column} < {cutoff}"
 
 
-def of_rule(rule: Rule, keep: Duration) -> Stale:
+def of_rule(rule: "Rule", keep: Duration) -> Stale:
     """The rows of the rule's table that are older than `keep`."""
+    from maintcli.config.rules import TIME_COLUMN
+
     return Stale(
         table=rule.table,
         where=_DUE,
@@ -65,7 +69,9 @@ def rules(context: Context) -> tuple[Stale, ...]:
     return tuple(_stale(context, rule) for rule in context.config.retention)
 
 
-def _stale(context: Context, rule: Rule) -> Stale:
+def _stale(context: Context, rule: "Rule") -> Stale:
+    from maintcli.config.rules import KEEP
+
     if clause := KEEP.check_bounds(rule.keep):
         raise Refused(reason=f"{rule.section.place('keep')}: {clause}. Nothing was touched.")
     called = f" ({rule.name})" if rule.name else ""
