@@ -25,7 +25,7 @@ from maintcli.config.option import Kind, Option
 from maintcli.engines.base.options import erasing, sweeping
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.update import Marked, Reaped
+from maintcli.engines.update.result import Marked, Reaped
 from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order

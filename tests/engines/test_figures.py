@@ -8,7 +8,7 @@ from maintcli.engines.base.figures import FIGURES, label, phrases
 from maintcli.engines.erase.counters import Erased
 from maintcli.engines.restore.report import Restored
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.update import Marked, Reaped
+from maintcli.engines.update.result import Marked, Reaped
 
 
 @pytest.mark.parametrize("result", [Swept, Marked, Reaped, Erased, Restored])

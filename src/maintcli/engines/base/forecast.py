@@ -14,6 +14,10 @@ from maintcli.engines.base.words import many, span
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
 
+_MOST = 1_000_000
+_SECONDS = 2.0
+_SAMPLE_BLOCKS = 512
+
 
 class Run(NamedTuple):
     """A run that ended at `ended_at` and left `backlog` rows (None: nobody knows).
@@ -138,11 +142,6 @@ def _runs(context: Context, backlog: int) -> tuple[Run, list[Run]]:
         now = found[0][0] if found else now
         past = [Run(*row[1:]) for row in found if row[1] is not None]
     return Run(now, seconds, deleted, backlog, unfinished=True), past
-
-
-_MOST = 1_000_000
-_SECONDS = 2.0
-_SAMPLE_BLOCKS = 512
 
 
 class Backlog(NamedTuple):

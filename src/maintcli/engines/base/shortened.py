@@ -18,6 +18,8 @@ from maintcli.errors import ConfigError
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
 
+MOST_COUNTED = 10_000_000
+
 
 class Earlier(NamedTuple):
     """The newest run that swept by an age column: its ages by their keys, and when it began."""
@@ -70,9 +72,6 @@ def _readable(context: Context) -> str | None:
     if found.version != toolkit.VERSION or found.foreign or found.faults:
         return None
     return found.schema if history.is_readable(context.session, found.schema) else None
-
-
-MOST_COUNTED = 10_000_000
 
 
 def objection(context: Context, targets: Sequence[Target]) -> str | None:

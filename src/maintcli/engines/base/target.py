@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from string import Formatter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -10,7 +10,6 @@ from psycopg import sql
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
-from maintcli.db.links import Links
 from maintcli.db.tables import Column, Part, Table
 from maintcli.engines.base import clock, condition, own, protections, statuses
 from maintcli.engines.base.meant import meant
@@ -23,6 +22,9 @@ from maintcli.errors import (
     Refused,
 )
 from maintcli.runtime.context import Context
+
+if TYPE_CHECKING:
+    from maintcli.db.links import Links
 
 
 class Elsewhere(NamedTuple):
@@ -90,7 +92,7 @@ class Root(NamedTuple):
     """
 
     target: Target
-    links: Links | None
+    links: "Links | None"
 
 
 def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | None:

@@ -18,7 +18,7 @@ from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import Target, find
 from maintcli.engines.base.words import moment
 from maintcli.engines.update import update
-from maintcli.engines.update.update import Reaped
+from maintcli.engines.update.result import Reaped
 from maintcli.errors import NoSuchColumn
 from maintcli.runtime.context import Context
 

@@ -1,7 +1,6 @@
 """Setting columns of stale rows, for a job that keeps them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import LiteralString
 
@@ -19,40 +18,9 @@ from maintcli.engines.base.target import Target, find
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.base.words import moment
 from maintcli.engines.update.marking import Marking
+from maintcli.engines.update.result import Marked
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """The figures of a marking; in a dry run `updated_count` is what a real run would update.
-
-    `locked_count` rows were stale and left, because others held them locked. `null_count` rows
-    have no time and are kept; it is None where counting took too long.
-    """
-
-    updated_count: int
-    locked_count: int
-    null_count: int | None
-    batches: int
-    cutoff: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reaped:
-    """The figures of a reaping: jobs put back to pending, and jobs given up.
-
-    `locked_count` jobs were left, because others held them locked; `null_count` are running and
-    have no time, and are kept (None: counting took too long).
-    """
-
-    updated_count: int
-    requeued_count: int
-    failed_count: int
-    locked_count: int
-    null_count: int | None
-    batches: int
-    cutoff: str
 
 
 def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString]) -> Marked:
