@@ -12,7 +12,7 @@ from pathlib import Path
 def main(result: str, arguments: list[str]) -> int:
     """Run it; return its exit code."""
     from maintcli.cli.app import run
-    from maintcli.engines.pace import GROWTH, Pace
+    from maintcli.engines.base.pacing import GROWTH, Pace
 
     batches: list[tuple[float, float, float, float]] = []
     learn = Pace.learn

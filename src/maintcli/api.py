@@ -23,8 +23,8 @@ from typing import (
 
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Kind, Option
-from maintcli.engines.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
-from maintcli.engines.stale import Stale
+from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
+from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
 from maintcli.errors import (
@@ -42,7 +42,7 @@ from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
-    from maintcli.engines.erase.result import Erased
+    from maintcli.engines.erase.counters import Erased
 
 __all__ = [
     "Annotated",
@@ -120,18 +120,18 @@ class Run:
     def sweeps(self, stales: Sequence[Stale]) -> Swept:
         """Sweep several tables as one: no row of any is deleted before the guards saw them all."""
         self._expect("sweep")
-        from maintcli.engines.sweep.sweep import sweep
+        from maintcli.engines.sweep.sweep import sweep_tables
 
-        return sweep(self._context, stales)
+        return sweep_tables(self._context, stales)
 
     def retention_rules(self) -> tuple[Stale, ...]:
         """What each [[retention]] rule of the configuration calls stale, to be swept.
 
         Raises ConfigError where there is no rule, Refused for one that keeps nothing.
         """
-        from maintcli.engines import retention
+        from maintcli.engines.base import stale
 
-        return retention.rules(self._context)
+        return stale.rules(self._context)
 
     def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
         """Set columns of the rows that `stale` describes, in batches safe to kill.
@@ -162,9 +162,9 @@ class Run:
         is not in created_at. Raises Partial where rows of other tables hold on to orphans.
         """
         self._expect("sweep_orphans")
-        from maintcli.engines.orphans.sweep import sweep
+        from maintcli.engines.orphans import sweep_orphans
 
-        return sweep(self._context, pairs, older_than)
+        return sweep_orphans(self._context, pairs, older_than)
 
     def erase(self, tables: Sequence[str], *, opted_out_for: Duration) -> "Erased":
         """Delete what `tables` hold of the users who opted out, and certify it; safe to kill.
@@ -173,9 +173,9 @@ class Run:
         hold on to a user's rows; the others are erased by then.
         """
         self._expect("erase")
-        from maintcli.engines.erase.sweep import sweep
+        from maintcli.engines.erase.erasure import erase_users
 
-        return sweep(self._context, tables, opted_out_for)
+        return erase_users(self._context, tables, opted_out_for)
 
     def query(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
@@ -323,7 +323,7 @@ def _check_command_line(own: Sequence[Option], order: Order) -> None:
         if origin == option.flag and (clause := _out_of_bounds(option, value)):
             raise _refused(origin, clause)
     if "apply" in order.values:
-        from maintcli.engines.consent import approval
+        from maintcli.engines.base import approval
 
         approval.look_ahead(order)
 
@@ -399,7 +399,7 @@ def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
 def __getattr__(name: str) -> object:
     """Import a result that few jobs have when it is asked for: each start would pay for it."""
     if name == "Erased":
-        from maintcli.engines.erase.result import Erased
+        from maintcli.engines.erase.counters import Erased
 
         return Erased
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -118,14 +118,14 @@ class _Sweeps:
     def load(self, config: "Config", name: str) -> "Job":
         from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, job
         from maintcli.config.rules import KEEP
-        from maintcli.engines.retention import stale
+        from maintcli.engines.base.stale import of_rule
 
         sweep = config.sweeps[name]
 
         def body(
             run: Run, *, keep: Annotated[Duration, Opt(KEEP.help, min=KEEP.min)] = sweep.rule.keep
         ) -> Swept:
-            return run.sweeps([stale(sweep.rule, keep)])
+            return run.sweeps([of_rule(sweep.rule, keep)])
 
         body.__doc__ = (sweep.description or "").strip() or self._summary(sweep)
         engine = Sweep(max_percent=MAX_PERCENT)

@@ -3,8 +3,8 @@
 from typing import Any
 from unittest import mock
 
-from maintcli.engines import attempt
-from maintcli.engines.batch import Done
+from maintcli.engines.base import retry
+from maintcli.engines.base.batch import Done
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 
@@ -72,13 +72,13 @@ def test_a_role_that_may_not_write_is_told_so(inside: Inside, conn: Conn, db: st
 def test_a_run_that_is_paused_meanwhile_goes_to_its_end(inside: Inside, conn: Conn) -> None:
     """All it found is deleted; the next one is skipped, and the pause is still there."""
     conn.execute("INSERT INTO active_sessions VALUES ('s', 'k', now() - interval '1 h')")
-    send = attempt.send
+    send = retry.send
 
     def paused_first(*arguments: Any, **options: Any) -> Done:
         assert inside("pause", "cleanup-sessions", "--why", "moving house").code == 0
         return send(*arguments, **options)
 
-    with mock.patch.object(attempt, "send", paused_first):
+    with mock.patch.object(retry, "send", paused_first):
         run = inside("cleanup-sessions", "--json")
     assert (run.code, run.json["deleted_count"]) == (0, 1), run.err
     assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)

@@ -40,7 +40,7 @@ def plan(inside: Inside) -> Path:
 # -- plan and apply
 
 
-def test_a_plan_is_the_consent_that_a_guard_asks_for(
+def test_a_plan_is_the_approval_that_a_guard_asks_for(
     inside: Inside, conn: Conn, sweep_events: str, plan: Path
 ) -> None:
     """Over half of the table is refused, planned, and then applied; the plan holds no secret."""

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.engines import batch
+from maintcli.engines.base import batch
 from maintcli.engines.foreign_keys import variables
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
@@ -243,7 +243,7 @@ def test_rows_that_come_in_meanwhile_through_a_new_partition_are_not_passed_over
             )
         return before(*arguments, **named)
 
-    monkeypatch.setattr("maintcli.engines.attempt.send", attach)
+    monkeypatch.setattr("maintcli.engines.base.retry.send", attach)
     found = family.sweep()
     assert found.code == 75, found.err
     assert family.count("roots") == 100

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from maintcli.engines.sweep.stripes import STRIPE_BLOCKS, share
+from maintcli.engines.base.stripes import STRIPE_BLOCKS, share
 from maintcli.runtime.shard import Shard
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside

@@ -3,9 +3,9 @@
 import psycopg
 import pytest
 
-from maintcli.engines.foreign_keys import blocks, values
-from maintcli.engines.pace import Pace
+from maintcli.engines.base.pacing import Pace
 from maintcli.engines.sweep import plan
+from maintcli.engines.windows import blocks, values
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 

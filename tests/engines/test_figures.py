@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from maintcli.engines.erase.result import Erased
-from maintcli.engines.figures import FIGURES, label, phrases
+from maintcli.engines.base.figures import FIGURES, label, phrases
+from maintcli.engines.erase.counters import Erased
 from maintcli.engines.restore.report import Restored
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped

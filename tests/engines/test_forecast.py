@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maintcli.engines.outlook.forecast import Run, forecast
+from maintcli.engines.base.forecast import Run, forecast
 from tests.engines.test_sweep import Conn, fill
 from tests.parts.inside import Inside
 from tests.parts.ledger import run_was
@@ -138,9 +138,9 @@ def test_a_backlog_too_large_to_count_is_estimated(
     inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a sample, to two figures, and it says so."""
-    from maintcli.engines.outlook import backlog
+    from maintcli.engines.base import forecast as module
 
-    monkeypatch.setattr(backlog, "_MOST", 100)
+    monkeypatch.setattr(module, "_MOST", 100)
     stale = fill(conn, 40_000, 0.5)
     conn.execute("ANALYZE active_sessions")
     result = inside("cleanup-sessions", "--json", "--limit", "10")

@@ -6,8 +6,8 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from maintcli.engines.consent import guard
-from maintcli.engines.consent.ages import spaced
+from maintcli.engines.base import guard
+from maintcli.engines.base.ages import spaced
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.engines import attempt, batch
-from maintcli.engines.batch import Done
+from maintcli.engines.base import batch, retry
+from maintcli.engines.base.batch import Done
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 
@@ -136,7 +136,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, db: str) -> Callable[..., None]:
                         application.execute(statement)  # type: ignore[arg-type]
             return batch.send(*arguments, **{**named, "budget_ms": 0})  # of a single bite
 
-        monkeypatch.setattr(attempt, "send", send)
+        monkeypatch.setattr(retry, "send", send)
 
     return plan
 
@@ -272,7 +272,7 @@ def test_rows_that_come_without_end_are_counted_as_backlog(
             application.execute("INSERT INTO t SELECT 1, now() - interval '1 y', 'late'")
             return done
 
-        monkeypatch.setattr(attempt, "send", send)
+        monkeypatch.setattr(retry, "send", send)
         found = rules(inside, "t")
     assert found.code == 0, found.err
     assert found.json["backlog"] == count(conn, "t", STALE) > 0

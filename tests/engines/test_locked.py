@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.engines import attempt
+from maintcli.engines.base import retry
 from tests.parts.inside import Inside
 from tests.parts.waiting import until
 
@@ -19,7 +19,7 @@ Connect = Callable[[str], Conn]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run gives up at the second try."""
-    monkeypatch.setattr(attempt, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from maintcli.engines.consent import plan_file
-from maintcli.engines.consent.plan_file import Plan, Rule
+from maintcli.engines.base import plan_file
+from maintcli.engines.base.plan_file import Plan, Rule
 from maintcli.errors import Usage
 
 RULE = Rule(

@@ -9,8 +9,8 @@ from unittest import mock
 import psycopg
 import pytest
 
-from maintcli.engines import attempt
-from maintcli.engines.batch import Done
+from maintcli.engines.base import retry
+from maintcli.engines.base.batch import Done
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 
@@ -37,7 +37,7 @@ CHANGES = {
 @contextmanager
 def after_batches(family: Family, batches: int, ddl: str) -> Generator[None]:
     """Run `ddl` when so many batches are done, before the next one begins."""
-    send, done = attempt.send, 0
+    send, done = retry.send, 0
 
     def sent(*arguments: Any, **options: Any) -> Done:
         nonlocal done
@@ -46,7 +46,7 @@ def after_batches(family: Family, batches: int, ddl: str) -> Generator[None]:
         done += 1
         return send(*arguments, **options)
 
-    with mock.patch.object(attempt, "send", sent):
+    with mock.patch.object(retry, "send", sent):
         yield
     assert done > batches
 

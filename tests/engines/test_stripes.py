@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maintcli.engines.sweep.stripes import STRIPE_BLOCKS, after, share
+from maintcli.engines.base.stripes import STRIPE_BLOCKS, after, share
 from maintcli.runtime.shard import Shard
 
 

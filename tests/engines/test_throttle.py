@@ -13,7 +13,7 @@ import pytest
 
 from maintcli.config.duration import duration
 from maintcli.db import example, toolkit
-from maintcli.engines.throttle import replicas
+from maintcli.engines.base import throttle_sources
 from tests.engines.test_sweep import Conn, count, fill
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -112,8 +112,8 @@ def test_a_replica_that_lags_is_waited_for(maint: Maint, lagging: Pair) -> None:
 def test_a_replica_that_never_said_its_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """replay_lag is NULL until it has replayed something: the positions seen before tell it."""
     now = 0.0
-    monkeypatch.setattr(replicas.time, "monotonic", lambda: now)
-    source = replicas.ReplicaLag(duration("10s"), None)
+    monkeypatch.setattr(throttle_sources.time, "monotonic", lambda: now)
+    source = throttle_sources.ReplicaLag(duration("10s"), None)
     assert source.reason([100, None]) is None
     now = 5.0
     assert source.reason([200, [["a", 50, None], ["b", 150, 0.1]]]) is None
@@ -251,7 +251,7 @@ def test_sessions_that_wait_for_us_are_let_by(maint: Maint, conn: Conn, db: str)
 
 def test_a_session_that_waits_for_the_table_is_let_by(conn: Conn, db: str) -> None:
     """An ALTER TABLE that waits for others: the next batch does not queue up behind it."""
-    from maintcli.engines.throttle.waiting import WaitingSessions
+    from maintcli.engines.base.throttle_sources import WaitingSessions
 
     oid = value(conn, "SELECT 'active_sessions'::regclass::oid::int8")
     source = WaitingSessions([oid], timeout_seconds=60)
@@ -275,11 +275,9 @@ def test_a_vacuum_is_waited_for_but_not_for_long(
     """It may take hours: a twentieth of the timeout, in all, then the sweep goes on beside it."""
     from psycopg import sql
 
-    from maintcli.engines.throttle import vacuum
-
     fill(conn, 20_000, 0.6)
     monkeypatch.setattr(
-        vacuum, "_QUERY", sql.SQL("SELECT to_json(({oids}::oid[])[1]::regclass::text)")
+        throttle_sources, "_VACUUMS", sql.SQL("SELECT to_json(({oids}::oid[])[1]::regclass::text)")
     )
     result = inside(*SLOWLY, "--timeout", "20s")
     assert (result.code, result.json["backlog"]) == (0, 0), result.err
@@ -289,7 +287,7 @@ def test_a_vacuum_is_waited_for_but_not_for_long(
 
 def test_a_real_vacuum_is_seen(conn: Conn, db: str) -> None:
     """The view names the table while VACUUM works on it."""
-    from maintcli.engines.throttle.vacuum import Vacuum
+    from maintcli.engines.base.throttle_sources import Vacuum
 
     oid = value(conn, "SELECT 'active_sessions'::regclass::oid::int8")
     query = Vacuum([oid], timeout_seconds=60).query.as_string(conn)
@@ -366,7 +364,7 @@ def test_what_cannot_be_read_later_counts_as_bad_only_where_it_was_asked_for(
     """A source that fails in mid-run: a default one is dropped, a configured one pauses the run."""
     from psycopg import sql
 
-    from maintcli.engines.throttle.replicas import ReplicaLag
+    from maintcli.engines.base.throttle_sources import ReplicaLag
 
     fill(conn, 20_000, 0.6)
     monkeypatch.setattr(ReplicaLag, "query", sql.SQL("SELECT to_json(1 / 0)"))

@@ -9,9 +9,9 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.engines.budget import Budget
+from maintcli.engines.base.budget import Budget
 from maintcli.engines.erase import batch
-from maintcli.engines.erase.sweep import Erasure
+from maintcli.engines.erase.erasure import Erasure
 from maintcli.engines.erase.users import User
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
@@ -586,7 +586,7 @@ def test_without_a_ledger_there_is_no_certificate(inside: Inside, conn: Conn) ->
     assert certificates(conn) == []
 
 
-# -- consent
+# -- approval
 
 
 def made(conn: Conn, *statements: str) -> None:

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from maintcli.engines.sweep import heap, index, window
+from maintcli.engines.sweep import walks
+from maintcli.engines.windows import blocks, values
 from tests.parts.inside import Inside
 from tests.parts.waiting import until
 
@@ -106,9 +107,9 @@ def test_the_classic_statement_would_have_killed_it(
     """The mutant: with a subselect and LIMIT the same heartbeat comes too late."""
     fill(conn, plan)
     with (
-        mock.patch.object(heap, "delete", classic),
-        mock.patch.object(index, "delete", classic),
-        mock.patch.object(window, "delete", classic),
+        mock.patch.object(blocks, "delete", classic),
+        mock.patch.object(values, "delete", classic),
+        mock.patch.object(walks, "delete", classic),
         heartbeat_while_swept(conn, db),
     ):
         result = inside("cleanup-sessions", "--json")

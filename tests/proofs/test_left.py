@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg import sql
 
-from maintcli.engines import attempt, batch
-from maintcli.engines.batch import Done
+from maintcli.engines.base import batch, retry
+from maintcli.engines.base.batch import Done
 from tests.jobs.every import EVERY, OPT_OUTS, STRAGGLERS, Every, fill, one
 from tests.parts.databases import database
 from tests.parts.inside import Inside
@@ -79,7 +79,7 @@ def moved(monkeypatch: pytest.MonkeyPatch, conn: Conn, every: Every) -> list[int
             move(conn, table)
         return done
 
-    monkeypatch.setattr(attempt, "send", send)
+    monkeypatch.setattr(retry, "send", send)
     return sent
 
 

@@ -7,7 +7,7 @@ from subprocess import Popen
 
 import pytest
 
-from maintcli.engines.sweep.stripes import STRIPE_BLOCKS
+from maintcli.engines.base.stripes import STRIPE_BLOCKS
 from tests.parts.cli import Maint, Result
 from tests.parts.ledger import Conn
 from tests.parts.waiting import PATIENCE, until

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from maintcli.engines.pace import Pace
+from maintcli.engines.base.pacing import Pace
 from maintcli.runtime.ids import new_run_id
 from maintcli.runtime.origin import origin, runner_id, scheduled_for
 

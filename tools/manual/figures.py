@@ -2,7 +2,7 @@
 
 from manual.page import ROOT, Page, code, table
 
-from maintcli.engines.figures import FIGURES, label
+from maintcli.engines.base.figures import FIGURES, label
 
 
 def page() -> Page:

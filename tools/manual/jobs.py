@@ -11,7 +11,7 @@ from manual.page import ROOT, Page, code, table
 from maintcli import registry
 from maintcli.api import Job, Reaped, Stale, Swept
 from maintcli.config.option import Option
-from maintcli.engines.statuses import is_status
+from maintcli.engines.base.statuses import is_status
 
 _INTRODUCTION = """
 # Jobs
@@ -96,12 +96,12 @@ def _tables(job: Job) -> Iterator[str]:
 
     silent = SimpleNamespace(info=lambda _: None, warn=lambda _: None)
     context = cast("Any", SimpleNamespace(log=silent, dry_run=True, make_run=None))
-    no_rules = mock.patch("maintcli.engines.retention.rules", return_value=())
-    no_orphans = mock.patch("maintcli.engines.orphans.sweep.sweep", return_value=None)
-    no_erasure = mock.patch("maintcli.engines.erase.sweep.sweep", return_value=None)
+    no_rules = mock.patch("maintcli.engines.base.stale.rules", return_value=())
+    no_orphans = mock.patch("maintcli.engines.orphans.sweep_orphans", return_value=None)
+    no_erasure = mock.patch("maintcli.engines.erase.erasure.erase_users", return_value=None)
     reaping = mock.patch("maintcli.engines.update.reap.reap", reap)
     with (
-        mock.patch("maintcli.engines.sweep.sweep.sweep", sweep),
+        mock.patch("maintcli.engines.sweep.sweep.sweep_tables", sweep),
         no_rules,
         no_orphans,
         no_erasure,

@@ -9,8 +9,8 @@ from maintcli.config.tables import TableMap
 from maintcli.config.template import quoted
 from maintcli.db import names, tables
 from maintcli.db.tables import Reader, Table
-from maintcli.engines.clock import EPOCH_TYPES, TIME_TYPES
-from maintcli.engines.meant import meant
+from maintcli.engines.base.clock import EPOCH_TYPES, TIME_TYPES
+from maintcli.engines.base.meant import meant
 from maintcli.errors import Usage
 
 Columns = tuple[str, ...]

@@ -13,9 +13,9 @@ from maintcli.config.duration import Duration
 from maintcli.db import reached, toolkit
 from maintcli.db.links import Links
 from maintcli.db.tables import Reader, Table
-from maintcli.engines import keys, reference, target
-from maintcli.engines.orphans import pair
-from maintcli.engines.stale import Stale
+from maintcli.engines import orphans
+from maintcli.engines.base import keys, reference, target
+from maintcli.engines.base.stale import Stale
 from maintcli.engines.update import reap
 from maintcli.runtime import slots
 from maintcli.runtime.context import Context
@@ -125,7 +125,7 @@ def of_reaping(context: Context) -> Iterator[Right]:
 def of_orphans(context: Context, pairs: Sequence[str], origin: str) -> Iterator[Right]:
     """What a sweep of orphans needs: it locks the parents' table for writers."""
     has_maintain = context.session.connection.info.server_version >= 170_000
-    for one in pair.parse(pairs, origin):
+    for one in orphans.parse(pairs, origin):
         _, child = reference.locate(context, one.child)
         _, parent = reference.locate(context, one.parent)
         yield from _deleting(context, child, locked=True)

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from maintcli.engines.figures import label
+from maintcli.engines.base.figures import label
 from maintcli.runtime.report import Report
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from maintcli.engines.figures import label, phrases, said
+from maintcli.engines.base.figures import label, phrases, said
 from maintcli.output.table import Table
 from maintcli.output.words import stamp, took
 from maintcli.runtime.history import PastRun

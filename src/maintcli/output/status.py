@@ -5,12 +5,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from maintcli.engines.outlook.recorded import Recorded
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.output.table import Table
 from maintcli.output.text import left
 from maintcli.output.words import ago, ahead, stamp
 from maintcli.runtime.heartbeats import Heartbeat, Paused, in_the_future
+from maintcli.runtime.history import Backlog
 from maintcli.runtime.status import JobStatus
 from maintcli.runtime.whole import Whole
 
@@ -19,7 +19,7 @@ def data(
     jobs: Sequence[JobStatus],
     runner: Heartbeat | None,
     now: datetime,
-    backlogs: Mapping[str, Recorded],
+    backlogs: Mapping[str, Backlog],
 ) -> dict[str, Any]:
     """For --json."""
     return {
@@ -76,31 +76,31 @@ def view(
     jobs: Sequence[JobStatus],
     runner: Heartbeat | None,
     now: datetime,
-    backlogs: Mapping[str, Recorded],
+    backlogs: Mapping[str, Backlog],
 ) -> Iterator[str | Table]:
     """As text."""
     columns = ("job", "state", "heartbeat", "runner", "success", "failures", "next (utc)")
     yield Table(columns, [_row(job, now) for job in jobs], "No job is enabled.")
     yield from (f"{job.name}: {note}" for job in jobs for note in _notes(job, now))
     found = [(job.name, backlogs[job.name]) for job in jobs if job.name in backlogs]
-    yield from (f"{name}: {_left(backlog)}" for name, backlog in found if backlog.backlog)
+    yield from (f"{name}: {_left(backlog)}" for name, backlog in found if backlog.rows)
     if runner is None:
         yield "No run was ever seen by this database."
     else:
         yield f"Last run of any job: {ago(runner.last_heartbeat, now)}, on {runner.runner_id}."
 
 
-def _backlog(found: Recorded | None) -> dict[str, Any]:
+def _backlog(found: Backlog | None) -> dict[str, Any]:
     return {
-        "backlog": found.backlog if found else None,
+        "backlog": found.rows if found else None,
         "forecast": found.forecast if found else None,
     }
 
 
-def _left(found: Recorded) -> str:
+def _left(found: Backlog) -> str:
     if found.forecast:
         return left(found.forecast)
-    return f"{many(found.backlog)} left by the last run"
+    return f"{many(found.rows)} left by the last run"
 
 
 def _row(job: JobStatus, now: datetime) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from maintcli.engines.figures import phrases
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.figures import phrases
+from maintcli.engines.base.words import many
 from maintcli.runtime.report import Report
 
 

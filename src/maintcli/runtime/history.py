@@ -1,15 +1,24 @@
-"""The ledger read back: past runs, and one of them by its id."""
+"""The ledger read back: past runs, one of them by its id, and what they left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import psycopg
 from psycopg import sql
 
-from maintcli.db import toolkit
+from maintcli.db import formats, toolkit
 from maintcli.errors import Outcome, Usage
+from maintcli.runtime.lease import Lease
 from maintcli.runtime.session import Row, Session
+
+
+class Backlog(NamedTuple):
+    """The rows that a job's newest run left, with its forecast where it made one."""
+
+    rows: int
+    forecast: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +93,46 @@ _MEMBERS = sql.SQL(
 _FOUND = sql.SQL(
     _RUNS + "    WHERE r.run_id BETWEEN %(first)s::uuid AND %(last)s::uuid\n) run LIMIT 3"
 )
+# Runs that the guards let through, and that were not stopped from outside.
+_AGES = sql.SQL("""
+SELECT age_column, run.retention, run.started_at
+FROM unnest({columns}::text[]) AS age_column, LATERAL (
+    SELECT retention, started_at FROM {runs}
+    WHERE job = {job} AND outcome IN ('success', 'partial', 'timeout')
+      AND EXISTS (SELECT FROM jsonb_object_keys(retention) AS key
+                  WHERE key = age_column OR starts_with(key, age_column || ' '))
+    ORDER BY started_at DESC LIMIT 1) AS run
+""")
+
+# Runs with other ages had another backlog; of a run that was killed nobody wrote them down. The
+# parts of one run stand for themselves: what they deleted is added up like that of runs.
+_BEFORE = sql.SQL("""
+SELECT clock_timestamp(), coalesce(r.finished_at, r.started_at),
+       coalesce(extract(epoch FROM r.finished_at - r.started_at), 0)::float8, r.deleted_count,
+       r.backlog,
+       r.outcome <> 'success' OR r.backlog > coalesce((r.counts ->> 'locked_count')::bigint, 0)
+FROM {runs} this LEFT JOIN {runs} r ON r.run_id <> this.run_id
+    AND r.job = this.job AND r.retention IN ({retention}, '{{}}')
+    AND r.started_at <= this.started_at
+    AND r.started_at > this.started_at - make_interval(days => {days})
+    AND r.outcome NOT IN ('skipped', 'refused')
+WHERE this.run_id = {run}
+ORDER BY r.started_at DESC LIMIT {most}
+""")
+
+# Of each job the newest run that came to an end.
+_BACKLOGS = sql.SQL("""
+SELECT h.name, newest.backlog, newest.counts -> 'forecast' FROM {heartbeats} h, LATERAL (
+    SELECT backlog, counts FROM {runs}
+    WHERE job = h.name AND outcome NOT IN ('running', 'lost', 'skipped', 'refused')
+    ORDER BY started_at DESC LIMIT 1
+) newest WHERE newest.backlog IS NOT NULL
+""")
+
+_READABLE = sql.SQL("SELECT retention FROM {runs} LIMIT 0")
 _DIGITS = 32
+_MOST_RUNS = 50
+_MOST_DAYS = 30
 _FAILURES = [outcome.value for outcome in Outcome if outcome.is_failure]
 
 
@@ -141,6 +189,41 @@ def together(session: Session, schema: str, run: PastRun) -> list[PastRun]:
         return [run]
     found = members(session, schema, (), [run.run_group])
     return [one for one in found if (one.job, one.parts) == (run.job, run.parts)]
+
+
+def is_readable(session: Session, schema: str) -> bool:
+    """Whether the role may read past runs."""
+    try:
+        _ = session.read_composed(_READABLE.format(**_names(schema)))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+def ages(session: Session, schema: str, job: str, columns: Sequence[str]) -> list[Row]:
+    """Of the newest run that swept by each column: column, ages by their keys, and its start."""
+    query = _AGES.format(**_names(schema), columns=list(columns), job=job)
+    return session.read_composed(query, ours=True)
+
+
+def before(session: Session, lease: Lease, retention: Mapping[str, str]) -> list[Row]:
+    """The clock, then of each run before this one with the same ages, the newest first: its end,
+    seconds, rows deleted, backlog, and whether it was unfinished; NULLs where there is none.
+    """
+    query = _BEFORE.format(
+        **_names(lease.schema),
+        run=lease.run_id,
+        retention=formats.as_json(retention),
+        days=_MOST_DAYS,
+        most=_MOST_RUNS,
+    )
+    return session.read_composed(query, ours=True)
+
+
+def backlogs(session: Session, schema: str) -> dict[str, Backlog]:
+    """What the newest run of each job left, by the job's name; 0 where it left nothing."""
+    rows = session.read_composed(_BACKLOGS.format(**_names(schema)), ours=True)
+    return {name: Backlog(rows_left, forecast) for name, rows_left, forecast in rows}
 
 
 def _run(row: Row) -> PastRun:

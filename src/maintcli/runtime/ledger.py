@@ -121,6 +121,10 @@ WHERE name = %(name)s AND lease_token = %(token)s
 RETURNING 1
 """)
 
+_UNLESS_COUNTED = sql.SQL("""{fence}
+PERFORM 1 FROM {runs} WHERE run_id = {run} AND batches = {batches} FOR UPDATE;
+IF NOT FOUND THEN RAISE EXCEPTION 'counted already' USING ERRCODE = {counted}; END IF;""")
+
 
 class Entry(NamedTuple):
     """What the ledger keeps of a run from its first moment. `parameters` hold no secret."""
@@ -214,10 +218,11 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         "succeeded": report.outcome is Outcome.SUCCESS,
         "failed": report.outcome.is_failure,
     }
+    names = _names(lease.schema)
     if lease.shard is None:
-        query, turn = _END.format(**_names(lease.schema), whole=sql.SQL("")), None
+        query, turn = _END.format(**names, whole=sql.SQL("")), None
     else:
-        query = _END.format(**_names(lease.schema), whole=parts.whole(lease))
+        query = _END.format(**names, whole=parts.whole(names))
         turn = parts.turn_to_end(lease)
         values |= parts.ending(lease.shard, report.message)
     values = formats.storable(session.connection, values)
@@ -282,6 +287,22 @@ def written(session: Session, lease: Lease) -> tuple[int, int]:
     if not rows:
         raise LeaseLost(job=lease.job)
     return rows[0][0], rows[0][1]
+
+
+def unless_counted(lease: Lease, batches: int) -> sql.Composable:
+    """PL/pgSQL that raises COUNTED_ALREADY unless the run still has as many `batches`.
+
+    After a lost connection a COMMIT may have counted, or may be about to: whoever comes second to
+    the ledger's row finds that another batch was counted, and is rolled back. The fence comes
+    first, as heartbeat comes before ledger wherever both are locked.
+    """
+    return _UNLESS_COUNTED.format(
+        fence=lease.fence(),
+        runs=lease.table("job_runs"),
+        run=lease.run_id,
+        batches=batches,
+        counted=sqlstate.COUNTED_ALREADY,
+    )
 
 
 def _names(schema: str) -> dict[str, sql.Composable]:

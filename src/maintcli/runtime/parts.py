@@ -118,6 +118,6 @@ def turn_to_end(lease: Lease) -> sql.Composable:
     return _TURN_TO_END.format(heartbeats=lease.table("job_heartbeats"), job=lease.job)
 
 
-def whole(lease: Lease) -> sql.Composable:
+def whole(names: Mapping[str, sql.Composable]) -> sql.Composable:
     """SQL, a part of that which ends a run, that ends the whole with its last part."""
-    return _WHOLE.format(heartbeats=lease.table("job_heartbeats"), runs=lease.table("job_runs"))
+    return _WHOLE.format(heartbeats=names["heartbeats"], runs=names["runs"])

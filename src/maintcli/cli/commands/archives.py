@@ -19,7 +19,7 @@ from maintcli.engines.archive.archives import (
     locations,
     remove,
 )
-from maintcli.engines.outlook.words import size
+from maintcli.engines.base.words import size
 from maintcli.errors import BadLocation, NoStorage, NotAllowed, Partial, StorageFailed, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table

@@ -15,7 +15,7 @@ from maintcli.config.model import Config
 from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkitTables, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table

@@ -9,11 +9,11 @@ from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.watching import statuses
-from maintcli.engines.outlook.recorded import recorded
 from maintcli.errors import Code
 from maintcli.output import status as present
 from maintcli.output.show import show
 from maintcli.registry import known
+from maintcli.runtime import history
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.visit import toolkit_tables
@@ -38,7 +38,7 @@ def status(
     jobs = declared(config)
     database = location.target(config)
     with toolkit_tables(database, "status") as (session, schema):
-        seen, backlogs = watch(session, schema), recorded(session, schema)
+        seen, backlogs = watch(session, schema), history.backlogs(session, schema)
     schedules = expected_schedules(config, jobs, database.name, seen.now)
     rows = statuses(jobs, schedules, seen, seen.now, unused=job is not None)
     if job is not None:

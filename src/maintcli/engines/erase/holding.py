@@ -7,10 +7,10 @@ from psycopg import sql
 
 from maintcli.db.links import ForeignKey, Links
 from maintcli.db.names import Name
-from maintcli.db.tables import Column, Part, Table
-from maintcli.engines import keys, protections, reference
+from maintcli.db.tables import Column, Table
+from maintcli.engines.base import keys, protections, reference
 from maintcli.engines.erase.users import Users
-from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 ROW = sql.Identifier("maint_row")
@@ -213,17 +213,10 @@ def _refuse_users(origin: str, table: Table, users: Users) -> None:
 
 
 def _check(context: Context, table: Table) -> None:
-    role = sql.Identifier(table.role).as_string()
-    for part in table.relations:
-        name = part.quoted.as_string()
-        if not part.can_select:
-            raise MissingPrivilege(role=role, privilege="SELECT", table=name)
-        if not part.can_delete and not context.dry_run:
-            raise MissingPrivilege(role=role, privilege="DELETE", table=name)
-        if isinstance(part, Part) and not part.can_lock and not context.dry_run:
-            raise MissingPrivilege(role=role, privilege="UPDATE", table=name)
-        if part.hides_rows:
-            raise HiddenRows(table=str(part), role=table.role)
+    protections.check_rights(context, table, delete=True)
+    for part in table.parts:
+        if not part.can_lock and not context.dry_run:
+            raise protections.missing("UPDATE", part, table.role)
 
 
 def _children_first(holdings: Sequence[Holding], found: Links) -> list[Holding]:

@@ -7,12 +7,11 @@ from dataclasses import asdict
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines import count, keys
+from maintcli.engines.base import count, keys
+from maintcli.engines.base.words import many, moment
+from maintcli.engines.erase.counters import Erased
 from maintcli.engines.erase.holding import ROW, Holding
-from maintcli.engines.erase.result import Erased
 from maintcli.engines.erase.users import Users
-from maintcli.engines.outlook.words import many
-from maintcli.engines.sweep.result import moment
 from maintcli.runtime.context import Context
 
 _ROWS = sql.SQL("SELECT count(*) FROM {table} AS {row} WHERE {belongs}")

@@ -7,10 +7,10 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.db.tables import Column
-from maintcli.engines import clock, target
-from maintcli.engines.reference import Found
-from maintcli.engines.stale import Stale
-from maintcli.engines.target import Target
+from maintcli.engines.base import clock, target
+from maintcli.engines.base.reference import Found
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Target
 from maintcli.errors import MissingPrivilege
 from maintcli.runtime.context import Context
 

@@ -6,25 +6,23 @@ durable, the second deletes exactly those, enters the file in the ledger, and co
 that breaks in between leaves a file that nothing names, and all rows where they were.
 """
 
-import json
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from maintcli.db import formats, shapes
 from maintcli.db.shapes import Shape
-from maintcli.engines import batch
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.writer import Section
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
+from maintcli.engines.base import batch
+from maintcli.engines.base.batch import Below, Done, Step
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
-from maintcli.engines.foreign_keys.sections import declared, filled, wanted
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.foreign_keys.windows import Pieces
+from maintcli.engines.windows.window import Pieces
 from maintcli.runtime.context import Context
 from maintcli.runtime.cursors import Cursors
 from maintcli.runtime.session import Row
@@ -111,10 +109,10 @@ class ArchivedWalk(ClosureWalk):
         """Go on behind the batch, with more or fewer roots by what the last ones took."""
         group = self.group
         units = super().advance(done)
-        if (done.extra or {}).get("retry"):
+        if done.below is None or done.below.retry:
             return units  # with the smaller group that the server came to
         self.group = group
-        rows, size = (done.extra or {}).get("kept", (0, 0))
+        rows, size = done.below.kept
         if rows > MOST_ROWS or size > MOST_BYTES:
             if self.group == 1 and size > MOST_BYTES:
                 self.limit = max(1, self.limit // 2)
@@ -126,55 +124,57 @@ class ArchivedWalk(ClosureWalk):
     def _send(
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
-        began, queries = time.perf_counter(), wanted(self.script.cascade, self.shapes)
+        began, queries = time.perf_counter(), carry.wanted(self.script.cascade, self.shapes)
         looking = step._replace(check=None)  # the second message looks
         first = batch.message(context, looking, budget_ms, counted=False)
-        looked: dict[str, Any] = {}
+        gathered: list[tuple[Done, Below]] = []
 
         def answer(found: Sequence[Row], cursors: Cursors) -> list[sql.Composable]:
-            state, looked["ms"] = _state(found)
-            looked.update({name: state[-1][name] for name in ("group", "retry")})
-            taken = self._second(context, step, filled(queries, cursors), state)
-            looked["kept"] = cursors.rows, cursors.size_bytes
+            looked = batch.read(found, 0.0)
+            assert looked.below is not None  # noqa: S101  each step of a closure walk has it
+            taken = self._second(
+                context, step, carry.filled(queries, cursors), looked, looked.below
+            )
+            kept = cursors.rows, cursors.size_bytes
+            gathered.append((looked, looked.below._replace(kept=kept)))
             second = batch.message(context, taken, budget_ms)
             return [_CLOSE, second.settings, second.body, second.result]
 
         settings = _SETTINGS.format(idle=IDLE_SECONDS * 1000, exactly=formats.WITHOUT_LOSS)
         rows = context.session.converse(
-            [settings, first.settings, first.body, *declared(queries), first.result],
+            [settings, first.settings, first.body, *carry.declared(queries), first.result],
             answer,
             statement_seconds=statement_seconds,
         )
         done = batch.read(rows, (time.perf_counter() - began) * 1000)
-        server_ms = done.server_ms + looked.pop("ms")
-        return done._replace(extra={**(done.extra or {}), **looked}, server_ms=server_ms)
+        ((looked, below),) = gathered
+        assert done.below is not None  # noqa: S101  see above
+        whole = done.below._replace(group=below.group, retry=below.retry, kept=below.kept)
+        return done._replace(below=whole, server_ms=done.server_ms + looked.server_ms)
 
     def _second(
-        self, context: Context, step: Step, sections: Sequence[Section], state: list[Any]
+        self,
+        context: Context,
+        step: Step,
+        sections: Sequence[Section],
+        looked: Done,
+        below: Below,
     ) -> Step:
-        _, left, end, _, _, _, extra = state
         kept = self.archive.keep(1, sections)
         entry = ledger.entry(context.lease, kept) if context.lease else sql.SQL("")
         bite = _TAKEN.format(
             take=carry.take(self.script.cascade),
             remove=self.script.remove(),
             exactly=carry.exactly(self.script.cascade),
-            left=left,
-            end=end,
-            stay=extra["blocked"],
-            named=formats.as_json(extra["named"]),
-            failed=extra["failed"],
-            failures=formats.as_json(extra["failures"]),
-            waits=extra["waits"],
-            blockers=self.script.blocked_before(extra["blockers"]),
+            left=looked.left,
+            end=looked.end,
+            stay=below.blocked,
+            named=formats.as_json(below.named),
+            failed=below.failed,
+            failures=formats.as_json(below.failures),
+            waits=below.waits,
+            blockers=self.script.blocked_before(below.blockers),
             extra=self.script.extra(),
         )
         declare = sql.SQL(" ").join([self.windows.pieces(1).declare, self.declare(1)])
         return step._replace(bite=bite, settings=self.settings, declare=declare, after=entry)
-
-
-def _state(rows: Sequence[Row]) -> tuple[list[Any], float]:
-    """What the first message's own result says, and the server's milliseconds."""
-    result, milliseconds = rows[0][:2]
-    state: list[Any] = json.loads(result)
-    return state, float(milliseconds)

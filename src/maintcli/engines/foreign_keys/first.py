@@ -7,9 +7,9 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines.pace import Pace
-from maintcli.engines.sweep import stripes
-from maintcli.engines.target import Elsewhere, Target
+from maintcli.engines.base import stripes
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.target import Elsewhere, Target
 from maintcli.runtime.context import Context
 
 MOST_FOUND = 5_000  # candidates that are kept before they are looked at again

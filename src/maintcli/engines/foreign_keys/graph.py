@@ -1,5 +1,6 @@
 """The relations that a DELETE from one part reaches, parents before children."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
@@ -14,7 +15,7 @@ class Cascade:
     `members` lose rows, the part itself is the first of them; `cascades` are the links along which
     they do. `blockers` are links that forbid a row to go while another refers to it, `unlinks`
     those whose rows stay and lose the reference. Members that are `partitioned` stand for their
-    leaves: see partitioned.py.
+    leaves: see through_roots.
     """
 
     def __init__(self, part: int, links: Links) -> None:
@@ -87,6 +88,36 @@ def below(part: int, links: Links | None, *, alone: bool = False) -> Cascade | N
     if links is None or not (alone or any(link.parent == part for link in links.links)):
         return None
     return Cascade(part, links)
+
+
+def through_roots(cascade: Cascade, own: frozenset[int]) -> Cascade:
+    """The same with each partitioned table as one member where its leaves have only that one link.
+
+    Leaves stay where this role may not lock rows through the table, or would not see all of them,
+    and where they belong to the swept table, as `own` do.
+    """
+    along: defaultdict[tuple[int, int], list[Link]] = defaultdict(list)
+    links_of: defaultdict[int, int] = defaultdict(int)
+    every = (*cascade.cascades, *cascade.unlinks, *cascade.blockers)
+    for link in every:
+        links_of[link.parent] += 1
+        links_of[link.child] += 1
+        if link in cascade.cascades:
+            along[link.key.relation, link.parent].append(link)
+    relations, taken = dict(cascade.relations), dict[Link, Link]()
+    for (table, _), links in along.items():
+        root, leaves = cascade.roots.get(table), {link.child for link in links}
+        if root is None or root.hides_rows:
+            continue
+        if not (root.can_select and root.can_update and root.can_delete):
+            continue
+        if any(links_of[leaf] > 1 for leaf in leaves) or not leaves.isdisjoint(own):
+            continue
+        triggers = {name for leaf in leaves for name in relations[leaf].delete_triggers}
+        relations[table] = root._replace(delete_triggers=tuple(sorted(triggers)))
+        taken |= {link: link._replace(child=table) for link in links}
+    found = dict.fromkeys(taken.get(link, link) for link in every)
+    return Cascade(cascade.part, Links(relations, tuple(found), cascade.roots))
 
 
 def _children(links: Iterable[Link]) -> Callable[[int], list[int]]:

@@ -1,16 +1,19 @@
-"""Guards for rows that go along foreign keys: refused like too many stale rows themselves."""
+"""Rows that go along foreign keys, for guards and plans: they count like stale rows themselves."""
 
+from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from psycopg import sql
 
+from maintcli.db import sqlstate
 from maintcli.db.links import Links, Relation
-from maintcli.engines import count
-from maintcli.engines.consent.guard import Counter, Loss
+from maintcli.engines.base import count
+from maintcli.engines.base.guard import Counter, Expected, Loss
+from maintcli.engines.base.target import Root
+from maintcli.engines.foreign_keys import show
 from maintcli.engines.foreign_keys.counting import in_turn
-from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
 
 Query = Callable[[int | None], sql.Composable]
@@ -19,7 +22,7 @@ _ROWS = sql.SQL("SELECT count(*) FROM ({all}{limit}) AS few")
 _EACH = sql.SQL("SELECT FROM ONLY {}")
 
 
-def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
+def losses(context: Context, roots: Sequence[Root]) -> list[Loss]:
     """The tables that lose rows beside the stale ones; each row once, whatever it refers to.
 
     A row that others keep today may go once they are gone, so it counts, with all below it. A part
@@ -27,8 +30,8 @@ def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
     """
     going: defaultdict[str, list[Counter]] = defaultdict(list)
     relations: dict[int, Relation] = {}
-    stale = _stale(tasks)
-    only = [task._replace(links=_cascading(task.links)) for task in tasks if task.links]
+    stale = _stale(roots)
+    only = [root._replace(links=_cascading(root.links)) for root in roots if root.links]
     for reach in (one for some in in_turn(context, only, whole=True) for one in some):
         cascade = reach.cascade
         relations |= cascade.relations
@@ -44,16 +47,31 @@ def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
     ]
 
 
+def expected(context: Context, roots: Sequence[Root], own: Sequence[Callable[[], int]]) -> Expected:
+    """How many rows go of each table; each of `own` counts the stale rows of one of `roots`."""
+    tables, complete = Tally[str](), True
+    for root, count_own, reached in zip(roots, own, in_turn(context, roots), strict=True):
+        with sqlstate.about(root.target.title):
+            stale, table = count_own(), str(root.target.table)
+            if not reached:
+                tables.update({table: stale})
+                continue
+            below = show.look(context, reached, stale)
+            complete &= below.own is not None and all(one.rows is not None for one in below.listed)
+            tables.update(below.tables(table))
+    return Expected(tables, complete)
+
+
 def _cascading(links: Links) -> Links:
     return links._replace(links=tuple(one for one in links.links if one.key.action == "CASCADE"))
 
 
-def _stale(tasks: Sequence[Task]) -> Mapping[int, sql.Composable]:
+def _stale(roots: Sequence[Root]) -> Mapping[int, sql.Composable]:
     """By relation what makes a row stale, by any of its rules: those rows are counted already."""
     found: defaultdict[int, list[sql.Composable]] = defaultdict(list)
-    for task in tasks:
-        for part in task.target.table.parts:
-            found[part.oid].append(sql.SQL("({}\n)").format(task.target.predicate))
+    for target, _ in roots:
+        for part in target.table.parts:
+            found[part.oid].append(sql.SQL("({}\n)").format(target.predicate))
     return {oid: sql.SQL(" OR ").join(rules) for oid, rules in found.items()}
 
 

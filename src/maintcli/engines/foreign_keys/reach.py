@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.engines.base import stripes
 from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.sweep import stripes
 from maintcli.runtime.shard import Shard
 
 PLACE = sql.Identifier("maint_ctid")

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.db.sqlstate import NOT_AS_GATHERED
-from maintcli.engines.foreign_keys import partitioned
+from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 
@@ -73,6 +73,50 @@ IF maint_k <> pg_catalog.cardinality(ARRAY(
     RAISE EXCEPTION 'a root was changed' USING ERRCODE = {state};
 END IF;""")
 
+_RECOUNT_LEAVES = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
+    {each}
+        EXECUTE pg_catalog.format(
+            'SELECT pg_catalog.cardinality($1) - count(*) FROM ONLY %1$s WHERE ctid = ANY (ARRAY('
+            'SELECT pg_catalog.currtid2(%1$L, place) FROM pg_catalog.unnest($1) AS place))',
+            maint_leaf::regclass) INTO maint_k USING maint_t;
+        {counter} := {counter} + maint_k;
+        maint_gone := maint_gone + maint_k;
+    END LOOP;
+END IF;""")
+
+_DELETE_LEAVES = sql.SQL("""IF pg_catalog.cardinality({rows}) > 0 THEN
+    {each}
+        EXECUTE pg_catalog.format(
+            'DELETE FROM ONLY %s WHERE ctid = ANY ($1)', maint_leaf::regclass) USING maint_t;
+    END LOOP;
+END IF;""")
+
+_SETTLE = sql.SQL("""IF {links} THEN
+{one_link}
+{no_rows}
+ELSE
+{peels}
+{waits}
+{links_below}
+END IF;""")
+
+# Of a circle cut short only those rows go to which no row refers that stays.
+_PEEL = sql.SQL("""IF {cuts} THEN
+{staying}
+{rows}
+END IF;""")
+
+_STAYS = sql.SQL("""SELECT {number}, p.ctid FROM ONLY {parent} AS p WHERE p.ctid = ANY ({rows})
+    AND EXISTS (SELECT FROM ONLY {child} AS c WHERE {match} AND c.ctid <> ALL ({below}))""")
+
+_WAIT = sql.SQL("IF {wait} THEN {rows} := '{{}}'; END IF;")
+
+_BELOW = sql.SQL("""IF pg_catalog.cardinality({links}) > 0 THEN
+    {links} := coalesce((SELECT pg_catalog.array_agg(c.ctid)
+        FROM ONLY {parent} AS p JOIN ONLY {child} AS c ON {match}
+        WHERE p.ctid = ANY ({above}) AND c.ctid = ANY ({links})), '{{}}');
+END IF;""")
+
 
 def counter(cascade: Cascade, oid: int) -> sql.Composable:
     """The variable that counts a member's rows in a batch."""
@@ -108,7 +152,7 @@ def whole(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) 
 
 
 def some(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
-    """Remove what settle.py left in the arrays, and no root that has more below it."""
+    """Remove what settle left in the arrays, and no root that has more below it."""
     unlinks = [_unlink(cascade, k) for k in cascade.unlinks if k.key.action == "SET NULL"]
     intact = _INTACT.format(
         part=cascade.relations[cascade.part].quoted,
@@ -145,7 +189,11 @@ def _recount(cascade: Cascade) -> sql.Composable:
 
 def _recount_rows(cascade: Cascade, oid: int) -> sql.Composable:
     if oid in cascade.partitioned:
-        return partitioned.recount(cascade, oid, counter(cascade, oid))
+        return _RECOUNT_LEAVES.format(
+            rows=v.rows(cascade, oid),
+            each=v.each_leaf(cascade, oid),
+            counter=counter(cascade, oid),
+        )
     relation, rows = cascade.relations[oid].quoted, v.rows(cascade, oid)
     return _RECOUNT.format(
         rows=rows,
@@ -170,9 +218,85 @@ def _unlink(cascade: Cascade, link: Link) -> sql.Composable:
 
 def _delete(cascade: Cascade, oid: int, predicate: sql.Composable) -> sql.Composable:
     if oid in cascade.partitioned:
-        return partitioned.delete(cascade, oid)
+        return _DELETE_LEAVES.format(rows=v.rows(cascade, oid), each=v.each_leaf(cascade, oid))
     return _DELETE.format(
         rows=v.rows(cascade, oid),
         relation=cascade.relations[oid].quoted,
         check=_CHECK.format(predicate=predicate) if oid == cascade.part else sql.SQL(""),
+    )
+
+
+def settle(cascade: Cascade) -> sql.Composable:
+    """Keep in the arrays what this step may remove; maint_r stays as it is."""
+    return _SETTLE.format(
+        links=v.either(v.link_cut(cascade, link) for link in cascade.unlinks),
+        one_link=_one_link(cascade),
+        no_rows=v.joined(
+            sql.SQL("{} := '{{}}';").format(v.rows(cascade, oid)) for oid in cascade.members
+        ),
+        peels=v.joined(
+            _peel(cascade, one) for one in cascade.components if set(one) <= cascade.cyclic
+        ),
+        waits=v.joined(_wait(cascade, oid) for oid in cascade.members),
+        links_below=v.joined(
+            _BELOW.format(
+                links=v.unlinked(cascade, link),
+                parent=cascade.relations[link.parent].quoted,
+                child=cascade.relations[link.child].quoted,
+                match=v.match(link),
+                above=v.rows(cascade, link.parent),
+            )
+            for link in cascade.unlinks
+        ),
+    )
+
+
+def _one_link(cascade: Cascade) -> sql.Composable:
+    """One link at a time: an update moves rows, and another link's places are old then."""
+    lines: list[sql.Composable] = [sql.SQL("maint_u := '{}';")]
+    for link in cascade.unlinks:
+        rows, cut = v.unlinked(cascade, link), v.link_cut(cascade, link)
+        lines.append(
+            sql.SQL(
+                "{cut} := {cut} AND pg_catalog.cardinality(maint_u) = 0;"
+                " IF {cut} THEN maint_u := {rows}; ELSE {rows} := '{{}}'; END IF;"
+            ).format(cut=cut, rows=rows)
+        )
+    return v.joined(lines)
+
+
+def _wait(cascade: Cascade, oid: int) -> sql.Composable:
+    """Rows wait while not all at hand that refer to them, or to what goes with them."""
+    below = cascade.below(oid)
+    mine = {oid, *below}
+    others = below - (set(cascade.component(oid)) if oid in cascade.cyclic else set())
+    wait = [v.cut(cascade, other) for other in others]
+    if any(link.parent in mine for link in cascade.mutual):
+        wait.append(sql.SQL("true"))  # who refers to it may be in a member that was cut short
+    if oid == cascade.part and oid not in cascade.cyclic:
+        wait.append(sql.SQL("true"))
+    return _WAIT.format(wait=v.either(wait), rows=v.rows(cascade, oid))
+
+
+def _peel(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
+    return _PEEL.format(
+        cuts=v.either(v.cut(cascade, oid) for oid in component),
+        staying=circle.fill_above(
+            cascade, component, [_stays(cascade, k) for k in circle.inner(cascade, component)]
+        ),
+        rows=v.joined(
+            v.take_out(v.rows(cascade, oid), v.next_new(cascade, oid)) for oid in component
+        ),
+    )
+
+
+def _stays(cascade: Cascade, link: Link) -> sql.Composable:
+    """Rows to which one refers that this step does not have."""
+    return _STAYS.format(
+        number=cascade.members.index(link.parent),
+        parent=cascade.relations[link.parent].quoted,
+        rows=v.rows(cascade, link.parent),
+        child=cascade.relations[link.child].quoted,
+        match=v.match(link),
+        below=v.rows(cascade, link.child),
     )

@@ -7,11 +7,11 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.db.sqlstate import LOCK_NOT_AVAILABLE, REHEARSED
-from maintcli.engines.delete import first_eight
-from maintcli.engines.foreign_keys import drop, gather, remove, settle
+from maintcli.engines.base.delete import first_eight
+from maintcli.engines.foreign_keys import collect, remove
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.foreign_keys.windows import Pieces
+from maintcli.engines.windows.window import Pieces
 
 _MANY = 8  # relations; the statements for so many take longer to plan than those for a row
 MOST_NAMED = 20  # rows of a batch that are named one by one
@@ -196,11 +196,11 @@ class Script(NamedTuple):
                 for link in self.cascade.blockers
             ),
             count_locked=_COUNT_LOCKED.format(**holes) if skip else nothing,
-            gather=gather.gather(self.cascade, skip_locked=skip),
-            drop_locked=drop.drop_locked(self.cascade) if skip else nothing,
-            drop_blocked=drop.drop_blocked(self.cascade),
+            gather=collect.gather(self.cascade, skip_locked=skip),
+            drop_locked=collect.drop_locked(self.cascade) if skip else nothing,
+            drop_blocked=collect.drop_blocked(self.cascade),
             any_cut=v.any_cut(self.cascade),
-            settle=settle.settle(self.cascade),
+            settle=remove.settle(self.cascade),
         )
 
     def name(self, show: Sequence[str], most: int) -> sql.Composable:

@@ -13,7 +13,7 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.engines.foreign_keys.first import FirstLook
 from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.engines.foreign_keys.windows import Listing, Pieces
+from maintcli.engines.windows.window import Listing, Pieces
 from maintcli.runtime.session import LOCK_TIMEOUT_MS
 
 SECONDS = 2.0  # so long may a batch keep the application from writing to the other table

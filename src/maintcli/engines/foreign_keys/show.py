@@ -9,12 +9,12 @@ from typing import Any
 from psycopg import sql
 
 from maintcli.db.links import Link
+from maintcli.db.tables import Table
+from maintcli.engines.base.words import many
 from maintcli.engines.foreign_keys.counting import Patiently
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.foreign_keys.reach import Reach
-from maintcli.engines.outlook.words import many
-from maintcli.engines.sweep.tally import remedy
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.foreign_keys.tally import remedy
 from maintcli.runtime.context import Context
 
 
@@ -166,7 +166,7 @@ def _by_entry(
     return found
 
 
-def tell(context: Context, task: Task, shown: Shown) -> None:
+def tell(context: Context, table: Table, shown: Shown) -> None:
     """Log it, table after table."""
     log = context.log
     for one in shown.listed:
@@ -192,7 +192,7 @@ def tell(context: Context, task: Task, shown: Shown) -> None:
                 one.missing_indexes,
             )
     if shown.blocked:
-        log.warn(f"{many(shown.blocked)} of {task.target.table} cannot be deleted (exit code 3)")
+        log.warn(f"{many(shown.blocked)} of {table} cannot be deleted (exit code 3)")
 
 
 def _add(listed: list[str], names: Iterable[str]) -> None:

@@ -1,19 +1,17 @@
 """Walking a part whose rows others refer to: group after group of roots, each with all below it."""
 
-from collections.abc import Mapping
 from copy import copy
-from typing import Any
 
 from psycopg import sql
 
-from maintcli.engines import delete
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
+from maintcli.engines.base import delete
+from maintcli.engines.base.batch import Below, Done, Step
+from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.script import Script
-from maintcli.engines.foreign_keys.windows import Pieces, Windows
-from maintcli.engines.sweep.tally import Rule, Tally
+from maintcli.engines.foreign_keys.tally import Rule, Tally
+from maintcli.engines.windows.window import Pieces, Windows
 from maintcli.runtime.session import STATEMENT_CAP_SECONDS
 
 MOST_ROOTS = 1_024
@@ -46,7 +44,8 @@ class ClosureWalk:
         self.skip_always = windows.skips_locked
         self.isolating = False
         self.fixed_ms: float | None = None
-        self.told: Mapping[str, Any] | None = None
+        self.told: Below | None = None
+        self.once_more = False
 
     @property
     def first_bite(self) -> float:
@@ -117,22 +116,22 @@ class ClosureWalk:
         """The same way again, for the rows that were locked."""
         again = copy(self)
         again.windows, again.skip_always = self.windows.again(done.end), True
-        again.told = None
+        again.told, again.once_more = None, False
         return again
 
     def advance(self, done: Done) -> float:
         """Go on behind the batch; return its blocks or rows."""
-        self.group = int(done.extra["group"]) if done.extra else self.group
-        self._learn(done)
+        if done.below:
+            self.group = done.below.group
+            self._learn(done.below)
         return self.windows.advance(done.end) or done.rows
 
-    def _learn(self, done: Done) -> None:
+    def _learn(self, batch: Below) -> None:
         """What a batch costs whatever it does: its first group was planned, its second was not.
 
         A server that is busy with others makes the one or the other longer, so the mean counts.
         """
-        extra = done.extra or {}
-        first, second = extra.get("first"), extra.get("second")
+        first, second = batch.first, batch.second
         if first is None or self.windows.seconds:  # others wait for such a batch
             return
         fixed = first / 2 if second is None else max(0.0, first - second)
@@ -141,12 +140,14 @@ class ClosureWalk:
         elif second is not None:
             self.fixed_ms = (3 * self.fixed_ms + fixed) / 4
 
-    def tell(self, tally: Tally, rule: Rule, extra: Mapping[str, Any]) -> None:
+    def tell(self, tally: Tally, rule: Rule, below: Below) -> None:
         """Have what a batch did beside its own rows added up."""
-        now = {**extra, "late": self.windows.take_late()}
-        before, self.told = self.told, now if self.told is None else {}
-        if before:  # what stays of the same rows is seen, and counted, again
-            tally.forget(rule, self.script.cascade, before)
+        now = below._replace(late=self.windows.take_late())
+        if self.told is None:
+            self.told = now
+        elif not self.once_more:  # what stays of the same rows is seen, and counted, again
+            tally.forget(rule, self.script.cascade, self.told)
+            self.once_more = True
         tally.add(rule, self.script.cascade, self.script.own, now)
 
     def body(self, pieces: Pieces, named: sql.Composable, *, skip: bool) -> sql.Composable:

@@ -5,7 +5,7 @@ Then, in one transaction: lock, count, look for fresh rows, drop, fence and ledg
 the last, a run leaves a marked table that the next one drops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,10 +13,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.attempt import Patience, after_loss, still_locked
-from maintcli.engines.batch import Done, Step, send
+from maintcli.engines.base.batch import Done, Step, send
+from maintcli.engines.base.retry import Patience, after_loss, still_locked
+from maintcli.engines.base.target import Target
 from maintcli.engines.partitions.mark import comment_on
-from maintcli.engines.target import Target
 from maintcli.errors import LeaseLost
 from maintcli.runtime.context import Context
 
@@ -161,3 +161,25 @@ class Detacher:
         ) and not state.startswith("40"):
             raise error
         self.patience.wait()
+
+
+# An autovacuum lets go by itself when it stands in the way.
+_USERS = sql.SQL("""
+SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
+WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+  AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+  AND relation = ANY ({oids}::oid[]) AND mode <> 'ShareUpdateExclusiveLock'
+""")
+
+
+def wait_for_readers(context: Context, patience: Patience, oids: Collection[int]) -> None:
+    """Wait until all transactions that use one of `oids` now have ended; those to come may stay.
+
+    Raises StillLocked when patience ends.
+    """
+    query = _USERS.format(oids=list(oids))
+    waited_for = set(context.session.read_composed(query))
+    while waited_for:
+        patience.wait()
+        waited_for &= set(context.session.read_composed(query))
+    patience.ended()

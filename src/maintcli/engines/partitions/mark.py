@@ -8,7 +8,7 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
-from maintcli.engines.target import Target
+from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
 _MARKED: LiteralString = """

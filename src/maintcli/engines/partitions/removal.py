@@ -9,13 +9,12 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.partitions import Partition
-from maintcli.engines import count
-from maintcli.engines.outlook.words import many
-from maintcli.engines.partitions import readers
-from maintcli.engines.partitions.detach import Detacher, Piece
-from maintcli.engines.partitions.expired import Chosen, within
+from maintcli.engines.base import count
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.words import many
+from maintcli.engines.partitions.choose import Chosen, within
+from maintcli.engines.partitions.detach import Detacher, Piece, wait_for_readers
 from maintcli.engines.partitions.mark import Marked, former, mark, marked
-from maintcli.engines.target import Target
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
 
@@ -80,7 +79,9 @@ class Removal:
     def _remove(self, partition: Partition, piece: Piece, *, concurrently: bool) -> None:
         keep: bool = self.context.order.value("keep_detached")
         comment = mark(self.context, self.target, partition.comment, keep=keep)
-        readers.wait(self.context, self.detacher.patience, {self.target.table.oid, *partition.tree})
+        wait_for_readers(
+            self.context, self.detacher.patience, {self.target.table.oid, *partition.tree}
+        )
         if concurrently:
             self._detach_concurrently(piece, comment)
         else:  # PostgreSQL has no other way beside a default partition

@@ -12,7 +12,7 @@ from maintcli.db import formats, sqlstate
 from maintcli.db.connect import Connection
 from maintcli.engines.archive.ledger import Marks
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.attempt import after_loss
+from maintcli.engines.base.retry import after_loss
 from maintcli.engines.restore.insert import do_block, insert
 from maintcli.engines.restore.links import mend
 from maintcli.engines.restore.load import Loaded, copy, delete_keyless, make

@@ -10,7 +10,7 @@ from psycopg.abc import AdaptContext
 
 from maintcli.db import formats
 from maintcli.engines.archive.reader import Block, Row, decode
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.engines.restore import load, report
 from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.words import many
 from maintcli.engines.restore.source import Inventory, Source
 from maintcli.engines.restore.tables import Tables
 from maintcli.runtime.context import Context

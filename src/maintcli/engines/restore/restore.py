@@ -18,8 +18,8 @@ from maintcli.config.option import Kind, Option
 from maintcli.db import names, sqlstate
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.attempt import after_loss
-from maintcli.engines.outlook.words import many
+from maintcli.engines.base.retry import after_loss
+from maintcli.engines.base.words import many
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from maintcli.engines.batch import Done
-from maintcli.engines.sweep.tally import Rule, Tally
+from maintcli.engines.base.batch import Done
+from maintcli.engines.foreign_keys.tally import Rule, Tally
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Account:
 
     def enter_below(self, rule: Rule, done: Done, window: "Again") -> None:
         """Add what the batch did beside the rows of its table; `window` knows how to read that."""
-        if done.extra is not None:
-            window.tell(self.tally, rule, done.extra)
+        if done.below is not None:
+            window.tell(self.tally, rule, done.below)
             self._warn(rule)
             self.context.counts |= self.tally.figures
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db.tables import Part
-from maintcli.engines.target import Target
+from maintcli.engines.base.target import Target
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 from maintcli.runtime.shard import Shard

@@ -6,21 +6,39 @@ from dataclasses import asdict
 from math import ceil
 from typing import TYPE_CHECKING
 
+import psycopg
+from psycopg import sql
+
 from maintcli.db import sqlstate
 from maintcli.db.protections import triggers
-from maintcli.engines import count, naming
-from maintcli.engines.outlook.words import many
+from maintcli.db.tables import Part
+from maintcli.engines.base import count, naming
+from maintcli.engines.base.delete import sealed, way
+from maintcli.engines.base.words import many, moment
 from maintcli.engines.partitions import expired as partitions
-from maintcli.engines.sweep import probe, result
-from maintcli.engines.sweep.result import Swept, moment
+from maintcli.engines.sweep import result
+from maintcli.engines.sweep.plan import Way
+from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task
+from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from maintcli.engines.foreign_keys.reach import Reach
     from maintcli.engines.foreign_keys.show import Shown
 
 _DELETE_SECONDS_A_ROW = 1e-6  # on top of reading it; measured in docs/performance.md
+
+_WINDOWS = 8
+_BLOCKS = 16  # in each
+_MOST_SECONDS = 2.0  # for one part
+
+_WINDOW = sql.SQL("ctid >= '({first},0)' AND ctid < '({last},0)'")
+_PROBE = sql.SQL("""SELECT count(*),
+    (extract(epoch FROM clock_timestamp() - statement_timestamp()))::float8
+FROM ONLY {part} WHERE {window} AND {predicate}""")
 
 
 def preview(context: Context, tasks: Sequence[Task]) -> Swept:
@@ -45,7 +63,7 @@ def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequen
         return [()] * len(tasks)
     from maintcli.engines.foreign_keys.counting import in_turn
 
-    return in_turn(context, tasks)
+    return in_turn(context, [task.root for task in tasks])
 
 
 def _preview(
@@ -55,7 +73,7 @@ def _preview(
     table = str(target.table)
     began = time.perf_counter()
     stale = partitions.own(context, task)
-    probed = probe.seconds(context, task, partitions.whole(context, task)) if stale else None
+    probed = _probed(context, task, partitions.whole(context, task)) if stale else None
     work_seconds = time.perf_counter() - began if probed is None else probed
     nulls, remaining = count.nulls(context, target), partitions.remaining(context, task)
     began = time.perf_counter()
@@ -85,7 +103,7 @@ def _preview(
     if below is not None:
         from maintcli.engines.foreign_keys import show
 
-        show.tell(context, task, below)
+        show.tell(context, task.target.table, below)
     left = remaining - going if remaining is not None and going is not None else None
     swept = Swept(
         deleted_count=going,
@@ -113,3 +131,47 @@ def _below(context: Context, reached: "Sequence[Reach]", stale: int) -> "Shown |
     from maintcli.engines.foreign_keys import show
 
     return show.look(context, reached, stale)
+
+
+# A plain count may go another way to the rows than a batch does: a subquery is hashed once there,
+# and looked up row by row here.
+def _probed(context: Context, task: Task, without: "Container[int]") -> float | None:
+    """The time for the lookups of a task in all its parts but those; None where none is probed."""
+    parts = [one.part for one in task.plans if one.way is Way.HEAP and one.part.blocks]
+    found = [_of(context, task, part) for part in parts if part.oid not in without]
+    shards = context.shard.parts if context.shard else 1
+    return sum(found) / shards if found and len(parts) == len(task.plans) else None
+
+
+def _of(context: Context, task: Task, part: Part) -> float:
+    """From some windows, evenly spread, to all blocks of the part."""
+    took, blocks, until = 0.0, 0, time.monotonic() + _MOST_SECONDS
+    step = max(_BLOCKS, part.blocks // _WINDOWS)
+    for first in range(0, part.blocks, step):
+        last = min(first + _BLOCKS, part.blocks)
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        took += _window(context, task, part, (first, last), left)
+        blocks += last - first
+    return took * part.blocks / blocks
+
+
+def _window(
+    context: Context, task: Task, part: Part, window: tuple[int, int], most: float
+) -> float:
+    predicate = task.target.predicate
+    bounds = _WINDOW.format(first=window[0], last=window[1])
+    query = _PROBE.format(
+        part=part.quoted, window=way(part.quoted, bounds, predicate), predicate=sealed(predicate)
+    )
+    try:
+        ((_, took),) = context.session.read_composed(
+            query, settings=SETTINGS, statement_seconds=most
+        )
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        return most
+    except psycopg.errors.UndefinedTable:  # a partition may be dropped at any moment
+        return 0.0
+    return float(took)

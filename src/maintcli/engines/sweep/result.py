@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from maintcli.engines.base.words import moment
+
 if TYPE_CHECKING:
-    from maintcli.engines.target import Target
+    from maintcli.engines.base.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,6 @@ def rule(target: "Target", deleted: int | None) -> dict[str, Any]:
         "cutoff": moment(target.cutoff),
         "deleted_count": deleted,
     }
-
-
-def moment(when: datetime) -> str:
-    """A time as JSON and people read it."""
-    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _remaining(parts: Sequence[Swept]) -> int | None:

@@ -5,33 +5,34 @@ version; batch, ledger and fence are one transaction; a kill loses at most the b
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from maintcli.engines.attempt import Patience, patiently
-from maintcli.engines.budget import Budget
-from maintcli.engines.consent import approval, guard
-from maintcli.engines.consent.expected import shown
+from maintcli.engines.base import approval, forecast
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.naming import UPDATE, naming, old, stale
+from maintcli.engines.base.retry import Patience, patiently
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.graph import CUTS
-from maintcli.engines.naming import UPDATE, naming, old, stale
-from maintcli.engines.outlook import say as outlook
-from maintcli.engines.outlook import space
 from maintcli.engines.partitions import expired as partitions
-from maintcli.engines.stale import Stale
-from maintcli.engines.sweep import preview, result
+from maintcli.engines.sweep import counted, preview, result, space
 from maintcli.engines.sweep.account import Account
-from maintcli.engines.sweep.keeping import keeping
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.sweep.table import Means
+from maintcli.engines.sweep.table import SweepResources
 from maintcli.engines.sweep.task import Task, children_first, prepare, reached
-from maintcli.engines.throttle import Throttle
 from maintcli.errors import Partial, Skip, ThrottledOut
 from maintcli.runtime.context import Context
 
+if TYPE_CHECKING:
+    from maintcli.engines.archive.archive import Archive
 
-def sweep(context: Context, stales: Sequence[Stale]) -> Swept:
+
+def sweep_tables(context: Context, stales: Sequence[Stale]) -> Swept:
     """Delete the rows that `stales` describe, table after table, once no guard has objected.
 
     Raises Refused, DeadlinePassed, StillLocked, and what else errors.py has for databases.
@@ -44,22 +45,43 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
     patience = Patience(context)
     tasks = children_first(_look(patience, looks))
     swept = preview.preview(context, tasks) if context.dry_run else None
-    with approval.planning(context, tasks, shown(swept) if swept else None):
+    targets = [task.target for task in tasks]
+    with approval.planning(context, targets, counted.shown(swept) if swept else None):
         patiently(patience, partial(_ask, context, tasks))
-    with keeping(context, tasks) as archive:
+    with _keeping(context, tasks) as archive:
         if swept is not None:
             return swept
         budget = Budget(context)
         oids = reached(tasks) | {oid for task in tasks for oid in task.oids}
         throttle = Throttle(context, sorted(oids), budget)
         account = Account(context)
-        means = Means(context, patience, budget, throttle, archive, account)
+        resources = SweepResources(context, patience, budget, throttle, archive, account)
         unlinked = partial(_unlinked, tasks, account)
         with (
             naming(context.log, _rows(tasks), partial(_counts, tasks, account)),
             naming(context.log, _links(tasks), unlinked, UPDATE),
         ):
-            return Sweep(means, tasks).run()
+            return Sweep(resources, tasks).run()
+
+
+@contextmanager
+def _keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | None"]:
+    """The archive that --archive asks for; its manifest is complete where the sweep got through."""
+    if context.order.value("archive") is None:
+        yield None
+        return
+    from maintcli.engines.archive.archive import open_archive
+
+    archive, complete = open_archive(context, [task.target.table.oid for task in tasks]), False
+    try:
+        yield archive
+        complete = True
+    except Partial:
+        complete = True
+        raise
+    finally:
+        if archive is not None:
+            archive.close(complete=complete)
 
 
 def _rows(tasks: Sequence[Task]) -> Iterator[str]:
@@ -118,14 +140,15 @@ def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> lis
 
 def _ask(context: Context, tasks: Sequence[Task]) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    approval.check(context, tasks, partial(guard.losses, context, tasks))
+    lost, now = partial(counted.losses, context, tasks), partial(counted.now, context, tasks)
+    approval.check(context, [task.target for task in tasks], lost, now)
 
 
 @dataclass(slots=True)
 class Sweep:
     """One sweep in progress, over one table after the other; `prepared` are they as they were."""
 
-    means: Means
+    resources: SweepResources
     tasks: Sequence[Task]
     prepared: list[Task] = field(default_factory=list[Task])
     aside: list[frozenset[int]] = field(default_factory=list[frozenset[int]])
@@ -137,19 +160,19 @@ class Sweep:
         """Sweep every table; once more when a crash of the server took batches back."""
         try:
             self._drop_partitions()
-            passes = Passes(self.means, list(self.tasks), self.aside)
+            passes = Passes(self.resources, list(self.tasks), self.aside)
             found = self._result(passes.run(), passes)
         except ThrottledOut:
             self._leave("throttled out")
             raise
-        if (why := self.means.account.tally.why_blocked()) is not None:
-            self.means.context.counts |= asdict(found)
-            raise Partial(reason=why, statements=self.means.account.tally.statements)
+        if (why := self.resources.account.tally.why_blocked()) is not None:
+            self.resources.context.counts |= asdict(found)
+            raise Partial(reason=why, statements=self.resources.account.tally.statements)
         return found
 
     def _drop_partitions(self) -> None:
         """Drop what can go as a whole; the tasks are then what is left to sweep."""
-        context, account = self.means.context, self.means.account
+        context, account = self.resources.context, self.resources.account
         for number, task in enumerate(self.tasks):
             note = partial(account.enter, number, str(task.target.table))
             found = partitions.drop(context, task, note, self._may_go_on)
@@ -163,14 +186,15 @@ class Sweep:
 
     def _may_go_on(self) -> bool:
         try:
-            self.means.throttle.wait_if_needed()
+            self.resources.throttle.wait_if_needed()
         except ThrottledOut as error:
             self.throttled_out = error
             return False
-        return not self.means.budget.spent(self.means.account.deleted)
+        return not self.resources.budget.spent(self.resources.account.deleted)
 
     def _result(self, swept: Sequence[Swept], passes: Passes) -> Swept:
-        context, _, budget, throttle, _, account = self.means
+        context, account = self.resources.context, self.resources.account
+        budget, throttle = self.resources.budget, self.resources.throttle
         log, whole = context.log, result.total(swept)
         if (held := self.held_rows) and whole.remaining_count is not None:
             whole = replace(whole, remaining_count=whole.remaining_count + held)
@@ -202,7 +226,7 @@ class Sweep:
         )
 
     def _leave(self, why: str) -> None:
-        outlook.say(self.means.context, [task.target for task in self.tasks], why)
+        forecast.say(self.resources.context, [task.target for task in self.tasks], why)
 
 
 def _oids(task: Task) -> frozenset[int]:

@@ -2,29 +2,30 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Part
-from maintcli.engines import identity
-from maintcli.engines.attempt import Patience, Trial, send_safely
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.bite import Bite
-from maintcli.engines.budget import Budget
-from maintcli.engines.pace import Pace
+from maintcli.engines.base import identity
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.delete import Bite
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, Trial, send_safely
+from maintcli.engines.base.throttle import Throttle
+from maintcli.engines.foreign_keys.tally import Rule
 from maintcli.engines.sweep import walks
 from maintcli.engines.sweep.account import Account
-from maintcli.engines.sweep.heap import HeapWalk
-from maintcli.engines.sweep.index import IndexWalk
 from maintcli.engines.sweep.plan import Plan
-from maintcli.engines.sweep.tally import Rule
 from maintcli.engines.sweep.task import Task
-from maintcli.engines.sweep.window import Plain
-from maintcli.engines.throttle import Throttle
+from maintcli.engines.sweep.walks import Plain, PlainWalk
+from maintcli.engines.windows.blocks import Blocks
+from maintcli.engines.windows.values import Values
 from maintcli.errors import Fail
 from maintcli.runtime.context import Context
 from maintcli.runtime.session import LOCK_TIMEOUT_MS
@@ -39,7 +40,8 @@ _NOT_ROWS = {sqlstate.TABLE_CHANGED, sqlstate.UNDEFINED_TABLE}  # see _unless_go
 MOST_LEFT = 1_000  # windows with locked rows that are kept for a second try
 
 
-class Means(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SweepResources:
     """What the tables of a run share."""
 
     context: Context
@@ -53,20 +55,21 @@ class Means(NamedTuple):
 class TableSweep:
     """One pass over the table of `task`, by `rule`."""
 
-    def __init__(self, means: Means, task: Task, rule: Rule) -> None:
-        self.means, self.task, self.rule = means, task, rule
+    def __init__(self, resources: SweepResources, task: Task, rule: Rule) -> None:
+        self.resources, self.task, self.rule = resources, task, rule
         self.left_rows = 0
         self.again: list[tuple[Again, Part, int]] = []  # windows with locked rows, and how many
 
     def run(self) -> int:
         """Sweep every part, then try once more what was locked; return the rows that still are."""
-        context, _, budget, _, archive, account = self.means
-        account.tally.begin(self.rule)
+        context, budget = self.resources.context, self.resources.budget
+        self.resources.account.tally.begin(self.rule)
         for chosen in self.task.plans:
             context.log.debug(f"{chosen.part}: {chosen.way} plan, {chosen.why}")
             if not budget.spent_on:
                 with self._unless_gone(chosen.part):
-                    self._walk(walks.choose(context, self.task, chosen, archive), chosen)
+                    walk = walks.choose(context, self.task, chosen, self.resources.archive)
+                    self._walk(walk, chosen)
         if not budget.spent_on:
             self._try_again()
         return self.left_rows
@@ -77,7 +80,7 @@ class TableSweep:
 
         Raises TableChanged for whatever else is not as it was when the run began.
         """
-        context, table = self.means.context, self.task.target.table
+        context, table = self.resources.context, self.task.target.table
         try:
             yield
         except psycopg.Error as error:
@@ -92,7 +95,7 @@ class TableSweep:
             context.log.info(f"{part}: {how} by others meanwhile; passed over")
 
     def _walk(self, walk: "Walk", chosen: Plan) -> None:
-        context, _, budget, throttle, _, account = self.means
+        context, account = self.resources.context, self.resources.account
         order = context.order
         target_ms = order.value("batch_target").approx_seconds * 1000
         pace = Pace(target_ms, order.value("share"), walk.first_bite)
@@ -103,28 +106,30 @@ class TableSweep:
             known = None if isinstance(walk, Plain) else walk.fixed_ms or 0.0
             fixed_ms = pace.fixed_ms(units, done.server_ms) if known is None else known
             rest = pace.learn(units, done.server_ms, done.wall_ms, fixed_ms)
-            if done.tied and isinstance(walk, IndexWalk):
-                self._walk_tie(HeapWalk(chosen.part, walk.tie(), chosen.part.blocks), chosen)
+            if done.tied and isinstance(walk.windows, Values):
+                part, tie = chosen.part, walk.windows.tie()
+                ties = Blocks(part.quoted, tie, part.blocks)
+                self._walk_tie(PlainWalk(part.oid, ties), chosen)
             order.progress(account.deleted, walk.progress)
-            if budget.spent(account.deleted):
+            if self.resources.budget.spent(account.deleted):
                 return
             if not walk.finished:
-                throttle.wait_if_needed(done.waiting)
+                self.resources.throttle.wait_if_needed(done.waiting)
                 context.stop.wait(rest)
 
-    def _walk_tie(self, walk: HeapWalk, chosen: Plan) -> None:
+    def _walk_tie(self, walk: PlainWalk, chosen: Plan) -> None:
         """Sweep rows of one value by blocks; those that stay are met, and counted, on the way."""
-        left_rows, windows, tally = self.left_rows, len(self.again), self.means.account.tally
+        left_rows, windows, tally = self.left_rows, len(self.again), self.resources.account.tally
         failed = tally.failed[self.rule]
         self._walk(walk, chosen)
-        if not self.means.budget.spent_on:
+        if not self.resources.budget.spent_on:
             self.left_rows, tally.failed[self.rule] = left_rows, failed
             del self.again[windows:]
 
     def _try_again(self) -> None:
         again, self.again = self.again, []
         for left, part, rows in again:
-            if self.means.budget.spent(self.means.account.deleted):
+            if self.resources.budget.spent(self.resources.account.deleted):
                 return
             window, pace = left, Pace(1, 100, 1)
             self.left_rows -= rows
@@ -138,10 +143,10 @@ class TableSweep:
         """Send the next batch of `walk`, or of the one that takes its place."""
         step = partial(self._step, walk, pace, part)
         try:
-            return walk, send_safely(self.means.patience, pace, step)
+            return walk, send_safely(self.resources.patience, pace, step)
         except psycopg.Error as error:
             if error.sqlstate == sqlstate.SCHEMA_CHANGED:
-                raise identity.error(self.means.context, self.task.target.table) from None
+                raise identity.error(self.resources.context, self.task.target.table) from None
             if error.sqlstate in _NOT_ROWS:
                 raise
             other = self._closer(walk, error)
@@ -149,7 +154,7 @@ class TableSweep:
 
     def _closer(self, walk: "Walk | Again", error: psycopg.Error) -> "ClosureWalk":
         """The walk that continues where `error` stopped `walk`, or the error."""
-        context, target = self.means.context, self.task.target
+        context, target = self.resources.context, self.task.target
         if error.sqlstate == sqlstate.NOT_AS_GATHERED and not isinstance(walk, Plain):
             if walk.take_whole():
                 context.log.debug(
@@ -168,7 +173,7 @@ class TableSweep:
         return other
 
     def _step(self, walk: "Walk | Again", pace: Pace, part: Part, trial: Trial) -> Step:
-        _, _, budget, throttle, _, account = self.means
+        account, budget = self.resources.account, self.resources.budget
         bite = Bite(
             pace.bite,
             *trial,
@@ -179,14 +184,15 @@ class TableSweep:
         most: sql.Composable | None = budget.rows_left(account.deleted)
         step = walk.step(bite)
         check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
-        return step._replace(most=most, watched=throttle.is_due, check=check, oid=part.oid)
+        watched = self.resources.throttle.is_due
+        return step._replace(most=most, watched=watched, check=check, oid=part.oid)
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
-        account = self.means.account
+        account = self.resources.account
         account.enter(self.rule[0], str(self.task.target.table), done)
         account.enter_below(self.rule, done, window)
         self.left_rows += done.left
-        waits = (done.extra or {}).get("waits", 0)
-        self.means.patience.waited_for_rows(waits * LOCK_TIMEOUT_MS / 1000)
+        waits = done.below.waits if done.below else 0
+        self.resources.patience.waited_for_rows(waits * LOCK_TIMEOUT_MS / 1000)
         if done.left and len(self.again) < MOST_LEFT:
             self.again.append((window, part, done.left))

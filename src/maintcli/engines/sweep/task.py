@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from maintcli.db import sqlstate
-from maintcli.engines import protections
-from maintcli.engines.stale import Stale
+from maintcli.engines.base import protections
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Root, Target, find
 from maintcli.engines.sweep import plan
 from maintcli.engines.sweep.plan import Plan
-from maintcli.engines.target import Target, find
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ class Task(NamedTuple):
         """The table, and the other one that its predicate looks into."""
         elsewhere = self.target.elsewhere
         return (self.target.table.oid, *([elsewhere.table.oid] if elsewhere else []))
+
+    @property
+    def root(self) -> Root:
+        """Its stale rows, and what refers to them."""
+        return Root(self.target, self.links)
 
     @property
     def ways(self) -> str:

@@ -7,13 +7,12 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.attempt import Patience, send_safely
-from maintcli.engines.batch import Step
-from maintcli.engines.pace import Pace
+from maintcli.engines.base.batch import Step
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, send_safely
 from maintcli.errors import Refused
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
-from maintcli.runtime.lease import Lease
 
 # It must be on disk before the job goes on from it: no later look would notice that it is gone.
 _ONCE = sql.SQL("""SET LOCAL synchronous_commit = DEFAULT;
@@ -21,13 +20,6 @@ _ONCE = sql.SQL("""SET LOCAL synchronous_commit = DEFAULT;
 GET DIAGNOSTICS maint_n = ROW_COUNT;
 {still}
 maint_stop := true;""")
-
-# After a lost connection its COMMIT may have counted, or may be about to: whoever comes second to
-# the ledger's row finds that another batch was counted, and is rolled back. The fence comes first,
-# as heartbeat comes before ledger wherever both are locked.
-_STILL = sql.SQL("""{fence}
-PERFORM 1 FROM {runs} WHERE run_id = {run} AND batches = {batches} FOR UPDATE;
-IF NOT FOUND THEN RAISE EXCEPTION 'counted already' USING ERRCODE = {counted}; END IF;""")
 
 
 def change(
@@ -50,7 +42,7 @@ def change(
 def _send(context: Context, statement: sql.Composable) -> int:
     lease = context.lease
     batches, updated = ledger.written(context.session, lease) if lease else (0, 0)
-    still = _still(lease, batches) if lease else sql.SQL("")
+    still = ledger.unless_counted(lease, batches) if lease else sql.SQL("")
     step = Step(_ONCE.format(statement=statement, still=still), counter="updated_count")
     try:
         return send_safely(
@@ -60,13 +52,3 @@ def _send(context: Context, statement: sql.Composable) -> int:
         if lease is None or error.sqlstate != sqlstate.COUNTED_ALREADY:
             raise
         return ledger.written(context.session, lease)[1] - updated
-
-
-def _still(lease: Lease, batches: int) -> sql.Composable:
-    return _STILL.format(
-        fence=lease.fence(),
-        runs=lease.table("job_runs"),
-        run=lease.run_id,
-        batches=batches,
-        counted=sqlstate.COUNTED_ALREADY,
-    )

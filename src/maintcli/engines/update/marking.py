@@ -14,13 +14,13 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db.tables import Column, Part
-from maintcli.engines.attempt import Patience, patiently, send_safely
-from maintcli.engines.batch import Done, Step
-from maintcli.engines.budget import Budget
-from maintcli.engines.options import BATCH_TARGET
-from maintcli.engines.pace import Pace
-from maintcli.engines.target import Target
-from maintcli.engines.throttle import Throttle
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.options import BATCH_TARGET
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.retry import Patience, patiently, send_safely
+from maintcli.engines.base.target import Target
+from maintcli.engines.base.throttle import Throttle
 from maintcli.errors import Fail
 from maintcli.runtime.context import Context
 

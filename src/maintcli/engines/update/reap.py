@@ -12,11 +12,11 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.db.tables import Column
-from maintcli.engines import clock, count, statuses
-from maintcli.engines.attempt import Patience, patiently
-from maintcli.engines.stale import Stale
-from maintcli.engines.sweep.result import moment
-from maintcli.engines.target import Target, find
+from maintcli.engines.base import clock, count, statuses
+from maintcli.engines.base.retry import Patience, patiently
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Target, find
+from maintcli.engines.base.words import moment
 from maintcli.engines.update import update
 from maintcli.engines.update.result import Reaped
 from maintcli.errors import NoSuchColumn

@@ -1,4 +1,4 @@
-"""Setting columns of stale rows: what a job that marks instead of deleting asks for."""
+"""Setting columns of stale rows, for a job that keeps them."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -8,18 +8,15 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Column
-from maintcli.engines import count, protections, statuses
-from maintcli.engines.attempt import Patience, patiently
-from maintcli.engines.budget import Budget
-from maintcli.engines.consent import approval, guard
-from maintcli.engines.consent.expected import Expected
-from maintcli.engines.naming import UPDATE, naming, stale
-from maintcli.engines.outlook import say as outlook
-from maintcli.engines.stale import Stale
-from maintcli.engines.sweep.result import moment
-from maintcli.engines.sweep.task import Task
-from maintcli.engines.target import Target, find
-from maintcli.engines.throttle import Throttle
+from maintcli.engines.base import approval, count, forecast, guard, protections, statuses
+from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.guard import Expected
+from maintcli.engines.base.naming import UPDATE, naming, stale
+from maintcli.engines.base.retry import Patience, patiently
+from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import Target, find
+from maintcli.engines.base.throttle import Throttle
+from maintcli.engines.base.words import moment
 from maintcli.engines.update.marking import Marking
 from maintcli.engines.update.result import Marked
 from maintcli.errors import Usage
@@ -79,8 +76,9 @@ def run(
         with sqlstate.about(target.title):
             marking.run()
         _foretell(context, marking)
+    shown = Expected({table: marking.updated})
     if "max_rows" in context.order.values:  # the job has the options of a sweep
-        with approval.planning(context, [Task(target, ())], _counted(context, marking)):
+        with approval.planning(context, [target], shown if context.dry_run else None):
             patiently(marking.patience, partial(_ask, context, target))
         marking.budget = Budget(context)
         marking.throttle = Throttle(context, target.table.oids, marking.budget)
@@ -94,12 +92,14 @@ def run(
 
 def _ask(context: Context, target: Target) -> None:
     """Raise Refused unless every guard lets this through, or a plan that still holds."""
-    approval.check(context, [Task(target, ())], partial(guard.changes, context, [target]))
+    lost, now = partial(guard.changes, context, [target]), partial(_now, context, target)
+    approval.check(context, [target], lost, now)
 
 
-def _counted(context: Context, marking: Marking) -> Expected | None:
-    counted = {str(marking.target.table): marking.updated}
-    return Expected(counted) if context.dry_run else None
+def _now(context: Context, target: Target) -> Expected:
+    """What a dry run would count at this moment."""
+    with sqlstate.about(target.title):
+        return Expected({str(target.table): count.own(context, target)})
 
 
 def _foretell(context: Context, marking: Marking) -> None:
@@ -114,7 +114,7 @@ def _end(context: Context, marking: Marking) -> None:
         rows = f"{marking.locked:,} stale rows"
         context.log.warn(f"{rows} are locked by others; the next run takes them")
     if marking.budget and marking.budget.spent_on:
-        outlook.say(context, [marking.target], f"{marking.budget.spent_on} is spent")
+        forecast.say(context, [marking.target], f"{marking.budget.spent_on} is spent")
     if marking.throttle and marking.throttle.total_ms:
         context.counts["throttled_ms"] = marking.throttle.total_ms
         context.counts["throttled_by"] = dict(marking.throttle.paused_ms)

@@ -1,0 +1,118 @@
+"""What somebody agreed to before the first row: a plan that was looked at, or the age as it was.
+
+`--dry-run --plan FILE` writes what was counted, `--apply FILE` runs only while that still holds.
+Without a plan, a job that has a guard does not begin to go by a shorter age unasked.
+"""
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from maintcli.config.messages import word
+from maintcli.engines.base import ages, guard
+from maintcli.engines.base.guard import Expected, Loss
+from maintcli.engines.base.target import Target
+from maintcli.errors import Refused, Usage
+from maintcli.runtime.context import Context
+from maintcli.runtime.job import Order
+
+
+def look_ahead(order: Order) -> None:
+    """Complain about a path of the command line that cannot be used, before there is a run."""
+    if (path := _given(order, "apply")) is not None:
+        from maintcli.engines.base import plan_file
+
+        plan_file.read(path)
+    if (path := _given(order, "plan")) is not None:
+        _check_folder(path)
+    archive = order.values.get("archive")
+    if archive is not None and archive.value is not None and archive.origin == "--archive":
+        from maintcli.services.storage import storage
+
+        storage(archive.value, archive.origin).check()
+
+
+def check(
+    context: Context,
+    targets: Sequence[Target],
+    lost: Callable[[], Sequence[Loss]],
+    now: Callable[[], Expected],
+    beside: Sequence[Target] = (),
+) -> None:
+    """Raise Refused unless a plan that still holds lets this through, or every guard.
+
+    `lost` looks up what the whole run takes, `now` counts what a dry run would count. `beside` are
+    tables that a plan counts as well, and that have no age of their own.
+    """
+    path = _given(context.order, "apply")
+    planned, objection = False, None
+    if path is not None:
+        from maintcli.engines.base import applied
+
+        planned = applied.check(context, [*targets, *beside], path, now)
+    elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
+        from maintcli.engines.base import shortened
+
+        objection = shortened.objection(context, targets)
+    guard.check(context, targets, lost, objection, planned=planned)
+    context.retention |= ages.recorded(targets)
+
+
+@contextmanager
+def planning(
+    context: Context, targets: Sequence[Target], counted: Expected | None
+) -> Generator[None]:
+    """Write the plan, and make of what guards refuse a warning: a plan is the way past them.
+
+    `counted` is what a dry run found, None in a real run. Without --plan nothing is done.
+    """
+    path = _given(context.order, "plan")
+    if path is None or counted is None:
+        yield
+        return
+    _write(context, path, targets, counted)
+    try:
+        yield
+    except Refused as refusal:
+        context.log.warn(f"only a run with --apply {word(path)} will do this; without: {refusal}")
+
+
+def _given(order: Order, name: str) -> Path | None:
+    setting = order.values.get(name)
+    return setting.value if setting is not None else None
+
+
+def _write(context: Context, path: Path, targets: Sequence[Target], counted: Expected) -> None:
+    from maintcli.engines.base import applied, plan_file
+
+    swept = {str(target.table) for target in targets}
+    if not counted.complete:
+        context.log.warn(
+            "not every table was counted in time, so the guards are asked all the same"
+        )
+    here = applied.place(context)
+    ((now,),) = context.session.read("SELECT now()")
+    plan = plan_file.Plan(
+        job=context.job,
+        database=here.name,
+        host=here.host,
+        system=here.system,
+        made_at=now,
+        rules=tuple(applied.rule(target) for target in targets),
+        rows={table: rows for table, rows in counted.tables.items() if table in swept},
+        cascaded={table: rows for table, rows in counted.tables.items() if table not in swept},
+        complete=counted.complete,
+        shard=str(context.shard) if context.shard is not None else None,
+    )
+    plan_file.write(path, plan)
+    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {word(path)}")
+
+
+def _check_folder(path: Path) -> None:
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise Usage(
+            reason=f"--plan {path} cannot be written; name a file in a folder that exists and that"
+            " you may write to."
+        )

@@ -1,0 +1,282 @@
+"""Guards: refuse what nobody can have meant, before the first row is touched.
+
+They look at the run as a whole: what several rules, and foreign keys, take from a table counts
+together, and so does what goes from all tables. Whatever objects, --yes-really N is the ceiling of
+that same number. A count ends where the answer is known; only a refusal counts to the end, bounded
+in time, so that it names the number and the command.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from maintcli.db import sqlstate
+from maintcli.engines.base import count
+from maintcli.engines.base.target import Target
+from maintcli.errors import Refused
+from maintcli.runtime.context import Context
+
+SMALL_TABLE = 1_000  # below this a large share is an everyday thing
+_SECONDS = 10.0  # for a figure of a refusal, and for one that the planner's stands in for
+
+Counter = Callable[[int | None, float | None], int]
+"""Counts rows up to a number, None for all, in so many seconds; raises QueryCanceled."""
+
+
+class Loss(NamedTuple):
+    """A table that loses rows: `going` counts those and `rows` all of it, None for any share.
+
+    `about` is the planner's figure for all, `what` the rows that go as a clause: `old rows`. Of a
+    table whose rows stay and are updated the `fate` is to change.
+    """
+
+    table: str
+    what: str
+    going: Sequence[Counter]
+    rows: Counter | None
+    about: int
+    fate: str = "go"
+
+    def with_more(self, going: Sequence[Counter]) -> "Loss":
+        """The same table, from which more rows go than it was swept for."""
+        return self._replace(what="rows that would go", going=[*self.going, *going])
+
+
+class Expected(NamedTuple):
+    """How many rows a run would take of each table, those that go along foreign keys among them.
+
+    `complete` is False where a figure took too long to count and is left out.
+    """
+
+    tables: Mapping[str, int]
+    complete: bool = True
+
+
+def losses(context: Context, targets: Sequence[Target]) -> list[Loss]:
+    """The stale rows of each table once, as a row that two rules call stale goes once."""
+    merged: dict[int, list[Target]] = {}
+    for target in targets:
+        merged.setdefault(target.table.oid, []).append(target)
+    return [_loss(context, some) for some in merged.values()]
+
+
+def changes(context: Context, targets: Sequence[Target]) -> list[Loss]:
+    """The same of rows that are updated and stay."""
+    return [loss._replace(fate="change") for loss in losses(context, targets)]
+
+
+def together(losses: Sequence[Loss], more: Sequence[Loss]) -> list[Loss]:
+    """`losses`, with the rows that the same tables, or others, lose beside them."""
+    found = {loss.table: loss for loss in losses}
+    for loss in more:
+        own = found.get(loss.table)
+        found[loss.table] = own.with_more(loss.going) if own else loss
+    return list(found.values())
+
+
+def check(
+    context: Context,
+    targets: Sequence[Target],
+    lost: Callable[[], Sequence[Loss]],
+    objection: str | None = None,
+    *,
+    planned: bool = False,
+) -> None:
+    """Raise Refused where more rows go than anybody can have meant, or than --yes-really says.
+
+    `lost` looks up what the run takes from all tables. `objection` is one of another kind, that the
+    same number lets through; with `planned` no guard is asked.
+    """
+    really: int | None = context.order.value("yes_really")
+    if objection is None and not planned:
+        objection = _senseless(context, targets)
+    if objection is None and really is None and (planned or not _has_limit(context)):
+        return
+    found = lost()
+    if really is not None:
+        reason = _over(context, found, really)
+        reason = f"{objection} {reason}" if objection and reason else reason
+    elif objection:
+        reason = f"{objection} {_Total.of(context, found).said(1)}."
+    else:
+        reason = _too_many(context, found) or _too_large(context, found)
+    if reason is not None:
+        raise Refused(reason=f"{reason} Nothing was changed. {_way(context, found, objection)}")
+
+
+def sum_of(counters: Iterable[Counter], most: int | None, seconds: float | None = None) -> int:
+    """Count with one after the other, up to `most` in all."""
+    found = 0
+    for counter in counters:
+        if most is not None and found >= most:
+            break
+        found += counter(None if most is None else most - found, seconds)
+    return found
+
+
+def _loss(context: Context, rules: Sequence[Target]) -> Loss:
+    either = sql.SQL(" OR ").join([sql.SQL("({}\n)").format(one.predicate) for one in rules])
+    first = rules[0]
+    whose = first.whose if len(rules) == 1 else ""
+    return Loss(
+        str(first.table),
+        f"old rows{whose}",
+        [partial(_few, context, first, either)],
+        partial(_few, context, first, sql.SQL("true")),
+        count.table_rows(context, first),
+    )
+
+
+def _few(
+    context: Context,
+    target: Target,
+    condition: sql.Composable,
+    most: int | None,
+    seconds: float | None = None,
+) -> int:
+    with sqlstate.about(target.title):
+        return count.few(context, target, condition, most, seconds)
+
+
+def _has_limit(context: Context) -> bool:
+    percent: float | None = context.order.value("max_percent")
+    return context.order.value("max_rows") is not None or (percent is not None and percent < 100)
+
+
+def _senseless(context: Context, targets: Sequence[Target]) -> str | None:
+    """At any size: what is true of every row, for a wrong table, or one that is not filled yet."""
+    for target in targets:
+        if target.elsewhere is None or count.any_row(context, target, target.elsewhere.found):
+            continue
+        if count.stale(context, target, most=1):
+            return (
+                f"not one row of {target.table} has its match in {target.elsewhere.table}"
+                f".{target.elsewhere.column}, so all of them count as stale once they are old"
+                " enough. That column is the wrong one, or its table is empty."
+            )
+    return None
+
+
+def _too_many(context: Context, losses: Sequence[Loss]) -> str | None:
+    most: int | None = context.order.value("max_rows")
+    return _over(context, losses, most, "--max-rows") if most is not None else None
+
+
+def _over(
+    context: Context, losses: Sequence[Loss], most: int, flag: str = "--yes-really"
+) -> str | None:
+    everything = [counter for loss in losses for counter in loss.going]
+    if sum_of(everything, most + 1) <= most:
+        return None
+    return f"{_Total.of(context, losses).said(most + 1)}; {flag} allows {most:,}."
+
+
+def _too_large(context: Context, losses: Sequence[Loss]) -> str | None:
+    said = next((said for loss in losses if (said := _share(context, loss))), None)
+    total = _Total.of(context, losses) if said is not None else None
+    return f"{said} {total.said(1)}." if total and len(total.losing) > 1 else said
+
+
+def _share(context: Context, loss: Loss) -> str | None:
+    """The objection to the share of a table that goes; rows decide, not the planner's figure."""
+    percent: float | None = context.order.value("max_percent")
+    if percent is None or percent >= 100 or loss.rows is None:
+        return None
+    about = int(loss.about * percent / 100)
+    least = sum_of(loss.going, about + 1)
+    going = least if least <= about else _bounded(context, loss.going)
+    if going is not None and _is_small_enough(context, loss, loss.rows, going, percent):
+        return None
+    whole = _bounded(context, [loss.rows]) if going is not None else None
+    allows = f"--max-percent {percent:g} allows"
+    if going is None or whole is None:
+        return f"{_rows(loss, going, least)}; {allows} about {about:,}."
+    if whole <= SMALL_TABLE:
+        return None
+    share = f"{100 * going / whole:.3g} % of {whole:,}"
+    return f"{_rows(loss, going, least)}, {share}; {allows} {int(whole * percent / 100):,}."
+
+
+def _is_small_enough(
+    context: Context, loss: Loss, rows: Counter, going: int, percent: float
+) -> bool:
+    """Whether the table really has the rows of which so many may go."""
+    if not going or not percent:
+        return not going
+    try:
+        there = rows(int(going * 100 / percent) + 1, _SECONDS)
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        context.log.warn(f"{loss.table} was not counted in time; statistics decided its share")
+        return going <= int(loss.about * percent / 100)
+    return going <= int(there * percent / 100)
+
+
+def _bounded(context: Context, counters: Sequence[Counter]) -> int | None:
+    """The exact count, None where it takes too long."""
+    try:
+        return sum_of(counters, None, _SECONDS)
+    except psycopg.errors.QueryCanceled:
+        context.stop.check()
+        return None
+
+
+class _Total(NamedTuple):
+    """How many rows go of each table; None where that takes too long to count."""
+
+    losing: Sequence[tuple[Loss, int | None]]
+
+    @classmethod
+    def of(cls, context: Context, losses: Sequence[Loss]) -> "_Total":
+        """Count as long as a refusal may take."""
+        counted = [(loss, _bounded(context, loss.going)) for loss in losses]
+        return cls([(loss, number) for loss, number in counted if number != 0])
+
+    @property
+    def exact(self) -> int | None:
+        """The rows of all tables, None where some were not counted."""
+        known = [number for _, number in self.losing if number is not None]
+        return sum(known) if len(known) == len(self.losing) else None
+
+    def said(self, least: int) -> str:
+        """The number as a clause, by tables; `least` are known to go."""
+        if len(self.losing) == 1:
+            return _rows(*self.losing[0], least)
+        known = sum(number or 0 for _, number in self.losing)
+        each = ", ".join(f"{_number(number, 1)} of {loss.table}" for loss, number in self.losing)
+        fates = " or ".join(sorted({loss.fate for loss, _ in self.losing}, reverse=True))
+        return f"{_number(self.exact, max(known, least))} rows would {fates}: {each}"
+
+
+def _rows(loss: Loss, exact: int | None, least: int) -> str:
+    return f"{loss.table} has {_number(exact, least)} {loss.what}"
+
+
+def _number(exact: int | None, least: int) -> str:
+    return f"{exact:,}" if exact is not None else f"at least {least:,}"
+
+
+def _way(context: Context, losses: Sequence[Loss], objection: str | None) -> str:
+    """What lets the rows through, as a command to paste."""
+    plan = "--plan FILE" if context.dry_run else "--dry-run --plan FILE"
+    look = f"To look first, run with {plan}, and then with --apply FILE. " if objection else ""
+    exact = _Total.of(context, losses).exact
+    if exact is not None:
+        return f"{look}If it is meant, run: {command(context, '--yes-really', str(exact))}"
+    if context.dry_run:
+        return f"{look}If it is meant, --yes-really N lets up to N rows through, once."
+    return f"{look}To count them, run: {command(context, '--dry-run')}"
+
+
+def command(context: Context, *more: str) -> str:
+    """This command once more, with `more` in place of what it says of guards and dry runs."""
+    words = ["maint", context.job, *context.order.place]
+    for name, given in context.order.values.items():
+        if given.origin.startswith("--") and name not in {"yes_really", "dry_run", "plan"}:
+            flag = given.origin
+            words += [flag] if given.value is True else [flag, given.shown or str(given.value)]
+    return shlex.join([*words, *more])

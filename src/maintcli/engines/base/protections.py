@@ -1,0 +1,127 @@
+"""Refusing what the role may not do, and what would pass a protection that plain SQL respects."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from maintcli.db import protections
+from maintcli.db.protections import Event, Found, Kind
+from maintcli.db.tables import Part, Table
+from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege, Refused
+from maintcli.runtime.context import Context
+
+if TYPE_CHECKING:
+    from maintcli.db.links import Links, Relation
+
+_CUTS = ("SET NULL", "SET DEFAULT")
+
+
+def check_rights(context: Context, table: Table, *, delete: bool = False) -> None:
+    """Raise MissingPrivilege or HiddenRows unless the role can read every row of `table`.
+
+    With `delete` it must be able to delete them as well, except in a dry run.
+    """
+    for one in table.relations:
+        check_readable(one, table.role)
+        if delete and not one.can_delete and not context.dry_run:
+            raise missing("DELETE", one, table.role)
+
+
+def check_readable(one: "Table | Part | Relation", role: str) -> None:
+    """Raise MissingPrivilege, or HiddenRows: a row that is not seen would count as absent."""
+    if not one.can_select:
+        raise missing("SELECT", one, role)
+    if one.hides_rows:
+        raise HiddenRows(table=str(one), role=role)
+
+
+def missing(privilege: str, one: "Table | Part | Relation", role: str) -> MissingPrivilege:
+    """The error for a role without a privilege on a table."""
+    quoted, table = sql.Identifier(role).as_string(), one.quoted.as_string()
+    return MissingPrivilege(role=quoted, privilege=privilege, table=table)
+
+
+def check(
+    context: Context,
+    tables: Sequence[Table],
+    links: "Links | None" = None,
+    *,
+    event: Event = "DELETE",
+    updated: Sequence[Table] = (),
+) -> None:
+    """Look before rows of `tables` are deleted, or updated, and those that `links` lead to.
+
+    Rows of the tables `updated` are only changed, by their own name.
+
+    Raises Refused for a trigger or rule that would be passed, ConfigError for what PostgreSQL
+    would not do or not allow.
+    """
+    parts, stamped = _parts(tables), _parts(updated)
+    along = links.links if links else ()
+    gone = parts | {link.child for link in along if link.key.action == "CASCADE"}
+    cut = {link.child for link in along if link.key.action in _CUTS}
+    found = protections.find(
+        context.session,
+        event,
+        named=[table.oid for table in tables],
+        keys=[link.key.oid for link in along],
+        deleted=gone if event == "DELETE" else (),
+        updated=stamped | (cut if event == "DELETE" else parts),
+    )
+    by_kind: defaultdict[Kind, list[Found]] = defaultdict(list)
+    for one in found:
+        by_kind[one.kind].append(one)
+    for one in by_kind[Kind.TRIGGER] + by_kind[Kind.RULE]:
+        raise _passed(one, event)
+    if idle := by_kind[Kind.IDLE_KEY]:
+        raise _idle(context, idle, tables[0].role)
+    for one in by_kind[Kind.NO_IDENTITY]:
+        raise _not_replicated(one)
+    for one in by_kind[Kind.UNENFORCED_KEY]:
+        context.log.warn(f"{one.name} of {one} is NOT ENFORCED: rows that refer by it stay.")
+
+
+def _parts(tables: Sequence[Table]) -> set[int]:
+    return {part.oid for table in tables for part in table.parts}
+
+
+def _passed(found: Found, event: Event) -> Refused:
+    done = "deleted" if event == "DELETE" else "changed"
+    what = (
+        f"the trigger {found.name} of {found} (FOR EACH STATEMENT) would not fire"
+        if found.kind is Kind.TRIGGER
+        else f"the rule {found.name} of {found} would not apply"
+    )
+    return Refused(
+        reason=f"{what}: maint works on each of its partitions (or inheriting tables) by itself."
+        f" Nothing was {done}. Make it a FOR EACH ROW trigger of those, or drop it."
+    )
+
+
+def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
+    key = found[0].of
+    stays = "so what refers by it would stay and refer to nothing. Nothing was deleted."
+    if (remedy := protections.replica_role(context.session, role)) is not None:
+        return ConfigError(
+            reason=f"The foreign key {key} does not act under session_replication_role = replica,"
+            f" {stays} {remedy}"
+        )
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for one in found:
+        names[one.quoted].append(f"ENABLE TRIGGER {sql.Identifier(one.name).as_string()}")
+    statements = " ".join(f"ALTER TABLE {t} {', '.join(each)};" for t, each in names.items())
+    return ConfigError(
+        reason=f"The foreign key {key} does not act, because triggers of {found[0]} are disabled,"
+        f" {stays} Let a superuser run: {statements}"
+    )
+
+
+def _not_replicated(found: Found) -> ConfigError:
+    verb, done = ("deletes", "deleted") if found.name == "DELETE" else ("updates", "changed")
+    return ConfigError(
+        reason=f"{found} has no replica identity, and a publication sends its {verb}, so PostgreSQL"
+        f" refuses them. Nothing was {done}. Give it a primary key, or run:"
+        f" ALTER TABLE {found.quoted} REPLICA IDENTITY FULL;"
+    )

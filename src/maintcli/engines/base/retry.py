@@ -1,0 +1,187 @@
+"""Trying a batch until it counts: locks, deadlocks, time limits and lost connections.
+
+A batch may be sent again after any failure: rows that are gone are not deleted twice, and the
+ledger's own total says whether a lost COMMIT had counted.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import psycopg
+
+from maintcli.db import blockers, sqlstate
+from maintcli.db.blockers import Blocker
+from maintcli.engines.base.batch import Done, Step, send
+from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.words import span
+from maintcli.errors import (
+    ConfigError,
+    ConnectionLost,
+    LeaseLost,
+    RowsStayLocked,
+    StillLocked,
+    Unreachable,
+)
+from maintcli.runtime.context import Context
+
+_STATEMENT_SECONDS = 30.0
+_KEYS_DO_NOT_ACT = (
+    "session_replication_role became replica during the run: a trigger, or another client of a"
+    " pooler, has set it. Foreign keys and other triggers do not act under it, so rows that refer"
+    " would be left behind. The last batch was rolled back. Have the trigger set it back to origin"
+    " before it ends."
+)
+_MOST_FAILURES = 8  # in a row, on one batch
+PATIENCE_SECONDS = 30.0
+T = TypeVar("T")
+
+
+class Trial(NamedTuple):
+    """How a batch is tried: without rows that others hold locked; `small` after a time limit."""
+
+    skip_locked: bool = False
+    small: bool = False
+
+
+class Patience:
+    """How long a run waits for a table that others hold locked as a whole.
+
+    `done` is what it does to rows.
+    """
+
+    def __init__(
+        self, context: Context, seconds: float | None = None, *, done: str = "deleted"
+    ) -> None:
+        self.context = context
+        self._done = done
+        self._limit = min(seconds or PATIENCE_SECONDS, context.deadline.seconds / 4)
+        self._since: float | None = None
+        self._for_rows = 0.0
+
+    def ended(self) -> None:
+        """The lock is gone."""
+        self._since = None
+
+    def waited_for_rows(self, seconds: float) -> None:
+        """Take in that triggers waited so long for rows; raise RowsStayLocked where it is too much.
+
+        They are asked for one after the other, so the time counts over the whole run.
+        """
+        self._for_rows += seconds
+        if self._for_rows > self._limit:
+            deleted = self.context.counts.get("deleted_count", 0)
+            raise RowsStayLocked(waited=f"{self._limit:.0f} s", deleted=deleted)
+
+    def wait(self) -> None:
+        """Wait a little, or raise StillLocked."""
+        now = time.monotonic()
+        self._since = self._since or now
+        if now - self._since > self._limit:
+            raise still_locked(self.context, self._limit, self._done)
+        self.context.stop.wait(0.2)
+
+
+def still_locked(context: Context, seconds: float, done: str = "deleted") -> StillLocked:
+    """The error that names the table, and who has locked it for so many seconds."""
+    rows = context.counts.get(f"{done}_count", 0)
+    blocker = None
+    with contextlib.suppress(psycopg.Error, Unreachable):  # whoever it was, it was locked
+        blocker = blockers.find(context.session, context.names)
+    return StillLocked(
+        table=blocker.table if blocker else "A table of this run",
+        holder=_holder(blocker) if blocker else "another session",
+        waited=f"{seconds:.0f} s",
+        done=f"{rows:,} rows were {done} before that" if rows else f"Nothing was {done}",
+    )
+
+
+def _holder(blocker: Blocker) -> str:
+    if blocker.pid is None:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    age = None if blocker.seconds is None else span(blocker.seconds)
+    known = ", ".join(filter(None, (blocker.name, age)))
+    behind = f", which waits for pid {blocker.behind}," if blocker.behind else ""
+    return f"pid {blocker.pid}{f' ({known})' if known else ''}{behind}"
+
+
+def patiently(patience: Patience, action: Callable[[], T]) -> T:
+    """Do `action`, again while a lock keeps it from its tables; for reading before a sweep."""
+    while True:
+        try:
+            found = action()
+        except psycopg.errors.LockNotAvailable:
+            patience.wait()
+            continue
+        patience.ended()
+        return found
+
+
+def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -> Done:
+    """Send the batch that `step` makes, until it counts or there is no more to try."""
+    trial, failures, made = Trial(), 0, None
+    while True:
+        began = time.monotonic()
+        try:
+            made = step(trial)
+            done = send(
+                patience.context,
+                made,
+                budget_ms=pace.budget_ms,
+                statement_seconds=made.seconds or _STATEMENT_SECONDS,
+            )
+        except psycopg.Error as error:
+            if made and made.failed and made.failed(error):
+                patience.context.stop.wait(time.monotonic() - began)  # who waited for us goes on
+                continue
+            if made and made.walk_closer and _wants_a_closer_walk(error, trial):
+                raise
+            failures += 1
+            trial = _react(patience, pace, error, trial, failures)
+            continue
+        patience.ended()
+        return done
+
+
+def _wants_a_closer_walk(error: psycopg.Error, trial: Trial) -> bool:
+    """Whether rows are to be taken one by one: some are slow, raise, or wait for others' locks."""
+    if error.sqlstate == sqlstate.LOCK_NOT_AVAILABLE:
+        # The tables were locked before the block of which the server speaks.
+        return trial.skip_locked and bool(error.diag.context)
+    return error.sqlstate == sqlstate.QUERY_CANCELED or sqlstate.is_of_rows(error)
+
+
+def _react(
+    patience: Patience, pace: Pace, error: psycopg.Error, trial: Trial, failures: int
+) -> Trial:
+    """Decide what follows a failed batch: how it is tried next, or an error."""
+    context, state = patience.context, error.sqlstate
+    if state == sqlstate.LEASE_LOST:
+        raise LeaseLost(job=context.lease.job if context.lease else "this job") from None
+    if state == sqlstate.ROLE_CHANGED:
+        raise ConfigError(reason=_KEYS_DO_NOT_ACT) from None
+    if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
+        patience.wait()  # no row lock: the table as a whole is locked
+        return trial
+    if failures >= _MOST_FAILURES:
+        raise sqlstate.meaning(error) from None
+    if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
+        pace.shrink()
+        return Trial(skip_locked=True, small=trial.small or state == sqlstate.QUERY_CANCELED)
+    if state is not None and state.startswith("40"):  # deadlock, serialization
+        context.stop.wait(0.05 * failures)
+        return trial._replace(skip_locked=True)
+    if sqlstate.is_lost(error, context.session.connection_or_none):
+        after_loss(context, error)
+        return trial
+    raise error
+
+
+def after_loss(context: Context, error: psycopg.Error) -> None:
+    """Say that the connection broke, or raise ConnectionLost where a new one is of no use."""
+    if context.lease is None:
+        why = "without a ledger nobody can say whether the last batch counted"
+        raise ConnectionLost(reason=f"{sqlstate.said(error)}; {why}") from None
+    context.log.warn("the connection broke in mid-run; going on with a new one")
+    context.stop.wait(0.1)

@@ -1,0 +1,79 @@
+"""What a job, or a rule of maint.toml, says of one table: which rows are stale."""
+
+from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
+
+from maintcli.config.duration import Duration
+from maintcli.config.tables import TableMap
+from maintcli.errors import NoRetention, Refused
+from maintcli.runtime.context import Context
+
+if TYPE_CHECKING:  # most jobs have no rule
+    from maintcli.config.rules import Rule
+
+
+class Stale(NamedTuple):
+    """The stale rows of `table`: those for which `where` holds.
+
+    Names are the reference schema's; the user's own come from the configuration, or from `map`
+    where the job has its own. `where` is SQL with columns, statuses (`{'pending'}`), `{table}` and
+    `{cutoff}` in braces; `by` is the column that says a row's age, `show` the
+    columns that a removed row is logged by.
+
+    `final` promises that a stale row can never become fresh again, so that its children may go
+    before it, in transactions of their own. `also` is a further condition of the user's, as it
+    stands. A table that does not exist is passed over where it is `optional`. `origin` says where
+    the age was set, where that is no option of the job. `own`: one of the toolkit's own tables,
+    which are in the schema that the configuration says, under their own names; `also` may name
+    others of them with `{schema}`.
+    """
+
+    table: str
+    where: LiteralString
+    by: str
+    older_than: Duration
+    show: tuple[str, ...] = ()
+    final: bool = False
+    also: str | None = None
+    map: TableMap | None = None
+    optional: bool = False
+    origin: str | None = None
+    own: bool = False
+
+
+_DUE: Final[LiteralString] = "{time_column} < {cutoff}"
+
+
+def of_rule(rule: "Rule", keep: Duration) -> Stale:
+    """The rows of the rule's table that are older than `keep`."""
+    from maintcli.config.rules import TIME_COLUMN
+
+    return Stale(
+        table=rule.table,
+        where=_DUE,
+        by=TIME_COLUMN,
+        older_than=keep,
+        show=rule.show,
+        final=rule.final,
+        also=rule.where,
+        map=rule.map,
+    )
+
+
+def rules(context: Context) -> tuple[Stale, ...]:
+    """What every [[retention]] rule calls stale.
+
+    Raises NoRetention where there is none, Refused for a rule that keeps nothing.
+    """
+    if not context.config.retention:
+        raise NoRetention(file=context.config.where)
+    return tuple(_stale(context, rule) for rule in context.config.retention)
+
+
+def _stale(context: Context, rule: "Rule") -> Stale:
+    from maintcli.config.rules import KEEP
+
+    if clause := KEEP.check_bounds(rule.keep):
+        raise Refused(reason=f"{rule.section.place('keep')}: {clause}. Nothing was touched.")
+    called = f" ({rule.name})" if rule.name else ""
+    context.log.debug(f"{rule.section.header}{called}: {rule.table} is kept for {rule.keep}")
+    return of_rule(rule, rule.keep)._replace(origin=rule.section.place("keep"))

@@ -1,0 +1,223 @@
+"""What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
+
+from datetime import datetime
+from string import Formatter
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from maintcli.config.duration import Duration
+from maintcli.config.tables import TableMap
+from maintcli.db import names, tables
+from maintcli.db.tables import Column, Part, Table
+from maintcli.engines.base import clock, condition, own, protections, statuses
+from maintcli.engines.base.meant import meant
+from maintcli.engines.base.stale import Stale
+from maintcli.errors import (
+    ConfigError,
+    NoSuchColumn,
+    NoSuchTable,
+    NotSweepable,
+    Refused,
+)
+from maintcli.runtime.context import Context
+
+if TYPE_CHECKING:
+    from maintcli.db.links import Links
+
+
+class Elsewhere(NamedTuple):
+    """Another table, into whose `column` a predicate looks, and which a batch locks for writers.
+
+    `whose` says as a clause what makes a row stale, `found` is true of a row that has there what a
+    stale one misses, `needs` are the row's own columns. `quick`: an index finds the value.
+    """
+
+    table: Table
+    column: str
+    whose: str
+    found: sql.Composable
+    needs: tuple[str, ...]
+    quick: bool
+
+
+class Target(NamedTuple):
+    """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by.
+
+    `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
+    `map` is how the user calls it, `origin` where the age was set, None for an option of the job.
+    `elsewhere`: what the predicate looks into beside the row; None for the row alone.
+    `also` is the user's own condition, which is in the predicate.
+    """
+
+    key: str
+    table: Table
+    by: Column
+    older_than: Duration
+    cutoff: datetime
+    bound: sql.Composable
+    predicate: sql.Composable
+    show: tuple[str, ...]
+    final: bool
+    age_alone: bool
+    map: TableMap
+    origin: str | None = None
+    elsewhere: Elsewhere | None = None
+    also: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The table, and the rule of maint.toml that brought it."""
+        return f"{self.table} ({self.map.rule})" if self.map.rule else str(self.table)
+
+    @property
+    def whose(self) -> str:
+        """What makes a row stale beside its age, as a clause to put behind; empty where nothing."""
+        return f" {self.elsewhere.whose}" if self.elsewhere else ""
+
+    def bound_for(self, context: Context, age: Duration) -> sql.Composable:
+        """The cutoff, in the column's own terms, had `age` been asked for."""
+        return _cutoff(context, self.key, self.map, self.table, self.by, age)[1]
+
+    def column(self, name: str) -> Column:
+        """The table's column that stands for `name` in the reference schema."""
+        return _column(self.table, self.key, self.map, name)
+
+
+class Root(NamedTuple):
+    """A table whose stale rows are deleted, and the foreign keys that lead to what goes with them.
+
+    `links` is None where they were not looked up, as nothing refers to the table.
+    """
+
+    target: Target
+    links: "Links | None"
+
+
+def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | None:
+    """Resolve the reference names of a job through config and catalog, and compute the cutoff.
+
+    None where the table does not exist and need not. Without `deleting` its rows are only changed.
+    """
+    key = stale.table
+    found = locate(context, stale)
+    if found is None:
+        return None
+    mapped, table = found
+    check_parts(context, table, key, mapped, deleting=deleting)
+    names_used = {stale.by, *stale.show, *_fields(stale.where)}
+    columns = {name: _column(table, key, mapped, name) for name in names_used}
+    by = columns[stale.by]
+    moment, bound = _cutoff(context, key, mapped, table, by, stale.older_than)
+    clock.check_unit(context, table, key, mapped, by)
+    named = statuses.named(stale.where)
+    if named:
+        statuses.check_any(context, table, key, mapped, named)
+        statuses.warn_if_unknown(context, table, key, mapped, named)
+    holes: dict[str, sql.Composable] = {
+        **{name: column.value() for name, column in columns.items()},
+        **statuses.holes(mapped, named),
+    }
+    predicate = sql.SQL(stale.where).format(**holes, cutoff=bound, table=table.quoted)
+    if stale.also is not None:
+        also: sql.Composable = sql.SQL(stale.also)  # pyright: ignore[reportArgumentType]  allowed by allow-sql
+        if stale.own:
+            also = sql.SQL(stale.also).format(schema=sql.Identifier(table.schema))  # pyright: ignore[reportArgumentType]  a job's own
+        else:
+            context.session.runs_code_of_users = True
+        condition.check(context, table, also, mapped.setting(key, "where"))
+        also = condition.of_parts(table, also)
+        predicate = sql.SQL("({}) AND ({}\n)").format(predicate, also)
+    return Target(
+        key=key,
+        table=table,
+        by=by,
+        older_than=stale.older_than,
+        cutoff=moment,
+        bound=bound,
+        predicate=predicate,
+        show=tuple(dict.fromkeys(columns[name].name for name in stale.show)),
+        final=stale.final,
+        age_alone=stale.also is None and stale.where == f"{{{stale.by}}} < {{cutoff}}",
+        map=mapped,
+        origin=stale.origin,
+        also=None if stale.own else stale.also,
+    )
+
+
+def _fields(where: str) -> set[str]:
+    fields = {field for _, field, _, _ in Formatter().parse(where) if field}
+    return {field for field in fields if not statuses.is_status(field)} - {"cutoff", "table"}
+
+
+def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
+    """The table, and how the user calls it; None where it does not exist and need not."""
+    key = stale.table
+    mapped = stale.map or (own.mapped(context, key) if stale.own else context.config.table(key))
+    if mapped is None:
+        context.log.debug(f"the toolkit has no table {key} yet; passed over")
+        return None
+    name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else key)
+    table = context.describe(name)
+    if table is None and stale.optional and not mapped.name:
+        context.log.debug(f"there is no table {key}; passed over")
+        return None
+    if table is None:
+        setting, near = mapped.setting(key, "name"), meant(context.session, name)
+        raise NoSuchTable(table=str(name), near=near, setting=setting, file=mapped.file)
+    if not stale.own:
+        own.refuse(context, table, f"{mapped.file} {mapped.setting(key, 'name')}")
+    return mapped, table
+
+
+def check_parts(
+    context: Context, table: Table, key: str, mapped: TableMap, *, deleting: bool = True
+) -> None:
+    """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
+    context.session.admit_code_on(table.oids)
+    if table.kind not in tables.WITH_ROWS:
+        raise _not_sweepable(table, key, mapped)
+    for part in table.parts:
+        if part.kind != "table":
+            raise _not_sweepable(part, key, mapped)
+    protections.check_rights(context, table, delete=deleting)
+
+
+def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
+    setting = mapped.setting(key, "name")
+    return NotSweepable(table=str(found), kind=found.kind, setting=setting, file=mapped.file)
+
+
+def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
+    real = mapped.columns.get(name, name)
+    setting = mapped.column_setting(key, name)
+    names.check(real, setting)
+    if real not in table.columns:
+        known = ", ".join(list(table.columns)[:12])
+        raise NoSuchColumn(
+            table=str(table), column=real, setting=setting, columns=known, file=mapped.file
+        )
+    return table.columns[real]
+
+
+def _cutoff(
+    context: Context, key: str, mapped: TableMap, table: Table, column: Column, age: Duration
+) -> tuple[datetime, sql.Composable]:
+    """The moment `age` ago by the database's clock, and the same in the column's own terms."""
+    in_column = clock.in_terms_of(table, key, mapped, column, sql.SQL("c"))
+    query = sql.SQL(
+        "SELECT c, ({column})::text FROM (SELECT now() - make_interval(months => {months})"
+        " - make_interval(secs => {seconds}) AS c) AS cutoff"
+    ).format(column=in_column, months=age.months, seconds=age.seconds)
+    try:
+        ((moment, text),) = context.session.read_composed(query)
+    except psycopg.errors.InvalidParameterValue:
+        setting = f'{mapped.setting(key, "timezone")} = "{mapped.timezone}"'
+        reason = f"{setting} is no time zone that PostgreSQL knows."
+        raise ConfigError(reason=reason) from None
+    except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
+        raise Refused(
+            reason=f"an age of {age} leads to no date that PostgreSQL can hold."
+        ) from None
+    return moment, sql.SQL("{}::{}").format(text, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  one of _AS_COLUMN

@@ -1,0 +1,43 @@
+"""Moments, lengths of time, amounts of bytes and numbers in words."""
+
+from datetime import datetime
+
+_SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
+_MINUTES_FROM = 120
+_SIZES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit that fits twice: `90 s`, `45 min`, `3 d`."""
+    for size, unit in _SPANS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def took(milliseconds: int | None) -> str:
+    """How long something took; blank where that is not known."""
+    if milliseconds is None:
+        return ""
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{milliseconds} ms"
+    return f"{seconds:.1f} s" if seconds < _MINUTES_FROM else span(seconds)
+
+
+def many(count: int, what: str = "row") -> str:
+    """A number of things, of which one is called `what`: `1 row`, `2,000 rows`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def size(count: int) -> str:
+    """Bytes in their largest unit that fits: `512 B`, `1.5 MiB`."""
+    for factor, unit in _SIZES:
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+def moment(when: datetime) -> str:
+    """A time as JSON and people read it."""
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")

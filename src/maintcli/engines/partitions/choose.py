@@ -1,0 +1,135 @@
+"""Which partitions need no sweep: every row of theirs is stale, so they can go as a whole.
+
+The table is partitioned by range on the age column alone, and age alone makes a row stale. Then a
+partition whose upper bound lies at or below the cutoff can hold no other row.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from psycopg import sql
+
+from maintcli.db import partitions as catalog
+from maintcli.db.partitions import Partition, Scheme
+from maintcli.engines.base.target import Target
+from maintcli.runtime.context import Context
+
+_ROWS = sql.SQL("SELECT count(*) FROM (SELECT FROM {relation}{limit}) AS few")
+
+
+class Chosen(NamedTuple):
+    """The partitions to detach, oldest first, and how their table is partitioned."""
+
+    scheme: Scheme
+    partitions: Sequence[Partition]
+
+
+def choose(context: Context, target: Target, *, aloud: bool = True) -> Chosen | None:
+    """The expired partitions that may be detached; why others may not is logged, if `aloud`."""
+    say = context.log.info if aloud else context.log.debug
+    scheme = catalog.scheme(context.session, target.table, target.by)
+    if scheme is None:
+        return None
+    every = catalog.partitions(context.session, target.table, target.by, target.bound)
+    expired = [partition for partition in every if partition.expired]
+    if expired and len(expired) == sum(not partition.is_default for partition in every):
+        say(f"{expired[-1]} is expired as a whole and the last one, so it is swept")
+        del expired[-1]
+    objection = objection_to_any(context) or _objection_to(context, target, scheme)
+    if objection is not None:
+        if expired:
+            say(
+                f"{len(expired):,} expired partitions of {target.table} are swept row by row:"
+                f" {objection}"
+            )
+        return None
+    return Chosen(scheme, [p for p in expired if _may_go(say, target, p)])
+
+
+def can_have_some(target: Target) -> bool:
+    """Whether partitions of such a table can be expired as a whole."""
+    return target.age_alone and target.table.kind == "partitioned table"
+
+
+def drops(context: Context) -> bool:
+    """Whether it is this run that drops: of a whole that is shared out part 0 does."""
+    return context.shard is None or context.shard.part == 0
+
+
+def keeps(context: Context) -> bool:
+    """Whether what is detached stays as a table."""
+    values = context.order.values
+    return "keep_detached" in values and bool(values["keep_detached"].value)
+
+
+def within(target: Target, partition: Partition) -> Target:
+    """`target` with only those of its parts that are in `partition`."""
+    parts = tuple(part for part in target.table.parts if part.oid in partition.tree)
+    return target._replace(table=target.table._replace(parts=parts))
+
+
+def detached(context: Context, target: Target) -> Sequence[sql.Composable]:
+    """What earlier runs detached, or began to, and did not drop: their successor does.
+
+    It is no part of the table any more.
+    """
+    if not can_have_some(target) or objection_to_any(context) is not None:
+        return ()
+    from maintcli.engines.partitions.mark import marked
+
+    parts = {part.oid for part in target.table.parts}
+    found = [one for one in marked(context, target) if one.pending or not one.attached]
+    return [one.quoted for one in found if one.is_to_be_dropped and one.oid not in parts]
+
+
+def rows_of(relation: sql.Composable, most: int | None = None) -> sql.Composable:
+    """Count the rows of such a relation, up to `most`."""
+    limit = sql.SQL(" LIMIT {}").format(most) if most is not None else sql.SQL("")
+    return _ROWS.format(relation=relation, limit=limit)
+
+
+def _is_ours(context: Context, target: Target) -> bool:
+    """Whether part 0 is just detaching what is half detached."""
+    from maintcli.engines.partitions.mark import marked
+
+    return any(found.pending for found in marked(context, target))
+
+
+def objection_to_any(context: Context) -> str | None:
+    """Why this run has to go by rows."""
+    values = context.order.values
+    if "archive" in values and values["archive"].value is not None:
+        return "--archive keeps exactly the rows that were deleted"
+    if context.order.value("limit") is not None:
+        return "--limit counts rows"
+    return None
+
+
+def _objection_to(context: Context, target: Target, scheme: Scheme) -> str | None:
+    """Why this table has to go by rows."""
+    if not scheme.owned:
+        return (
+            f"only the owner of {target.table} may detach them; let {target.table.role} be a member"
+            " of the role that owns it"
+        )
+    if scheme.stuck is not None and (drops(context) or not _is_ours(context, target)):
+        table = target.table.quoted.as_string()
+        return (
+            f"the detaching of {scheme.stuck} has begun and not ended; to end it:"
+            f" ALTER TABLE {table} DETACH PARTITION {scheme.stuck} FINALIZE"
+        )
+    return None
+
+
+def _may_go(say: Callable[[str], None], target: Target, partition: Partition) -> bool:
+    reasons = {
+        "foreign keys refer to it": partition.referenced,
+        "a view, a function or another table needs it": partition.needed,
+        "triggers or rules act on rows that are deleted": partition.triggered,
+        "a publication sends the rows that are deleted": partition.published,
+        f"{target.table.role} does not own it": not partition.owned,
+    }
+    why = next((reason for reason, holds in reasons.items() if holds), None)
+    if why is not None:
+        say(f"{partition} is expired as a whole, but swept row by row: {why}")
+    return why is None
