@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db.links import ForeignKey, Link, Links, Relation
-from maintcli.db.tables import Part
+from maintcli.db.tables import Column, Part
 from maintcli.engines.base.batch import Step
 from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry
@@ -29,7 +29,9 @@ GOLDEN = Path(__file__).parent / "golden"
 USERS, SESSIONS, NOTES, INVOICES, COMMENTS, EVENTS, EVENTS_1 = range(1, 8)
 NAMES = ["", "users", "sessions", "notes", "invoices", "comments", "events", "events_1"]
 STALE = sql.SQL("seen < '2026-01-01'")
-AGE = sql.SQL("timestamptz")
+SEEN = Column(
+    "seen", "timestamp with time zone", False, "timestamp with time zone", False, "pg_catalog"
+)
 CUTOFF = sql.SQL("'2026-01-01'::timestamptz")
 
 
@@ -101,7 +103,7 @@ def blocks() -> Blocks:
 
 def values() -> Values:
     """All values of `seen` below the cutoff."""
-    return Values(PART.quoted, STALE, "seen", AGE, CUTOFF)
+    return Values(PART.quoted, STALE, SEEN, CUTOFF)
 
 
 def isolated() -> Step:

@@ -179,7 +179,7 @@ maint_more := false OR "maint_cut0" OR "maint_cut1" OR "maint_cut2" OR "maint_cu
 IF maint_more THEN
 IF false OR "maint_lcut0" THEN
 maint_u := '{}';
-"maint_lcut0" := "maint_lcut0" AND maint_u = '{}'; IF "maint_lcut0" THEN maint_u := "maint_l0"; ELSE "maint_l0" := '{}'; END IF;
+"maint_lcut0" := "maint_lcut0" AND pg_catalog.cardinality(maint_u) = 0; IF "maint_lcut0" THEN maint_u := "maint_l0"; ELSE "maint_l0" := '{}'; END IF;
 "maint_a0" := '{}';
 "maint_a1" := '{}';
 "maint_a2" := '{}';

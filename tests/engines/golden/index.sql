@@ -1,17 +1,17 @@
 SET LOCAL enable_seqscan = off
 
-maint_lo timestamptz := NULL; maint_hi timestamptz;
+maint_lo timestamp with time zone := NULL; maint_hi timestamp with time zone;
 
 
 IF maint_lo IS NULL THEN
-    SELECT min("seen") INTO maint_lo FROM ONLY "app"."users" WHERE "seen" < '2026-01-01'::timestamptz;
+    SELECT pg_catalog.min("seen") INTO maint_lo FROM ONLY "app"."users" WHERE "seen" < '2026-01-01'::timestamptz;
 END IF;
 SELECT "seen" INTO maint_hi FROM ONLY "app"."users" WHERE "seen" >= maint_lo AND "seen" < '2026-01-01'::timestamptz
     ORDER BY "seen" OFFSET 50 LIMIT 1;
 IF maint_hi = maint_lo THEN
     PERFORM 1 FROM ONLY "app"."users" WHERE "seen" = maint_lo OFFSET 500 LIMIT 1;
     maint_tied := FOUND;
-    SELECT min("seen") INTO maint_hi FROM ONLY "app"."users"
+    SELECT pg_catalog.min("seen") INTO maint_hi FROM ONLY "app"."users"
         WHERE "seen" > maint_lo AND "seen" < '2026-01-01'::timestamptz;
 END IF;
 maint_hi := coalesce(maint_hi, '2026-01-01'::timestamptz);

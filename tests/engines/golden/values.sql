@@ -1,6 +1,6 @@
 
 
-maint_lo timestamptz := NULL; maint_hi timestamptz := NULL; maint_at tid := '(0,0)'; maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r tid[];
+maint_lo timestamp with time zone := NULL; maint_hi timestamp with time zone := NULL; maint_at tid := '(0,0)'; maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r tid[];
     maint_t tid[]; maint_u tid[]; maint_group int := 1; maint_bound int := NULL;
     maint_p int; maint_more boolean; maint_gone bigint; maint_began timestamptz;
     maint_locked bigint; maint_blocked bigint; maint_stay bigint := 0; maint_named jsonb := '[]';
@@ -43,13 +43,13 @@ IF maint_w IS NULL THEN
     PERFORM set_config('enable_seqscan', 'off', true);
     IF maint_hi IS NULL THEN
         IF maint_lo IS NULL THEN
-            SELECT min("seen") INTO maint_lo FROM ONLY "app"."users" WHERE "seen" < '2026-01-01'::timestamptz;
+            SELECT pg_catalog.min("seen") INTO maint_lo FROM ONLY "app"."users" WHERE "seen" < '2026-01-01'::timestamptz;
         END IF;
         SELECT "seen" INTO maint_hi FROM ONLY "app"."users"
             WHERE "seen" >= maint_lo AND "seen" < '2026-01-01'::timestamptz
             ORDER BY "seen" OFFSET 50 LIMIT 1;
         IF maint_hi = maint_lo THEN
-            SELECT min("seen") INTO maint_hi FROM ONLY "app"."users"
+            SELECT pg_catalog.min("seen") INTO maint_hi FROM ONLY "app"."users"
                 WHERE "seen" > maint_lo AND "seen" < '2026-01-01'::timestamptz;
         END IF;
         maint_hi := coalesce(maint_hi, '2026-01-01'::timestamptz);
@@ -192,7 +192,7 @@ maint_more := false OR "maint_cut0" OR "maint_cut1" OR "maint_cut2" OR "maint_cu
 IF maint_more THEN
 IF false OR "maint_lcut0" THEN
 maint_u := '{}';
-"maint_lcut0" := "maint_lcut0" AND maint_u = '{}'; IF "maint_lcut0" THEN maint_u := "maint_l0"; ELSE "maint_l0" := '{}'; END IF;
+"maint_lcut0" := "maint_lcut0" AND pg_catalog.cardinality(maint_u) = 0; IF "maint_lcut0" THEN maint_u := "maint_l0"; ELSE "maint_l0" := '{}'; END IF;
 "maint_a0" := '{}';
 "maint_a1" := '{}';
 "maint_a2" := '{}';
