@@ -294,7 +294,7 @@ def _out_of_bounds(option: Option, value: object) -> str | None:
 
 
 def _refused(origin: str, clause: str) -> Refused:
-    return Refused(reason=f"{origin}: {clause}. Nothing was touched.")
+    return Refused(f"{origin}: {clause}. Nothing was touched.")
 
 
 def _body(

@@ -7,7 +7,7 @@ its class says which exit code and which outcome it leads to.
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, StrEnum
 from inspect import cleandoc
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 
 class Outcome(StrEnum):
@@ -112,12 +112,14 @@ class MaintError(Exception):
     code: ClassVar[Code] = Code.FAILED
     outcome: ClassVar[Outcome] = Outcome.FAILED
 
-    def __init__(self, **facts: object) -> None:
-        """Fill `facts` into the docstring; the result is the one sentence a user reads."""
-        self.facts = facts
+    def __init__(self, sentence: str | None = None, **facts: object) -> None:
+        """Take the one sentence a user reads; without it, fill `facts` into the docstring."""
+        self.facts: dict[str, Any] = facts
         self.in_json = False  # whether the command has printed an object that tells of it
-        sentence = " ".join(cleandoc(type(self).__doc__ or "").split())
-        super().__init__(sentence.format(**facts))
+        if sentence is None:
+            docstring = " ".join(cleandoc(type(self).__doc__ or "").split())
+            sentence = docstring.format(**facts)
+        super().__init__(sentence)
 
     @property
     def statements(self) -> Sequence[str]:

@@ -62,7 +62,7 @@ def of_deployed(
         reason = str(error).rstrip(".")
         if asked.by_tool:
             raise ToolFailed(command=", ".join(texts), reason=reason) from None
-        raise Usage(reason=f"--deployed {', '.join(texts)}: {reason}.") from None
+        raise Usage(f"--deployed {', '.join(texts)}: {reason}.") from None
     return [*found, *_noted(rendered)]
 
 

@@ -48,12 +48,12 @@ def find(name: str, arguments: Sequence[str] = ()) -> LazyCommand | None:
         return LazyCommand(name, summary(sweep), registry.CONFIGURED_GROUP, lambda: _command(sweep))
     if name in config.triggers:
         words = f"maint trigger {config.triggers[name].name}"
-        raise Usage(reason=f"There is no command {name!r}; did you mean: {words}?")
+        raise Usage(f"There is no command {name!r}; did you mean: {words}?")
     from maintcli.config.suggest import closest
 
     near = closest(name, [*config.sweeps, *registry.JOBS, *COMMANDS])
     if near in config.sweeps:
-        raise Usage(reason=f"There is no command {name!r}; did you mean {near}?")
+        raise Usage(f"There is no command {name!r}; did you mean {near}?")
     return None
 
 
@@ -90,11 +90,10 @@ def check(config: "Config") -> None:
     for name in config.sweeps:
         place = f"{config.file} {config.section(name).header}"
         if name in registry.JOBS or name in COMMANDS:
-            raise ConfigError(reason=f"{place}: {name} is a command of maint; choose another name.")
+            raise ConfigError(f"{place}: {name} is a command of maint; choose another name.")
         if name in packages:
             raise ConfigError(
-                reason=f"{place}: {name} is a job of the package {packages[name]}; choose another"
-                " name."
+                f"{place}: {name} is a job of the package {packages[name]}; choose another name."
             )
 
 

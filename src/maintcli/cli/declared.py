@@ -62,7 +62,7 @@ def _check_listed(config: Config) -> None:
     for distribution, name, _ in registry.plugins():
         if config.enables(name) and not registry.is_listed(distribution, config.plugins):
             raise ConfigError(
-                reason=f"{config.section(name).place()}: it is a job of the package {distribution},"
+                f"{config.section(name).place()}: it is a job of the package {distribution},"
                 f' which plugins does not list; write plugins = ["{distribution}"], or disable it.'
             )
 
@@ -156,7 +156,7 @@ def known(config: Config, name: str) -> str:
     """`name`, once it is that of a job. Raises Usage, with what may have been meant."""
     names = entries(config)
     if name not in names:
-        raise Usage(reason=f"There is no job {name!r}; {hint(name, names)}")
+        raise Usage(f"There is no job {name!r}; {hint(name, names)}")
     return name
 
 

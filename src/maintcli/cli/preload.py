@@ -28,6 +28,6 @@ def given(arguments: Sequence[str], place: str) -> str | None:
         name, equals, value = word.partition("=")
         if name == flag:
             if not equals and is_option(following):
-                raise Usage(reason=f"{lacks_value(flag, following)}.")
+                raise Usage(f"{lacks_value(flag, following)}.")
             found = value if equals else following
     return found

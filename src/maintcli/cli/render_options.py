@@ -29,7 +29,7 @@ class RenderOptions:
         for name, value in flags.items():
             clause = fault(name, value)
             if clause is not None:
-                raise Usage(reason=sentence(f"--{name}: {clause}"))
+                raise Usage(sentence(f"--{name}: {clause}"))
         found = {**read_settings(config.scheduler), **flags}
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in found.items()},

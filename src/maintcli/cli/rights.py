@@ -167,7 +167,7 @@ def _of(job: Job, context: Context) -> list[Right]:
     except _Told as told:
         return [*rights.of_slot(context), *told.found]
     except Exception as error:  # whatever a stranger's job does
-        raise Fail(reason=f"{type(error).__name__}: {one_line(str(error))}.") from error
+        raise Fail(f"{type(error).__name__}: {one_line(str(error))}.") from error
     return []
 
 

@@ -28,7 +28,7 @@ def ask(target: str, rendered: Iterable[str], settings: Settings) -> Texts:
     """
     if target not in _TOOLS:
         raise Usage(
-            reason=f"--ask: {bare(target)} has no tool that prints a schedule; check its files, or"
+            f"--ask: {bare(target)} has no tool that prints a schedule; check its files, or"
             " hand over a copy: --deployed FILE."
         )
     return _TOOLS[target](list(rendered), settings)
@@ -47,7 +47,7 @@ def _read(place: str) -> str:
             return file.read(_MOST_CHARACTERS)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise Usage(reason=f"--deployed: {quote(place)} cannot be read: {reason}.") from None
+        raise Usage(f"--deployed: {quote(place)} cannot be read: {reason}.") from None
 
 
 def _crontab(_rendered: list[str], _settings: Settings) -> Texts:
@@ -69,7 +69,7 @@ def _listed() -> list[Path]:
     try:
         return sorted(_SYSTEM.iterdir()) if _SYSTEM.is_dir() else []
     except OSError as error:  # some systems let root alone look into it
-        raise NotAllowed(reason=f"{_SYSTEM} cannot be read: {error.strerror}.") from None
+        raise NotAllowed(f"{_SYSTEM} cannot be read: {error.strerror}.") from None
 
 
 def _system_text(path: Path) -> str:
@@ -77,7 +77,7 @@ def _system_text(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(_MOST_CHARACTERS)
     except OSError as error:
-        raise NotAllowed(reason=f"{path} cannot be read: {error.strerror}.") from None
+        raise NotAllowed(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _kubernetes(_rendered: list[str], settings: Settings) -> Texts:

@@ -95,4 +95,4 @@ def check(config: "Config") -> None:
             taken = f"a job of the package {packages[name]}"
         if taken:
             place = trigger.section.place()
-            raise ConfigError(reason=f"{place}: {name} is {taken}; choose another name.")
+            raise ConfigError(f"{place}: {name} is {taken}; choose another name.")

@@ -42,7 +42,7 @@ def read_document(config: Path | None, variables: Variables, cwd: Path) -> Docum
     found = variables.get(_VARIABLE)
     if found is not None:
         if not found.value.strip():
-            raise ConfigError(reason=f"{found.origin} is blank; give it a path or unset it.")
+            raise ConfigError(f"{found.origin} is blank; give it a path or unset it.")
         name = f"{found.origin}={printable(mask(found.value))}"
         return _named(cwd / found.value, name, found.value)
     return _found(cwd / FILE_NAME)
@@ -76,12 +76,12 @@ def _parse(text: str, label: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         if _names_jobs_twice(text):
-            raise ConfigError(reason=f"{label}: {_TWICE}") from None
-        raise ConfigError(reason=f"{label}: {_fault(str(error), text)}.") from None
+            raise ConfigError(f"{label}: {_TWICE}") from None
+        raise ConfigError(f"{label}: {_fault(str(error), text)}.") from None
     except ValueError:  # of int(); it names no line
-        raise ConfigError(reason=f"{label}: holds a number of too many digits; mend it.") from None
+        raise ConfigError(f"{label}: holds a number of too many digits; mend it.") from None
     except RecursionError:
-        raise ConfigError(reason=f"{label}: is nested too deeply; flatten it.") from None
+        raise ConfigError(f"{label}: is nested too deeply; flatten it.") from None
 
 
 def _fault(error: str, text: str) -> str:

@@ -66,7 +66,7 @@ def _parse(text: str, name: str) -> tuple[dict[str, str], tuple[str, ...]]:
         if binding.error:
             line = _line(binding.original.line, binding.original.string)
             raise ConfigError(
-                reason=f"{name}: line {line} cannot be understood; write NAME=value, "
+                f"{name}: line {line} cannot be understood; write NAME=value, "
                 'or NAME="value" with both quotes.'
             )
         if binding.key is None or binding.value is None:

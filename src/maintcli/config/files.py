@@ -22,9 +22,7 @@ def read_named(path: Path, name: str, judge: Judge | None = None) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise ConfigError(
-            reason=f"{name}: there is no file {path.absolute()}; check the path."
-        ) from None
+        raise ConfigError(f"{name}: there is no file {path.absolute()}; check the path.") from None
     except OSError as error:
         raise unreadable(name, error) from None
     return _read(descriptor, name, judge)
@@ -40,7 +38,7 @@ def read_found(
     except FileNotFoundError:
         if path.is_symlink():
             raise ConfigError(
-                reason=f"{name}: is a link to a file that does not exist; mend or remove it."
+                f"{name}: is a link to a file that does not exist; mend or remove it."
             ) from None
         return None
     except OSError as error:
@@ -54,19 +52,17 @@ def read_found(
 def unreadable(name: str, error: OSError) -> ConfigError:
     """The error for a file that is there and does not open."""
     why = error.strerror or type(error).__name__
-    return ConfigError(
-        reason=f"{name}: cannot be read ({why}); let the user that runs maint read it."
-    )
+    return ConfigError(f"{name}: cannot be read ({why}); let the user that runs maint read it.")
 
 
 def _read(descriptor: int, name: str, judge: Judge | None, *, regular: bool = False) -> str:
     status = os.fstat(descriptor)
     if stat.S_ISDIR(status.st_mode):
         os.close(descriptor)
-        raise ConfigError(reason=f"{name}: is a directory; name a file instead.")
+        raise ConfigError(f"{name}: is a directory; name a file instead.")
     with os.fdopen(descriptor, "rb") as file:
         if regular and not stat.S_ISREG(status.st_mode):
-            raise ConfigError(reason=f"{name}: is not a regular file; remove it.")
+            raise ConfigError(f"{name}: is not a regular file; remove it.")
         if judge is not None:
             judge(descriptor, status)
         return _decode(_bytes(file, name), name)
@@ -78,7 +74,7 @@ def _bytes(file: BinaryIO, name: str) -> bytes:
     except OSError as error:
         raise unreadable(name, error) from None
     if len(raw) > _LARGEST:
-        raise ConfigError(reason=f"{name}: is larger than 1 MiB; name the right file.")
+        raise ConfigError(f"{name}: is larger than 1 MiB; name the right file.")
     return raw
 
 
@@ -87,6 +83,4 @@ def _decode(raw: bytes, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            reason=f"{name}: line {line} is not UTF-8; save the file as UTF-8."
-        ) from None
+        raise ConfigError(f"{name}: line {line} is not UTF-8; save the file as UTF-8.") from None

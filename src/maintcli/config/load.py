@@ -88,7 +88,7 @@ def _check_sections(top: Section) -> None:
         if key not in _KEYS and isinstance(value, dict) and "-" in key:
             name = bare(key)
             raise ConfigError(
-                reason=f"{top.file}: unknown section [{name}]; that of a job is [jobs.{name}]."
+                f"{top.file}: unknown section [{name}]; that of a job is [jobs.{name}]."
             )
 
 

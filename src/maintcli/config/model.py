@@ -113,7 +113,7 @@ class Config:
         wanted = "default" if name is None else name
         if wanted not in self.databases:
             raise ConfigError(
-                reason=f"There is no database {bare(wanted)} in {self.file}; "
+                f"There is no database {bare(wanted)} in {self.file}; "
                 f"{hint(wanted, self.databases)}"
             )
         return self.databases[wanted].read(self.variables, self.cwd)
@@ -174,7 +174,7 @@ class Config:
             if name in self.sweeps or name in self.triggers:
                 place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
                 raise ConfigError(
-                    reason=f"{place}: take it out; {own} enables the job and holds its settings."
+                    f"{place}: take it out; {own} enables the job and holds its settings."
                 )
         self._check("jobs", "job", self.jobs, known)
 
@@ -191,7 +191,7 @@ class Config:
                 place = Section(self.file, ("tables", name)).place()
                 own = Section(self.file, ("tables", f"public.{name}")).header
                 raise ConfigError(
-                    reason=f"{place}: did you mean {bare(meant)}? A table of your own called"
+                    f"{place}: did you mean {bare(meant)}? A table of your own called"
                     f" so needs its schema, here and in the job's list: {own}."
                 )
         for key, table in self.tables.items():
@@ -203,4 +203,4 @@ class Config:
         for name in given:
             if name not in known:
                 place = Section(self.file, (part, name)).place()
-                raise ConfigError(reason=f"{place}: there is no such {what}; {hint(name, known)}")
+                raise ConfigError(f"{place}: there is no such {what}; {hint(name, known)}")

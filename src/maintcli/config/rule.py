@@ -93,7 +93,7 @@ def _missing(section: Section, key: str) -> ConfigError:
     near = closest(key, [name for name in section.values if name not in KEYS])
     if near is not None:
         place = section.place()
-        return ConfigError(reason=f"{place}: unknown key {bare(near)}; did you mean {key}?")
+        return ConfigError(f"{place}: unknown key {bare(near)}; did you mean {key}?")
     return section.wrong(key, f'it is missing; write e.g. {key} = "{_EXAMPLES[key]}"')
 
 

@@ -41,13 +41,11 @@ class Section:
         """Complain about the first key that is not `known`."""
         for key in self.values:
             if key not in known:
-                raise ConfigError(
-                    reason=f"{self.place()}: unknown key {bare(key)}; {hint(key, known)}"
-                )
+                raise ConfigError(f"{self.place()}: unknown key {bare(key)}; {hint(key, known)}")
 
     def wrong(self, key: str, clause: str) -> ConfigError:
         """The error that `clause` is what is wrong with `key`."""
-        return ConfigError(reason=sentence(f"{self.place(key)}: {clause}"))
+        return ConfigError(sentence(f"{self.place(key)}: {clause}"))
 
     def text(self, key: str) -> str | None:
         """The text of `key` with `${NAME}` filled in, not blank, or None where it is not given."""

@@ -48,6 +48,6 @@ def _sweep(name: str, section: Section) -> ConfiguredSweep:
 def _check_name(name: str, section: Section) -> None:
     if not is_plain(name, _LONGEST) or name in _TAKEN:
         raise ConfigError(
-            reason=f"{section.place()}: {quote(name)} cannot be the name of a command; use up to"
+            f"{section.place()}: {quote(name)} cannot be the name of a command; use up to"
             f" {_LONGEST} lowercase letters, digits and single hyphens, such as old-mail."
         )

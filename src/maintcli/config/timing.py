@@ -131,6 +131,5 @@ def _check(planned: Planned, taken: Mapping[str, int]) -> None:
         raise planned.wrong("name", f"{bare(name)} is the name of entry {taken[name]}; change one")
     if "every" not in planned.values and not planned.texts("schedule", single=True):
         raise ConfigError(
-            reason=f'{planned.place()}: it is never due; write schedule = "0 3 * * *" or'
-            ' every = "6h".'
+            f'{planned.place()}: it is never due; write schedule = "0 3 * * *" or every = "6h".'
         )

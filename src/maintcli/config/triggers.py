@@ -102,7 +102,7 @@ class Trigger(NamedTuple):
         found = variables.get(default)
         if found is None:
             raise ConfigError(
-                reason=f'{self.section.place()}: auth = "{self.auth}" needs the variable {default},'
+                f'{self.section.place()}: auth = "{self.auth}" needs the variable {default},'
                 f' which is not set; set it, or write {key} = "env:NAME" or "file:PATH".'
             )
         return read_secret(found, variables, self.cwd)
@@ -120,7 +120,7 @@ def read_triggers(top: Section, base: Path, cwd: Path) -> dict[str, Trigger]:
 def _trigger(name: str, section: Section, base: Path, cwd: Path) -> Trigger:
     if not is_plain(name, _LONGEST):
         raise ConfigError(
-            reason=f"{section.place()}: {quote(name)} will not do as a name; use up to {_LONGEST}"
+            f"{section.place()}: {quote(name)} will not do as a name; use up to {_LONGEST}"
             " lowercase letters, digits and single hyphens, such as process-pending."
         )
     timing.check_timing(section)
@@ -138,9 +138,7 @@ def _needed(section: Section, key: str) -> None:
         return
     near = closest(key, [name for name in section.values if name not in OWN])
     if near is not None:
-        raise ConfigError(
-            reason=f"{section.place()}: unknown key {bare(near)}; did you mean {key}?"
-        )
+        raise ConfigError(f"{section.place()}: unknown key {bare(near)}; did you mean {key}?")
     raise section.wrong(key, f'it is missing; write e.g. {key} = "{_EXAMPLES[key]}"')
 
 

@@ -19,13 +19,13 @@ def judge_env_file(
     if _others_can_write(descriptor, status):
         mode = stat.S_IMODE(status.st_mode)
         raise ConfigError(
-            reason=f"{name}: other users can write this file (mode {mode:04o}), so it is not read, "
+            f"{name}: other users can write this file (mode {mode:04o}), so it is not read, "
             f"with or without --env-file; check what it says, then run: chmod go-w {word(path)}"
         )
     owners = {status.st_uid, path.lstat().st_uid}
     if not named and owners != {os.geteuid()}:
         raise ConfigError(
-            reason=f"{name}: the file in the working directory belongs to {_user(owners)}, not to "
+            f"{name}: the file in the working directory belongs to {_user(owners)}, not to "
             f"{_user({os.geteuid()})} who runs maint, so it is not read; check what it says, then "
             f"name it: --env-file {word(path.name)}"
         )
@@ -40,14 +40,14 @@ def judge_config_file(path: Path, name: str, descriptor: int, status: os.stat_re
     """
     if _others_can_write(descriptor, status):
         raise ConfigError(
-            reason=f"{name}: other users can write the file in the working directory (mode "
+            f"{name}: other users can write the file in the working directory (mode "
             f"{stat.S_IMODE(status.st_mode):04o}), so it is not read; check what it says, then "
             f"run: chmod go-w {word(path.name)}"
         )
     strangers = {status.st_uid, path.lstat().st_uid} - {os.geteuid(), 0, path.parent.stat().st_uid}
     if strangers:
         raise ConfigError(
-            reason=f"{name}: the file in the working directory belongs to {_user(strangers)}, who "
+            f"{name}: the file in the working directory belongs to {_user(strangers)}, who "
             "owns neither the directory nor this run; check what it says, then name it: --config "
             f"{word(path.name)}"
         )

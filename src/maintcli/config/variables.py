@@ -76,7 +76,7 @@ class Variables(Mapping[str, Sourced[str]]):
                 inner, closed, rest = rest.partition("}")
                 if not closed:
                     raise ConfigError(
-                        reason=f"{origin}: a ${{ is not closed; write ${{NAME}}, or $${{ for the "
+                        f"{origin}: a ${{ is not closed; write ${{NAME}}, or $${{ for the "
                         "characters themselves."
                     )
                 done.append(self._value(inner, origin, seen))
@@ -87,15 +87,15 @@ class Variables(Mapping[str, Sourced[str]]):
         name, has_default, default = inner.partition(":-")
         if not (name.isidentifier() and name.isascii()):
             raise ConfigError(
-                reason=f"{origin}: {quote(name)} in ${{…}} is not the name of a variable; write "
+                f"{origin}: {quote(name)} in ${{…}} is not the name of a variable; write "
                 "${NAME}, or $${ for the characters themselves."
             )
         if name in seen:
-            raise ConfigError(reason=f"{origin}: ${{{name}}} leads back to itself; name another.")
+            raise ConfigError(f"{origin}: ${{{name}}} leads back to itself; name another.")
         value = self._look_up(name, seen).value if name in self else ""
         if value.strip():
             return value
         if has_default:
             return default
         why = "is blank" if name in self else "is not set"
-        raise ConfigError(reason=f"{origin}: the variable {name} in ${{{name}}} {why}; set it.")
+        raise ConfigError(f"{origin}: the variable {name} in ${{{name}}} {why}; set it.")

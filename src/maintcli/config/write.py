@@ -23,9 +23,9 @@ def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -
             with os.fdopen(os.open(path, _NEW, 0o644), "w", encoding="utf-8") as file:
                 file.write(text)
     except FileExistsError:
-        raise Usage(reason=f"{path} exists and was left as it is.{advice}") from None
+        raise Usage(f"{path} exists and was left as it is.{advice}") from None
     except OSError as error:
-        raise ConfigError(reason=f"{path} cannot be written: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def replace(path: Path, text: str) -> None:

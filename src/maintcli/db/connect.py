@@ -88,7 +88,7 @@ def connect(
 def _check(connection: Connection, *, read_only: bool) -> None:
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
-        raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
+        raise ConfigError(f"The server is PostgreSQL {version}; maint needs 14 or newer.")
     if not read_only and connection.info.parameter_status("default_transaction_read_only") == "on":
         raise refusal.read_only_by_default(connection)
 

@@ -153,7 +153,7 @@ def _react(
     if state == sqlstate.LEASE_LOST:
         raise LeaseLost(job=context.lease.job if context.lease else "this job") from None
     if state == sqlstate.ROLE_CHANGED:
-        raise ConfigError(reason=_KEYS_DO_NOT_ACT) from None
+        raise ConfigError(_KEYS_DO_NOT_ACT) from None
     if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial

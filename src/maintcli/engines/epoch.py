@@ -56,7 +56,7 @@ def check(context: Context, table: Table, key: str, mapped: TableMap, by: Column
     else:
         return
     raise Refused(
-        reason=f'{mapped.setting(key, "epoch")} = "{unit}" in maint.toml makes the newest'
+        f'{mapped.setting(key, "epoch")} = "{unit}" in maint.toml makes the newest'
         f" {table}.{by.name} a time {side} ({_moment(seconds)}); set it to the unit that the column"
         f' is in ("{other}"?). Nothing was changed.'
     )

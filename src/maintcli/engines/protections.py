@@ -70,7 +70,7 @@ def _passed(found: Found, event: Event) -> Refused:
         else f"the rule {found.name} of {found} would not apply"
     )
     return Refused(
-        reason=f"{what}: maint works on each of its partitions (or inheriting tables) by itself."
+        f"{what}: maint works on each of its partitions (or inheriting tables) by itself."
         f" Nothing was {done}. Make it a FOR EACH ROW trigger of those, or drop it."
     )
 
@@ -80,7 +80,7 @@ def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
     stays = "so what refers by it would stay and refer to nothing. Nothing was deleted."
     if (remedy := protections.replica_role(context.session, role)) is not None:
         return ConfigError(
-            reason=f"The foreign key {key} does not act under session_replication_role = replica,"
+            f"The foreign key {key} does not act under session_replication_role = replica,"
             f" {stays} {remedy}"
         )
     names: defaultdict[str, list[str]] = defaultdict(list)
@@ -88,7 +88,7 @@ def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
         names[one.quoted].append(f"ENABLE TRIGGER {sql.Identifier(one.name).as_string()}")
     statements = " ".join(f"ALTER TABLE {t} {', '.join(each)};" for t, each in names.items())
     return ConfigError(
-        reason=f"The foreign key {key} does not act, because triggers of {found[0]} are disabled,"
+        f"The foreign key {key} does not act, because triggers of {found[0]} are disabled,"
         f" {stays} Let a superuser run: {statements}"
     )
 
@@ -96,7 +96,7 @@ def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
 def _not_replicated(found: Found) -> ConfigError:
     verb, done = ("deletes", "deleted") if found.name == "DELETE" else ("updates", "changed")
     return ConfigError(
-        reason=f"{found} has no replica identity, and a publication sends its {verb}, so PostgreSQL"
+        f"{found} has no replica identity, and a publication sends its {verb}, so PostgreSQL"
         f" refuses them. Nothing was {done}. Give it a primary key, or run:"
         f" ALTER TABLE {found.quoted} REPLICA IDENTITY FULL;"
     )

@@ -37,7 +37,7 @@ def rules(context: Context) -> tuple[Stale, ...]:
 
 def _stale(context: Context, rule: Rule) -> Stale:
     if clause := KEEP.check_bounds(rule.keep):
-        raise Refused(reason=f"{rule.place('keep')}: {clause}. Nothing was touched.")
+        raise Refused(f"{rule.place('keep')}: {clause}. Nothing was touched.")
     called = f" ({rule.name})" if rule.name else ""
     context.log.debug(f"{rule.header}{called}: {rule.table} is kept for {rule.keep}")
     return stale(rule, rule.keep)._replace(origin=rule.place("keep"))

@@ -215,9 +215,7 @@ def _cutoff(
     except psycopg.errors.InvalidParameterValue:
         setting = f'{mapped.setting(key, "timezone")} = "{mapped.timezone}"'
         reason = f"{setting} is no time zone that PostgreSQL knows."
-        raise ConfigError(reason=reason) from None
+        raise ConfigError(reason) from None
     except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
-        raise Refused(
-            reason=f"an age of {age} leads to no date that PostgreSQL can hold."
-        ) from None
+        raise Refused(f"an age of {age} leads to no date that PostgreSQL can hold.") from None
     return moment, sql.SQL("{}::{}").format(text, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  one of _AS_COLUMN

@@ -176,7 +176,7 @@ def _begun(context: Context, schema: str, entry: Entry) -> Begun:
             return ledger.begin(context.session, schema, entry)
         except Held as held:
             if wish == "skip":
-                raise Skip(reason=str(held)) from None
+                raise Skip(str(held)) from None
             if wish == "fail" or context.deadline.left < patience:
                 raise
             context.stop.wait(_HELD_RETRY_SECONDS)

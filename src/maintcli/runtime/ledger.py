@@ -188,7 +188,7 @@ def _why_not(
         because = f": {why}" if why else ""
         since = f"{paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         who = f"{by or 'somebody'}{because}"
-        return Skip(reason=f"paused since {since} by {who}. Run: maint resume {job}")
+        return Skip(f"paused since {since} by {who}. Run: maint resume {job}")
     when = f"at {expires.astimezone(UTC):%H:%M:%S} UTC" if expires else "now"
     return Held(job=job, run_id=run_id, runner=runner, expires=when)
 

@@ -44,7 +44,7 @@ def connected(
     except NoOpenSchema:
         raise _closed(connection) from None
     except psycopg.errors.InsufficientPrivilege as error:
-        raise NotAllowed(reason=f"{sqlstate.meaning(error)} Run: maint db check") from None
+        raise NotAllowed(f"{sqlstate.meaning(error)} Run: maint db check") from None
     except psycopg.Error as error:
         raise sqlstate.meaning(error) from None
     finally:

@@ -144,7 +144,7 @@ class Folder:
         if not place.is_dir():
             raise BadLocation(origin=self.location, reason=f"there is no folder {place}; make it")
         if not os.access(place, os.W_OK | os.X_OK):
-            raise NotAllowed(reason=f"{place} may not be written to by this user.")
+            raise NotAllowed(f"{place} may not be written to by this user.")
 
     def prepare(self) -> None:
         """Write a file, and take it away."""
@@ -173,7 +173,7 @@ class Folder:
             self._complain(deed, "there is no such folder")
         except PermissionError as error:
             reason = f"{error.filename or self.root} may not be {deed} by this user."
-            raise NotAllowed(reason=reason) from None
+            raise NotAllowed(reason) from None
         except OSError as error:
             reason = error.strerror or str(error)
             if is_full(error):

@@ -164,7 +164,7 @@ class Objects:
                 raise
             raise BadLocation(origin=self.location, reason="there is no such bucket") from None
         except (wrong.PermissionDeniedError, wrong.UnauthenticatedError) as error:
-            raise NotAllowed(reason=f"{self.location}: {_words(error)}.") from None
+            raise NotAllowed(f"{self.location}: {_words(error)}.") from None
         except wrong.BaseError as error:
             raise StorageFailed(location=self.location, deed=deed, reason=_words(error)) from None
 

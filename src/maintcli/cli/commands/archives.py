@@ -86,7 +86,7 @@ def prune(
     }
     show(data, lambda: _pruned(gone, kept, left, what=what, dry_run=dry_run), json=json)
     if left:
-        error = Partial(reason=f"{_counted(left)} could not be removed wholly.")
+        error = Partial(f"{_counted(left)} could not be removed wholly.")
         error.in_json = json
         raise error
 
@@ -95,9 +95,9 @@ def _age(text: str) -> Duration:
     try:
         age = values.age(text)
     except ValueError as error:
-        raise Usage(reason=f"--older-than: {error}.") from None
+        raise Usage(f"--older-than: {error}.") from None
     if age.approx_seconds < 0:
-        raise Usage(reason=f"--older-than: {age} lies in the future; it must be at least 0.")
+        raise Usage(f"--older-than: {age} lies in the future; it must be at least 0.")
     return age
 
 

@@ -145,9 +145,9 @@ def example(
     Refused where the schema holds other tables. --drop removes what this made, and asks first.
     """
     if sessions < 0:
-        raise Usage(reason=f"--sessions: {sessions} is too small; it must be at least 0.")
+        raise Usage(f"--sessions: {sessions} is too small; it must be at least 0.")
     if not -1 <= seed <= 1:
-        raise Usage(reason=f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
+        raise Usage(f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
     if schema is not None:
         names.check(schema, "--schema")
     config = place.read_aloud()

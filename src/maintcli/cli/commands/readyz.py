@@ -37,7 +37,7 @@ def readyz(place: Place, *, only: Annotated[str | None, _ONLY] = None, json: Jso
     seen even where no job is enabled; set to false, nothing is checked.
     """
     if only not in (None, _RUNNER):
-        raise Usage(reason=f"--only: there is no check {only!r}; {hint(only, [_RUNNER])}")
+        raise Usage(f"--only: there is no check {only!r}; {hint(only, [_RUNNER])}")
     config = place.read_aloud()
     asked = demand(config.variables)
     if asked.off:

@@ -41,7 +41,7 @@ def run(
     stops the run that goes on, and the rest is not started.
     """
     if every == bool(jobs):
-        raise Usage(reason="Name the jobs to run, or give --all; not both.")
+        raise Usage("Name the jobs to run, or give --all; not both.")
     config = place.read_aloud()
     found = declared(config)
     names = [known(config, name) for name in jobs or ()]

@@ -32,7 +32,7 @@ def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
         return None
     if context.order.value("no_ledger"):
         reason = "--archive needs the ledger, which tells the files that count; drop --no-ledger."
-        raise Usage(reason=reason)
+        raise Usage(reason)
     place = storage(wanted.value, wanted.origin)
     if context.lease is None:
         place.check()

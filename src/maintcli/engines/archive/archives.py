@@ -85,9 +85,7 @@ def check_no_restore(session: Session, schema: str) -> None:
     names = {name: sql.Identifier(schema, f"job_{name}") for name in ("runs", "heartbeats")}
     query = _RESTORING.format(**names, live=toolkit.LIVE)
     for (run_id,) in session.read_composed(query, ours=True):
-        raise TryAgain(
-            reason=f"A restore goes on (run {run_id}); prune archives once it has ended."
-        )
+        raise TryAgain(f"A restore goes on (run {run_id}); prune archives once it has ended.")
 
 
 def remove(found: Iterable[Found]) -> Iterator[tuple[Found, str]]:

@@ -208,7 +208,7 @@ def _refuse_users(origin: str, table: Table, users: Users) -> None:
             f"{origin}: {table} are the users themselves, whose rows stay and are stamped. Take it"
             " out of the list, or change the foreign key that deletes them."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
 
 
 def _check(context: Context, table: Table) -> None:

@@ -88,7 +88,7 @@ def _refuse_a_copy(context: Context) -> None:
             f"{setting.origin} would keep a copy of what has to be erased. Leave it out: what this"
             " job removes cannot be put back."
         )
-        raise Usage(reason=reason)
+        raise Usage(reason)
 
 
 def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
@@ -100,7 +100,7 @@ def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
         with approval.planning(context, [*users, *rows], counted):
             approval.check(context, users, partial(plan.losses, context, whose, rows), rows)
     except Refused as refused:
-        raise Refused(reason=f"users who opted out: {refused}") from None
+        raise Refused(f"users who opted out: {refused}") from None
 
 
 class Erasure:
@@ -192,7 +192,7 @@ class Erasure:
             context.log.info(f"{self.budget.spent_on} is spent; {context.backlog:,} users are left")
         if found.blocked_count:
             raise Partial(
-                reason=f"{found.blocked_count:,} users are left unstamped, because"
+                f"{found.blocked_count:,} users are left unstamped, because"
                 f" {self.tally.objectors} will not let rows of theirs go. List a table that refers"
                 " to them, or let its foreign key cascade."
             )

@@ -22,7 +22,7 @@ def links(context: Context, target: Target) -> Links:
             f"Deleting from {target.table} reaches over {catalog.MOST_LINKS:,} tables or partitions"
             " through foreign keys, which is too many to look after; nothing was deleted."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     context.session.admit_code_on(found.relations)
     role = target.table.role
     for relation in found.relations.values():

@@ -67,7 +67,7 @@ def find(context: Context, pair: Pair, grace: Duration) -> Target:
     reference.check_types(origin, child, parent)
     if not all(part.is_heap for part in child.table.parts):
         reason = f"{origin}: {child.table} is not stored in a heap, so it cannot be looked through."
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     by = reference.column(pair.child, child.map, child.table, pair.by)
     _check_lockable(context, parent)
     mapped = child.map._replace(columns={"age": by.name})

@@ -34,7 +34,7 @@ def check_ordinary(
             why = "it belongs to an extension, and the ledger does not know this archive"
         if why:
             name = ".".join(archived)
-            raise Refused(reason=f"Rows for {name} are not put back: {why}. Nothing was restored.")
+            raise Refused(f"Rows for {name} are not put back: {why}. Nothing was restored.")
 
 
 def check(
@@ -110,4 +110,4 @@ def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
             f"Row-level security on {table.name} hides rows from role {table.role}, so nobody can"
             " tell which rows are there already. Restore as a role with BYPASSRLS, or as the owner."
         )
-        raise NotAllowed(reason=reason)
+        raise NotAllowed(reason)

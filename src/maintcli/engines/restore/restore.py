@@ -43,7 +43,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     held = inventory.take(context, found, wanted)
     if only is not None and found.files and not held.files:
         held_tables = ", ".join(sorted({name for kept in found.files for name in kept.rows}))
-        raise Usage(reason=f"--table {only}: the archive has none of it, but of {held_tables}.")
+        raise Usage(f"--table {only}: the archive has none of it, but of {held_tables}.")
     roots = {
         (one["schema"], one["table"]): (one["root"][0], one["root"][1])
         for manifest in found.manifests
@@ -183,7 +183,7 @@ class _Restore:
                 reason += (
                     f" {many(result.missing_count)} of an earlier restore cannot be found now."
                 )
-            raise Partial(reason=reason)
+            raise Partial(reason)
         return result
 
     def _safely(self, action: Callable[[], T]) -> T:

@@ -110,7 +110,7 @@ def _schema(context: Context, moved: str | None) -> str | None:
     if context.order.value("no_ledger"):
         if moved is None:
             reason = "--no-ledger needs --from: without the ledger, say where the archive is."
-            raise Usage(reason=reason)
+            raise Usage(reason)
         return None
     if context.lease is not None:
         return context.lease.schema
@@ -128,7 +128,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
     runs = history.together(context.session, schema, past)
     for run in runs:
         if run.outcome == "running":
-            raise TryAgain(reason=_goes_on(context, schema, run))
+            raise TryAgain(_goes_on(context, schema, run))
     files = ledger.entered(context.session, schema, *(run.run_id for run in runs))
     last = {kept.run_id: kept for kept in files}
     runs = [run for run in runs if run.run_id in last]
@@ -169,7 +169,7 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
         run_id = str(UUID(run))
     except ValueError:
         reason = f"{run!r} is no whole run id, which --from needs where the ledger has no such run."
-        raise Usage(reason=reason) from None
+        raise Usage(reason) from None
     place = _root(moved, run_id) or moved
     found = _manifest(place, run_id)
     if found.files is None:

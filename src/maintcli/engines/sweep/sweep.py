@@ -144,7 +144,7 @@ class Sweep:
             raise
         if (why := self.means.account.tally.why_blocked()) is not None:
             self.means.context.counts |= asdict(found)
-            raise Partial(reason=why, statements=self.means.account.tally.statements)
+            raise Partial(why, statements=self.means.account.tally.statements)
         return found
 
     def _drop_partitions(self) -> None:

@@ -157,7 +157,7 @@ class TableSweep:
                 )
                 return walk
             raise Fail(
-                reason=f"rows of {target.table}, or of what refers to them, do not go as"
+                f"rows of {target.table}, or of what refers to them, do not go as"
                 " they were looked at, so they were not archived and not deleted: a trigger keeps"
                 " or changes them. Take the trigger out, or sweep without --archive."
             )

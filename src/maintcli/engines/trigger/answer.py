@@ -71,7 +71,7 @@ def figures(answer: "Answer", found: Mapping[str, object], log: "Log") -> Trigge
     """Those that the content has. Raises Fail where it cannot be told how many failed."""
     processed, failed = (_count(found.get(key)) for key in ("processed", "failed"))
     if failed is None and found.get("failed") is not None:
-        raise Fail(reason=_UNCLEAR.format(key="failed", kind="a whole number", example=0))
+        raise Fail(_UNCLEAR.format(key="failed", kind="a whole number", example=0))
     if processed is None and found.get("processed") is not None:
         log.warn("processed in the answer is not a whole number; it was not read")
     return Triggered(
@@ -87,9 +87,9 @@ def check_success(answer: "Answer", address: "Address", found: Mapping[str, obje
     said = {key: found[key] for key in ("success", "ok") if found.get(key) is not None}
     for key, value in said.items():
         if value is False:
-            raise Fail(reason=f"{address} answered {named(answer.status)}, but without success.")
+            raise Fail(f"{address} answered {named(answer.status)}, but without success.")
         if value is not True:
-            raise Fail(reason=_UNCLEAR.format(key=key, kind="true or false", example="true"))
+            raise Fail(_UNCLEAR.format(key=key, kind="true or false", example="true"))
 
 
 def content(answer: "Answer", log: "Log") -> Mapping[str, object]:

@@ -68,7 +68,7 @@ def _judged(context: Context, address: Address, who: Login, limit: Deadline) -> 
     result = answers.figures(answer, found, context.log)
     context.counts |= asdict(result)
     if result.failed:
-        raise Partial(reason=f"The backend says that {result.failed} failed.")
+        raise Partial(f"The backend says that {result.failed} failed.")
     return result
 
 

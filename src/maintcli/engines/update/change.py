@@ -39,7 +39,7 @@ def change(
     run, and ConnectionLost where there is no ledger to say whether it counted.
     """
     if context.dry_run:
-        raise Refused(reason="this job tried to write during a dry run; nothing was changed.")
+        raise Refused("this job tried to write during a dry run; nothing was changed.")
     text = psycopg.ClientCursor(context.session.connection).mogrify(query, params)
     statement = sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
     rows = _send(context, statement)

@@ -74,7 +74,7 @@ class _Checks:
         """All of it. Raises Usage where nothing was looked at."""
         if not self.places and not self.problems:
             raise Usage(
-                reason="There is nothing to compare the schedule with: no rendered file is here,"
+                "There is nothing to compare the schedule with: no rendered file is here,"
                 " and no ledger. Name the scheduler: --target"
                 f" {'|'.join(TARGETS)}, and --ask it, or render its files."
             )
@@ -127,9 +127,9 @@ def check(  # noqa: PLR0913 - one for each option
 
 def _names(target: str | None, output: str | None, asked: Asked) -> list[str]:
     if target is None and (output is not None or asked):
-        raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
+        raise Usage(f"Name the scheduler: --target {'|'.join(TARGETS)}.")
     if asked.by_tool and asked.places:
-        raise Usage(reason="--ask and --deployed are two ways to the same; leave out one.")
+        raise Usage("--ask and --deployed are two ways to the same; leave out one.")
     return targets(target, every=True)
 
 

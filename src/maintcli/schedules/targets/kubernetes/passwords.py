@@ -43,7 +43,7 @@ def refuse_passwords(text: str) -> None:
 
 def _refused(place: str) -> ConfigError:
     return ConfigError(
-        reason=f"{place} holds a password, and all who may read the ConfigMap would see it."
+        f"{place} holds a password, and all who may read the ConfigMap would see it."
         ' Take it from the environment: url = "${DATABASE_URL}".'
     )
 
