@@ -26,7 +26,7 @@ from maintcli.engines.options import erasing, sweeping
 from maintcli.engines.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
-from maintcli.errors import Fail, MaintError, NothingNamed, Partial, Refused, Skip
+from maintcli.errors import ConfigError, Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
@@ -264,11 +264,9 @@ def needs(part: str) -> Callable[[Job], Job]:
 
         def body(context: Context, values: Mapping[str, Any]) -> object:
             if not values[part]:
-                raise NothingNamed(
-                    job=declared.name,
-                    flag=option.flag,
-                    key=option.key,
-                    file=context.config.where,
+                raise ConfigError(
+                    f"{declared.name} works only on what you name. Give {option.flag}, or"
+                    f" {option.key} under [jobs.{declared.name}] in {context.config.where}."
                 )
             return declared.body(context, values)
 

@@ -10,13 +10,12 @@ import pytest
 
 from maintcli.errors import (
     BadLocation,
-    DamagedFile,
+    ConfigError,
     MaintError,
-    NoStorage,
+    MissingPrivilege,
     NoSuchFile,
-    NotAllowed,
-    StorageFailed,
-    StorageFull,
+    Refused,
+    Unreachable,
 )
 from maintcli.services.storage import Storage, storage
 from tests.parts.azure import azure_server
@@ -117,7 +116,7 @@ def test_a_file_larger_than_expected_is_refused(place: Storage) -> None:
     place.put("a/1", b"12345")
     assert place.get("a/1", 5) == b"12345"
     for action in (place.get, lambda *given: place.reading(*given).__enter__()):
-        with pytest.raises(DamagedFile, match=r"a/1 .* it has more than 4 bytes"):
+        with pytest.raises(Refused, match=r"a/1 .* it has more than 4 bytes"):
             action("a/1", 4)
 
 
@@ -141,7 +140,7 @@ def test_only_regular_files_of_the_folder_are_read(tmp_path: Path, kind: str) ->
             os.mkfifo(place.root / key)
         case _:
             place, key = storage("/dev", "--from"), "zero"
-    with pytest.raises(DamagedFile, match=r"it is (a link|not a regular file)"):
+    with pytest.raises(Refused, match=r"it is (a link|not a regular file)"):
         place.get(key, MOST)
 
 
@@ -226,7 +225,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     place = storage(str(tmp_path), "--archive")
     place.put("file", b"old")
     full = mock.patch("os.fsync", side_effect=OSError(28, "No space left on device"))
-    with full, pytest.raises(StorageFull, match="no room for more: No space left on device"):
+    with full, pytest.raises(ConfigError, match="no room for more: No space left on device"):
         place.put("file", b"new")
     assert (place.get("file", MOST), _names(tmp_path)) == (b"old", ["file"])
 
@@ -244,7 +243,7 @@ def test_a_folder_whose_parent_is_missing_is_not_made(tmp_path: Path) -> None:
 def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     """As a privilege that is missing."""
     tmp_path.chmod(0o500)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(MissingPrivilege):
         storage(str(tmp_path), "--archive").prepare()
 
 
@@ -263,7 +262,7 @@ def test_nobody_answering_is_said_within_bounds() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
     with mock.patch.dict(os.environ, {**dead, **keys}):
         place = storage("s3://kept/x", "--archive")
-        with pytest.raises(StorageFailed, match="s3://kept/x cannot be written") as caught:
+        with pytest.raises(Unreachable, match="s3://kept/x cannot be written") as caught:
             place.put("a", b"")
     assert caught.value.exit_code == 69
 
@@ -272,7 +271,7 @@ def test_a_missing_package_is_one_sentence() -> None:
     """With the command that installs it."""
     with (
         mock.patch.dict("sys.modules", {"obstore": None}),
-        pytest.raises(NoStorage, match=r"pip install 'maintcli\[storage\]'") as caught,
+        pytest.raises(ConfigError, match=r"pip install 'maintcli\[storage\]'") as caught,
     ):
         storage("az://container/x", "--archive")
     assert caught.value.exit_code == 78

@@ -13,7 +13,7 @@ from maintcli.cli.failed import misused, put_failure
 from maintcli.cli.given import GivenGroup
 from maintcli.cli.lazy import LazyCommand
 from maintcli.cli.table import COMMANDS, GROUPS
-from maintcli.errors import Code, CommandInterrupted, MaintError
+from maintcli.errors import Code, Interrupted, MaintError
 
 _FOLLOWING = "maintcli.following"
 
@@ -62,7 +62,7 @@ class Root(GivenGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise CommandInterrupted(signal="SIGINT") from None
+            raise Interrupted("SIGINT") from None
         except Exception as error:
             self.misuse = misused(error)
             raise

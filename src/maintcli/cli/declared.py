@@ -11,7 +11,7 @@ from maintcli.config import timing
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
 from maintcli.config.suggest import hint
-from maintcli.errors import BrokenPlugin, ConfigError, Usage
+from maintcli.errors import Bug, ConfigError, Usage
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable
 from maintcli.schedules import shorthand
@@ -168,7 +168,7 @@ def _load(config: Config, name: str, entry: registry.Entry) -> Job | None:
         return configured.job_of(config.sweeps[name])
     try:
         return load_job(name, entry)
-    except BrokenPlugin as error:
+    except Bug as error:
         sys.stderr.write(f"maint: {printable(str(error))}\n")
         return None
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from maintcli.cli.execute import check_names, make_log, observers
 from maintcli.cli.several import One, run_several
-from maintcli.config.database import DatabaseConfig
+from maintcli.config.database import DatabaseConfig, no_database
 from maintcli.config.model import Config
-from maintcli.errors import Code, MaintError, NoDatabase, Usage, gravest
+from maintcli.errors import Code, MaintError, Usage, gravest
 from maintcli.output import everywhere as present
 from maintcli.output.show import show
 from maintcli.runtime.everywhere import Told, together
@@ -25,11 +25,11 @@ _OF_ONE = ("plan", "apply")  # files that tell of one database
 def names(config: Config, part: Shard | None = None) -> list[str]:
     """The databases that have a URL, in the order of their names; of a part every Nth.
 
-    Raises NoDatabase where there are none at all.
+    Raises ConfigError where there are none at all.
     """
     found = [n for n, one in config.databases.items() if one.url_origin(config.variables)]
     if not found:
-        raise NoDatabase(section="database")
+        raise no_database("database")
     return [n for i, n in enumerate(sorted(found)) if part is None or part.has(i)]
 
 

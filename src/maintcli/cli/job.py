@@ -10,18 +10,21 @@ from maintcli.api import Job
 from maintcli.cli.execute import run_job
 from maintcli.cli.params import command
 from maintcli.db.sqlstate import one_line
-from maintcli.errors import BrokenPlugin
+from maintcli.errors import Bug
 
 
 def load_job(name: str, entry: registry.Entry) -> Job:
-    """Import the job that `entry` points at. Raises BrokenPlugin for one of another package."""
+    """Import the job that `entry` points at. Raises Bug for one of another package."""
     if entry.group != registry.PLUGIN_GROUP:
         return cast("Job", registry.load(entry))
     try:
         return _checked(name, registry.load(entry))
     except (Exception, SystemExit) as error:  # whatever a stranger's module does when imported
         reason = one_line(f"{type(error).__name__}: {error}")
-        raise BrokenPlugin(job=name, target=entry.target, reason=reason) from error
+        raise Bug(
+            f"The job {name} of another package ({entry.target}) cannot be loaded: {reason}. Mend"
+            " that package, or take it out of plugins in maint.toml."
+        ) from error
 
 
 def _checked(name: str, found: object) -> Job:

@@ -6,7 +6,7 @@ from functools import cache
 from maintcli import registry
 from maintcli.cli.preload import PLACES, given
 from maintcli.cli.table import COMMANDS
-from maintcli.errors import ConfigError, UntrustedPlugin
+from maintcli.errors import ConfigError
 from maintcli.registry import Entry
 
 
@@ -25,13 +25,16 @@ def commands() -> dict[str, Entry]:
 def find(name: str, arguments: Sequence[str] = ()) -> Entry | None:
     """The plugin job called `name`; `arguments` may say which configuration is to list it.
 
-    Raises UntrustedPlugin for one that is not listed.
+    Raises ConfigError for one that is not listed.
     """
     if not any(name == command for _, command, _ in registry.plugins()):
         return None
     distribution, entry, listed = _installed(*(given(arguments, place) for place in PLACES))[name]
     if not listed:
-        raise UntrustedPlugin(job=name, package=distribution)
+        raise ConfigError(
+            f"{name} comes from the package {distribution}, which the configuration does not list."
+            f' To trust it, write at the top of maint.toml: plugins = ["{distribution}"]'
+        )
     return entry
 
 

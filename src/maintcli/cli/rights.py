@@ -15,7 +15,7 @@ from maintcli.config.sourced import Sourced
 from maintcli.db.sqlstate import one_line
 from maintcli.engines import rights
 from maintcli.engines.rights import Missing, Right
-from maintcli.errors import Fail, MaintError, MissingPrivileges
+from maintcli.errors import Fail, MaintError, MissingPrivilege
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.log import Level, Log
@@ -84,7 +84,7 @@ class Survey(NamedTuple):
                 one["missing"].append(right.shown)
         return [one | {"role": self.role, "ok": not one["missing"]} for one in found.values()]
 
-    def error(self, whose: str) -> MissingPrivileges | None:
+    def error(self, whose: str) -> MissingPrivilege | None:
         """The error that says what is missing, with the GRANTs; None where nothing is."""
         statements = self.missing.statements(self.role)
         if not statements:
@@ -94,7 +94,11 @@ class Survey(NamedTuple):
         more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
         *first, last = [*named[:_MOST_NAMED], *more]
         on = " and ".join([*([", ".join(first)] if first else []), last])
-        return MissingPrivileges(role=self.role, whose=whose, tables=on, statements=statements)
+        return MissingPrivilege(
+            f"Role {self.role} lacks privileges that {whose} on {on}. Let a superuser, or the"
+            " owner, run these statements.",
+            statements=statements,
+        )
 
 
 def survey(config: Config, database: DatabaseConfig, session: Session) -> Survey:

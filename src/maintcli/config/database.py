@@ -37,6 +37,14 @@ class DatabaseConfig(NamedTuple):
     base: Path | None = None
 
 
+def no_database(section: str) -> ConfigError:
+    """The error of a command that needs a database where none is configured."""
+    return ConfigError(
+        f"No database is configured. Set DATABASE_URL, or url under [{section}] in maint.toml;"
+        " to try things out, DATABASE_URL=embedded: gives a private PostgreSQL."
+    )
+
+
 class DatabaseSource(NamedTuple):
     """One database as configured; its secret is read only when the database is wanted."""
 

@@ -5,7 +5,7 @@ from typing import Final, LiteralString
 from maintcli.config.duration import Duration
 from maintcli.config.rule import KEEP, TIME_COLUMN, Rule
 from maintcli.engines.stale import Stale
-from maintcli.errors import NoRetention, Refused
+from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
 
 _DUE: Final[LiteralString] = "{time_column} < {cutoff}"
@@ -28,10 +28,14 @@ def stale(rule: Rule, keep: Duration) -> Stale:
 def rules(context: Context) -> tuple[Stale, ...]:
     """What every [[retention]] rule calls stale.
 
-    Raises NoRetention where there is none, Refused for a rule that keeps nothing.
+    Raises ConfigError where there is none, Refused for a rule that keeps nothing.
     """
     if not context.config.retention:
-        raise NoRetention(file=context.config.where)
+        raise ConfigError(
+            f"There is no rule for retention-cleanup. Write one in {context.config.where}, for"
+            ' example: [[retention]] table = "public.audit_events", column = "created_at", keep ='
+            ' "13mo" (each on a line of its own).'
+        )
     return tuple(_stale(context, rule) for rule in context.config.retention)
 
 

@@ -10,19 +10,11 @@ from psycopg import sql
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
-from maintcli.db.tables import Column, Part, Table
+from maintcli.db.tables import Column, Part, Table, hidden_rows, missing_grant
 from maintcli.engines import clock, condition, epoch, own, statuses
 from maintcli.engines.meant import meant
 from maintcli.engines.stale import Stale
-from maintcli.errors import (
-    ConfigError,
-    HiddenRows,
-    MissingPrivilege,
-    NoSuchColumn,
-    NoSuchTable,
-    NotSweepable,
-    Refused,
-)
+from maintcli.errors import ConfigError, NoSuchColumn, Refused
 from maintcli.runtime.context import Context
 
 
@@ -154,7 +146,10 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
         return None
     if table is None:
         setting, near = mapped.setting(key, "name"), meant(context.session, name)
-        raise NoSuchTable(table=str(name), near=near, setting=setting, file=mapped.file)
+        raise ConfigError(
+            f"There is no table {name}{near} Name yours in {mapped.file}: {setting} ="
+            ' "schema.table".'
+        )
     if not stale.own:
         own.refuse(context, table, f"{mapped.file} {mapped.setting(key, 'name')}")
     return mapped, table
@@ -163,7 +158,7 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
 def check_parts(
     context: Context, table: Table, key: str, mapped: TableMap, *, deleting: bool = True
 ) -> None:
-    """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
+    """Raise ConfigError, MissingPrivilege where not all rows can be swept."""
     context.session.admit_code_on(table.oids)
     if table.kind not in tables.WITH_ROWS:
         raise _not_sweepable(table, key, mapped)
@@ -172,21 +167,19 @@ def check_parts(
             raise _not_sweepable(part, key, mapped)
     for one in table.relations:
         if not one.can_select:
-            raise _missing("SELECT", table, one)
+            raise missing_grant(table.role, "SELECT", one.quoted)
         if deleting and not one.can_delete and not context.dry_run:
-            raise _missing("DELETE", table, one)
+            raise missing_grant(table.role, "DELETE", one.quoted)
     if hidden := next((p for p in table.parts if p.hides_rows or table.hides_rows), None):
-        raise HiddenRows(table=str(hidden), role=table.role)
+        raise hidden_rows(hidden, table.role)
 
 
-def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
+def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> ConfigError:
     setting = mapped.setting(key, "name")
-    return NotSweepable(table=str(found), kind=found.kind, setting=setting, file=mapped.file)
-
-
-def _missing(privilege: str, table: Table, part: Table | Part) -> MissingPrivilege:
-    role, name = sql.Identifier(table.role).as_string(), part.quoted.as_string()
-    return MissingPrivilege(role=role, privilege=privilege, table=name)
+    return ConfigError(
+        f"{found} is a {found.kind}; rows can be removed only from a table or a partitioned"
+        f' table. Name the table behind it in {mapped.file}: {setting} = "schema.table".'
+    )
 
 
 def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
@@ -196,7 +189,8 @@ def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
     if real not in table.columns:
         known = ", ".join(list(table.columns)[:12])
         raise NoSuchColumn(
-            table=str(table), column=real, setting=setting, columns=known, file=mapped.file
+            f'{table} has no column {real}. Name yours in {mapped.file}: {setting} = "…" (it'
+            f" has: {known})."
         )
     return table.columns[real]
 

@@ -9,15 +9,9 @@ from tempfile import mkstemp
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
-from maintcli.errors import (
-    BadLocation,
-    DamagedFile,
-    NoSuchFile,
-    NotAllowed,
-    StorageFailed,
-    StorageFull,
-)
-from maintcli.services.room import is_full
+from maintcli.errors import BadLocation, MissingPrivilege, NoSuchFile, Unreachable
+from maintcli.services.room import full, is_full
+from maintcli.services.storage import damaged
 
 _FOLDER_MODE = 0o700
 
@@ -79,9 +73,9 @@ class Folder:
         with self._opened(key) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DamagedFile(file=key, reason="it is not a regular file")
+                raise damaged(key, "it is not a regular file")
             if status.st_size > most_bytes:
-                raise DamagedFile(file=key, reason=f"it has more than {most_bytes:,} bytes")
+                raise damaged(key, f"it has more than {most_bytes:,} bytes")
             yield file
 
     def _opened(self, key: str) -> BinaryIO:
@@ -91,16 +85,16 @@ class Folder:
             with self._explained("read"):
                 status, real = path.lstat(), os.path.realpath(self.root).rstrip("/")
                 if stat.S_ISLNK(status.st_mode) or os.path.realpath(path) != f"{real}/{key}":
-                    raise DamagedFile(file=key, reason="it is a link, or not inside its folder")
+                    raise damaged(key, "it is a link, or not inside its folder")
                 flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
                 return os.fdopen(os.open(path, flags), "rb")
         except FileNotFoundError:
-            raise NoSuchFile(file=key, location=self.location) from None
+            raise NoSuchFile(f"There is no file {key} in {self.location}.") from None
 
     def folders(self) -> Sequence[str]:
         """The names of the folders, not of links to some."""
         if not self.root.is_dir():
-            raise BadLocation(origin=self.location, reason="there is no such folder")
+            raise BadLocation(f"{self.location}: there is no such folder.")
         with self._explained("read"), os.scandir(self.root) as found:
             return sorted(one.name for one in found if one.is_dir(follow_symlinks=False))
 
@@ -140,11 +134,11 @@ class Folder:
         """The folder, or the one that it would be made in, is there and may be written to."""
         place = self.root if self.root.exists() else self.root.parent
         if place.exists() and not place.is_dir():
-            raise BadLocation(origin=self.location, reason=f"{place} is a file; name a folder")
+            raise BadLocation(f"{self.location}: {place} is a file; name a folder.")
         if not place.is_dir():
-            raise BadLocation(origin=self.location, reason=f"there is no folder {place}; make it")
+            raise BadLocation(f"{self.location}: there is no folder {place}; make it.")
         if not os.access(place, os.W_OK | os.X_OK):
-            raise NotAllowed(f"{place} may not be written to by this user.")
+            raise MissingPrivilege(f"{place} may not be written to by this user.")
 
     def prepare(self) -> None:
         """Write a file, and take it away."""
@@ -173,15 +167,15 @@ class Folder:
             self._complain(deed, "there is no such folder")
         except PermissionError as error:
             reason = f"{error.filename or self.root} may not be {deed} by this user."
-            raise NotAllowed(reason) from None
+            raise MissingPrivilege(reason) from None
         except OSError as error:
             reason = error.strerror or str(error)
             if is_full(error):
-                raise StorageFull(location=self.location, reason=reason) from None
+                raise full(self.location, reason) from None
             self._complain(deed, reason)
 
     def _complain(self, deed: str, reason: str) -> NoReturn:
-        raise StorageFailed(location=self.location, deed=deed, reason=reason) from None
+        raise Unreachable(f"{self.location} cannot be {deed}: {reason}.") from None
 
 
 def _user(uid: int) -> str:

@@ -8,16 +8,9 @@ from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
-from maintcli.errors import (
-    BadLocation,
-    DamagedFile,
-    NoStorage,
-    NoSuchFile,
-    NotAllowed,
-    StorageFailed,
-    StorageFull,
-)
-from maintcli.services.room import is_full
+from maintcli.errors import BadLocation, ConfigError, MissingPrivilege, NoSuchFile, Unreachable
+from maintcli.services.room import full, is_full
+from maintcli.services.storage import damaged
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -45,7 +38,9 @@ class Objects:
         try:
             import obstore
         except ImportError:
-            raise NoStorage(location=url) from None
+            raise ConfigError(
+                f"{url} needs a package that is not installed. Run: pip install 'maintcli[storage]'"
+            ) from None
         self._obstore: Any = obstore
         with self._explained("opened"):
             self._store = self._open()
@@ -79,8 +74,8 @@ class Objects:
             reason = f"a temporary file of this machine: {error.strerror or error}"
             if is_full(error):
                 place = f"{gettempdir()}, through which files go to {self.location},"
-                raise StorageFull(location=place, reason=error.strerror or str(error)) from None
-            raise StorageFailed(location=self.location, deed="written", reason=reason) from None
+                raise full(place, error.strerror or str(error)) from None
+            raise Unreachable(f"{self.location} cannot be written: {reason}.") from None
 
     def get(self, key: str, most_bytes: int) -> bytes:
         """The file's content."""
@@ -97,12 +92,12 @@ class Objects:
                         file.write(piece)
                         if file.tell() > most_bytes:
                             reason = f"it has more than {most_bytes:,} bytes"
-                            raise DamagedFile(file=key, reason=reason)
+                            raise damaged(key, reason)
             except FileNotFoundError:
-                raise NoSuchFile(file=key, location=self.location) from None
+                raise NoSuchFile(f"There is no file {key} in {self.location}.") from None
             except OSError as error:
                 reason = f"a temporary file of this machine: {error.strerror or error}"
-                raise StorageFailed(location=self.location, deed="read", reason=reason) from None
+                raise Unreachable(f"{self.location} cannot be read: {reason}.") from None
             file.seek(0)
             yield file
 
@@ -112,7 +107,7 @@ class Objects:
             with self._explained("read"):
                 found = self._obstore.list_with_delimiter(self._store)["common_prefixes"]
         except FileNotFoundError:
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
         return sorted(str(one) for one in found)
 
     def list(self, folder: str) -> Mapping[str, int]:
@@ -142,7 +137,7 @@ class Objects:
         try:
             self.exists(f".maint-probe-{uuid4()}")
         except FileNotFoundError:  # not of the file: of the bucket
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
 
     def prepare(self) -> None:
         """Write a file, and take it away; a bucket that forbids deleting keeps it."""
@@ -151,7 +146,7 @@ class Objects:
         try:
             with self._explained("written"):
                 self._obstore.delete(self._store, key)
-        except (NotAllowed, StorageFailed):
+        except (MissingPrivilege, Unreachable):
             return
 
     @contextmanager
@@ -162,11 +157,11 @@ class Objects:
         except FileNotFoundError:
             if deed == "read":
                 raise
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
         except (wrong.PermissionDeniedError, wrong.UnauthenticatedError) as error:
-            raise NotAllowed(f"{self.location}: {_words(error)}.") from None
+            raise MissingPrivilege(f"{self.location}: {_words(error)}.") from None
         except wrong.BaseError as error:
-            raise StorageFailed(location=self.location, deed=deed, reason=_words(error)) from None
+            raise Unreachable(f"{self.location} cannot be {deed}: {_words(error)}.") from None
 
 
 def _allows_http() -> bool:

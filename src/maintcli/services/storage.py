@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from maintcli.errors import BadLocation
+from maintcli.errors import BadLocation, Refused
 
 SCHEMES = ("s3", "gs", "az")
 
@@ -14,7 +14,7 @@ SCHEMES = ("s3", "gs", "az")
 class Storage(Protocol):
     """Keeps files under keys such as `folder/file`.
 
-    Every method takes a bounded time, retries included, and raises StorageFailed, or NotAllowed
+    Every method takes a bounded time, retries included, and raises Unreachable, or MissingPrivilege
     where a permission is missing.
     """
 
@@ -42,7 +42,7 @@ class Storage(Protocol):
     def get(self, key: str, most_bytes: int) -> bytes:
         """The file's content.
 
-        Raises NoSuchFile, and DamagedFile for a larger one and for what is not a file of this
+        Raises NoSuchFile, and Refused for a larger one and for what is not a file of this
         place: a link, a pipe, a device.
         """
         ...
@@ -83,7 +83,7 @@ class Storage(Protocol):
 
 
 def storage(location: str, origin: str) -> Storage:
-    """The place called `location`; `origin` names the setting. Raises BadLocation, NoStorage."""
+    """The place called `location`; `origin` names the setting. Raises BadLocation, ConfigError."""
     scheme, separator, _ = location.partition("://")
     if not separator:
         from maintcli.services.folder import Folder
@@ -91,17 +91,22 @@ def storage(location: str, origin: str) -> Storage:
         try:
             return Folder(Path(location).expanduser().absolute())
         except RuntimeError:
-            raise BadLocation(origin=origin, reason="there is no such home; write it out") from None
+            raise BadLocation(f"{origin}: there is no such home; write it out.") from None
     if scheme not in SCHEMES:
         reason = f"{scheme}:// is not known; give a folder, or s3://…, gs://… or az://…"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     parts = urlsplit(location)
     if parts.username or parts.password or parts.query or parts.fragment:
         reason = "leave out credentials and options; they are read from the environment"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     if not parts.netloc:
         reason = f"the bucket is missing; write e.g. {scheme}://bucket/maint"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     from maintcli.services.objects import Objects
 
     return Objects(location.rstrip("/"))
+
+
+def damaged(file: str, reason: str) -> Refused:
+    """The error for a file that is not what was put there."""
+    return Refused(f"{file} is not as it was archived: {reason}. Nothing of it was restored.")

@@ -14,7 +14,7 @@ from maintcli.devserver.binaries import find
 from maintcli.engines.archive import copytext, reading
 from maintcli.engines.archive.reading import Limits
 from maintcli.engines.archive.section import Kept, Section
-from maintcli.errors import DamagedFile
+from maintcli.errors import Refused
 from tests.engines.restore.test_restore import FAMILY, contents
 from tests.parts.archives import Archiving, Conn, archiving, written
 
@@ -82,7 +82,7 @@ def test_every_damage_is_seen() -> None:
         gzip.compress(text.replace(b'"rows": 2', b'"rows": 3')),
     ]
     for data in damaged:
-        with pytest.raises(DamagedFile, match="the-file"):
+        with pytest.raises(Refused, match="the-file"):
             list(reading.read("the-file", io.BytesIO(data), UNBOUNDED))
 
 

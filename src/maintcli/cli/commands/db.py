@@ -15,7 +15,7 @@ from maintcli.config.model import Config
 from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkitTables, Usage
+from maintcli.errors import MaintError, NoOpenSchema, NoToolkitTables, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
 from maintcli.runtime.visit import bounded, connected
@@ -82,12 +82,10 @@ def _check(config: Config, database: DatabaseConfig) -> tuple[str | None, Survey
         session.look_into_closed_schemas()
         try:
             schema = toolkit.require(connection, database.schema, section=database.section)
-        except (NoToolkitTables, NoOpenSchema) as error:
+        except (NoToolkitTables, NoOpenSchema):
             found = survey(config, database, session) if closed else None
             if found is not None and found.error("") is not None:
                 return None, found
-            if isinstance(error, NoToolkitTables):
-                raise NothingRecorded(**error.facts) from None
             raise
         return schema, survey(config, database, session)
 

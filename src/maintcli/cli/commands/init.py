@@ -18,7 +18,8 @@ from maintcli.config.model import Config
 from maintcli.config.say import bare
 from maintcli.config.suggest import hint
 from maintcli.config.write import write_new
-from maintcli.errors import ConfigError, Fail, NoOpenSchema, Usage
+from maintcli.db import toolkit
+from maintcli.errors import ConfigError, Fail, Usage
 from maintcli.output.show import show
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
@@ -85,7 +86,7 @@ def init(  # noqa: PLR0913  one for each option
     with connected(found.database(), "init") as connection:
         session = Session(lambda: connection, Stop(), Deadline(_SECONDS, "a day"))
         if not (session.schemas or tables):
-            raise NoOpenSchema
+            raise toolkit.no_open_schema()
         open_questions: list[Question] = []
         initial = Initial(session, _ask if asks else open_questions.append)
         _answer(initial, tables or (), columns or ())

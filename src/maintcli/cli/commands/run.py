@@ -13,7 +13,7 @@ from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.place import Loudness, Place
 from maintcli.cli.scheduled import none_enabled
 from maintcli.cli.several import One, run_several
-from maintcli.errors import BrokenPlugin, Usage, gravest
+from maintcli.errors import Bug, Usage, gravest
 from maintcli.output.json import as_json
 from maintcli.output.out import put
 from maintcli.runtime.log import printable
@@ -58,7 +58,7 @@ def run(
         asked = [found[name].job for name in wanted if name in found]
         asked = [job for job in asked if names or job.needs_database]
         code = run_everywhere(asked, config, given, name="run")
-        return gravest([code, *(BrokenPlugin.code for _ in broken)])
+        return gravest([code, *(Bug.code for _ in broken)])
     reports: list[Report] = []
 
     def tell(_one: One, report: Report) -> None:
@@ -68,7 +68,7 @@ def run(
 
     ones = [One(found[n].job) for n in wanted if n in found]
     code = run_several(ones, config, given, tell)
-    code = gravest([code, *(BrokenPlugin.code for _ in broken)])
+    code = gravest([code, *(Bug.code for _ in broken)])
     if json:
         put(as_json({"exit_code": int(code), "runs": [report.as_dict() for report in reports]}))
     return code

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from maintcli.engines import identity
 from maintcli.engines.archive import file, fingerprint, ledger, manifest
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.order import ranks
 from maintcli.engines.archive.reading import digest
 from maintcli.engines.archive.section import Kept, Section
-from maintcli.errors import MaintError, TableChanged, Usage
+from maintcli.errors import MaintError, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import Lease
 from maintcli.services.storage import Storage, storage
@@ -25,7 +26,7 @@ def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
     """The archive that --archive asks for, ready to be written to; None without it.
 
     In a dry run nothing is written: it is said where the rows would go. Raises Usage with
-    --no-ledger, BadLocation, NoStorage, StorageFailed and NotAllowed.
+    --no-ledger, BadLocation, ConfigError, Unreachable and MissingPrivilege.
     """
     wanted = context.order.values["archive"]
     if wanted.value is None:
@@ -76,9 +77,8 @@ class Archive:
         """
         for section in sections:
             if (section.schema, section.table) not in self._ranks:  # it came between two passes
-                table, deleted = section.name, self._context.counts.get("deleted_count", 0)
                 change = "it began to refer to the swept table in mid-run"
-                raise TableChanged(table=table, change=change, deleted=f"{deleted:,}")
+                raise identity.error(self._context, section.name, change)
         filled = _filled(sorted(sections, key=self._rank))
         first = next(filled, None)
         if first is None:

@@ -7,10 +7,10 @@ from psycopg import sql
 
 from maintcli.db.links import ForeignKey, Links
 from maintcli.db.names import Name
-from maintcli.db.tables import Part, Table
+from maintcli.db.tables import Part, Table, hidden_rows, missing_grant
 from maintcli.engines import keys, protections, reference
 from maintcli.engines.erase.users import Users
-from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 ROW = sql.Identifier("maint_row")
@@ -136,7 +136,10 @@ class Holding(NamedTuple):
 
 
 def find(context: Context, texts: Sequence[str], origin: str, users: Users) -> list[Holding]:
-    """Look up the listed columns and what goes with their rows. Raises ConfigError, NotAllowed."""
+    """Look up the listed columns and what goes with their rows.
+
+    Raises ConfigError, MissingPrivilege.
+    """
     listed = [reference.find(context, reference.parse(text, origin)) for text in texts]
     for one in listed:
         reference.check_types(origin, one, users.found)
@@ -212,17 +215,15 @@ def _refuse_users(origin: str, table: Table, users: Users) -> None:
 
 
 def _check(context: Context, table: Table) -> None:
-    role = sql.Identifier(table.role).as_string()
     for part in table.relations:
-        name = part.quoted.as_string()
         if not part.can_select:
-            raise MissingPrivilege(role=role, privilege="SELECT", table=name)
+            raise missing_grant(table.role, "SELECT", part.quoted)
         if not part.can_delete and not context.dry_run:
-            raise MissingPrivilege(role=role, privilege="DELETE", table=name)
+            raise missing_grant(table.role, "DELETE", part.quoted)
         if isinstance(part, Part) and not part.can_lock and not context.dry_run:
-            raise MissingPrivilege(role=role, privilege="UPDATE", table=name)
+            raise missing_grant(table.role, "UPDATE", part.quoted)
         if part.hides_rows:
-            raise HiddenRows(table=str(part), role=table.role)
+            raise hidden_rows(part, table.role)
 
 
 def _children_first(holdings: Sequence[Holding], found: Links) -> list[Holding]:

@@ -1,19 +1,18 @@
 """Looking up what a sweep reaches, and whether the role may see and lock all of it."""
 
-from psycopg import sql
-
 from maintcli.db import reached as catalog
-from maintcli.db.links import Links, Relation
+from maintcli.db.links import Links
+from maintcli.db.tables import hidden_rows, missing_grant
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.target import Target
-from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 
 def links(context: Context, target: Target) -> Links:
     """The foreign keys that a DELETE from the table meets.
 
-    Raises HiddenRows, MissingPrivilege, and ConfigError where they are too many to follow.
+    Raises MissingPrivilege, and ConfigError where they are too many to follow.
     """
     parts = [part.oid for part in target.table.parts]
     found = catalog.find(context.session, parts)
@@ -27,9 +26,9 @@ def links(context: Context, target: Target) -> Links:
     role = target.table.role
     for relation in found.relations.values():
         if relation.hides_rows:
-            raise HiddenRows(table=str(relation), role=role)
+            raise hidden_rows(relation, role)
         if not relation.can_select:
-            raise _missing(role, "SELECT", relation)
+            raise missing_grant(role, "SELECT", relation.quoted)
     if not context.dry_run:
         archived = context.order.value("archive") is not None
         alone = parts if archived or target.elsewhere is not None else []
@@ -48,11 +47,6 @@ def _check_writes(found: Links, parts: list[int], alone: list[int], role: str) -
     for oid in concerned:
         relation = found.relations[oid]
         if oid in change and not relation.can_update:
-            raise _missing(role, "UPDATE", relation)
+            raise missing_grant(role, "UPDATE", relation.quoted)
         if oid in go and not relation.can_delete:
-            raise _missing(role, "DELETE", relation)
-
-
-def _missing(role: str, privilege: str, relation: Relation) -> MissingPrivilege:
-    name = sql.Identifier(role).as_string()
-    return MissingPrivilege(role=name, privilege=privilege, table=relation.quoted.as_string())
+            raise missing_grant(role, "DELETE", relation.quoted)

@@ -24,8 +24,10 @@ from maintcli.engines.restore.result import Restored, Tally
 from maintcli.engines.restore.source import Source
 from maintcli.engines.restore.table import Archived
 from maintcli.engines.restore.transaction import transaction
-from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
+from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
+from maintcli.runtime.lease import lease_lost
+from maintcli.services.storage import damaged
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
 _MOST_FAILURES = 8  # in a row, of one transaction
@@ -35,7 +37,7 @@ T = TypeVar("T")
 def restore(context: Context, *, run: str, only: str | None, moved: str | None) -> Restored:
     """Put back what `run` archived, of one table where `only` names it.
 
-    Raises Partial when some rows could not go back, SchemaChanged and DamagedFile before the first
+    Raises Partial when some rows could not go back, ConfigError and Refused before the first
     one, and what else errors.py has for databases and storage.
     """
     found = source.find(context, run, moved)
@@ -134,7 +136,7 @@ class _Restore:
                 return whole_file(self.context, self.tables, wanted, marks, earlier)
             except psycopg.errors.BadCopyFileFormat as error:
                 what = error.diag.message_primary
-                raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
+                raise damaged(kept.file, f"a row cannot be read ({what})") from None
 
     def _look_for(self, archived: Archived, share: tuple[int, int]) -> Tally:
         tally, table = Tally(), self.tables[archived]
@@ -195,7 +197,7 @@ class _Restore:
             except psycopg.Error as error:
                 state, failures = error.sqlstate or "", failures + 1
                 if state == sqlstate.LEASE_LOST:
-                    raise LeaseLost(job=context.lease.name if context.lease else "") from None
+                    raise lease_lost(context.lease.name if context.lease else "") from None
                 passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
                 lost = sqlstate.is_lost(error, context.session.connection_or_none)
                 if failures >= _MOST_FAILURES or not (passes or lost):

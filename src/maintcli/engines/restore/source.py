@@ -17,17 +17,10 @@ from maintcli.engines.archive import ledger, manifest, reading
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.reading import Block, Limits
 from maintcli.engines.archive.section import Kept
-from maintcli.errors import (
-    DamagedFile,
-    NoSuchArchive,
-    NoSuchFile,
-    NoToolkitTables,
-    TryAgain,
-    Usage,
-)
+from maintcli.errors import ConfigError, NoSuchFile, NoToolkitTables, TryAgain, Usage
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
-from maintcli.services.storage import Storage, storage
+from maintcli.services.storage import Storage, damaged, storage
 
 _opened = cache(storage)
 
@@ -53,16 +46,16 @@ class Source(NamedTuple):
 
     @contextmanager
     def opened(self, kept: Kept) -> Generator[Iterator[Block]]:
-        """What is in a file, at hand on this machine and not changed. Raises DamagedFile."""
+        """What is in a file, at hand on this machine and not changed. Raises Refused."""
         most = None if self.schema else _MOST_UNPACKED + _MOST_RATIO * kept.size_bytes
         with ExitStack() as stack:
             try:
                 place = _place(self.moved or kept.location)
                 file = stack.enter_context(place.reading(kept.file, kept.size_bytes))
             except NoSuchFile:
-                raise DamagedFile(file=kept.file, reason="it is missing") from None
+                raise damaged(kept.file, "it is missing") from None
             if reading.digest(file, self.check) != kept.sha256:
-                raise DamagedFile(file=kept.file, reason="its checksum is another")
+                raise damaged(kept.file, "its checksum is another")
             file.seek(0)
             yield reading.read(kept.file, file, Limits(self.check, most))
 
@@ -89,7 +82,7 @@ def find(context: Context, run: str, moved: str | None) -> Source:
 
     With --no-ledger it is the manifest in any case: it is not read either.
 
-    Raises Usage, NoSuchArchive, DamagedFile, and TryAgain while the run goes on.
+    Raises Usage, ConfigError, Refused, and TryAgain while the run goes on.
     """
     _opened.cache_clear()  # another run may have other credentials
     schema = _schema(context, moved)
@@ -138,7 +131,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
         return Source([], files, root, schema, context.stop.check)
     if not files:
         reason = "none of its batches was archived, as without --archive"
-        raise NoSuchArchive(location="The ledger", run_id=past.run_id, reason=reason)
+        raise _none("The ledger", past.run_id, reason)
     manifests = [_vouched(context, root, last[run.run_id]) for run in runs]
     if past.run_group is not None:
         _say_parts(context, past, len({run.part for run in runs if run.run_id in last}))
@@ -174,7 +167,7 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
     found = _manifest(place, run_id)
     if found.files is None:
         reason = "the run did not end properly, so only the ledger knows which files count"
-        raise NoSuchArchive(location=place, run_id=run_id, reason=reason)
+        raise _none(place, run_id, reason)
     left_out = context.order.value("no_ledger")
     without = "--no-ledger" if left_out else f"the ledger has no run {run_id}"
     context.log.warn(
@@ -200,7 +193,7 @@ def _vouched(context: Context, root: str | None, last: Kept) -> Manifest:
     if last.manifest_sha256 is None:
         context.log.warn(f"the ledger has no checksum of {manifest.key(last.run_id)}: it is older")
     elif found.sha256 != last.manifest_sha256:
-        raise DamagedFile(file=manifest.key(last.run_id), reason="its checksum is another")
+        raise damaged(manifest.key(last.run_id), "its checksum is another")
     return found
 
 
@@ -209,8 +202,12 @@ def _manifest(place: str, run_id: str) -> Manifest:
         data = _place(place).get(manifest.key(run_id), manifest.MOST_BYTES)
     except NoSuchFile:
         reason = f"there is no {manifest.key(run_id)}"
-        raise NoSuchArchive(location=place, run_id=run_id, reason=reason) from None
+        raise _none(place, run_id, reason) from None
     return manifest.parse(run_id, data)
+
+
+def _none(location: str, run_id: str, reason: str) -> ConfigError:
+    return ConfigError(f"{location} holds no archive of run {run_id}: {reason}.")
 
 
 def _place(location: str) -> Storage:

@@ -29,7 +29,7 @@ class Left(NamedTuple):
 
 
 def look(context: Context, task: Task, seconds: float) -> Left:
-    """Count what is left, for at most `seconds` a part. Raises TableChanged."""
+    """Count what is left, for at most `seconds` a part. Raises TryAgain."""
     target = task.target
     whole = target.age_alone and all(chosen.way is Way.HEAP for chosen in task.plans)
     query = _ALL if whole else _STALE

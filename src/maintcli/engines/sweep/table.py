@@ -75,7 +75,7 @@ class TableSweep:
     def _unless_gone(self, part: Part) -> Generator[None]:
         """Pass over a partition that others have dropped or detached: it is not ours any more.
 
-        Raises TableChanged for whatever else is not as it was when the run began.
+        Raises TryAgain for whatever else is not as it was when the run began.
         """
         context, table = self.means.context, self.task.target.table
         try:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urljoin
 
-from maintcli.errors import Elsewhere, Fail, NotDone, TurnedAway, Unwell
+from maintcli.errors import Fail, MissingPrivilege, Unreachable
 from maintcli.services import address as addresses
 
 if TYPE_CHECKING:
@@ -50,13 +50,21 @@ def check(answer: "Answer", address: "Address", login: str) -> None:
     if code in _AWAY:
         # 77, as where the database takes no password: somebody has to grant something. That the
         # settings are wrong (78) nobody knows from here; the backend's may be.
-        raise TurnedAway(url=address, status=status, login=login)
+        raise MissingPrivilege(
+            f"{address} answered {status}: it does not take {login}. Check that both sides hold the"
+            " same."
+        )
     if code in _LATER or code >= 500:
-        raise Unwell(url=address, status=status, later=_later(answer.headers))
+        raise Unreachable(
+            f"{address} answered {status}{_later(answer.headers)}; the next run tries again."
+        )
     if 300 <= code < 400 and "location" in answer.headers:
         location = _location(address, answer.headers["location"])
-        raise Elsewhere(url=address, status=status, location=location)
-    raise NotDone(url=address, status=status)
+        raise Fail(
+            f"{address} answered {status}, which points to {location}; nothing was sent there. If"
+            " that is the right place, write it into the url."
+        )
+    raise Fail(f"{address} answered {status}.")
 
 
 def named(status: int) -> str:

@@ -36,7 +36,7 @@ def change(
     """Run `query` once and return its row count; the ledger counts it as `updated_count`.
 
     A statement whose COMMIT was lost is sent again, and takes effect once. Raises Refused in a dry
-    run, and ConnectionLost where there is no ledger to say whether it counted.
+    run, and Unreachable where there is no ledger to say whether it counted.
     """
     if context.dry_run:
         raise Refused("this job tried to write during a dry run; nothing was changed.")

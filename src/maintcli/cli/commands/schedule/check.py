@@ -16,8 +16,9 @@ from maintcli.cli.place import Place
 from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.rendered_files import targets
 from maintcli.cli.scheduled import none_enabled, scheduled
+from maintcli.config.database import no_database
 from maintcli.config.model import Config
-from maintcli.errors import Code, MaintError, NoDatabase, Usage
+from maintcli.errors import Code, MaintError, Usage
 from maintcli.output import check as present
 from maintcli.output.show import show
 from maintcli.runtime.log import printable
@@ -150,7 +151,7 @@ def _ledger(checks: _Checks, config: Config, place: Place, entries: list[Entry])
     def look() -> list[Finding] | None:
         database = place.target(config)
         if database.url is None:
-            left_out.append(str(NoDatabase(section=database.section)))
+            left_out.append(str(no_database(database.section)))
             return None
         return checking.of_ledger(config, database, entries)
 

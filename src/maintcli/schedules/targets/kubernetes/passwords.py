@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from maintcli.config.say import bare
 from maintcli.db.url import parse
-from maintcli.errors import BadDatabaseUrl, ConfigError
+from maintcli.errors import ConfigError
 
 _VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}")
 _SECRET: Final = re.compile(
@@ -88,7 +88,7 @@ def _passwords(text: str) -> list[str] | None:
         return [*_of_address(text)]
     try:
         found = parse(text, "maint.toml")
-    except BadDatabaseUrl:
+    except ConfigError:
         return None
     return [found[key] for key in _DATABASE if key in found]
 
