@@ -6,6 +6,7 @@ Source of the classes: PostgreSQL documentation, appendix A.
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 import psycopg
@@ -128,6 +129,27 @@ def _raiser(error: psycopg.Error) -> str:
     first = (error.diag.context or "").partition("\n")[0]
     named = re.search(r"\S+\([^()]*\)", first)
     return f" The function {named[0]} raised it." if named else ""
+
+
+class Transient(Enum):
+    """Why a statement failed that may succeed at the next try."""
+
+    LOCKED = "others hold a lock"
+    CANCELED = "it took too long"
+    CONFLICT = "a deadlock, or a serialization failure"
+    LOST = "the connection is gone"
+
+
+def transient(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> Transient | None:
+    """Why `error` may pass; None where another try is of no use."""
+    state = error.sqlstate or ""
+    if state == LOCK_NOT_AVAILABLE:
+        return Transient.LOCKED
+    if state == QUERY_CANCELED:
+        return Transient.CANCELED
+    if state.startswith("40"):
+        return Transient.CONFLICT
+    return Transient.LOST if is_lost(error, connection) else None
 
 
 def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:

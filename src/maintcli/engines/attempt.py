@@ -13,6 +13,7 @@ import psycopg
 
 from maintcli.db import blockers, sqlstate
 from maintcli.db.blockers import Blocker
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.batch import Done, Step, send
 from maintcli.engines.outlook.words import span
 from maintcli.engines.pace import Pace
@@ -154,26 +155,33 @@ def _react(
     patience: Patience, pace: Pace, error: psycopg.Error, trial: Trial, failures: int
 ) -> Trial:
     """Decide what follows a failed batch: how it is tried next, or an error."""
-    context, state = patience.context, error.sqlstate
-    if state == sqlstate.LEASE_LOST:
-        raise lease_lost(context.lease.job if context.lease else "this job") from None
-    if state == sqlstate.ROLE_CHANGED:
+    context, why = patience.context, transient(patience.context, error)
+    if error.sqlstate == sqlstate.ROLE_CHANGED:
         raise ConfigError(_KEYS_DO_NOT_ACT) from None
-    if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
+    if why is Transient.LOCKED and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial
     if failures >= _MOST_FAILURES:
         raise sqlstate.meaning(error) from None
-    if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
-        pace.shrink()
-        return Trial(skip_locked=True, small=trial.small or state == sqlstate.QUERY_CANCELED)
-    if state is not None and state.startswith("40"):  # deadlock, serialization
-        context.stop.wait(0.05 * failures)
-        return trial._replace(skip_locked=True)
-    if sqlstate.is_lost(error, context.session.connection_or_none):
-        after_loss(context, error)
-        return trial
-    raise error
+    match why:
+        case Transient.LOCKED | Transient.CANCELED:
+            pace.shrink()
+            return Trial(skip_locked=True, small=trial.small or why is Transient.CANCELED)
+        case Transient.CONFLICT:
+            context.stop.wait(0.05 * failures)
+            return trial._replace(skip_locked=True)
+        case Transient.LOST:
+            after_loss(context, error)
+            return trial
+        case None:
+            raise error
+
+
+def transient(context: Context, error: psycopg.Error) -> Transient | None:
+    """Why another try may help; None where it is of no use. Raises LeaseLost."""
+    if error.sqlstate == sqlstate.LEASE_LOST:
+        raise lease_lost(context.lease.name if context.lease else context.job) from None
+    return sqlstate.transient(error, context.session.connection_or_none)
 
 
 def after_loss(context: Context, error: psycopg.Error) -> None:

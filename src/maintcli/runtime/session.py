@@ -242,9 +242,7 @@ class Session:
         except Unreachable as first:
             left = end - time.monotonic()
             if left > LEAST_SECONDS:
-                self._say(
-                    f"{_waiting(left)}: {str(first).removeprefix(refusal.NOT_REACHED).rstrip('.')}."
-                )
+                self._say(f"{_waiting(left)}: {str(first).removeprefix(refusal.NOT_REACHED)}")
             return self._connect_again(first, end)
 
     def _connect_again(self, first: Unreachable, end: float) -> Connection:

@@ -12,9 +12,11 @@ from typing import TypeVar
 
 import psycopg
 
-from maintcli.db import names, sqlstate
+from maintcli.db import names
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.archive.reading import Block
 from maintcli.engines.archive.section import Kept
+from maintcli.engines.attempt import transient
 from maintcli.engines.outlook.words import many
 from maintcli.engines.restore import compare, inventory, preview, say, source, table
 from maintcli.engines.restore.batch import Tables, insert_into, whole_file
@@ -26,7 +28,6 @@ from maintcli.engines.restore.table import Archived
 from maintcli.engines.restore.transaction import transaction
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
-from maintcli.runtime.lease import lease_lost
 from maintcli.services.storage import damaged
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
@@ -195,11 +196,8 @@ class _Restore:
             try:
                 return action()
             except psycopg.Error as error:
-                state, failures = error.sqlstate or "", failures + 1
-                if state == sqlstate.LEASE_LOST:
-                    raise lease_lost(context.lease.name if context.lease else "") from None
-                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
-                lost = sqlstate.is_lost(error, context.session.connection_or_none)
-                if failures >= _MOST_FAILURES or not (passes or lost):
+                failures += 1
+                why = transient(context, error)
+                if failures >= _MOST_FAILURES or why in (None, Transient.CANCELED):
                     raise
                 context.stop.wait(0.1 * failures)
