@@ -61,8 +61,8 @@ def create(
 ) -> str:
     """Make and fill the reference tables, all or nothing; return the schema they are in.
 
-    A `schema` that is named is made where it is not there. Raises ConfigError, and ConfigError
-    where it holds anything that is not maint's.
+    A `schema` that is named is made where it is not there. Raises ConfigError where
+    the example is there already, and where it holds anything that is not maint's.
     """
     place = schema or toolkit.home(connection)
     with toolkit.open_schema(connection, place), search_path.pinned(connection):
@@ -75,11 +75,10 @@ def create(
                     f"The example is already in schema {place}, so nothing changed. To remove it,"
                     " run: maint db example --drop"
                 )
+            others = _some([name for name, ours in taken.items() if not ours])
             raise ConfigError(
-                f"Schema {place} already holds"
-                f" {_some([n for n, ours in taken.items() if not ours])}, so the example was not"
-                " made and nothing changed. Give it a schema of its own: maint db example --schema"
-                " NAME"
+                f"Schema {place} already holds {others}, so the example was not made and nothing"
+                " changed. Give it a schema of its own: maint db example --schema NAME"
             )
         create_schema(connection, place)
         fill(connection, place, sessions=sessions, seed=seed)

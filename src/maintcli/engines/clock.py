@@ -25,7 +25,7 @@ def in_terms_of(
 ) -> sql.Composable:
     """SQL for `moment`, a timestamptz, as `column` of `[tables.key]` would hold it.
 
-    Raises ConfigError, and ConfigError for a column that cannot hold one.
+    Raises ConfigError without a declared zone, and for a column that cannot hold a moment.
     """
     if column.type == "timestamp without time zone" and not mapped.timezone:
         setting = mapped.setting(key, "timezone")

@@ -12,7 +12,7 @@ from maintcli.runtime.context import Context
 def mapped(context: Context, table: str) -> TableMap | None:
     """Where `table` is, also without a ledger; None where it is not there.
 
-    Raises ConfigError for one of that name that the toolkit did not make, and ConfigError.
+    Raises ConfigError for one of that name that the toolkit did not make, or that others changed.
     """
     database = context.order.database
     schema = context.lease.schema if context.lease else database.schema

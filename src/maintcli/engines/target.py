@@ -158,7 +158,7 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
 def check_parts(
     context: Context, table: Table, key: str, mapped: TableMap, *, deleting: bool = True
 ) -> None:
-    """Raise ConfigError, MissingPrivilege where not all rows can be swept."""
+    """Raise ConfigError or MissingPrivilege where not all rows can be swept."""
     context.session.admit_code_on(table.oids)
     if table.kind not in tables.WITH_ROWS:
         raise _not_sweepable(table, key, mapped)

@@ -41,7 +41,7 @@ def check_ordinary(
 def check(
     inventory: Inventory, tables: Mapping[Archived, Table], then: Iterable[Mapping[str, Any]]
 ) -> None:
-    """Raise ConfigError, MissingPrivilege before anything is touched.
+    """Raise ConfigError or MissingPrivilege before anything is touched.
 
     `then` are the manifest's tables.
     """
