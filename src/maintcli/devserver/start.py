@@ -72,7 +72,7 @@ def start(
 
 def _guard(order: str) -> str:
     """Run the guard and return its one line: `ready`, or why not."""
-    command = [sys.executable, "-I", "-S", "-c", _GUARD, str(Path(__file__).parents[3]), order]
+    command = [sys.executable, "-I", "-S", "-c", _GUARD, str(Path(__file__).parents[2]), order]
     # Nothing else is handed on: the server outlives us, and variables hold secrets.
     variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     with subprocess.Popen(  # noqa: S603 (the order is an argument, no shell sees it)
