@@ -32,7 +32,7 @@ def refusal(config: Config, name: str | None = None) -> str:
 
 
 def test_the_variable_beats_the_file(tmp_path: Path) -> None:
-    """DATABASE_URL is the main database's URL, as everybody expects."""
+    """DATABASE_URL is the main database's URL, over that of maint.toml."""
     found = read(tmp_path, DATABASE_URL="postgres://env").database()
     assert (found.url, found.url_origin) == (Secret("postgres://env"), "environment DATABASE_URL")
     assert (found.schema, found.section) == ("maint", "database")
@@ -104,7 +104,7 @@ def test_the_schema_has_a_variable(tmp_path: Path) -> None:
         _ = read(tmp_path, MAINT_DATABASE_SCHEMA="")
 
 
-def test_white_space_is_said(tmp_path: Path) -> None:
+def test_white_space_is_cut_with_a_warning(tmp_path: Path) -> None:
     """A newline behind the URL is cut, with a warning for the log."""
     found = read(tmp_path, DATABASE_URL="postgres://env\n").database()
     assert found.url == Secret("postgres://env")

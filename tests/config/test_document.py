@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.config import trust
+from maintcli.config import files
 from maintcli.config.load import load
 from maintcli.config.model import Config
 from maintcli.errors import Code, ConfigError
@@ -157,7 +157,7 @@ def test_a_planted_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     strange = os.stat_result([*owner[:4], 4242, *owner[5:]])
     monkeypatch.setattr(os, "geteuid", lambda: 4343)
     with path.open() as file, pytest.raises(ConfigError, match=r"user 4242.*--config maint\.toml"):
-        trust.judge_config_file(path, "maint.toml", file.fileno(), strange)
+        files.check_config_file(path, "maint.toml", file.fileno(), strange)
     assert read(tmp_path, "maint.toml").max_concurrent_jobs == 2
 
 
@@ -206,6 +206,6 @@ def test_a_private_group_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = tmp_path / "maint.toml"
     _ = path.write_text("max-concurrent-jobs = 2")
     path.chmod(0o664)
-    monkeypatch.setattr(trust, "_is_private_group", lambda *_: True)
+    monkeypatch.setattr(files, "_is_private_group", lambda *_: True)
     assert read(tmp_path).max_concurrent_jobs == 2
     assert read(tmp_path, "maint.toml").warnings == ()

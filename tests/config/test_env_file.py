@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.config.env_file import read_variables
-from maintcli.config.variables import Variables
+from maintcli.config.variables import Variables, read_variables
 from maintcli.errors import ConfigError
 
 STRANGER = 4242
@@ -116,7 +115,7 @@ def _no_such_group(_gid: int) -> None:
     raise KeyError
 
 
-def test_a_private_group_is_nobody_else(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_group_may_write(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With umask 002 and a group of one's own, 0664 is what an editor leaves."""
     import grp
     import pwd
@@ -131,7 +130,7 @@ def test_a_private_group_is_nobody_else(env_file: Path, monkeypatch: pytest.Monk
     assert "other users can write" in refusal(env_file.parent)
 
 
-def test_a_planted_pipe_does_not_hold_us_up(tmp_path: Path) -> None:
+def test_a_planted_pipe_is_refused_at_once(tmp_path: Path) -> None:
     """A FIFO called .env is refused at once."""
     os.mkfifo(tmp_path / ".env", 0o600)
     assert refusal(tmp_path) == ".env: is not a regular file; remove it."

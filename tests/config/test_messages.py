@@ -2,8 +2,7 @@
 
 import pytest
 
-from maintcli.config.say import bare, quote, sentence
-from maintcli.config.suggest import closest, hint
+from maintcli.config.messages import bare, closest, hint, quote, sentence
 
 
 @pytest.mark.parametrize(

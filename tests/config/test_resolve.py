@@ -9,7 +9,7 @@ import pytest
 from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
-from maintcli.config.sourced import Sourced
+from maintcli.config.variables import Sourced
 from maintcli.errors import Code, ConfigError, MaintError, Usage
 
 JOB = "cleanup-sessions"
@@ -150,7 +150,7 @@ def test_reserved_keys_are_known(given: Given) -> None:
 
 @pytest.mark.parametrize("name", [f"{VARIABLE[:-1]}", f"{VARIABLE}S", VARIABLE.replace("F", "")])
 def test_a_misspelt_variable_is_an_error(given: Given, name: str) -> None:
-    """A typo must not leave a destructive default in force, unseen."""
+    """A typo must not silently leave a destructive default in force."""
     given.environ[name] = "10m"
     message = given.refusal(ConfigError)
     assert message == (f"environment {name}: no such setting of {JOB}; did you mean {VARIABLE}?")
@@ -250,7 +250,7 @@ def test_a_blank_part_of_a_list_is_an_error(given: Given, line: str, message: st
 
 
 def test_options_that_go_only_together_or_never(given: Given) -> None:
-    """What was given says so by its flag; a default asks for nobody's company."""
+    """The error names what was given; a default needs and excludes nothing."""
     plan = Option(name="plan", kind=Kind.PATH, needs="dry_run")
     apply = Option(name="apply", kind=Kind.PATH, excludes="dry_run")
     drift = Option(name="drift", kind=Kind.PERCENT, default=10.0, needs="apply")

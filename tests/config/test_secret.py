@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from maintcli.config.secret import Read, Secret, read_secret
-from maintcli.config.sourced import Sourced
-from maintcli.config.variables import Variables
+from maintcli.config.variables import Sourced, Variables
 from maintcli.errors import ConfigError
 
 
@@ -52,7 +51,7 @@ def test_a_plain_value_is_the_secret() -> None:
 
 
 def test_a_file_holds_the_secret(tmp_path: Path) -> None:
-    """file: reads a file; its last newline is not worth a word."""
+    """file: reads a file; its last newline is cut without a warning."""
     (tmp_path / "db_password").write_text("canary\n")
     found = read("file:db_password", tmp_path)
     assert found == Read(Secret("canary"), "environment TOKEN (file:db_password)")

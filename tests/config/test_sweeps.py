@@ -8,7 +8,7 @@ from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.model import Config
 from maintcli.config.option import Kind, Option
-from maintcli.config.rule import KEEP, Rule
+from maintcli.config.rules import KEEP, Rule
 from maintcli.config.show import Setting, settings
 from maintcli.config.tables import TableMap
 from maintcli.errors import ConfigError
@@ -56,13 +56,13 @@ def test_a_rule_is_read(tmp_path: Path, header: str) -> None:
     shown = header if header.startswith("[s") else "[[retention]] rule 1"
     expected = TableMap("mail.messages", {"time_column": "sent at"}, "Europe/Berlin", "ms", shown)
     assert rule.map == expected
-    assert rule.place("keep") == f"maint.toml {shown} keep"
+    assert rule.section.place("keep") == f"maint.toml {shown} keep"
 
 
-def test_without_more_a_rule_promises_nothing(tmp_path: Path) -> None:
+def test_minimal_rule_has_no_condition(tmp_path: Path) -> None:
     """No condition, not final, nothing shown."""
     rule = rule_of(read(tmp_path, SWEEP))
-    assert (rule.where, rule.final, rule.show, rule.timezone, rule.epoch) == (
+    assert (rule.where, rule.final, rule.show, rule.map.timezone, rule.map.epoch) == (
         None,
         False,
         (),
@@ -118,13 +118,13 @@ def test_each_key_is_checked(
 
 
 @pytest.mark.parametrize("keep", ["5400s", "1h30m", "90mo"])
-def test_an_age_that_says_what_it_means_is_taken(tmp_path: Path, keep: str) -> None:
+def test_unambiguous_ages_are_accepted(tmp_path: Path, keep: str) -> None:
     """What the refusal of 90m says to write, and hours with minutes."""
     found = rule_of(read(tmp_path, SWEEP.replace("14d", keep)))
     assert found.keep == duration(keep)
 
 
-def test_a_false_permission_is_none(tmp_path: Path) -> None:
+def test_allow_sql_false_refuses_a_condition(tmp_path: Path) -> None:
     """allow-sql = false is not there by accident."""
     text = f"{SWEEP}where = 'true'\nallow-sql = false\n"
     assert "allow-sql = true beside it" in refusal(tmp_path, text)
@@ -151,7 +151,7 @@ def test_a_false_permission_is_none(tmp_path: Path) -> None:
         ("retention = [5]", "retention: in its list, it is a number and must be a list of tables"),
     ],
 )
-def test_what_else_can_be_wrong(tmp_path: Path, text: str, message: str) -> None:
+def test_bad_rules_are_errors(tmp_path: Path, text: str, message: str) -> None:
     """Unknown keys with what was probably meant, wrong types at every level."""
     assert refusal(tmp_path, text).startswith(f"maint.toml {message}")
 
@@ -166,13 +166,13 @@ def test_a_name_must_be_that_of_a_command(tmp_path: Path, name: str) -> None:
     assert "cannot be the name of a command; use up to 40 lowercase letters" in found
 
 
-def test_a_name_may_not_be_endless(tmp_path: Path) -> None:
+def test_a_name_has_at_most_40_characters(tmp_path: Path) -> None:
     """40 characters will do, 41 will not."""
     assert list(read(tmp_path, SWEEP.replace("old-mail", "a" * 40)).sweeps) == ["a" * 40]
     assert "cannot be the name" in refusal(tmp_path, SWEEP.replace("old-mail", "a" * 41))
 
 
-def test_the_section_is_where_its_options_stand(tmp_path: Path) -> None:
+def test_options_of_a_sweep_stand_in_its_section(tmp_path: Path) -> None:
     """Its own keys are no options; a misspelt one is found among both."""
     options = [KEEP, Option(name="max_percent", kind=Kind.PERCENT, default=50.0)]
     text = f'{SWEEP}max-percent = 20\nshow = ["id"]\nschedule = "1 * * * *"\n'
@@ -192,7 +192,7 @@ def test_the_section_is_where_its_options_stand(tmp_path: Path) -> None:
         assert str(caught.value) == f"{place}: unknown key {key}; did you mean {meant}?"
 
 
-def test_its_settings_stand_in_one_place(tmp_path: Path) -> None:
+def test_jobs_section_of_a_sweep_is_refused(tmp_path: Path) -> None:
     """[jobs.NAME] of a configured sweep says where they belong."""
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, f"{SWEEP}[jobs.old-mail]\nmax-percent = 20\n").check_jobs(["old-mail"])
@@ -212,7 +212,7 @@ def test_the_hash_tells_rules_apart(tmp_path: Path) -> None:
     assert len(hashes) == 6
 
 
-def test_they_are_shown_as_written(tmp_path: Path) -> None:
+def test_rules_are_shown_as_written(tmp_path: Path) -> None:
     """With their place; what a variable stands for is not told."""
     text = f"{SWEEP}where = \"a = '${{HIDDEN}}'\"\nallow-sql = true\n{RULE}name = 'mail'\n"
     rows = settings(read(tmp_path, text, HIDDEN="canary"), [("old-mail", [KEEP])])

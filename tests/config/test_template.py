@@ -14,7 +14,7 @@ from maintcli.config.template import render
 OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),
     Option(name="share", kind=Kind.PERCENT, default=50.0, min="1", max="100", help="Share."),
-    Option(name="batch", kind=Kind.SIZE, default=10, help="Size."),
+    Option(name="batch", kind=Kind.INTEGER, default=10, help="Size."),
     Option(name="verify", kind=Kind.FLAG, default=True, help="Look twice. " * 20),
     Option(name="if_locked", kind=Kind.CHOICE, default="skip", choices=("skip", "fail")),
     Option(name="note", kind=Kind.TEXT, default='a "b" \\ c\n'),
@@ -32,12 +32,12 @@ def settings_of(text: str) -> str:
     return "\n".join(line.removeprefix("#") for line in lines)
 
 
-def test_as_written_it_says_nothing() -> None:
+def test_template_sets_nothing() -> None:
     """Every line is a comment."""
     assert tomllib.loads(TEXT) == {}
 
 
-def test_with_every_setting_in_force_all_is_as_before(tmp_path: Path) -> None:
+def test_uncommented_template_keeps_every_default(tmp_path: Path) -> None:
     """The defaults that the file names are the defaults."""
     _ = (tmp_path / "maint.toml").write_text(settings_of(TEXT))
     config = load(environ={}, cwd=tmp_path)
@@ -51,7 +51,7 @@ def test_with_every_setting_in_force_all_is_as_before(tmp_path: Path) -> None:
     assert found["share"].origin == "maint.toml [jobs.clean] share"
 
 
-def test_the_place_is_that_of_the_targets(tmp_path: Path) -> None:
+def test_schedule_section_has_the_defaults_of_targets(tmp_path: Path) -> None:
     """What [schedule] says there is what is rendered without it; no key is left out."""
     _ = (tmp_path / "maint.toml").write_text(settings_of(TEXT))
     config = load(environ={}, cwd=tmp_path)
@@ -70,14 +70,14 @@ def test_the_page_on_schedules_has_every_key_of_schedule() -> None:
     assert [key for key in KEYS if not re.search(f"^{key} = ", page, re.MULTILINE)] == []
 
 
-def test_what_has_no_default_is_an_example() -> None:
+def test_option_without_default_is_an_example() -> None:
     """An option without default is shown and not set."""
     assert "# max-rows = 1000  # not set by default" in TEXT
     assert '# more-kinds = ["one", "two"]  # not set by default' in TEXT
     assert "dry-run" not in TEXT
 
 
-def test_lines_fit_a_screen() -> None:
+def test_long_help_is_wrapped() -> None:
     """Long help is wrapped."""
     assert max(len(line) for line in TEXT.splitlines()) <= 100
 

@@ -57,7 +57,7 @@ def test_which_variables_hold_its_secrets(
     assert pending(tmp_path, *lines).secrets == secrets
 
 
-def test_a_file_lies_beside_the_configuration(tmp_path: Path) -> None:
+def test_secret_file_is_relative_to_maint_toml(tmp_path: Path) -> None:
     """A relative path begins where maint.toml is."""
     (tmp_path / "mine").write_text("abcd\n")
     found = pending(tmp_path, 'auth = "basic"', 'username = "robot"', 'secret = "file:mine"')
@@ -85,7 +85,7 @@ def test_a_file_lies_beside_the_configuration(tmp_path: Path) -> None:
         ("triggers = 1", "must be a table"),
     ],
 )
-def test_bad_ones_are_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+def test_bad_trigger_is_an_error_of_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     """What is wrong, where, and what to do."""
     with pytest.raises(ConfigError) as caught:
         config(tmp_path, text)
@@ -93,14 +93,14 @@ def test_bad_ones_are_one_sentence(tmp_path: Path, text: str, words: str) -> Non
     assert "abc" not in str(caught.value)
 
 
-def test_its_settings_stand_in_its_own_section(tmp_path: Path) -> None:
+def test_jobs_section_of_a_trigger_is_refused(tmp_path: Path) -> None:
     """Not under [jobs], where they would be looked for in vain."""
     found = config(tmp_path, f'{PENDING}auth = "none"\n[jobs.trigger-pending]\ntimeout = "5s"\n')
     with pytest.raises(ConfigError, match=r"take it out; \[triggers\.pending\] enables"):
         found.check_jobs([])
 
 
-def test_a_change_is_another_configuration(tmp_path: Path) -> None:
+def test_changed_trigger_changes_the_hash(tmp_path: Path) -> None:
     """The hash in the ledger tells."""
     before = config(tmp_path, f'{PENDING}auth = "none"').hash
     assert config(tmp_path, f'{PENDING}auth = "bearer"').hash != before

@@ -6,7 +6,7 @@ import pytest
 
 from maintcli.engines.erase.result import Erased
 from maintcli.engines.figures import FIGURES, label, phrases
-from maintcli.engines.restore.result import Restored
+from maintcli.engines.restore.report import Restored
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
 

@@ -49,7 +49,7 @@ def test_a_plan_that_cannot_be_finished_leaves_the_old_one(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("maintcli.config.write.os.fsync", full)
+    monkeypatch.setattr("maintcli.config.files.os.fsync", full)
     with pytest.raises(Usage, match="cannot be written: No space left on device"):
         plan_file.write(path, PLAN)
     assert path.read_text() == "old"

@@ -12,9 +12,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
-from maintcli.engines.archive import file, fingerprint, manifest
+from maintcli.engines.archive import manifest, tables, writer
+from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
-from maintcli.engines.archive.section import Kept, Section
+from maintcli.engines.archive.writer import Section
 from maintcli.services.storage import Storage, storage
 from tests.parts.ledger import run_was
 
@@ -56,7 +57,7 @@ class Archiving:
         oids = [
             self.conn.execute("SELECT %s::regclass::oid", [t]).fetchone()[0] for t in self.tables
         ]
-        self.shapes = fingerprint.reached(Reader(self.conn), oids)
+        self.shapes = tables.reached(Reader(self.conn), oids)
         self.end(files=None)
 
     @property
@@ -67,7 +68,7 @@ class Archiving:
             job="cleanup-sessions",
             database="test",
             started_at="2026-11-22T00:00:00Z",
-            tables=[shape.as_dict() for shape in self.shapes.values()],
+            tables=list(self.shapes.values()),
         )
 
     @property
@@ -91,7 +92,7 @@ class Archiving:
             self.enter(kept)
         return kept
 
-    def keep(self, sections: Sequence[Section], defaults: file.Defaults | None = None) -> Kept:
+    def keep(self, sections: Sequence[Section], defaults: writer.Defaults | None = None) -> Kept:
         """Write a file."""
         number = len(self.kept) + 1
         data = written(sections, defaults or {})
@@ -136,10 +137,10 @@ class Archiving:
         return Section(schema, name, tuple(listed), kind, rows, key)
 
 
-def written(sections: Sequence[Section], defaults: file.Defaults) -> bytes:
+def written(sections: Sequence[Section], defaults: writer.Defaults) -> bytes:
     """A file's content."""
     target = io.BytesIO()
-    file.write(target, sections, defaults)
+    writer.write(target, sections, defaults)
     return target.getvalue()
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from tests.parts.waiting import until
 
-# Moto looks for what Amazon's clients send; Google's sends a token, or nothing.
+# Moto looks for what Amazon's clients send; Google's sends a token, or nothing. Google answers 404
+# to the deletion of what is not there. The bucket `single` has no bulk deletion, as at some vendors
+# that speak S3; an object called `held` cannot be deleted, as under a retention policy.
 SERVE = """
 import sys
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -22,9 +24,29 @@ from werkzeug.serving import run_simple
 app = DomainDispatcherApplication(create_backend_app)
 signed = "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, Signature=s"
 
+def refuse(start, status):
+    start(status, [("Content-Length", "0")])
+    return [b""]
+
+def is_missing(environ):
+    seen = []
+    body = app({**environ, "REQUEST_METHOD": "HEAD"}, lambda status, *_: seen.append(status))
+    list(body)
+    return seen[0].startswith("404")
+
 def answer(environ, start):
-    if not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS"):
+    is_google = not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS")
+    if is_google:
         environ["HTTP_AUTHORIZATION"] = signed
+        if "HTTP_X_GOOG_COPY_SOURCE" in environ:
+            environ["HTTP_X_AMZ_COPY_SOURCE"] = environ["HTTP_X_GOOG_COPY_SOURCE"]
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    if is_google and method == "DELETE" and is_missing(environ):
+        return refuse(start, "404 Not Found")
+    if method == "POST" and path.strip("/") == "single" and "delete" in environ["QUERY_STRING"]:
+        return refuse(start, "405 Method Not Allowed")
+    if method == "DELETE" and path.endswith("/held"):
+        return refuse(start, "403 Forbidden")
     return app(environ, start)
 
 run_simple("127.0.0.1", int(sys.argv[1]), answer, threaded=True)

@@ -2,7 +2,9 @@
 
 import os
 import stat
+import tracemalloc
 from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -45,6 +47,13 @@ def az() -> Generator[None]:
         yield
 
 
+@pytest.fixture
+def single() -> Generator[Storage]:
+    """A bucket of a vendor that speaks S3 and has no bulk deletion."""
+    with s3_server("single") as variables, mock.patch.dict(os.environ, variables):
+        yield storage("s3://single/x", "--archive")
+
+
 @pytest.fixture(params=["folder", "s3", "gs", "az"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """A place of each kind."""
@@ -83,6 +92,119 @@ def test_a_folder_is_removed_unless_it_holds_others(place: Storage) -> None:
     assert place.remove("a", [])
     assert [*place.folders()] == ["b"]
     assert place.get("b/1", MOST) == b"12345"
+
+
+def sizes(place: Storage, folder: str = "") -> dict[str, int]:
+    """What is there, by key."""
+    return {one.key: one.size_bytes for one in place.walk(folder)}
+
+
+def test_walk_lists_every_file_below_a_folder(place: Storage) -> None:
+    """At any depth, with size and time, whatever the size of a page."""
+    place.prepare()
+    keys = ["1", "a/1", "a/b/2", "a/b/c/3", "ab/4"]
+    for number, key in enumerate(keys):
+        place.put(key, b"x" * number)
+    every = {key: number for number, key in enumerate(keys)}
+    with mock.patch("maintcli.services.objects._PAGE", 2):
+        assert sizes(place) == every
+    assert sizes(place, "a") == {"a/1": 1, "a/b/2": 2, "a/b/c/3": 3}
+    assert sizes(place, "a/b") == {"a/b/2": 2, "a/b/c/3": 3}
+    assert sizes(place, "none") == {}
+    ages = [datetime.now(UTC) - one.modified_at for one in place.walk()]
+    assert all(abs(age) < timedelta(days=1) for age in ages)
+
+
+def test_delete_counts_a_missing_file_as_gone(place: Storage) -> None:
+    """Wherever it stands in the list; what was not named stays."""
+    place.prepare()
+    keys = [f"a/{number}" for number in range(25)]
+    for key in keys:
+        place.put(key, b"x")
+    named = ["a/none", *keys[:12], "none/1", *keys[12:24], "a/b/none"]
+    assert place.delete(named) == {}
+    assert sizes(place) == {"a/24": 1}
+    assert place.delete(named) == {}
+    assert place.delete([]) == {}
+
+
+def test_delete_works_without_bulk_requests(single: Storage) -> None:
+    """Key by key, and the one that is held is named."""
+    for key in ("a/1", "a/held", "a/2"):
+        single.put(key, b"x")
+    failed = single.delete(["a/1", "a/held", "a/2", "a/none"])
+    assert [(key, type(error)) for key, error in failed.items()] == [("a/held", MissingPrivilege)]
+    assert sizes(single) == {"a/held": 1}
+    with pytest.raises(MissingPrivilege):
+        single.remove("a", ["a/held"])
+
+
+def test_delete_names_what_could_not_be_deleted(tmp_path: Path) -> None:
+    """And deletes the others."""
+    place = storage(str(tmp_path), "--archive")
+    for key in ("a/1", "b/1"):
+        place.put(key, b"x")
+    failed = place.delete(["a", "b/1"])
+    assert [(key, type(error)) for key, error in failed.items()] == [("a", Unreachable)]
+    assert sizes(place) == {"a/1": 1}
+
+
+def test_move_gives_a_file_another_key(place: Storage) -> None:
+    """In a folder that is made; what was there is replaced; onto itself it stays."""
+    place.prepare()
+    place.put("a/1", b"first")
+    place.move("a/1", "gone/2026/a/1")
+    assert sizes(place) == {"gone/2026/a/1": 5}
+    place.put("a/1", b"again!")
+    place.move("a/1", "gone/2026/a/1")
+    place.move("gone/2026/a/1", "gone/2026/a/1")
+    assert place.get("gone/2026/a/1", MOST) == b"again!"
+    assert sizes(place) == {"gone/2026/a/1": 6}
+    with pytest.raises(NoSuchFile, match="a/1"):
+        place.move("a/1", "gone/2026/a/1")
+    assert sizes(place) == {"gone/2026/a/1": 6}
+
+
+@pytest.mark.parametrize("key", ["../secret", "link/secret", "a/../../secret"])
+def test_no_key_leads_out_of_a_folder(tmp_path: Path, key: str) -> None:
+    """Neither by dots nor by a link: such a file is not listed, deleted or moved."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    place = storage(str(tmp_path / "place"), "--archive")
+    place.put("a/1", b"x")
+    (tmp_path / "place" / "link").symlink_to(tmp_path)
+    (tmp_path / "place" / "file").symlink_to(tmp_path / "secret")
+    assert sizes(place) == {"a/1": 1}
+    assert sizes(place, "link") == {}
+    assert list(place.delete([key])) == [key]
+    for source, target in ((key, "a/2"), ("a/1", key)):
+        with pytest.raises(Unreachable):
+            place.move(source, target)
+    assert (tmp_path / "secret").read_bytes() == b"secret"
+    assert sizes(place) == {"a/1": 1}
+
+
+def test_walk_holds_few_files_at_a_time(tmp_path: Path) -> None:
+    """However many there are."""
+    (tmp_path / "a").mkdir()
+    for number in range(5_000):
+        (tmp_path / "a" / f"{number:0100d}").touch()
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in storage(str(tmp_path), "--archive").walk())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 5_000
+    assert peak < 5_000 * 100  # less than their names alone
+
+
+def test_a_folder_may_be_named_by_a_url(tmp_path: Path) -> None:
+    """With or without localhost, and with its characters escaped."""
+    place = storage(str(tmp_path / "my files"), "--archive")
+    place.put("a/1", b"x")
+    for host in ("", "localhost"):
+        again = storage(f"file://{host}{tmp_path}/my%20files", "--from")
+        assert (again.location, again.get("a/1", MOST)) == (place.location, b"x")
 
 
 def test_a_large_file_is_written_in_pieces(place: Storage) -> None:
@@ -181,6 +303,8 @@ def test_a_planted_temporary_file_is_never_written_to(tmp_path: Path) -> None:
         ("s3://", "the bucket is missing"),
         ("s3://key:secret@bucket/x", "credentials"),
         ("gs://bucket/x?key=1", "credentials"),
+        ("file://host/srv/archive", "an absolute path of this machine"),
+        ("file://archive", "an absolute path of this machine"),
     ],
 )
 def test_a_location_that_cannot_be_is_one_sentence(location: str, reason: str) -> None:
@@ -264,6 +388,8 @@ def test_nobody_answering_is_said_within_bounds() -> None:
         place = storage("s3://kept/x", "--archive")
         with pytest.raises(Unreachable, match="s3://kept/x cannot be written") as caught:
             place.put("a", b"")
+        with pytest.raises(Unreachable, match="s3://kept/x cannot be deleted"):
+            place.delete(["a", "b"])
     assert caught.value.exit_code == 69
 
 

@@ -12,7 +12,7 @@ from maintcli.registry import Entry
 
 if TYPE_CHECKING:
     from maintcli.config.model import Config
-    from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.rules import ConfiguredSweep
     from maintcli.runtime.job import Job
 
 MAX_PERCENT = 50.0  # the guard of a sweep that nobody has tested
@@ -49,7 +49,7 @@ def find(name: str, arguments: Sequence[str] = ()) -> LazyCommand | None:
     if name in config.triggers:
         words = f"maint trigger {config.triggers[name].name}"
         raise Usage(f"There is no command {name!r}; did you mean: {words}?")
-    from maintcli.config.suggest import closest
+    from maintcli.config.messages import closest
 
     near = closest(name, [*config.sweeps, *registry.JOBS, *COMMANDS])
     if near in config.sweeps:
@@ -67,7 +67,7 @@ def summary(sweep: "ConfiguredSweep") -> str:
 def job_of(sweep: "ConfiguredSweep") -> "Job":
     """The job that the section makes, declared as the built-in ones are."""
     from maintcli.api import Annotated, Duration, Opt, Run, Swept, job
-    from maintcli.config.rule import KEEP
+    from maintcli.config.rules import KEEP
     from maintcli.engines.retention import stale
 
     def body(

@@ -8,9 +8,9 @@ from maintcli import registry
 from maintcli.cli import configured, triggered, wording
 from maintcli.cli.job import load_job
 from maintcli.config import timing
+from maintcli.config.messages import hint
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
-from maintcli.config.suggest import hint
 from maintcli.errors import Bug, ConfigError, Usage
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable

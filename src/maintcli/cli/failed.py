@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Final
 
 from maintcli.cli.table import COMMANDS
-from maintcli.config.say import sentence
+from maintcli.config.messages import sentence
 from maintcli.errors import Fail, MaintError, Usage
 
 # Commands that run a job, and its name where that is known by then.

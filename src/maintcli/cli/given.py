@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from maintcli.config.say import mask
+from maintcli.config.messages import mask
 from maintcli.errors import Usage
 
 

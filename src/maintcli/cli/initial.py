@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
-from maintcli.config.say import bare, sentence
-from maintcli.config.suggest import hint
+from maintcli.config import values
+from maintcli.config.messages import bare, hint, sentence
 from maintcli.config.tables import TableMap
 from maintcli.config.template import quoted
-from maintcli.config.zone import fault_of_zone
 from maintcli.db import names, tables
 from maintcli.db.tables import Reader, Table
 from maintcli.engines.clock import EPOCH_TYPES, TIME_TYPES
@@ -206,9 +205,10 @@ def check_epoch(text: str) -> str:
 
 def check_zone(text: str) -> str:
     """The name of a zone. Raises Usage."""
-    if fault := fault_of_zone(text):
-        raise Usage(sentence(fault))
-    return text
+    try:
+        return values.zone(text)
+    except ValueError as error:
+        raise Usage(sentence(str(error))) from None
 
 
 def _inline(mapped: TableMap) -> str:

@@ -14,7 +14,7 @@ from maintcli.cli.params import loudness, place
 from maintcli.cli.place import Loudness, Place
 from maintcli.cli.render_options import RenderOptions, render_options
 from maintcli.config import values
-from maintcli.config.say import sentence
+from maintcli.config.messages import sentence
 from maintcli.errors import Fail, Usage
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -7,10 +7,10 @@ from typing import cast
 
 from maintcli.cli import homes
 from maintcli.cli.params import given
-from maintcli.config.document import FILE_NAME
+from maintcli.config.load import FILE_NAME
+from maintcli.config.messages import sentence
 from maintcli.config.model import Config
-from maintcli.config.say import sentence
-from maintcli.config.scheduler import KEYS, Settings, default, fault, read_settings
+from maintcli.config.scheduler import KEYS, Settings, check, default, read_settings
 from maintcli.errors import Usage
 
 
@@ -27,9 +27,10 @@ class RenderOptions:
         """
         flags = {name.replace("_", "-"): value for name, value in self._given.items()}
         for name, value in flags.items():
-            clause = fault(name, value)
-            if clause is not None:
-                raise Usage(sentence(f"--{name}: {clause}"))
+            try:
+                check(name, value)
+            except ValueError as error:
+                raise Usage(sentence(f"--{name}: {error}")) from None
         found = {**read_settings(config.scheduler), **flags}
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in found.items()},

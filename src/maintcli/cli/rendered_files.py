@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from maintcli.config.say import bare
-from maintcli.config.suggest import hint
-from maintcli.config.write import write_new
+from maintcli.config.files import write_new
+from maintcli.config.messages import bare, hint
 from maintcli.errors import ConfigError, Usage
 from maintcli.schedules.targets import TARGETS
 from maintcli.schedules.targets.text import is_ours, split

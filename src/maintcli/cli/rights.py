@@ -11,7 +11,7 @@ from maintcli.cli.declared import declared
 from maintcli.config import timing
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
-from maintcli.config.sourced import Sourced
+from maintcli.config.variables import Sourced
 from maintcli.db.sqlstate import one_line
 from maintcli.engines import rights
 from maintcli.engines.rights import Missing, Right

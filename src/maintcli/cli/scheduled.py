@@ -9,10 +9,9 @@ from maintcli.cli.execute import check_names
 from maintcli.cli.table import COMMANDS
 from maintcli.config import timing
 from maintcli.config.database import ALL
+from maintcli.config.messages import bare, hint, quote
 from maintcli.config.model import Config
-from maintcli.config.say import bare, quote
 from maintcli.config.section import Section
-from maintcli.config.suggest import hint
 from maintcli.errors import ConfigError, Usage
 from maintcli.runtime.job import Job
 from maintcli.schedules import shorthand

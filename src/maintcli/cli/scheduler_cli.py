@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from maintcli.cli import tool
-from maintcli.config.say import bare, quote
+from maintcli.config.messages import bare, quote
 from maintcli.config.scheduler import Settings
 from maintcli.errors import MissingPrivilege, Unreachable, Usage
 from maintcli.schedules.check.github import ENABLED

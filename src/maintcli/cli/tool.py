@@ -10,7 +10,7 @@ from contextlib import suppress
 from errno import ENOENT
 from typing import Final, NamedTuple
 
-from maintcli.config.say import mask
+from maintcli.config.messages import mask
 from maintcli.errors import ConfigError, Unreachable
 from maintcli.runtime.log import printable
 

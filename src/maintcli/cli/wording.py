@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from maintcli.cli.given import is_option, lacks_value
 from maintcli.cli.params import shared
+from maintcli.config.messages import hint, quote
 from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
-from maintcli.config.say import quote
 from maintcli.config.section import Section
-from maintcli.config.suggest import hint
 from maintcli.errors import ConfigError, Usage
 from maintcli.runtime.job import Job
 

@@ -5,8 +5,7 @@ from typing import Final, NamedTuple
 
 from maintcli.config.secret import Secret, read_secret
 from maintcli.config.section import Section
-from maintcli.config.sourced import Sourced
-from maintcli.config.variables import Variables
+from maintcli.config.variables import Sourced, Variables
 from maintcli.errors import ConfigError
 
 MAIN: Final = "default"

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from maintcli.config.say import quote
+from maintcli.config.messages import quote
 
 _SECONDS: Final[dict[str, float]] = {
     "ms": 0.001,
@@ -76,11 +76,6 @@ class Duration:
 
     def __bool__(self) -> bool:
         return bool(self.months or self.seconds)
-
-    @property
-    def is_positive(self) -> bool:
-        """Whether this leads into the past when it is an age."""
-        return self.approx_seconds > 0
 
     @property
     def approx_seconds(self) -> float:

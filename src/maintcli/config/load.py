@@ -1,27 +1,33 @@
-"""Reading the whole configuration, once, at the start of a command."""
+"""Reading maint.toml and all of the configuration, once, at the start of a command."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from maintcli.config.database import read_databases
-from maintcli.config.document import read_document
-from maintcli.config.env_file import read_variables
-from maintcli.config.jobs import read_jobs
+from maintcli.config.files import check_config_file, config_file_warnings, read_found, read_named
+from maintcli.config.messages import bare, mask, printable
 from maintcli.config.model import Config
 from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
-from maintcli.config.say import bare
 from maintcli.config.section import Section
 from maintcli.config.tables import read_tables
-from maintcli.config.timing import read_schedules
+from maintcli.config.timing import read_jobs, read_schedules
+from maintcli.config.variables import Variables, read_variables
 from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from maintcli.config.rule import Rule
-    from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.rules import ConfiguredSweep, Rule
     from maintcli.config.triggers import Trigger
 
+FILE_NAME: Final = "maint.toml"
+_VARIABLE: Final = "MAINT_CONFIG"
+_JOBS_TWICE: Final = (
+    "it has both jobs = […] and [jobs.NAME], and TOML allows only one of the two; take the list"
+    " out, and write a section for each of its jobs, which may be empty: [jobs.cleanup-sessions]."
+)
+_OPENING: Final = "\"'[{"  # what a value that is not a bare word begins with
 MAX_CONCURRENT_JOBS: Final = Option(
     name="max_concurrent_jobs",
     kind=Kind.INTEGER,
@@ -57,11 +63,12 @@ def load(
     that says what is wrong, where, and what to do.
     """
     variables = read_variables(environ, env_file, cwd)
-    document = read_document(config, variables, cwd)
+    document = _read_document(config, variables, cwd)
     top = Section(document.file, (), document.values, variables)
     _check_sections(top)
     top.only(_KEYS)
     base = document.path.parent if document.path else cwd
+    sweeps, retention = _rules(top)
     return Config(
         path=document.path,
         file=document.file,
@@ -73,8 +80,8 @@ def load(
         plugins=top.texts("plugins"),
         warnings=(*variables.warnings, *document.warnings),
         max_concurrent=Resolver("", top, base).one(MAX_CONCURRENT_JOBS),
-        sweeps=_sweeps(top),
-        retention=_retention(top),
+        sweeps=sweeps,
+        retention=retention,
         schedules=read_schedules(top),
         scheduler=_scheduler(top),
         text=document.text,
@@ -92,20 +99,12 @@ def _check_sections(top: Section) -> None:
             )
 
 
-def _sweeps(top: Section) -> "dict[str, ConfiguredSweep]":
-    if "sweeps" not in top.values:  # and its import is saved
-        return {}
-    from maintcli.config.sweeps import read_sweeps
+def _rules(top: Section) -> "tuple[dict[str, ConfiguredSweep], tuple[Rule, ...]]":
+    if not {"sweeps", "retention"} & top.values.keys():  # and an import is saved, as below
+        return {}, ()
+    from maintcli.config.rules import read_retention, read_sweeps
 
-    return read_sweeps(top)
-
-
-def _retention(top: Section) -> "tuple[Rule, ...]":
-    if "retention" not in top.values:
-        return ()
-    from maintcli.config.retention import read_retention
-
-    return read_retention(top)
+    return read_sweeps(top), read_retention(top)
 
 
 def _scheduler(top: Section) -> Section:
@@ -122,3 +121,95 @@ def _triggers(top: Section, base: Path, cwd: Path) -> "dict[str, Trigger]":
     from maintcli.config.triggers import read_triggers
 
     return read_triggers(top, base, cwd)
+
+
+class _Document(NamedTuple):
+    """The file read (None: there is none), how messages call it, its tables, its text, and
+    what should be said about it.
+    """
+
+    path: Path | None
+    file: str
+    values: Mapping[str, object]
+    text: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def _read_document(config: Path | None, variables: Variables, cwd: Path) -> _Document:
+    """Read --config, else MAINT_CONFIG, else `cwd`/maint.toml where it exists.
+
+    Raises ConfigError when a named file is absent, or any cannot be read or is not TOML.
+    """
+    if config is not None:
+        return _named(cwd / config, f"--config {printable(str(config))}", str(config))
+    found = variables.get(_VARIABLE)
+    if found is not None:
+        if not found.value.strip():
+            raise ConfigError(f"{found.origin} is blank; give it a path or unset it.")
+        name = f"{found.origin}={printable(mask(found.value))}"
+        return _named(cwd / found.value, name, found.value)
+    return _found(cwd / FILE_NAME)
+
+
+def _named(path: Path, name: str, label: str) -> _Document:
+    warnings: tuple[str, ...] = ()
+
+    def check(descriptor: int, status: os.stat_result) -> None:
+        nonlocal warnings
+        warnings = config_file_warnings(path, name, descriptor, status)
+
+    text, shown = read_named(path, name, check), printable(mask(label))
+    return _Document(path, shown, _tables(text, shown), text, warnings)
+
+
+def _found(path: Path) -> _Document:
+    def check(descriptor: int, status: os.stat_result) -> None:
+        check_config_file(path, FILE_NAME, descriptor, status)
+
+    text = read_found(path, FILE_NAME, check)
+    if text is None:
+        return _Document(None, FILE_NAME, {})
+    return _Document(path, FILE_NAME, _tables(text, FILE_NAME), text)
+
+
+def _tables(text: str, label: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        if _names_jobs_twice(text):
+            raise ConfigError(f"{label}: {_JOBS_TWICE}") from None
+        raise ConfigError(f"{label}: {_fault(str(error), text)}.") from None
+    except ValueError:  # of int(); it names no line
+        raise ConfigError(f"{label}: holds a number of too many digits; mend it.") from None
+    except RecursionError:
+        raise ConfigError(f"{label}: is nested too deeply; flatten it.") from None
+
+
+def _fault(error: str, text: str) -> str:
+    """What is wrong and what to do, as clauses; of the line no more than its key is repeated."""
+    import re
+
+    found = re.search(r"\(at line (\d+),", error)
+    lines = text.replace("\r\n", "\n").split("\n")
+    line = lines[int(found[1]) - 1] if found else ""
+    key = re.match(r"\s*([\w-]+)\s*([=:])\s*(.?)", line)
+    if found and ("Cannot overwrite" in error or "twice" in error):
+        what = key[1] if key else f"the section {printable(mask(line.strip()))}"
+        return f"line {found[1]}: {what} stands there for the second time; remove one"
+    how = "mend that line"
+    if key and r"Illegal character '\n'" in error:
+        how = f"close the quotation mark behind {key[1]}"
+    elif key and key[2] == ":":
+        how = f"write {key[1]} = …"
+    elif key and key[3] not in _OPENING:
+        how = f'write text and durations in straight quotes: {key[1]} = "…"'
+    return f"is not valid TOML: {mask(error.replace(chr(10), ' '))}; {how}"
+
+
+def _names_jobs_twice(text: str) -> bool:
+    import re
+
+    is_list = re.search(r"^\s*jobs\s*=\s*\[", text, re.MULTILINE)
+    return bool(is_list and re.search(r"^\s*(\[\s*jobs\b|jobs\s*\.)", text, re.MULTILINE))

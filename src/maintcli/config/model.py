@@ -6,25 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from maintcli.config.database import DatabaseConfig, DatabaseSource
-from maintcli.config.jobs import RESERVED, SCHEDULERS
+from maintcli.config.messages import bare, closest, hint
 from maintcli.config.option import Option
 from maintcli.config.resolve import Resolver
-from maintcli.config.say import bare
 from maintcli.config.secret import Read, read_secret
 from maintcli.config.section import Section
-from maintcli.config.sourced import Sourced
-from maintcli.config.suggest import closest, hint
 from maintcli.config.tables import STATUSES, TableMap
-from maintcli.config.variables import Variables
+from maintcli.config.timing import RESERVED, SCHEDULERS
+from maintcli.config.variables import Sourced, Variables
 from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from maintcli.config.rule import Rule
-    from maintcli.config.sweeps import ConfiguredSweep
+    from maintcli.config.rules import ConfiguredSweep, Rule
     from maintcli.config.timing import Planned
     from maintcli.config.triggers import Trigger
 
 _SLIP: Final = 0.85  # two names of tables may well be alike
+# Where a run is, and who started it, changes nothing of what it does.
+_EVERY_RUN_ITS_OWN: Final = frozenset(
+    {
+        *("MAINT_CONFIG", "MAINT_ENV_FILE", "MAINT_LOG_FILE", "MAINT_ORIGIN"),
+        *("MAINT_RUN_GROUP", "MAINT_SCHEDULED_FOR"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +68,22 @@ class Config:
 
     @property
     def hash(self) -> str:
-        """Twelve hexadecimal digits over the effective settings, secrets left out.
+        """Twelve hexadecimal digits over the settings as written, so that no secret is in them.
 
-        `defaults` where nothing is set. Computed when asked for: the first time costs an import.
+        `defaults` where nothing is set.
         """
-        from maintcli.config.fingerprint import fingerprint
+        variables = {
+            name: self.variables.raw(name)
+            for name in self.variables
+            if name.startswith("MAINT_") and name not in _EVERY_RUN_ITS_OWN
+        }
+        if self.path is None and not variables:
+            return "defaults"  # and the import of hashlib, some 3 ms, is saved
+        import json
+        from hashlib import sha256
 
-        return fingerprint(self)
+        text = json.dumps({**_written(self), "variables": variables}, sort_keys=True, default=str)
+        return sha256(text.encode()).hexdigest()[:12]
 
     @property
     def is_needed_by_runs(self) -> bool:
@@ -153,30 +166,32 @@ class Config:
         """The section of maint.toml that holds the settings of `job`."""
         if job in self.triggers:
             return self.triggers[job].section
-        part = "sweeps" if job in self.sweeps else "jobs"
-        values = self.sweeps[job].rule.values if job in self.sweeps else self.jobs.get(job, {})
-        return Section(self.file, (part, job), values, self.variables)
+        if job in self.sweeps:
+            return self.sweeps[job].rule.section
+        return Section(self.file, ("jobs", job), self.jobs.get(job), self.variables)
 
     def _reserved(self, job: str) -> tuple[str, ...]:
         if job in self.triggers:
-            from maintcli.config import triggers
+            from maintcli.config.triggers import OWN
 
-            return triggers.OWN
+            return OWN
         if job not in self.sweeps:
             return RESERVED
-        from maintcli.config.sweeps import OWN
+        from maintcli.config.rules import SWEEP_KEYS
 
-        return OWN
+        return SWEEP_KEYS
 
     def check_jobs(self, known: Collection[str]) -> None:
         """Raise ConfigError for a section [jobs.NAME] of a job that does not exist."""
         for name in self.jobs:
+            place = Section(self.file, ("jobs", name)).place()
             if name in self.sweeps or name in self.triggers:
-                place, own = Section(self.file, ("jobs", name)).place(), self.section(name).header
+                own = self.section(name).header
                 raise ConfigError(
                     f"{place}: take it out; {own} enables the job and holds its settings."
                 )
-        self._check("jobs", "job", self.jobs, known)
+            if name not in known:
+                raise ConfigError(f"{place}: there is no such job; {hint(name, known)}")
 
     def check_tables(self, known: Mapping[str, Collection[str]]) -> None:
         """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
@@ -199,8 +214,16 @@ class Config:
             columns.only(known.get(key, table.columns))
             Section(self.file, ("tables", key, "statuses"), table.statuses).only(STATUSES)
 
-    def _check(self, part: str, what: str, given: Collection[str], known: Collection[str]) -> None:
-        for name in given:
-            if name not in known:
-                place = Section(self.file, (part, name)).place()
-                raise ConfigError(f"{place}: there is no such {what}; {hint(name, known)}")
+
+def _written(config: Config) -> dict[str, object]:
+    return {
+        "databases": {n: str(s.schema and s.schema.value) for n, s in config.databases.items()},
+        "jobs": dict(config.jobs),
+        "tables": {key: repr(table) for key, table in config.tables.items()},
+        "sweeps": {name: dict(sweep.rule.section.values) for name, sweep in config.sweeps.items()},
+        "retention": [dict(rule.section.values) for rule in config.retention],
+        "schedules": [dict(planned.values) for planned in config.schedules],
+        "triggers": {name: dict(one.section.values) for name, one in config.triggers.items()},
+        "plugins": sorted(config.plugins),
+        "max-concurrent-jobs": config.max_concurrent.value,
+    }

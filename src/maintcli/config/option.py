@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from maintcli.config import values
 from maintcli.config.duration import Duration
@@ -17,49 +17,39 @@ class Kind(StrEnum):
     PERCENT = "percent"
     FLAG = "flag"
     TEXT = "text"
-    SIZE = "size"
     CHOICE = "choice"
     PATH = "path"
     LOCATION = "location"  # a folder, or the URL of a bucket
     LIST = "list"
 
 
-_PARSERS: Final[dict[Kind, Callable[[object], Any]]] = {
-    Kind.DURATION: values.age,
-    Kind.INTEGER: values.integer,
-    Kind.PERCENT: values.percent,
-    Kind.FLAG: values.flag,
-    Kind.TEXT: values.text,
-    Kind.SIZE: values.size,
-    Kind.PATH: values.path,
-    Kind.LOCATION: values.text,
-    Kind.LIST: values.texts,
+class _Form(NamedTuple):
+    """How values of a kind are written: parser, example, and bounds where the option has none."""
+
+    parse: Callable[[object], Any]
+    example: str
+    least: str | None = None
+    most: str | None = None
+
+
+_FORMS: Final = {
+    Kind.DURATION: _Form(values.age, "30m", least="0"),
+    Kind.INTEGER: _Form(values.integer, "1000", least="0"),
+    Kind.PERCENT: _Form(values.percent, "50", least="0", most="100"),
+    Kind.FLAG: _Form(values.flag, "true"),
+    Kind.TEXT: _Form(values.text, "text"),
+    Kind.PATH: _Form(values.path, "some/path"),
+    Kind.LOCATION: _Form(values.text, "some/folder"),
+    Kind.LIST: _Form(values.texts, "one,two"),
 }
-_EXAMPLES: Final = {
-    Kind.DURATION: "30m",
-    Kind.INTEGER: "1000",
-    Kind.PERCENT: "50",
-    Kind.FLAG: "true",
-    Kind.TEXT: "text",
-    Kind.SIZE: "64MiB",
-    Kind.PATH: "some/path",
-    Kind.LOCATION: "some/folder",
-    Kind.LIST: "one,two",
-}
-_LEAST: Final = {
-    Kind.DURATION: "0",
-    Kind.INTEGER: "0",
-    Kind.PERCENT: "0",
-    Kind.SIZE: "0",
-}
-_MOST: Final = {Kind.PERCENT: "100"}
+"""All kinds but CHOICE, whose values stand in the option."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
     """One setting; `name` is the parameter's (`stale_after`), `default` its typed value or None.
 
-    `min` and `max` are written as a user would write the value. Without them numbers, sizes and
+    `min` and `max` are written as a user would write the value. Without them numbers and
     durations may not be negative and a percentage is at most 100.
     `configurable=False` means: by the flag only, never by a variable or maint.toml.
     `guarded` means: a value out of bounds is not wrong usage, a guard refuses it in the run.
@@ -104,7 +94,7 @@ class Option:
             return self.choices[0]
         if self.kind is Kind.LIST and self.choices:
             return ",".join(self.choices)
-        return self.min or _EXAMPLES[self.kind]
+        return self.min or _FORMS[self.kind].example
 
     def parse(self, value: object) -> Any:
         """The typed value of a flag's or variable's text or of a TOML value.
@@ -115,12 +105,13 @@ class Option:
             return values.one_of(value, self.choices)
         if self.kind is Kind.LIST and self.choices:
             return tuple(values.one_of(one, self.choices) for one in values.texts(value))
-        return _PARSERS[self.kind](value)
+        return _FORMS[self.kind].parse(value)
 
     def check_bounds(self, value: Any) -> str | None:
         """What is wrong with a parsed value, as a clause, or None when it is within bounds."""
-        low = self.min if self.min is not None else _LEAST.get(self.kind)
-        high = self.max if self.max is not None else _MOST.get(self.kind)
+        form = _FORMS.get(self.kind)
+        low = self.min if self.min is not None or form is None else form.least
+        high = self.max if self.max is not None or form is None else form.most
         if low is not None and _rank(value) < _rank(self.parse(low)):
             return f"{self.show(value)} {self._too_low(value)}; it must be at least {low}"
         if high is not None and _rank(value) > _rank(self.parse(high)):

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, cast
 
-from maintcli.config.jobs import RESERVED
+from maintcli.config.messages import closest, mask, sentence
 from maintcli.config.option import Kind, Option
-from maintcli.config.say import mask, sentence
 from maintcli.config.section import Section
-from maintcli.config.sourced import Sourced
-from maintcli.config.suggest import closest
+from maintcli.config.timing import RESERVED
+from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError, Usage
 
 _TYPO: Final = 0.8
@@ -42,7 +41,7 @@ class Resolver(NamedTuple):
         return values
 
     def check_keys(self, options: Sequence[Option]) -> None:
-        """Complain about a key of the section that is neither an option nor reserved."""
+        """Raise ConfigError for a key of the section that is neither an option nor reserved."""
         for option in options:
             if not option.configurable and option.key in self.section.values:
                 _flag_only(option, self.section.place(option.key), "remove it")
@@ -50,8 +49,9 @@ class Resolver(NamedTuple):
         self.section.only([*keys, *self.reserved])
 
     def check_values(self, options: Sequence[Option]) -> None:
-        """Complain about a value of the section that no run could use; what holds `${NAME}` is only
-        known where a run is.
+        """Raise ConfigError for a value of the section that no run could use.
+
+        A value that holds `${NAME}` is left for the run, which knows the variables.
         """
         for option in options:
             written = self.section.values.get(option.key)
@@ -71,7 +71,7 @@ class Resolver(NamedTuple):
                 _flag_only(option, self.section.variables.origin(name), "unset it")
 
     def _check_spelling(self, name: str, prefix: str, known: Mapping[str, Option]) -> None:
-        """A misspelt variable would leave the default in force, unseen.
+        """Refuse a misspelt variable, which would silently leave the default in force.
 
         Only near misses count, since the prefix may also be that of another, longer job name.
         """

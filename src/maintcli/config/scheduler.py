@@ -1,12 +1,12 @@
 """[schedule]: what a scheduler has to know of the machine or the cluster that starts the jobs."""
 
 import re
+from functools import partial
 from typing import Annotated, Final, NamedTuple, get_type_hints
 
-from maintcli.config.say import quote
+from maintcli.config import values
+from maintcli.config.messages import hint, quote
 from maintcli.config.section import Section
-from maintcli.config.suggest import hint
-from maintcli.config.zone import check_zone, fault_of_zone
 
 BY_HAND: Final = "by-hand"
 STARTS: Final = ("by-itself", BY_HAND)
@@ -109,46 +109,44 @@ def read_scheduler(top: Section) -> Section:
     section.only((*KEYS, "timezone"))
     for key in section.values:
         section.raw_text(key)
-    check_zone(section, "timezone")
+    section.zone("timezone")
     return section
 
 
 def read_settings(section: Section) -> dict[str, str]:
     """What is given, by key. Raises ConfigError for a value that no scheduler could use."""
-    found: dict[str, str] = {}
-    for key in section.values.keys() & KEYS.keys():
-        value = section.text(key) or ""
-        clause = fault(key, value)
-        if clause is not None:
-            raise section.wrong(key, clause)
-        found[key] = value
-    return found
+    return {
+        key: section.parse(key, section.text(key), partial(check, key))
+        for key in KEYS
+        if key in section.values
+    }
 
 
-def fault(key: str, value: str) -> str | None:
-    """What is wrong with `value`, as a clause; None where it will do."""
-    if key == "install" and _LOGIN.search(value):
-        return "a name or a password in its URL would stand in a file; leave it out"
-    if not value.strip() or not value.isprintable():
-        return f"{quote(value)} will not do; leave it out or give it a value"
-    if len(value) > _LONGEST:
-        return f"{quote(value)} is longer than {_LONGEST} characters"
-    if key in _PATHS and not value.startswith("/"):
-        return f"{quote(value)} is relative; a scheduler needs the whole path: /…"
-    return _fault_of_word(key, value)
+def check(key: str, value: object) -> str:
+    """The text of `key`. Raises ValueError, with a clause, where no scheduler could use it."""
+    text = str(value)
+    if key == "install" and _LOGIN.search(text):
+        raise ValueError("a name or a password in its URL would stand in a file; leave it out")
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"{quote(text)} will not do; leave it out or give it a value")
+    if len(text) > _LONGEST:
+        raise ValueError(f"{quote(text)} is longer than {_LONGEST} characters")
+    if key in _PATHS and not text.startswith("/"):
+        raise ValueError(f"{quote(text)} is relative; a scheduler needs the whole path: /…")
+    if key in _SOURCES and (found := _PLACEHOLDER.search(text)):
+        raise ValueError(f"{found[0]} in {quote(text)} is a placeholder; put your own there")
+    if key not in _PATHS and " " in text:
+        raise ValueError(f"{quote(text)} has a blank in it")
+    _check_form(key, text)
+    return text
 
 
-def _fault_of_word(key: str, value: str) -> str | None:
-    """The same for what only some keys refuse."""
-    found = _PLACEHOLDER.search(value) if key in _SOURCES else None
-    if found:
-        return f"{found[0]} in {quote(value)} is a placeholder; put your own there"
-    if key not in _PATHS and " " in value:
-        return f"{quote(value)} has a blank in it"
-    if key == "install" and value.startswith("-"):
-        return f"{quote(value)} is an option; name what pip is to install"
-    if key == "runs-on" and not all(value.split(",")):
-        return f"{quote(value)} has an empty label; write e.g. self-hosted,linux"
-    if key == "start" and value not in STARTS:
-        return f"there is no {quote(value)}; {hint(value, STARTS)}"
-    return fault_of_zone(value) if key == "zone" else None
+def _check_form(key: str, text: str) -> None:
+    if key == "install" and text.startswith("-"):
+        raise ValueError(f"{quote(text)} is an option; name what pip is to install")
+    if key == "runs-on" and not all(text.split(",")):
+        raise ValueError(f"{quote(text)} has an empty label; write e.g. self-hosted,linux")
+    if key == "start" and text not in STARTS:
+        raise ValueError(f"there is no {quote(text)}; {hint(text, STARTS)}")
+    if key == "zone":
+        values.zone(text)

@@ -1,12 +1,12 @@
-"""Secrets: read from a value, a file or another variable; shown by nobody by accident."""
+"""Secrets: read from a value, a file or another variable, and never shown by accident."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from maintcli.config.files import read_named
-from maintcli.config.say import MASK, mask, printable
-from maintcli.config.sourced import Sourced
+from maintcli.config.messages import MASK, mask, printable
+from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError
 
 
@@ -56,8 +56,8 @@ class Read(NamedTuple):
 def read_secret(raw: Sourced[str], variables: Mapping[str, Sourced[str]], base: Path) -> Read:
     """Follow `file:PATH` (relative to `base`) or `env:NAME` in `raw`, else take it as it stands.
 
-    White space around the secret is cut, with a warning; one newline at the end of a file is not
-    worth a word. Raises ConfigError when the file or variable is missing or the secret is blank.
+    White space around the secret is cut, with a warning; one newline at the end of a file is
+    cut without one. Raises ConfigError when the file or variable is missing or the secret is blank.
     """
     text, origin = _follow(raw, variables, base)
     cut = text.strip()

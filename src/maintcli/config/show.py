@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from maintcli.config.database import DatabaseSource
+from maintcli.config.messages import MASK, mask
 from maintcli.config.model import Config
 from maintcli.config.option import Option
-from maintcli.config.rule import Rule
-from maintcli.config.say import MASK, mask
 from maintcli.config.section import Section
 from maintcli.config.tables import TableMap
 
@@ -33,7 +32,7 @@ def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> li
     for job, options in jobs:
         rows += _job(config, job, options)
     for number, rule in enumerate(config.retention, start=1):
-        rows += _rule(number, rule)
+        rows += _written_in(rule.section, f"retention.{number}")
     for planned in config.schedules:
         rows += _written_in(planned, f"schedules.{planned.number}")
     rows += _written_in(config.scheduler, "schedule")
@@ -78,11 +77,6 @@ def _job(config: Config, job: str, options: Sequence[Option]) -> Iterator[Settin
     for key, value in section.values.items():
         if key not in keys:
             yield Setting(name, key, mask(_written(value)), section.place(key))
-
-
-def _rule(number: int, rule: Rule) -> Iterator[Setting]:
-    for key, value in rule.values.items():
-        yield Setting(f"retention.{number}", key, mask(_written(value)), rule.place(key))
 
 
 def _written_in(section: Section, name: str) -> Iterator[Setting]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple
 
-from maintcli.config.say import bare
+from maintcli.config.messages import bare
 from maintcli.config.section import Section
-from maintcli.config.zone import check_zone
 
+Epoch = Literal["s", "ms"]
+EPOCHS: Final[tuple[Epoch, ...]] = ("s", "ms")
+"""What an integer counts since 1970: seconds, milliseconds."""
 _KEYS: Final = ("name", "columns", "statuses", "timezone", "epoch")
 STATUSES: Final = (
     "abandoned",
@@ -32,7 +34,7 @@ class TableMap(NamedTuple):
     name: str | None = None
     columns: Mapping[str, str] = _AS_THERE
     timezone: str | None = None
-    epoch: Literal["s", "ms"] | None = None
+    epoch: Epoch | None = None
     rule: str | None = None
     statuses: Mapping[str, str] = _AS_THERE
     file: str = "maint.toml"
@@ -70,9 +72,9 @@ def _table(section: Section) -> TableMap:
         name=section.text("name"),
         columns={key: columns.text(key) or key for key in columns.values},
         statuses={key: _status(statuses, key) for key in statuses.values},
-        timezone=check_zone(section, "timezone"),
+        timezone=section.zone("timezone"),
         file=section.file,
-        epoch=cast('Literal["s", "ms"] | None', section.one_of("epoch", ("s", "ms"))),
+        epoch=section.one_of("epoch", EPOCHS),
     )
 
 

@@ -1,7 +1,7 @@
 """The commented maint.toml that `maint config init` writes.
 
 A line that starts with `#` and no space is a setting with its default: taking the `#` away keeps
-everything as it is. A line that starts with `# ` is talk, or an example to fill in.
+everything as it is. A line that starts with `# ` is a remark, or an example to fill in.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from maintcli.config.scheduler import KEYS, default
 Section = tuple[str, str | None, Sequence[Option]]
 """A job's name, its schedule (None: it has none) and its options."""
 
-_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.PERCENT, Kind.SIZE})
+_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.PERCENT})
 
 _INTRODUCTION: Final = """\
 # Settings of maint. Stronger than a line here: .env, then the environment, then a flag.

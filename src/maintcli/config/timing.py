@@ -1,30 +1,57 @@
-"""When jobs are due: the keys of a section, and [[schedules]], a job at further times."""
+"""Which jobs maint.toml enables and when they are due: [jobs.NAME] and [[schedules]]."""
 
+import re
 from collections.abc import Mapping
-from string import ascii_lowercase, digits
-from typing import Final, cast
+from typing import Final
 
 from maintcli.config import values
-from maintcli.config.duration import Duration
-from maintcli.config.say import bare, quote
-from maintcli.config.section import Section
-from maintcli.config.zone import check_zone
+from maintcli.config.messages import bare, quote
+from maintcli.config.section import Numbered, Section
 from maintcli.errors import ConfigError
 
 KEYS: Final = ("enabled", "every", "options", "parallelism", "schedule")
-_MOST_PARTS: Final = 1000
-_ENTRY_KEYS: Final = (*KEYS, "job", "name", "timezone")
+"""What a section of a job says for schedulers; where it names no table it has `timezone`, too."""
+SCHEDULERS: Final = (*KEYS, "timezone")
+"""The keys of [jobs.NAME] that no run reads."""
+RESERVED: Final = (*SCHEDULERS, "timeout")
+"""The keys of [jobs.NAME] beside the options of the job."""
+_NEEDED: Final = {"job": "cleanup-sessions", "name": "cleanup-sessions-nightly"}
+"""The keys that no [[schedules]] goes without, each with an example."""
+_ENTRY_KEYS: Final = (*SCHEDULERS, *_NEEDED)
+_ENTRY_NAME: Final = "[a-z0-9]+(-[a-z0-9]+)*"
 _LONGEST: Final = 40
-_EXAMPLES: Final = {"job": "cleanup-sessions", "name": "cleanup-sessions-nightly"}
+_MOST_PARTS: Final = 1000
 
 
-def check_timing(section: Section) -> None:
-    """Raise ConfigError for a value of the wrong kind, and for `every` next to `schedule`."""
+def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:
+    """Every [jobs.NAME] as it stands; the reserved keys are checked for their types.
+
+    The others are the job's options, which only the job knows. `jobs = ["NAME"]` is short for
+    sections that are empty. Raises ConfigError.
+    """
+    if isinstance(top.values.get("jobs"), list):
+        return {name: {} for name in top.texts("jobs")}
+    if isinstance(top.values.get("jobs"), str):
+        raise top.wrong("jobs", 'it is text and must be a list: jobs = ["cleanup-sessions"]')
+    sections = top.sections("jobs")
+    for section in sections.values():
+        check_timing(section)
+        if section.values.get("schedule") == []:
+            raise section.wrong("schedule", "its list is empty; give it a time or remove the line")
+    return {name: section.values for name, section in sections.items()}
+
+
+def check_timing(section: Section, zone: str = "timezone") -> None:
+    """Raise ConfigError for a value of the wrong kind, and for `every` next to `schedule`.
+
+    `zone` is the key of the schedule's time zone.
+    """
     section.boolean("enabled")
     section.texts("schedule", single=True)
     words(section)
     every(section)
     parallelism(section)
+    section.zone(zone)
 
 
 def every(section: Section) -> str | None:
@@ -36,10 +63,7 @@ def every(section: Section) -> str | None:
         raise section.wrong(
             "every", "it does not go with schedule, which says the same in full; leave out one"
         )
-    try:
-        Duration.parse(text)
-    except ValueError as error:
-        raise section.wrong("every", str(error)) from None
+    section.parse("every", text, values.age)
     return text.strip()
 
 
@@ -62,73 +86,56 @@ def words(section: Section) -> tuple[str, ...]:
 
 
 def parallelism(section: Section) -> int:
-    """How many processes shall share the work, where a scheduler can start several at once.
+    """How many processes share the work, where a scheduler can start several at once.
 
-    1 where nothing is said. Raises ConfigError.
+    The default is 1. Raises ConfigError.
     """
     value = section.values.get("parallelism", 1)
-    try:
-        parts = values.integer(value)
-    except ValueError as error:
-        raise section.wrong("parallelism", str(error)) from None
+    parts = section.parse("parallelism", value, values.integer)
     if not 1 <= parts <= _MOST_PARTS:
         raise section.wrong("parallelism", f"{parts} will not do; have 1 to {_MOST_PARTS}")
     return parts
 
 
-class Planned(Section):
-    """One [[schedules]], known by its number. `name` is the key of its entry."""
+class Planned(Numbered):
+    """One [[schedules]], an entry called `name` that starts `job`."""
+
+    __slots__ = ("job", "name")
 
     def __init__(self, top: Section, number: int, written: Mapping[str, object]) -> None:
-        super().__init__(top.file, ("schedules", str(number)), written, top.variables)
-        self.number: Final = number
+        super().__init__(top, "schedules", "entry", number, written)
         self.only(_ENTRY_KEYS)
         self.job: Final = self._needed("job")
         self.name: Final = self._needed("name")
 
-    @property
-    def header(self) -> str:
-        """What messages call it: `[[schedules]] entry 2`."""
-        return f"[[schedules]] entry {self.number}"
-
     def _needed(self, key: str) -> str:
         found = self.text(key)
         if found is None:
-            raise self.wrong(key, f'it is missing; write e.g. {key} = "{_EXAMPLES[key]}"')
+            raise self.missing(key, _NEEDED[key], _ENTRY_KEYS)
         return found.strip()
 
 
 def read_schedules(top: Section) -> tuple[Planned, ...]:
     """Every entry, in the order of the file. Raises ConfigError."""
-    written = top.values.get("schedules", [])
-    if not isinstance(written, list):
-        raise top.wrong("schedules", _clause(written))
-    found: list[Planned] = []
-    for number, table in enumerate(cast("list[object]", written), start=1):
-        if not isinstance(table, dict):
-            raise top.wrong("schedules", f"in its list, {_clause(table)}")
-        planned = Planned(top, number, cast("dict[str, object]", table))
-        _check(planned, {other.name: other.number for other in found})
-        found.append(planned)
-    return tuple(found)
+    found: dict[str, Planned] = {}
+    for number, written in enumerate(top.array("schedules", "entry"), start=1):
+        planned = Planned(top, number, written)
+        _check(planned)
+        if planned.name in found:
+            taken = f"{bare(planned.name)} is the name of entry {found[planned.name].number}"
+            raise planned.wrong("name", f"{taken}; change one")
+        found[planned.name] = planned
+    return tuple(found.values())
 
 
-def _clause(value: object) -> str:
-    kind = values.toml_type(value)
-    return f"it is {kind} and must be a list of tables; write [[schedules]] over each entry"
-
-
-def _check(planned: Planned, taken: Mapping[str, int]) -> None:
+def _check(planned: Planned) -> None:
     check_timing(planned)
-    check_zone(planned, "timezone")
     name = planned.name
-    if not all(name.split("-")) or set(name) - set(ascii_lowercase + digits + "-"):
+    if not re.fullmatch(_ENTRY_NAME, name):
         raise planned.wrong("name", f"{quote(name)} has more than lowercase letters, digits and"
                             " single hyphens; write e.g. cleanup-sessions-nightly")  # fmt: skip
     if len(name) > _LONGEST:
         raise planned.wrong("name", f"{quote(name)} is longer than {_LONGEST} characters")
-    if name in taken:
-        raise planned.wrong("name", f"{bare(name)} is the name of entry {taken[name]}; change one")
     if "every" not in planned.values and not planned.texts("schedule", single=True):
         raise ConfigError(
             f'{planned.place()}: it is never due; write schedule = "0 3 * * *" or every = "6h".'

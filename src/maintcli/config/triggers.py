@@ -1,43 +1,40 @@
 """[triggers.NAME]: a POST to a backend that does the work."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
 from maintcli.config import timing
-from maintcli.config.naming import is_plain
-from maintcli.config.say import bare, quote
+from maintcli.config.messages import quote
 from maintcli.config.secret import Read, read_secret
-from maintcli.config.section import Section
-from maintcli.config.sourced import Sourced
-from maintcli.config.suggest import closest
-from maintcli.config.zone import check_zone
+from maintcli.config.section import NAME, Section
+from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError
 
 Auth = Literal["cron-secret", "basic", "bearer", "none"]
 
 PREFIX: Final = "trigger-"
-"""What is before its name where it is a job among others."""
-SECRET: Final = {
+"""Stands before the name of a trigger where it is listed as a job."""
+SECRET: Final[Mapping[Auth, str]] = {
     "cron-secret": "CRON_SECRET",
     "basic": "ADMIN_BASIC_PASSWORD",
     "bearer": "TRIGGER_TOKEN",
 }
+"""The variable of the secret, where `secret` does not name another."""
 USERNAME: Final = "ADMIN_BASIC_USERNAME"
-_TIMING: Final = tuple(key for key in timing.KEYS if key != "parallelism")
+_AUTHS: Final[tuple[Auth, ...]] = (*SECRET, "none")
+_NEEDED: Final = {"url": "${BACKEND_URL}/api/jobs/process-pending", "auth": "cron-secret"}
+"""The keys that no trigger goes without, each with an example."""
 OWN: Final = (
-    *_TIMING,
+    *(key for key in timing.SCHEDULERS if key != "parallelism"),
+    *_NEEDED,
     "allow-http",
-    "auth",
     "description",
     "secret",
-    "timezone",
-    "url",
     "username",
 )
 """The keys beside the options that every job has."""
-_EXAMPLES: Final = {"url": "${BACKEND_URL}/api/jobs/process-pending", "auth": "cron-secret"}
-_AUTHS: Final = ("cron-secret", "basic", "bearer", "none")
 _LONGEST: Final = 32
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FILLED: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -87,7 +84,7 @@ class Trigger(NamedTuple):
         return self._read("secret", SECRET[self.auth])
 
     def username(self) -> Read:
-        """Who the password is of. Raises ConfigError."""
+        """The user whose password it is. Raises ConfigError."""
         return self._read("username", USERNAME)
 
     def _variable(self, key: str, default: str) -> str | None:
@@ -118,28 +115,20 @@ def read_triggers(top: Section, base: Path, cwd: Path) -> dict[str, Trigger]:
 
 
 def _trigger(name: str, section: Section, base: Path, cwd: Path) -> Trigger:
-    if not is_plain(name, _LONGEST):
+    if not re.fullmatch(NAME, name) or len(name) > _LONGEST:
         raise ConfigError(
             f"{section.place()}: {quote(name)} will not do as a name; use up to {_LONGEST}"
             " lowercase letters, digits and single hyphens, such as process-pending."
         )
     timing.check_timing(section)
-    check_zone(section, "timezone")
-    _needed(section, "url")
-    _needed(section, "auth")
-    auth = cast("Auth", section.one_of("auth", _AUTHS))
+    if section.raw_text("url") is None:
+        raise section.missing("url", _NEEDED["url"], OWN)
+    auth = section.one_of("auth", _AUTHS)
+    if auth is None:
+        raise section.missing("auth", _NEEDED["auth"], OWN)
     _check_secrets(section, auth)
     section.text("description")
     return Trigger(name, section, auth, section.boolean("allow-http") or False, base, cwd)
-
-
-def _needed(section: Section, key: str) -> None:
-    if section.raw_text(key) is not None:
-        return
-    near = closest(key, [name for name in section.values if name not in OWN])
-    if near is not None:
-        raise ConfigError(f"{section.place()}: unknown key {bare(near)}; did you mean {key}?")
-    raise section.wrong(key, f'it is missing; write e.g. {key} = "{_EXAMPLES[key]}"')
 
 
 def _check_secrets(section: Section, auth: Auth) -> None:

@@ -3,27 +3,16 @@
 Every function raises ValueError with a clause that fits behind the name of the setting.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from maintcli.config.duration import Duration
-from maintcli.config.say import quote
-from maintcli.config.suggest import hint
+from maintcli.config.messages import closest, hint, quote
 
+Choice = TypeVar("Choice", bound=str)
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
-_BYTES: Final = {
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
-}
 _TYPES: Final = (
     (bool, "true or false"),
     (int, "a number"),
@@ -34,6 +23,8 @@ _TYPES: Final = (
 )
 _LARGEST: Final = 2**63 - 1  # PostgreSQL's bigint
 _AT_MOST: Final = f"it must be at most {_LARGEST}"
+_NO_ZONES: Final = ("localtime", "posixrules", "Factory")  # what they are depends on the machine
+_NO_FOLDERS: Final = ("right/", "posix/")  # copies of all zones; right/ counts leap seconds
 
 
 def age(value: object) -> Duration:
@@ -94,19 +85,6 @@ def text(value: object) -> str:
     return found
 
 
-def size(value: object) -> int:
-    """A number of bytes: `"64MiB"`, `"10GB"`, or a bare number."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _fitting(value)
-    whole = _text_of(value, 'a size such as "64MiB"')
-    compact = whole.strip().lower().replace(" ", "")
-    number = compact.rstrip("abcdefghijklmnopqrstuvwxyz")
-    unit = compact[len(number) :] or "b"
-    if unit not in _BYTES or not number.removeprefix("-").replace(".", "", 1).isdigit():
-        raise ValueError(f"{quote(whole)} is no size; write e.g. 500kB, 64MiB or 10GB")
-    return _fitting(round(_number(number, whole) * _BYTES[unit]))
-
-
 def texts(value: object) -> tuple[str, ...]:
     """One text or more: a TOML list, or in one text separated by commas."""
     if isinstance(value, list):
@@ -130,12 +108,46 @@ def path(value: object) -> Path:
     return Path(text(value))
 
 
-def one_of(value: object, choices: Sequence[str]) -> str:
+def one_of(value: object, choices: Collection[Choice]) -> Choice:
     """One of `choices`, exactly as written there."""
     found = text(value).strip()
-    if found not in choices:
-        raise ValueError(f"{quote(found)} is not one of its values; {hint(found, choices)}")
-    return found
+    for choice in choices:
+        if choice == found:
+            return choice
+    raise ValueError(f"{quote(found)} is not one of its values; {hint(found, choices)}")
+
+
+def zone(value: object) -> str:
+    """The name of a time zone, checked against the system's list where it has one."""
+    name = text(value)
+    if name == "UTC" or _zone_exists(name):
+        return name
+    from zoneinfo import available_timezones
+
+    zones = available_timezones()
+    if not zones:  # a system without time zone data; the database will judge
+        return name
+    # CEST is not EST, and Etc/GMT+1 is west of GMT: only a place is surely what was meant.
+    places = (one for one in zones if "/" in one and not one.startswith("Etc/"))
+    near = closest(name, ["UTC", *filter(_is_portable, places)])
+    advice = f"did you mean {near}?" if near else 'write e.g. "UTC" or "Europe/Berlin"'
+    raise ValueError(f"{quote(name)} is no time zone; {advice}")
+
+
+def _is_portable(name: str) -> bool:
+    return name not in _NO_ZONES and not name.startswith(_NO_FOLDERS)
+
+
+def _zone_exists(name: str) -> bool:
+    from zoneinfo import ZoneInfo
+
+    if not _is_portable(name):
+        return False
+    try:
+        _ = ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        return False
+    return True
 
 
 def toml_type(value: object) -> str:

@@ -1,10 +1,40 @@
-"""The environment, with the .env file behind it and ${NAME} filled in."""
+"""Variables: the environment, with .env behind it and ${NAME} filled in, each with its origin."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from maintcli.config.say import MASK, quote
-from maintcli.config.sourced import Sourced
+from maintcli.config.files import check_env_file, read_found, read_named
+from maintcli.config.messages import MASK, bare, printable, quote, word
 from maintcli.errors import ConfigError
+
+T_co = TypeVar("T_co", covariant=True)
+_ENV_FILE: Final = ".env"
+# NAME=value of a secret's name, or with a password inside the value. A value that leads to a file
+# or to another variable is none.
+_EXPOSING: Final = (
+    r"\A\w*(PASSW|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY)\w*(?<!_FILE)=\s*(?!file:|env:|\$)\S"
+    r"|://[^/\s]*:[^/\s$][^/\s]*@"
+    r"|\bpassword\s*=\s*[^\s$&]"
+)
+
+
+class Sourced(NamedTuple, Generic[T_co]):
+    """A value and its origin in words fit for a message, e.g. `environment DATABASE_URL`.
+
+    `shown` is the value as a report or the ledger may show it: as written, with `${NAME}` not
+    filled in and passwords masked. The value itself is kept out of the repr: it may be a secret.
+    (Named tuples here and beside: a frozen dataclass costs each start a millisecond.)
+    """
+
+    value: T_co
+    origin: str
+    shown: str = ""
+
+    def __repr__(self) -> str:
+        return f"Sourced(origin={self.origin!r}, shown={self.shown!r})"
 
 
 class Variables(Mapping[str, Sourced[str]]):
@@ -99,3 +129,78 @@ class Variables(Mapping[str, Sourced[str]]):
             return default
         why = "is blank" if name in self else "is not set"
         raise ConfigError(f"{origin}: the variable {name} in ${{{name}}} {why}; set it.")
+
+
+def read_variables(environ: Mapping[str, str], env_file: Path | None, cwd: Path) -> Variables:
+    """The variables of `environ`, then of `env_file` or else of `cwd`/.env (no other folder).
+
+    Raises ConfigError when the file is not to be trusted or cannot be read.
+    """
+    if env_file is not None:
+        name = f"--env-file {printable(str(env_file))}"
+        text: str | None = _read_named(cwd / env_file, name)
+        label = printable(str(env_file))
+    else:
+        text, name, label = _read_found(cwd / _ENV_FILE), _ENV_FILE, _ENV_FILE
+    if text is None:
+        return Variables(environ)
+    values, warnings = _parse(text, name)
+    exposed = _exposed(values, cwd / (env_file or _ENV_FILE), name)
+    return Variables(environ, values, label, (*warnings, *exposed))
+
+
+def _read_named(path: Path, name: str) -> str:
+    def check(descriptor: int, status: os.stat_result) -> None:
+        check_env_file(path, name, descriptor, status, named=True)
+
+    return read_named(path, name, check)
+
+
+def _read_found(path: Path) -> str | None:
+    def check(descriptor: int, status: os.stat_result) -> None:
+        check_env_file(path, path.name, descriptor, status, named=False)
+
+    # A directory of this name is a virtual environment.
+    return read_found(path, path.name, check, skip_directory=True)
+
+
+def _parse(text: str, name: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    from io import StringIO
+
+    from dotenv.parser import parse_stream
+
+    values: dict[str, str] = {}
+    warnings: list[str] = []
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            line = _line(binding.original.line, binding.original.string)
+            raise ConfigError(
+                f"{name}: line {line} cannot be understood; write NAME=value, "
+                'or NAME="value" with both quotes.'
+            )
+        if binding.key is None or binding.value is None:
+            continue
+        if binding.key in values:
+            warnings.append(f"{name} sets {bare(binding.key)} more than once; the last one counts.")
+        values[binding.key] = binding.value
+    return values, tuple(dict.fromkeys(warnings))
+
+
+def _line(line: int, statement: str) -> int:
+    """The line on which a statement's first character stands; its blank lines come before."""
+    return line + statement[: len(statement) - len(statement.lstrip())].count("\n")
+
+
+def _exposed(values: Mapping[str, str], path: Path, name: str) -> tuple[str, ...]:
+    """A warning where every user can read a password."""
+    import re
+
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) and mode & stat.S_IROTH):
+        return ()
+    secret = re.compile(_EXPOSING, re.IGNORECASE)
+    for key, value in values.items():
+        if secret.search(f"{key}={value}"):
+            what = f"{name}: every user can read {bare(key)} (mode {stat.S_IMODE(mode):04o})"
+            return (f"{what}; run: chmod o-r {word(path)}",)
+    return ()

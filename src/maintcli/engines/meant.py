@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-from maintcli.config.suggest import closest
+from maintcli.config.messages import closest
 from maintcli.db.names import Name
 from maintcli.db.tables import Reader
 

@@ -3,7 +3,7 @@
 from typing import Final, LiteralString
 
 from maintcli.config.duration import Duration
-from maintcli.config.rule import KEEP, TIME_COLUMN, Rule
+from maintcli.config.rules import KEEP, TIME_COLUMN, Rule
 from maintcli.engines.stale import Stale
 from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
@@ -41,7 +41,7 @@ def rules(context: Context) -> tuple[Stale, ...]:
 
 def _stale(context: Context, rule: Rule) -> Stale:
     if clause := KEEP.check_bounds(rule.keep):
-        raise Refused(f"{rule.place('keep')}: {clause}. Nothing was touched.")
+        raise Refused(f"{rule.section.place('keep')}: {clause}. Nothing was touched.")
     called = f" ({rule.name})" if rule.name else ""
-    context.log.debug(f"{rule.header}{called}: {rule.table} is kept for {rule.keep}")
-    return stale(rule, rule.keep)._replace(origin=rule.place("keep"))
+    context.log.debug(f"{rule.section.header}{called}: {rule.table} is kept for {rule.keep}")
+    return stale(rule, rule.keep)._replace(origin=rule.section.place("keep"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from maintcli.config.say import bare
+from maintcli.config.messages import bare
 from maintcli.config.tables import STATUSES, TableMap
 from maintcli.db import sqlstate
 from maintcli.db.tables import Column, Table

@@ -7,7 +7,7 @@ from maintcli.config.database import DatabaseConfig
 from maintcli.config.duration import Duration
 from maintcli.config.model import Config
 from maintcli.config.option import Option
-from maintcli.config.sourced import Sourced
+from maintcli.config.variables import Sourced
 from maintcli.runtime.log import Log
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO, cast
 
-from maintcli.config.trust import distrusted
+from maintcli.config.files import distrusted
 from maintcli.errors import ConfigError
 
 # Not blocking: a pipe whose reader is slow or missing must not hold up a run.

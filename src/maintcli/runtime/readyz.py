@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from maintcli.config import values
-from maintcli.config.say import sentence
-from maintcli.config.sourced import Sourced
+from maintcli.config.messages import sentence
+from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError
 from maintcli.runtime.heartbeats import Heartbeat, Watch, in_the_future
 from maintcli.runtime.ledger import JOBS_RUNNER

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from maintcli.config.say import quote
-from maintcli.config.sourced import Sourced
+from maintcli.config.messages import quote
+from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError, MaintError, Usage
 
 MOST_PARTS: Final = 1_000

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from maintcli.config.say import quote
+from maintcli.config.messages import quote
 from maintcli.schedules.fields import RANGES, normal
 
 _FIELDS: Final = 5

@@ -15,7 +15,7 @@ from typing import Final
 
 from maintcli.config import timing
 from maintcli.config.duration import Duration
-from maintcli.config.say import quote
+from maintcli.config.messages import quote
 from maintcli.config.section import Section
 from maintcli.errors import ConfigError
 from maintcli.schedules import cron

@@ -1,19 +1,22 @@
-"""Files in a local folder, for nobody else's eyes."""
+"""Files in a local folder, readable by their owner alone."""
 
+import errno
 import os
 import stat
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
-from maintcli.errors import BadLocation, MissingPrivilege, NoSuchFile, Unreachable
-from maintcli.services.room import full, is_full
-from maintcli.services.storage import damaged
+from maintcli.errors import BadLocation, MaintError, MissingPrivilege, NoSuchFile, Unreachable
+from maintcli.services.storage import damaged, full
+from maintcli.services.stored import Stored, is_full
 
 _FOLDER_MODE = 0o700
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Folder:
@@ -48,7 +51,7 @@ class Folder:
         path = self.root / key
         with self._explained("written"):
             self._make(path.parent)
-            # 0600, and a name that is new and that nobody can guess.
+            # 0600, and a name that is new and that cannot be guessed.
             descriptor, temporary = mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
             try:
                 with os.fdopen(descriptor, "w+b") as file:
@@ -93,8 +96,7 @@ class Folder:
 
     def folders(self) -> Sequence[str]:
         """The names of the folders, not of links to some."""
-        if not self.root.is_dir():
-            raise BadLocation(f"{self.location}: there is no such folder.")
+        self._check_is_there()
         with self._explained("read"), os.scandir(self.root) as found:
             return sorted(one.name for one in found if one.is_dir(follow_symlinks=False))
 
@@ -108,20 +110,66 @@ class Folder:
             return {}
         return dict(sorted(sizes.items()))
 
+    def walk(self, folder: str = "") -> Iterator[Stored]:
+        """One open folder for each level; half-written files are listed, too."""
+        self._check_is_there()
+        gone = suppress(FileNotFoundError, NotADirectoryError)
+        with (
+            self._explained("read"),
+            gone,
+            self._opened_folder(folder) as opened,
+            os.scandir(opened) as found,
+        ):
+            for one in found:
+                key = f"{folder}/{one.name}" if folder else one.name
+                if one.is_dir(follow_symlinks=False):
+                    yield from self.walk(key)
+                elif one.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        status = one.stat(follow_symlinks=False)
+                        moment = datetime.fromtimestamp(status.st_mtime, UTC)
+                        yield Stored(key, status.st_size, moment)
+
+    def delete(self, keys: Sequence[str]) -> Mapping[str, MaintError]:
+        """One by one, each in its opened folder; of a link the link goes."""
+        failed: dict[str, MaintError] = {}
+        for key in keys:
+            folder, _, name = key.rpartition("/")
+            try:
+                with (
+                    self._explained("deleted"),
+                    suppress(FileNotFoundError),
+                    self._opened_folder(folder) as opened,
+                ):
+                    os.unlink(name, dir_fd=opened)
+            except MaintError as error:
+                failed[key] = error
+        return failed
+
+    def move(self, source: str, target: str) -> None:
+        """Rename it: at each instant it has one of the two names."""
+        (old, _, name), (new, _, new_name) = source.rpartition("/"), target.rpartition("/")
+        try:
+            with self._explained("moved"), self._opened_folder(old) as here:
+                _check_regular(name, here)
+                self._make(self.root.joinpath(*_parts(new)))
+                with self._opened_folder(new) as there:
+                    os.rename(name, new_name, src_dir_fd=here, dst_dir_fd=there)
+                    os.fsync(there)
+                os.fsync(here)
+        except FileNotFoundError:
+            raise NoSuchFile(f"There is no file {source} in {self.location}.") from None
+
     def remove(self, folder: str, keys: Sequence[str]) -> bool:
         """Remove files by their names in the opened folder, which no link can stand in for."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._explained("removed"), suppress(FileNotFoundError):  # gone is gone
-            opened = os.open(self.root / folder, flags)
-            try:
+            with self._opened_folder(folder) as opened:
                 for key in keys:
                     with suppress(FileNotFoundError):
                         os.unlink(key.removeprefix(f"{folder}/"), dir_fd=opened)
                 with os.scandir(opened) as left:
                     if any(left):
                         return False
-            finally:
-                os.close(opened)
             (self.root / folder).rmdir()
         return True
 
@@ -148,6 +196,23 @@ class Folder:
         with suppress(OSError):
             (self.root / probe).unlink()
 
+    def _check_is_there(self) -> None:
+        if not self.root.is_dir():
+            raise BadLocation(f"{self.location}: there is no such folder.")
+
+    @contextmanager
+    def _opened_folder(self, folder: str) -> Generator[int]:
+        """A descriptor of a folder in here; no link on the way to it is followed."""
+        opened = os.open(self.root, _OPEN_FOLDER)
+        try:
+            for part in _parts(folder):
+                below = os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=opened)
+                os.close(opened)
+                opened = below
+            yield opened
+        finally:
+            os.close(opened)
+
     def _make(self, folder: Path) -> None:
         """Make what is missing of `folder`, but of our own root only the last part."""
         for path in (self.root, *reversed(_below(folder, self.root))):
@@ -162,7 +227,7 @@ class Folder:
         try:
             yield
         except FileNotFoundError:
-            if deed == "read":
+            if deed in {"read", "moved"}:
                 raise
             self._complain(deed, "there is no such folder")
         except PermissionError as error:
@@ -185,6 +250,20 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def _check_regular(name: str, folder: int) -> None:
+    """Raise FileNotFoundError for a folder, a link, a device: buckets have none of them."""
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        raise FileNotFoundError
+
+
+def _parts(folder: str) -> list[str]:
+    """The names of a folder and of those above it. Raises OSError where it leads out."""
+    parts = [part for part in folder.split("/") if part]
+    if ".." in parts:
+        raise NotADirectoryError(errno.ENOTDIR, "a key leads out of the folder", folder)
+    return parts
 
 
 def _below(folder: Path, root: Path) -> list[Path]:

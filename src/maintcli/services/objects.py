@@ -1,16 +1,25 @@
 """Files in a bucket, at Amazon, Google or Microsoft, or at whoever speaks as they do."""
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from tempfile import TemporaryFile, gettempdir
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import uuid4
 
-from maintcli.errors import BadLocation, ConfigError, MissingPrivilege, NoSuchFile, Unreachable
-from maintcli.services.room import full, is_full
-from maintcli.services.storage import damaged
+from maintcli.errors import (
+    BadLocation,
+    ConfigError,
+    MaintError,
+    MissingPrivilege,
+    NoSuchFile,
+    Unreachable,
+)
+from maintcli.services.storage import damaged, full
+from maintcli.services.stored import Stored, is_full
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -27,6 +36,8 @@ _RETRY: "RetryConfig" = {
 }
 _CLIENT: "ClientConfig" = {"connect_timeout": "5s", "timeout": "12s"}
 _CONCURRENCY = 2  # pieces of 5 MiB of a large file that are on their way
+_PAGE = 1000  # listed files at a time
+_DELETED_AT_ONCE = 10  # by as many requests, where there is no bulk request
 _MOST_WORDS = 300  # of a vendor's error, which may bring a whole document
 
 
@@ -50,11 +61,24 @@ class Objects:
         """Whom the bucket's own rules let write."""
         return f"everyone who may write to {self.location}"
 
-    def _open(self) -> "ObjectStore":
+    def _open(self, **config: Any) -> "ObjectStore":
         from obstore.store import from_url
 
         options: ClientConfig = {**_CLIENT, "allow_http": _allows_http()}
-        return from_url(self.location, client_options=options, retry_config=_RETRY)
+        return from_url(self.location, client_options=options, retry_config=_RETRY, **config)
+
+    @cached_property
+    def _without_bulk(self) -> "ObjectStore":
+        """The same place, where the deletion of one file is no bulk request either.
+
+        Before obstore 0.12 it never is, and there is no such setting.
+        """
+        if not self.location.startswith("s3://"):
+            return self._store
+        try:
+            return self._open(disable_bulk_delete=True)
+        except self._obstore.exceptions.BaseError:
+            return self._store
 
     def put(self, key: str, data: bytes) -> None:
         """A PUT that was answered is durable by every vendor's word."""
@@ -116,12 +140,65 @@ class Objects:
             found = self._obstore.list_with_delimiter(self._store, folder)["objects"]
         return dict(sorted((str(one["path"]), int(one["size"])) for one in found))
 
+    def walk(self, folder: str = "") -> Iterator[Stored]:
+        """Every key below."""
+        try:
+            with self._explained("read"):
+                for page in self._obstore.list(self._store, folder or None, chunk_size=_PAGE):
+                    for one in page:
+                        yield Stored(str(one["path"]), int(one["size"]), one["last_modified"])
+        except FileNotFoundError:
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
+
+    def delete(self, keys: Sequence[str]) -> Mapping[str, MaintError]:
+        """In bulk; where that fails, key by key.
+
+        Some places have no bulk request, and some end it half done at the first missing key.
+        """
+        try:
+            with self._explained("deleted"):
+                self._obstore.delete(self._store, list(keys))
+        except (FileNotFoundError, MissingPrivilege, Unreachable):
+            return self._delete_each(keys)
+        return {}
+
+    def _delete_each(self, keys: Sequence[str]) -> Mapping[str, MaintError]:
+        failed: dict[str, MaintError] = {}
+        with ThreadPoolExecutor(_DELETED_AT_ONCE) as pool:
+            for begin in range(0, len(keys), _DELETED_AT_ONCE):
+                some = keys[begin : begin + _DELETED_AT_ONCE]
+                errors = list(pool.map(self._delete_one, some))
+                if all(isinstance(error, Unreachable) for error in errors):  # it does not answer
+                    raise next(error for error in errors if error)
+                failed |= {key: error for key, error in zip(some, errors, strict=True) if error}
+        return failed
+
+    def _delete_one(self, key: str) -> MaintError | None:
+        try:
+            with self._explained("deleted"):
+                self._obstore.delete(self._without_bulk, key)
+        except FileNotFoundError:
+            return None
+        except (MissingPrivilege, Unreachable) as error:
+            return error
+        return None
+
+    def move(self, source: str, target: str) -> None:
+        """A copy, and a deletion."""
+        if source == target:  # the deletion would take the copy
+            return
+        try:
+            with self._explained("moved"):
+                self._obstore.rename(self._store, source, target)
+        except FileNotFoundError:
+            raise NoSuchFile(f"There is no file {source} in {self.location}.") from None
+
     def remove(self, folder: str, keys: Sequence[str]) -> bool:
         """All but the last at once; a folder is gone with its last key."""
-        with self._explained("removed"):
-            for some in filter(None, (list(keys[:-1]), list(keys[-1:]))):
-                self._obstore.delete(self._store, some)
-            return not self._obstore.list(self._store, folder).collect()
+        for some in filter(None, (keys[:-1], keys[-1:])):
+            for error in self.delete(some).values():
+                raise error
+        return next(self.walk(folder), None) is None
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
@@ -155,7 +232,7 @@ class Objects:
         try:
             yield
         except FileNotFoundError:
-            if deed == "read":
+            if deed not in {"opened", "written"}:
                 raise
             raise BadLocation(f"{self.location}: there is no such bucket.") from None
         except (wrong.PermissionDeniedError, wrong.UnauthenticatedError) as error:

@@ -1,12 +1,13 @@
 """Where files are kept: a folder, or a bucket at one of three vendors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from maintcli.errors import BadLocation, Refused
+from maintcli.errors import BadLocation, ConfigError, MaintError, Refused
+from maintcli.services.stored import Stored
 
 SCHEMES = ("s3", "gs", "az")
 
@@ -62,6 +63,31 @@ class Storage(Protocol):
         """The keys of the files directly in `folder`, sorted, with their sizes in bytes."""
         ...
 
+    def walk(self, folder: str = "") -> Iterator[Stored]:
+        """All files in `folder` and in the folders below it, in no order, page by page.
+
+        Links are passed over, and so is what goes away meanwhile. Raises BadLocation where there is
+        no place.
+        """
+        ...
+
+    def delete(self, keys: Sequence[str]) -> Mapping[str, MaintError]:
+        """Delete files; return those that could not be deleted, with errors. A missing one is gone.
+
+        A file that was replaced after it was listed is deleted, too: no vendor checks that. Folders
+        stay, also empty ones. Raises Unreachable where the place does not answer.
+        """
+        ...
+
+    def move(self, source: str, target: str) -> None:
+        """Give a file another key in this place; what was there is replaced.
+
+        In a bucket that is a copy and a deletion: after a kill both may be there, and it can be
+        done again. The copy's time is that of the move, and S3 copies at most 5 GB. Raises
+        NoSuchFile.
+        """
+        ...
+
     def remove(self, folder: str, keys: Sequence[str]) -> bool:
         """Remove these files of `folder` in this order, then the folder, unless it holds others.
 
@@ -84,16 +110,13 @@ class Storage(Protocol):
 
 def storage(location: str, origin: str) -> Storage:
     """The place called `location`; `origin` names the setting. Raises BadLocation, ConfigError."""
-    scheme, separator, _ = location.partition("://")
-    if not separator:
+    scheme, separator, rest = location.partition("://")
+    if scheme == "file" or not separator:
         from maintcli.services.folder import Folder
 
-        try:
-            return Folder(Path(location).expanduser().absolute())
-        except RuntimeError:
-            raise BadLocation(f"{origin}: there is no such home; write it out.") from None
+        return Folder(_path(rest, origin) if separator else _expanded(location, origin))
     if scheme not in SCHEMES:
-        reason = f"{scheme}:// is not known; give a folder, or s3://…, gs://… or az://…"
+        reason = f"{scheme}:// is not known; give a folder, or file://…, s3://…, gs://… or az://…"
         raise BadLocation(f"{origin}: {reason}.")
     parts = urlsplit(location)
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -107,6 +130,31 @@ def storage(location: str, origin: str) -> Storage:
     return Objects(location.rstrip("/"))
 
 
+def _expanded(path: str, origin: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise BadLocation(f"{origin}: there is no such home; write it out.") from None
+
+
+def _path(rest: str, origin: str) -> Path:
+    """The path of a URL file://HOST/PATH, in which HOST is blank or localhost."""
+    host, slash, path = rest.partition("/")
+    path = unquote(path)
+    if host not in {"", "localhost"} or not slash or "\0" in path:
+        reason = "write file:// and an absolute path of this machine, e.g. file:///srv/archive"
+        raise BadLocation(f"{origin}: {reason}.")
+    return Path(f"/{path}")
+
+
 def damaged(file: str, reason: str) -> Refused:
     """The error for a file that is not what was put there."""
     return Refused(f"{file} is not as it was archived: {reason}. Nothing of it was restored.")
+
+
+def full(place: str, reason: str) -> ConfigError:
+    """The error for a place that has no room left: no second try makes room."""
+    return ConfigError(
+        f"{place} has no room for more: {reason}. No row was deleted that is not kept there. Make"
+        " room, or name another place, and run again: it goes on from here."
+    )

@@ -5,7 +5,7 @@ from psycopg import sql
 from maintcli.api import Run, Stale, Swept, duration, job
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.archive import open_archive
-from maintcli.engines.archive.section import Section
+from maintcli.engines.archive.writer import Section
 from maintcli.engines.sweep.task import prepare
 
 TARGET = "tests.engines.archive.archiver:archive_events"
@@ -17,7 +17,7 @@ def archive_events(run: Run) -> Swept:
     """Archive and remove old events."""
     context = run._context
     task = prepare(context, STALE)
-    archive = open_archive(context, [task])
+    archive = open_archive(context, [task.target.table.oid])
     number = 0
     while archive is not None:
         query = sql.SQL("SELECT id::text, to_jsonb(e) FROM analytics_events e WHERE {} LIMIT 3")

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from maintcli.devserver.binaries import find
-from maintcli.engines.archive import copytext, reading
-from maintcli.engines.archive.reading import Limits
-from maintcli.engines.archive.section import Kept, Section
+from maintcli.engines.archive import reader, writer
+from maintcli.engines.archive.ledger import Kept
+from maintcli.engines.archive.reader import Limits
+from maintcli.engines.archive.writer import Section
 from maintcli.errors import Refused
 from tests.engines.restore.test_restore import FAMILY, contents
 from tests.parts.archives import Archiving, Conn, archiving, written
@@ -39,8 +40,8 @@ def sections(draw: st.DrawFn) -> Section:
 def test_what_was_written_is_read(given_sections: list[Section]) -> None:
     """Names, kinds, and every byte of every value; NULL is no text."""
     packed = io.BytesIO(written(given_sections, {}))
-    blocks = reading.read("a", packed, UNBOUNDED)
-    found = [(block, list(copytext.decode(block.pieces))) for block in blocks]
+    blocks = reader.read("a", packed, UNBOUNDED)
+    found = [(block, list(reader.decode(block.pieces))) for block in blocks]
     assert [(b.schema, b.table, b.columns, b.kind, b.key) for b, _ in found] == [
         (s.schema, s.table, s.columns, s.kind, s.key) for s in given_sections
     ]
@@ -60,11 +61,11 @@ def test_values_are_cut_anywhere(
 ) -> None:
     """Long values are written in pieces, and read back from others; only some columns are held."""
     views = [tuple(None if v is None else memoryview(v) for v in row) for row in rows]
-    with mock.patch.object(copytext, "LONG", long):
-        text = b"".join(piece for row in views for piece in copytext.encode(row))
+    with mock.patch.object(writer, "LONG", long):
+        text = b"".join(piece for row in views for piece in writer.encode(row))
     pieces = [text[begin : begin + step] for begin in range(0, len(text), step)]
-    assert list(copytext.decode(pieces)) == rows
-    assert list(copytext.decode(pieces, wanted)) == [
+    assert list(reader.decode(pieces)) == rows
+    assert list(reader.decode(pieces, wanted)) == [
         tuple(value if place in wanted else None for place, value in enumerate(row)) for row in rows
     ]
 
@@ -83,7 +84,7 @@ def test_every_damage_is_seen() -> None:
     ]
     for data in damaged:
         with pytest.raises(Refused, match="the-file"):
-            list(reading.read("the-file", io.BytesIO(data), UNBOUNDED))
+            list(reader.read("the-file", io.BytesIO(data), UNBOUNDED))
 
 
 def test_psql_puts_rows_back_and_mends_links(conn: Conn, db: str, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Parents before children in a file, so that psql can put them back."""
 
-from maintcli.engines.archive.fingerprint import Shape
-from maintcli.engines.archive.order import ranks
+from maintcli.engines.archive.tables import Shape, ranks
 
 
 def shape(oid: int, *refers_to: int) -> Shape:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from maintcli.engines.archive.file import HEAD, MARK, TAIL
+from maintcli.engines.archive.writer import HEAD, MARK, TAIL
 from maintcli.engines.restore import source
 from tests.engines.restore.test_restore import contents
 from tests.engines.restore.test_sources import removed
@@ -194,10 +194,10 @@ def test_rows_of_a_partition_go_into_no_other_table(
     conn.execute("DROP TABLE event")
     forget(conn)
     there = ("--no-ledger", "--from", archive.location)
-    event = next(n for n, t in enumerate(archive.manifest.tables) if t["table"] == "event")
+    event = next(n for n, t in enumerate(archive.manifest.tables) if t.table == "event")
     edit(archive, lambda content: content["tables"][event].update(root=["public", "admin"]))
     found = inside("restore", archive.run_id, "--json", *there)
-    assert (found.code, "is no partition of its root" in found.json["message"]) == (65, True)
+    assert (found.code, "is not a partition of its root" in found.json["message"]) == (65, True)
     conn.execute("DROP TABLE admin; CREATE TABLE admin (id integer, at date, name text)")
     edit(
         archive,
@@ -222,7 +222,7 @@ def test_a_file_lies_in_the_folder_of_its_run(
     name = name.format(run=archive.run_id)
     edit(archive, lambda content: content["files"][0].update(file=name))
     found = inside("restore", archive.run_id, "--json", "--from", archive.location)
-    assert (found.code, "is no file of this run" in found.json["message"]) == (65, True)
+    assert (found.code, "is not a file of this run" in found.json["message"]) == (65, True)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless", "link"])

@@ -125,6 +125,6 @@ def test_no_part_may_go_on(inside: Inside, conn: Conn, tmp_path: Path) -> None:
         [going],
     )
     found = inside("restore", archive.run_id)
-    assert (found.code, f"Run {going} goes on" in found.err) == (75, True)
+    assert (found.code, f"Run {going} is still running" in found.err) == (75, True)
     conn.execute("UPDATE job_heartbeats SET lease_expires_at = now()")
     assert inside("restore", archive.run_id, "--json").json["restored_count"] == 3

@@ -54,8 +54,8 @@ def test_a_run_that_was_killed_is_restored(inside: Inside, conn: Conn, tmp_path:
     assert ends is not None
     assert found.code == 75
     assert found.json["message"] == (
-        f"Run {archive.run_id} goes on; restore it once it has ended. If it was killed, that is"
-        f" when its lease ends: at {ends[0]} UTC."
+        f"Run {archive.run_id} is still running. Restore it when it has ended. If it was killed,"
+        f" its lease ends at {ends[0]} UTC; restore it then."
     )
     conn.execute("UPDATE job_heartbeats SET lease_expires_at = now()")
     assert inside("restore", archive.run_id, "--json").json["restored_count"] == 5

@@ -10,7 +10,7 @@ from maintcli.cli.operator import Json, Yes, agree, group, operator
 from maintcli.cli.place import Place
 from maintcli.config import values
 from maintcli.config.duration import Duration
-from maintcli.config.say import word
+from maintcli.config.messages import word
 from maintcli.engines.archive.archives import (
     Found,
     check_no_restore,

@@ -13,8 +13,8 @@ from maintcli.cli.operator import Json, group, operator
 from maintcli.cli.place import Place
 from maintcli.config import show as showing
 from maintcli.config import template
-from maintcli.config.document import FILE_NAME
-from maintcli.config.write import write_new
+from maintcli.config.files import write_new
+from maintcli.config.load import FILE_NAME
 from maintcli.output.show import show as display
 from maintcli.output.table import Table
 

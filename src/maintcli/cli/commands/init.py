@@ -12,12 +12,10 @@ import typer
 from maintcli import registry
 from maintcli.cli.initial import NEEDED, Initial, Question, check_epoch, check_zone
 from maintcli.cli.operator import Json, Yes, operator
-from maintcli.config.document import FILE_NAME
-from maintcli.config.load import load
+from maintcli.config.files import write_new
+from maintcli.config.load import FILE_NAME, load
+from maintcli.config.messages import bare, hint
 from maintcli.config.model import Config
-from maintcli.config.say import bare
-from maintcli.config.suggest import hint
-from maintcli.config.write import write_new
 from maintcli.db import toolkit
 from maintcli.errors import ConfigError, Fail, Usage
 from maintcli.output.show import show

@@ -11,8 +11,8 @@ from maintcli.cli.expected_schedules import expected_schedules
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Place
 from maintcli.cli.watching import expected
+from maintcli.config.messages import hint
 from maintcli.config.model import Config
-from maintcli.config.suggest import hint
 from maintcli.errors import Code, MaintError, Usage
 from maintcli.output import readyz as present
 from maintcli.output.show import show

@@ -8,7 +8,7 @@ import typer
 from maintcli.cli.execute import run_job
 from maintcli.cli.operator import Json, operator
 from maintcli.cli.place import Loudness, Place
-from maintcli.engines.restore.job import JOB
+from maintcli.engines.restore.restore import JOB
 from maintcli.errors import Usage
 
 _RUN = typer.Argument(metavar="RUN", help="The run's id, or enough of its beginning.")

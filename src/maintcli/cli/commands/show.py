@@ -7,7 +7,7 @@ import typer
 from maintcli.cli.declared import entries
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.cli.place import Place
-from maintcli.config.suggest import closest
+from maintcli.config.messages import closest
 from maintcli.errors import Usage
 from maintcli.output import runs as present
 from maintcli.output.show import show as display

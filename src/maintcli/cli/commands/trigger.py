@@ -9,9 +9,8 @@ import typer
 from maintcli.cli.execute import read_config, run_job
 from maintcli.cli.params import build, parameter, shared
 from maintcli.cli.triggered import COMMAND, TIMEOUT, commands, job_of
+from maintcli.config.messages import hint, quote
 from maintcli.config.model import Config
-from maintcli.config.say import quote
-from maintcli.config.suggest import hint
 from maintcli.config.triggers import PREFIX, Trigger
 from maintcli.errors import Usage
 from maintcli.runtime.options import common

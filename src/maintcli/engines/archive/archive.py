@@ -3,27 +3,23 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import psycopg
 
 from maintcli.engines import identity
-from maintcli.engines.archive import file, fingerprint, ledger, manifest
+from maintcli.engines.archive import ledger, manifest, tables, writer
+from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
-from maintcli.engines.archive.order import ranks
-from maintcli.engines.archive.reading import digest
-from maintcli.engines.archive.section import Kept, Section
+from maintcli.engines.archive.reader import digest
+from maintcli.engines.archive.writer import Defaults, Section
 from maintcli.errors import MaintError, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import Lease
 from maintcli.services.storage import Storage, storage
 
-if TYPE_CHECKING:
-    from maintcli.engines.sweep.task import Task
 
-
-def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
-    """The archive that --archive asks for, ready to be written to; None without it.
+def open_archive(context: Context, oids: Iterable[int]) -> "Archive | None":
+    """The archive of these tables that --archive asks for; None without it.
 
     In a dry run nothing is written: it is said where the rows would go. Raises Usage with
     --no-ledger, BadLocation, ConfigError, Unreachable and MissingPrivilege.
@@ -40,22 +36,19 @@ def open_archive(context: Context, tasks: "Sequence[Task]") -> "Archive | None":
         context.log.info(f"would archive what is removed in {place.location}")
         return None
     place.prepare()
-    return Archive(context, context.lease, place, tasks)
+    return Archive(context, context.lease, place, oids)
 
 
 class Archive:
     """The archive of one run, in the folder of its id."""
 
-    def __init__(
-        self, context: Context, lease: Lease, place: Storage, tasks: "Sequence[Task]"
-    ) -> None:
+    def __init__(self, context: Context, lease: Lease, place: Storage, oids: Iterable[int]) -> None:
         self._context = context
         self._lease = lease
         self._place = place
         self._last = 0
-        oids = [task.target.table.oid for task in tasks]
-        shapes = fingerprint.reached(context.session, oids)
-        self._ranks = ranks(shapes)
+        shapes = tables.reached(context.session, oids)
+        self._ranks = tables.ranks(shapes)
         self._defaults = _defaults(shapes)
         ((database,),) = context.session.read("SELECT current_database()::text")
         self._manifest = Manifest(
@@ -63,7 +56,7 @@ class Archive:
             job=lease.job,
             database=database,
             started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            tables=[shape.as_dict() for shape in shapes.values()],
+            tables=list(shapes.values()),
         )
         self._checksum = self._manifest.sha256
         self._place.put(manifest.key(lease.run_id), self._manifest.as_bytes())
@@ -72,8 +65,8 @@ class Archive:
     def keep(self, number: int, sections: Sequence[Section]) -> Kept:
         """Make the rows of a batch durable; they count once `ledger.entry` is committed.
 
-        A batch that is tried again is a new file, so that the one whose COMMIT nobody heard of
-        stays as it was: where `number` was used before, the next free one is taken.
+        A batch that is tried again is a new file: the COMMIT of the first try may have succeeded
+        although its answer was lost. Where `number` was used before, the next free one is taken.
         """
         for section in sections:
             if (section.schema, section.table) not in self._ranks:  # it came between two passes
@@ -86,7 +79,7 @@ class Archive:
         self._last = max(number, self._last + 1)
         name = f"{self._lease.run_id}/{self._last:08d}.sql.gz"
         with self._place.writing(name) as target:
-            rows = file.write(target, chain([first], filled), self._defaults)
+            rows = writer.write(target, chain([first], filled), self._defaults)
             size, checksum = target.tell(), digest(target)
         return Kept(
             number=self._last,
@@ -98,7 +91,7 @@ class Archive:
             manifest_sha256=self._checksum,
         )
 
-    def close(self, complete: bool) -> None:  # noqa: FBT001  agreed upon with the sweep
+    def close(self, *, complete: bool) -> None:
         """Write the manifest with every file that counts; `complete`: the sweep reached its end.
 
         Where that fails nothing is lost: the ledger knows the files.
@@ -144,7 +137,7 @@ def kept_rows(kept: Kept) -> int:
     return sum(count for name, count in kept.rows.items() if not name.endswith(" (links)"))
 
 
-def _defaults(shapes: fingerprint.Shapes) -> file.Defaults:
+def _defaults(shapes: tables.Shapes) -> Defaults:
     return {
         (schema, table, column.name): column.default
         for (schema, table), shape in shapes.items()

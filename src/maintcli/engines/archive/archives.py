@@ -52,7 +52,7 @@ class Found(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the ledger knows of runs: by id, and those whose whole has a part that goes on."""
+    """What the ledger knows of runs: by id, and those of which a part is still running."""
 
     runs: dict[str, PastRun]
     running: frozenset[str]
@@ -84,11 +84,11 @@ def cutoff(session: Session, age: Duration) -> datetime:
 
 
 def check_no_restore(session: Session, schema: str) -> None:
-    """Raise TryAgain while a restore goes on: it reads what would be removed."""
+    """Raise TryAgain while a restore is running: it reads what would be removed."""
     names = {name: sql.Identifier(schema, f"job_{name}") for name in ("runs", "heartbeats")}
     query = _RESTORING.format(**names, live=toolkit.LIVE)
     for (run_id,) in session.read_composed(query, ours=True):
-        raise TryAgain(f"A restore goes on (run {run_id}); prune archives once it has ended.")
+        raise TryAgain(f"Restore {run_id} is still running. Prune archives when it has ended.")
 
 
 def remove(found: Iterable[Found]) -> Iterator[tuple[Found, str]]:
@@ -130,7 +130,7 @@ def _look(place: Storage, run_id: str, known: Known) -> Found | None:
         return None
     if run is not None:
         job, started_at, ended_at = run.job, run.started_at, run.finished_at or run.started_at
-        keeps = "the run goes on" if run_id in known.running else ""
+        keeps = "the run is still running" if run_id in known.running else ""
     else:
         try:
             said = manifest.parse(run_id, place.get(manifest.key(run_id), manifest.MOST_BYTES))

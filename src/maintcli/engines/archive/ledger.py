@@ -7,7 +7,6 @@ from psycopg import sql
 
 from maintcli.db import formats
 from maintcli.db.connect import Connection
-from maintcli.engines.archive.section import Kept
 from maintcli.runtime.lease import Lease
 from maintcli.runtime.session import Session
 
@@ -19,14 +18,35 @@ VALUES ({run}, {number}, {location}, {file}, {sha256}, {size_bytes}, {rows}, {ma
 _ENTERED = sql.SQL("""SELECT number, file, sha256, size_bytes, rows, location, manifest_sha256
 FROM {archives} WHERE run_id = ANY(%(runs)s::uuid[]) ORDER BY position""")
 
-
 _MARKED = sql.SQL("SELECT file, restored FROM {archives} WHERE run_id = ANY(%(runs)s::uuid[])")
-
 _TURN = sql.SQL("""SELECT restored FROM {archives}
 WHERE run_id = {run} AND number = {number} FOR UPDATE""")
 
 _MARK = sql.SQL("""UPDATE {archives} SET restored = pg_catalog.array_cat(restored, {tables})
 WHERE run_id = {run} AND number = {number}""")
+
+
+class Kept(NamedTuple):
+    """A file that holds a batch, durably. It counts once the ledger names it.
+
+    `number` belongs to this attempt alone: a batch that is sent again gets another file. `file` is
+    its key below `location`, blank where there was nothing to keep; `rows` are counts by
+    `schema.table`, those of links by `schema.table (links)`. `manifest_sha256` is what the ledger
+    has of the run's manifest; None where it was entered by an older version.
+    """
+
+    number: int
+    file: str
+    sha256: str
+    size_bytes: int
+    rows: dict[str, int]
+    location: str = ""
+    manifest_sha256: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Whose file it is: it lies in the folder of its run."""
+        return self.file.partition("/")[0]
 
 
 def entry(lease: Lease, kept: Kept) -> sql.Composable:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from maintcli.engines.archive.fingerprint import Column
-from maintcli.engines.archive.section import Kept
+from maintcli.engines.archive.ledger import Kept
+from maintcli.engines.archive.tables import Column, Shape
 from maintcli.services.storage import damaged
 
 FORMAT = 1
@@ -24,14 +24,14 @@ class Manifest(NamedTuple):
     job: str
     database: str
     started_at: str
-    tables: Sequence[Mapping[str, Any]]
+    tables: Sequence[Shape]
     complete: bool = False
     files: Sequence[Kept] | None = None
 
     @property
     def sha256(self) -> str:
         """The checksum of what stays the same from the run's beginning to its end."""
-        fixed = [self.run_id, self.job, self.database, self.started_at, self.tables]
+        fixed = [self.run_id, self.job, self.database, self.started_at, self._tables]
         return sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
     def as_bytes(self) -> bytes:
@@ -41,8 +41,13 @@ class Manifest(NamedTuple):
             for table, count in file.rows.items():
                 rows[table] = rows.get(table, 0) + count
         files = None if self.files is None else [_file(kept) for kept in self.files]
-        content = {"format": FORMAT, **self._asdict(), "rows": rows} | {"files": files}
+        content = {"format": FORMAT, **self._asdict(), "tables": self._tables, "rows": rows}
+        content["files"] = files
         return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+
+    @property
+    def _tables(self) -> list[dict[str, Any]]:
+        return [table.as_dict() for table in self.tables]
 
 
 def key(run_id: str) -> str:
@@ -56,7 +61,7 @@ def fits(data: bytes) -> bool:
 
 
 def parse(run_id: str, data: bytes) -> Manifest:
-    """Read back the manifest of `run_id`, which may be anybody's work. Raises Refused."""
+    """Read back the manifest of `run_id`, which anyone may have changed. Raises Refused."""
     if not fits(data):
         raise damaged(key(run_id), "it is too large")
     try:
@@ -100,33 +105,35 @@ def number(value: Any, most: int = 2**63 - 1) -> int:
     return value
 
 
-def _table(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    columns = [Column(**column) for column in found["columns"]]
+def _table(found: Mapping[str, Any]) -> Shape:
+    columns = tuple(Column(**column) for column in found["columns"])
     for column in columns:
         for value in (column.name, column.type, column.generated, column.identity):
             text(value)
     schema, table = found["root"] or ("", "")
-    for value in (found["schema"], found["table"], *found["primary_key"], schema, table):
-        text(value)
-    return found
+    return Shape(
+        oid=0,
+        schema=text(found["schema"]),
+        table=text(found["table"]),
+        columns=columns,
+        primary_key=tuple(map(text, found["primary_key"])),
+        refers_to=frozenset(),
+        root=(text(schema), text(table)) if found["root"] else None,
+    )
 
 
-def _check_roots(tables: Sequence[Mapping[str, Any]]) -> None:
+def _check_roots(tables: Sequence[Shape]) -> None:
     """A partition has the columns of its root; rows that lost it go into no other table."""
-    columns = {
-        (one["schema"], one["table"]): {(c["name"], c["type"]) for c in one["columns"]}
-        for one in tables
-    }
+    columns = {one.key: {(column.name, column.type) for column in one.columns} for one in tables}
     for one in tables:
-        own = columns[one["schema"], one["table"]]
-        if one["root"] and columns.get(tuple(one["root"])) != own:
-            reason = f"{one['schema']}.{one['table']} is no partition of its root"
+        if one.root and columns.get(one.root) != columns[one.key]:
+            reason = f"{one.name} is not a partition of its root"
             raise ValueError(reason)
 
 
 def _kept(run_id: str, found: Mapping[str, Any]) -> Kept:
     if not re.fullmatch(rf"{re.escape(run_id)}/[0-9]+\.sql\.gz", text(found["file"])):
-        reason = f"{found['file']!r} is no file of this run"
+        reason = f"{found['file']!r} is not a file of this run"
         raise ValueError(reason)
     return Kept(
         number=number(found["number"]),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from maintcli.config.say import word
+from maintcli.config.messages import word
 from maintcli.engines.consent import ages, guard
 from maintcli.engines.consent.expected import Expected
 from maintcli.engines.consent.guard import Loss

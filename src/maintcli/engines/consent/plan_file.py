@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
-from maintcli.config.write import replace
+from maintcli.config.files import replace
 from maintcli.errors import Usage
 
 FORMAT = 1

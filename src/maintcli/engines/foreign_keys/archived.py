@@ -17,7 +17,7 @@ from maintcli.db import formats, shapes
 from maintcli.db.shapes import Shape
 from maintcli.engines import batch
 from maintcli.engines.archive import ledger
-from maintcli.engines.archive.section import Section
+from maintcli.engines.archive.writer import Section
 from maintcli.engines.batch import Done, Step
 from maintcli.engines.bite import Bite
 from maintcli.engines.foreign_keys import carry

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from maintcli.db.links import Link
 from maintcli.db.shapes import Shape
-from maintcli.engines.archive.section import Section
+from maintcli.engines.archive.writer import Section
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade

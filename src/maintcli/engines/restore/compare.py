@@ -1,23 +1,20 @@
 """Whether archived rows still fit their tables: a changed schema is explained, not guessed at."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from psycopg import sql
 
 from maintcli.db.tables import missing_grant
-from maintcli.engines.archive.fingerprint import Column
-from maintcli.engines.restore.inventory import Inventory
-from maintcli.engines.restore.table import Archived, Table
+from maintcli.engines.archive.tables import Column, Shape
+from maintcli.engines.restore.source import Inventory
+from maintcli.engines.restore.tables import Archived, Table, Tables
 from maintcli.errors import ConfigError, MissingPrivilege, Refused
 
 _SYSTEM = ("pg_", "information_schema")  # no schema of a user can begin with pg_
 _ADD_BACK = "Add it back, restore, and drop it again; or restore without this table (--table)."
 
 
-def check_ordinary(
-    tables: Mapping[Archived, Table], listed: Iterable[Archived], *, vouched: bool
-) -> None:
+def check_ordinary(tables: Tables, listed: Iterable[Archived], *, vouched: bool) -> None:
     """Raise Refused unless all are user tables that a manifest lists.
 
     Of the toolkit's own tables and of an extension's a sweep may have archived rows, where the
@@ -38,14 +35,12 @@ def check_ordinary(
             raise Refused(f"Rows for {name} are not put back: {why}. Nothing was restored.")
 
 
-def check(
-    inventory: Inventory, tables: Mapping[Archived, Table], then: Iterable[Mapping[str, Any]]
-) -> None:
-    """Raise ConfigError or MissingPrivilege before anything is touched.
+def check(inventory: Inventory, tables: Tables, then: Iterable[Shape]) -> None:
+    """Raise ConfigError, MissingPrivilege or MissingPrivilege before anything is touched.
 
     `then` are the manifest's tables.
     """
-    before = {(one["schema"], one["table"]): _columns(one["columns"]) for one in then}
+    before = {one.key: {column.name: column for column in one.columns} for one in then}
     for archived in {*inventory.rows, *inventory.links}:
         name = ".".join(archived)
         if archived not in tables:
@@ -62,10 +57,6 @@ def check(
 
 def _changed(table: str, change: str, remedy: str) -> ConfigError:
     return ConfigError(f"{table} {change}, so nothing was restored. {remedy}")
-
-
-def _columns(found: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
-    return {one["name"]: Column(**one) for one in found}
 
 
 def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[str]) -> None:
@@ -112,7 +103,8 @@ def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
         raise missing_grant(table.role, privilege, table.quoted)
     if table.hides_rows:
         reason = (
-            f"Row-level security on {table.name} hides rows from role {table.role}, so nobody can"
-            " tell which rows are there already. Restore as a role with BYPASSRLS, or as the owner."
+            f"Row-level security on {table.name} hides rows from role {table.role}, which then"
+            " cannot tell which rows are there already. Restore as a role with BYPASSRLS, or as the"
+            " owner."
         )
         raise MissingPrivilege(reason)

@@ -9,17 +9,12 @@ from psycopg import sql
 from psycopg.abc import AdaptContext
 
 from maintcli.db import formats
-from maintcli.engines.archive import copytext
-from maintcli.engines.archive.copytext import Row
-from maintcli.engines.archive.reading import Block
+from maintcli.engines.archive.reader import Block, Row, decode
 from maintcli.engines.outlook.words import many
-from maintcli.engines.restore import load, say
-from maintcli.engines.restore.batch import Tables
-from maintcli.engines.restore.inventory import Inventory
-from maintcli.engines.restore.prune import shares
-from maintcli.engines.restore.result import Restored, Tally
-from maintcli.engines.restore.source import Source
-from maintcli.engines.restore.table import Key
+from maintcli.engines.restore import load, report
+from maintcli.engines.restore.report import Counters, Restored
+from maintcli.engines.restore.source import Inventory, Source
+from maintcli.engines.restore.tables import Key, Tables
 from maintcli.runtime.context import Context
 from maintcli.services.storage import damaged
 
@@ -51,13 +46,13 @@ def preview(
 
     Whether a row's parent is still there is not looked at, nor whether links are still cut.
     """
-    tally = Tally()
+    counters = Counters()
     marked = source.marked(context)
     for kept in held.files:
         back = marked.get(kept.file)
         for block in filter(wanted, source.blocks(kept)):
             if block.kind == "links":
-                tally.mended += block.size
+                counters.mended += block.size
                 continue
             table = tables[block.schema, block.table]
             loaded = load.Loaded(sql.Identifier("maint_r"), table, block.columns)
@@ -65,12 +60,12 @@ def preview(
             look = _Look(context, loaded, table.usable_keys(block.columns), marked_back)
             for some in _batches(_rows(kept.file, block, look.places)):
                 (known, missing), taken = look.known(some), look.taken(some)
-                tally.existing += known
-                tally.missing[table.name] += missing
-                tally.refuse(table.name, taken)
-                tally.restored[table.name] += len(some) - known - missing - taken.total()
-        tally.files += 1
-    for name, count in tally.restored.items():
+                counters.existing += known
+                counters.missing[table.name] += missing
+                counters.refuse(table.name, taken)
+                counters.restored[table.name] += len(some) - known - missing - taken.total()
+        counters.files += 1
+    for name, count in counters.restored.items():
         unseen = sorted({key for t in tables.values() if t.name == name for key in t.more_keys})
         if unseen and count:
             context.log.warn(
@@ -79,9 +74,9 @@ def preview(
             )
         else:
             context.log.info(f"would restore {many(count)} of {name}")
-    say.refused(context, tally)
-    say.missing(context, source, tally)
-    return tally.result
+    report.refused(context, counters)
+    report.missing(context, source, counters)
+    return counters.result
 
 
 class _Look(NamedTuple):
@@ -123,7 +118,7 @@ class _Look(NamedTuple):
         for key in self.keys:
             which = load.taken(self.loaded, key, "maint_r", "maint_t")
             both = sql.SQL("{} AND NOT coalesce({}, false)").format(which, passed)
-            found[shares(key)] += _count(self.context, self.loaded, self._used, rows, both)
+            found[key.conflict] += _count(self.context, self.loaded, self._used, rows, both)
             passed = sql.SQL("({} OR {})").format(passed, which)
         return +found
 
@@ -218,7 +213,7 @@ def _rows(name: str, block: Block, places: frozenset[int]) -> Iterator[Row]:
     """The rows of a block. Raises Refused where they are not as we write them."""
     width = len(block.columns) or 1
     try:
-        for row in copytext.decode(block.pieces, places):
+        for row in decode(block.pieces, places):
             if len(row) != width:
                 raise damaged(name, "a row has not as many values as columns")
             yield row

@@ -5,33 +5,37 @@ back before they are, or with them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
-from maintcli.db import names
-from maintcli.db.sqlstate import Transient
-from maintcli.engines.archive.reading import Block
-from maintcli.engines.archive.section import Kept
-from maintcli.engines.attempt import transient
+from maintcli.config.duration import duration
+from maintcli.config.option import Kind, Option
+from maintcli.db import names, sqlstate
+from maintcli.engines.archive.ledger import Kept
+from maintcli.engines.archive.reader import Block
 from maintcli.engines.outlook.words import many
-from maintcli.engines.restore import compare, inventory, preview, say, source, table
-from maintcli.engines.restore.batch import Tables, insert_into, whole_file
-from maintcli.engines.restore.inventory import Inventory
-from maintcli.engines.restore.loose import load_missing
-from maintcli.engines.restore.result import Restored, Tally
-from maintcli.engines.restore.source import Source
-from maintcli.engines.restore.table import Archived
-from maintcli.engines.restore.transaction import transaction
+from maintcli.engines.restore import compare, report
+from maintcli.engines.restore.batch import insert_into, transaction, whole_file
+from maintcli.engines.restore.load import load_missing
+from maintcli.engines.restore.preview import preview
+from maintcli.engines.restore.report import Counters, Restored
+from maintcli.engines.restore.source import Inventory, Source, find_source, take_inventory
+from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
+from maintcli.runtime.job import Job
+from maintcli.runtime.lease import lease_lost
+from maintcli.runtime.options import common
 from maintcli.services.storage import damaged
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
 _MOST_FAILURES = 8  # in a row, of one transaction
+_TIMEOUT = duration("6h")
 T = TypeVar("T")
 
 
@@ -41,30 +45,24 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     Raises Partial when some rows could not go back, ConfigError and Refused before the first
     one, and what else errors.py has for databases and storage.
     """
-    found = source.find(context, run, moved)
+    found = find_source(context, run, moved)
     wanted = _wanted(only)
-    held = inventory.take(context, found, wanted)
+    held = take_inventory(context, found, wanted)
     if only is not None and found.files and not held.files:
         held_tables = ", ".join(sorted({name for kept in found.files for name in kept.rows}))
         raise Usage(f"--table {only}: the archive has none of it, but of {held_tables}.")
-    roots = {
-        (one["schema"], one["table"]): (one["root"][0], one["root"][1])
-        for manifest in found.manifests
-        for one in manifest.tables
-        if one["root"]
-    }
-    tables = table.find(context.session, {*held.rows, *held.links}, roots)
-    listed = {
-        (one["schema"], one["table"]) for found_in in found.manifests for one in found_in.tables
-    }
+    then = [shape for manifest in found.manifests for shape in manifest.tables]
+    roots = {shape.key: shape.root for shape in then if shape.root}
+    tables = find_tables(context.session, {*held.rows, *held.links}, roots)
+    listed = {shape.key for shape in then}
     compare.check_ordinary(tables, listed, vouched=found.schema is not None)
     context.session.admit_code_on(one.shape.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)
-    say.triggers(context, held, tables)
+    report.triggers(context, held, tables)
     if context.dry_run:
-        return preview.preview(context, found, held, tables, wanted)
-    return _Restore(context, found, held, tables, wanted).run()
+        return preview(context, found, held, tables, wanted)
+    return _Restore(context, found, held, tables, wanted, found.marked(context)).run()
 
 
 def _wanted(only: str | None) -> Callable[[Block], bool]:
@@ -74,23 +72,18 @@ def _wanted(only: str | None) -> Callable[[Block], bool]:
     return lambda block: block.table == name.table and name.schema in (None, block.schema)
 
 
+@dataclass(slots=True)
 class _Restore:
-    def __init__(
-        self,
-        context: Context,
-        found: Source,
-        held: Inventory,
-        tables: Tables,
-        wanted: Callable[[Block], bool],
-    ) -> None:
-        self.context = context
-        self.source = found
-        self.held = held
-        self.tables = tables
-        self.wanted = wanted
-        self.tally = Tally()
-        self.left: Counter[Archived] = Counter()
-        self.marked = found.marked(context)
+    """A restore while it runs. `left` are rows without a key, by table, that come last."""
+
+    context: Context
+    source: Source
+    held: Inventory
+    tables: Tables
+    wanted: Callable[[Block], bool]
+    marked: Mapping[str, frozenset[str]]
+    counters: Counters = field(default_factory=Counters)
+    left: Counter[Archived] = field(default_factory=Counter[Archived])
 
     def run(self) -> Restored:
         """Every file, and then what is left of rows without a key.
@@ -99,14 +92,14 @@ class _Restore:
         """
         self._each_part(self._earlier(), self._look_for)
         for kept in self.held.files:
-            tally, left = self._safely(partial(self._restore_file, kept))
+            counters, left = self._safely(partial(self._restore_file, kept))
             self.left.update(left)
-            self._note(tally)
+            self._note(counters)
         self._each_part(self.left, self._restore_left)
         return self._end()
 
     def _each_part(
-        self, counts: Counter[Archived], action: Callable[[Archived, tuple[int, int]], Tally]
+        self, counts: Counter[Archived], action: Callable[[Archived, tuple[int, int]], Counters]
     ) -> None:
         for archived, count in counts.items():
             parts = ceil(count / _LEFT_ROWS)
@@ -129,7 +122,7 @@ class _Restore:
     def _is_marked(self, kept: Kept, block: Block) -> bool:
         return block.kind == "rows" and block.name in self.marked.get(kept.file, ())
 
-    def _restore_file(self, kept: Kept) -> tuple[Tally, Counter[Archived]]:
+    def _restore_file(self, kept: Kept) -> tuple[Counters, Counter[Archived]]:
         with self.source.opened(kept) as blocks:
             wanted, marks = filter(self.wanted, blocks), self.source.marks(kept)
             try:
@@ -139,23 +132,23 @@ class _Restore:
                 what = error.diag.message_primary
                 raise damaged(kept.file, f"a row cannot be read ({what})") from None
 
-    def _look_for(self, archived: Archived, share: tuple[int, int]) -> Tally:
-        tally, table = Tally(), self.tables[archived]
+    def _look_for(self, archived: Archived, share: tuple[int, int]) -> Counters:
+        counters, table = Counters(), self.tables[archived]
         with transaction(self.context) as (connection, _):
             blocks = self._blocks(archived)
-            _, missing, tally.existing = load_missing(connection, table, blocks, share)
-            tally.missing[table.name] += missing
-        return tally
+            _, missing, counters.existing = load_missing(connection, table, blocks, share)
+            counters.missing[table.name] += missing
+        return counters
 
-    def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Tally:
-        tally, table = Tally(), self.tables[archived]
+    def _restore_left(self, archived: Archived, share: tuple[int, int]) -> Counters:
+        counters, table = Counters(), self.tables[archived]
         with transaction(self.context) as (connection, progress):
             blocks = self._blocks(archived)
-            one, missing, tally.existing = load_missing(connection, table, blocks, share)
+            one, missing, counters.existing = load_missing(connection, table, blocks, share)
             if one is not None:
-                insert_into(tally, connection, [(one, missing)])
-            progress.rows = tally.restored.total()
-        return tally
+                insert_into(counters, connection, [(one, missing)])
+            progress.rows = counters.restored.total()
+        return counters
 
     def _blocks(self, archived: Archived) -> Iterator[Block]:
         """Its rows; with the ledger those that went back earlier."""
@@ -165,18 +158,20 @@ class _Restore:
                 if block.kind == "rows" and (block.schema, block.table) == archived and counts:
                     yield block
 
-    def _note(self, tally: Tally) -> None:
-        self.tally.add(tally)
-        self.context.counts |= say.figures(self.tally)  # known from now on, however the run ends
-        share = self.tally.files / len(self.held.files)
-        self.context.order.progress(self.tally.restored.total(), share)
+    def _note(self, counters: Counters) -> None:
+        self.counters.add(counters)
+        self.context.counts |= report.figures(
+            self.counters
+        )  # known from now on, however the run ends
+        share = self.counters.files / len(self.held.files)
+        self.context.order.progress(self.counters.restored.total(), share)
 
     def _end(self) -> Restored:
-        result = self.tally.result
-        self.context.counts |= say.figures(self.tally)
-        say.refused(self.context, self.tally)
-        say.missing(self.context, self.source, self.tally)
-        say.stale(self.context, self.source, result)
+        result = self.counters.result
+        self.context.counts |= report.figures(self.counters)
+        report.refused(self.context, self.counters)
+        report.missing(self.context, self.source, self.counters)
+        report.stale(self.context, self.source, result)
         if result.failed_count or result.missing_count:
             reason = (
                 f"{result.failed_count:,} rows could not go back; {result.restored_count:,} did,"
@@ -196,8 +191,33 @@ class _Restore:
             try:
                 return action()
             except psycopg.Error as error:
-                failures += 1
-                why = transient(context, error)
-                if failures >= _MOST_FAILURES or why in (None, Transient.CANCELED):
+                state, failures = error.sqlstate or "", failures + 1
+                if state == sqlstate.LEASE_LOST:
+                    raise lease_lost(context.lease.name if context.lease else "") from None
+                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
+                lost = sqlstate.is_lost(error, context.session.connection_or_none)
+                if failures >= _MOST_FAILURES or not (passes or lost):
                     raise
                 context.stop.wait(0.1 * failures)
+
+
+def _body(context: Context, values: Mapping[str, Any]) -> Restored:
+    return restore(context, run=values["run"], only=values["table"], moved=values["from"])
+
+
+JOB = Job(
+    name="restore",
+    summary="Put back the rows that a run archived and removed.",
+    description="Put back the rows that a run archived and removed.",
+    group="Operating",
+    schedule=None,
+    timeout=_TIMEOUT,
+    can_dry_run=True,
+    options=(
+        Option(name="run", kind=Kind.TEXT, configurable=False),
+        Option(name="table", kind=Kind.TEXT, configurable=False),
+        Option(name="from", kind=Kind.TEXT, configurable=False),
+    ),
+    common=common(_TIMEOUT),
+    body=_body,
+)

@@ -1,10 +1,11 @@
-"""Where a run's archive is, and which of its files count.
+"""Where the archive of a run is, which of its files count, and what they hold.
 
 A run that is a part of a whole stands for the whole: its rows went along with those of the others.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cache
 from typing import NamedTuple
@@ -13,17 +14,17 @@ from uuid import UUID
 from psycopg import sql
 
 from maintcli.db import toolkit
-from maintcli.engines.archive import ledger, manifest, reading
+from maintcli.engines.archive import ledger, manifest, reader
+from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
-from maintcli.engines.archive.reading import Block, Limits
-from maintcli.engines.archive.section import Kept
+from maintcli.engines.archive.reader import Block, Limits
+from maintcli.engines.restore.tables import Archived
 from maintcli.errors import ConfigError, NoSuchFile, NoToolkitTables, TryAgain, Usage
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
 from maintcli.services.storage import Storage, damaged, storage
 
 _opened = cache(storage)
-
 # What no ledger vouches for may be made to unpack without end.
 _MOST_UNPACKED, _MOST_RATIO = 1 << 26, 100
 
@@ -54,10 +55,10 @@ class Source(NamedTuple):
                 file = stack.enter_context(place.reading(kept.file, kept.size_bytes))
             except NoSuchFile:
                 raise damaged(kept.file, "it is missing") from None
-            if reading.digest(file, self.check) != kept.sha256:
+            if reader.digest(file, self.check) != kept.sha256:
                 raise damaged(kept.file, "its checksum is another")
             file.seek(0)
-            yield reading.read(kept.file, file, Limits(self.check, most))
+            yield reader.read(kept.file, file, Limits(self.check, most))
 
     def blocks(self, kept: Kept) -> Iterator[Block]:
         """The same, to be read to the end."""
@@ -77,12 +78,12 @@ class Source(NamedTuple):
         return ledger.Marks(self.schema, kept.run_id, kept.number)
 
 
-def find(context: Context, run: str, moved: str | None) -> Source:
+def find_source(context: Context, run: str, moved: str | None) -> Source:
     """The archive of `run`, by the ledger; where that has no such run, by the manifest in `moved`.
 
     With --no-ledger it is the manifest in any case: it is not read either.
 
-    Raises Usage, ConfigError, Refused, and TryAgain while the run goes on.
+    Raises Usage, ConfigError, Refused, and TryAgain while the run is running.
     """
     _opened.cache_clear()  # another run may have other credentials
     schema = _schema(context, moved)
@@ -121,7 +122,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
     runs = history.together(context.session, schema, past)
     for run in runs:
         if run.outcome == "running":
-            raise TryAgain(_goes_on(context, schema, run))
+            raise TryAgain(_still_running(context, schema, run))
     files = ledger.entered(context.session, schema, *(run.run_id for run in runs))
     last = {kept.run_id: kept for kept in files}
     runs = [run for run in runs if run.run_id in last]
@@ -138,13 +139,13 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
     return Source(manifests, files, root, schema, context.stop.check)
 
 
-def _goes_on(context: Context, schema: str, run: history.PastRun) -> str:
+def _still_running(context: Context, schema: str, run: history.PastRun) -> str:
     query = _LEASE.format(heartbeats=sql.Identifier(schema, "job_heartbeats"))
     ((ends,),) = context.session.read_composed(query, {"run": run.run_id})
     when = f"at {ends.astimezone(UTC):%H:%M:%S} UTC" if ends else "now"
     return (
-        f"Run {run.run_id} goes on; restore it once it has ended. If it was killed, that is when"
-        f" its lease ends: {when}."
+        f"Run {run.run_id} is still running. Restore it when it has ended. If it was killed, its"
+        f" lease ends {when}; restore it then."
     )
 
 
@@ -161,7 +162,9 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
     try:
         run_id = str(UUID(run))
     except ValueError:
-        reason = f"{run!r} is no whole run id, which --from needs where the ledger has no such run."
+        reason = (
+            f"{run!r} is not a whole run id; --from needs one, because the ledger has no such run."
+        )
         raise Usage(reason) from None
     place = _root(moved, run_id) or moved
     found = _manifest(place, run_id)
@@ -206,9 +209,42 @@ def _manifest(place: str, run_id: str) -> Manifest:
     return manifest.parse(run_id, data)
 
 
-def _none(location: str, run_id: str, reason: str) -> ConfigError:
-    return ConfigError(f"{location} holds no archive of run {run_id}: {reason}.")
-
-
 def _place(location: str) -> Storage:
     return _opened(location, "--from")
+
+
+@dataclass(slots=True)
+class Inventory:
+    """`files` have something that is wanted, newest first: a parent went last, and comes first.
+
+    `rows` and `links` are the columns that were archived of each table.
+    """
+
+    files: list[Kept] = field(default_factory=list[Kept])
+    rows: dict[Archived, tuple[str, ...]] = field(default_factory=dict[Archived, tuple[str, ...]])
+    links: dict[Archived, set[str]] = field(default_factory=dict[Archived, set[str]])
+
+    def note(self, block: Block) -> None:
+        """Enter a block."""
+        table = block.schema, block.table
+        if block.kind == "rows":
+            self.rows[table] = block.columns
+        else:
+            self.links.setdefault(table, set()).update(block.columns)
+
+
+def take_inventory(context: Context, source: Source, wanted: Callable[[Block], bool]) -> Inventory:
+    """Read every file, so that a damaged one is found before the first row goes back."""
+    found = Inventory()
+    for kept in reversed(source.files):
+        context.stop.check()
+        blocks = [block for block in source.blocks(kept) if wanted(block)]
+        if blocks:
+            found.files.append(kept)
+        for block in blocks:
+            found.note(block)
+    return found
+
+
+def _none(location: str, run_id: str, reason: str) -> ConfigError:
+    return ConfigError(f"{location} holds no archive of run {run_id}: {reason}.")

@@ -20,7 +20,7 @@ def keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | Non
         return
     from maintcli.engines.archive.archive import open_archive
 
-    archive, complete = open_archive(context, tasks), False
+    archive, complete = open_archive(context, [task.target.table.oid for task in tasks]), False
     try:
         yield archive
         complete = True
@@ -29,4 +29,4 @@ def keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | Non
         raise
     finally:
         if archive is not None:
-            archive.close(complete)
+            archive.close(complete=complete)

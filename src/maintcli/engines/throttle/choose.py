@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.config.sourced import Sourced
+from maintcli.config.variables import Sourced
 from maintcli.engines.throttle.archiver import ArchiveQueue
 from maintcli.engines.throttle.replicas import ReplicaLag
 from maintcli.engines.throttle.source import Source

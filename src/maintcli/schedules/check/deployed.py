@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Final
 
-from maintcli.config.say import mask
+from maintcli.config.messages import mask
 from maintcli.config.scheduler import Settings
 from maintcli.schedules.check import github, kubernetes
 from maintcli.schedules.check.files import Finding, Kind, compare, difference, unlike

@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import takewhile, zip_longest
 from typing import Final, NamedTuple
 
-from maintcli.config.say import MASK, shown
+from maintcli.config.messages import MASK, shown
 from maintcli.schedules.targets.text import split
 
 _LONG: Final = 40

@@ -5,7 +5,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from maintcli.config.say import quote
+from maintcli.config.messages import quote
 from maintcli.config.scheduler import BY_HAND, Settings
 from maintcli.schedules.check.files import Finding, Kind, compare
 from maintcli.schedules.targets.github import FILE

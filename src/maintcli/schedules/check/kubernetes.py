@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, cast
 
-from maintcli.config.say import mask
+from maintcli.config.messages import mask
 from maintcli.config.scheduler import Settings
 from maintcli.schedules.check.files import Finding, Kind, unlike
 from maintcli.schedules.model import Entry

@@ -10,7 +10,7 @@ from maintcli.cli.operator import operator
 from maintcli.cli.place import Place
 from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.scheduled import find
-from maintcli.config.say import bare
+from maintcli.config.messages import bare
 from maintcli.errors import Usage
 from maintcli.output.out import put
 from maintcli.schedules.targets import kubernetes

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from maintcli.config.say import bare
+from maintcli.config.messages import bare
 from maintcli.db.url import parse
 from maintcli.errors import ConfigError
 

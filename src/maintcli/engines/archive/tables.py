@@ -1,6 +1,10 @@
-"""The tables that a sweep can reach, as they are: what a restore compares with what is then."""
+"""The tables that a sweep can reach: as they are, and parents before children.
+
+A restore compares them with the tables of its own day.
+"""
 
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from psycopg import sql
@@ -59,7 +63,8 @@ class Column(NamedTuple):
 class Shape(NamedTuple):
     """A table: its columns in order, its primary key, and the tables that it refers to.
 
-    `root` is the partitioned table that it is a part of.
+    `root` is the partitioned table that it is a part of. A manifest has neither `oid` (0 then) nor
+    `refers_to`: both hold for one database only.
     """
 
     oid: int
@@ -69,6 +74,11 @@ class Shape(NamedTuple):
     primary_key: tuple[str, ...]
     refers_to: frozenset[int]
     root: tuple[str, str] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Schema and table."""
+        return self.schema, self.table
 
     @property
     def name(self) -> str:
@@ -100,7 +110,7 @@ def reached(session: Session, oids: Iterable[int]) -> Shapes:
 def shapes(session: Session, oids: Iterable[int]) -> Shapes:
     """Those tables; types have their schema, since the path of a query of ours has none."""
     rows = session.read_composed(_TABLES, {"oids": list(oids)}, ours=True)
-    return {(row[1], row[2]): _shape(row) for row in rows}
+    return {shape.key: shape for shape in map(_shape, rows)}
 
 
 def _shape(row: tuple[Any, ...]) -> Shape:
@@ -114,3 +124,25 @@ def _shape(row: tuple[Any, ...]) -> Shape:
         refers_to=frozenset(refers_to or ()),
         root=(root[0], root[1]) if root else None,
     )
+
+
+def ranks(shapes: Shapes) -> dict[tuple[str, str], int]:
+    """A rank for each table, a parent's below its children's.
+
+    Tables that refer to each other in a circle get ranks too, in no order among themselves.
+    """
+    by_oid = {shape.oid: key for key, shape in shapes.items()}
+    edges = {
+        shape.oid: {oid for oid in shape.refers_to if oid in by_oid and oid != shape.oid}
+        for shape in shapes.values()
+    }
+    return {by_oid[oid]: rank for rank, oid in enumerate(_sorted(edges))}
+
+
+def _sorted(edges: dict[int, set[int]]) -> Iterable[int]:
+    while True:
+        try:
+            return list(TopologicalSorter(edges).static_order())
+        except CycleError as error:
+            child, parent = error.args[1][1], error.args[1][0]
+            edges[child].discard(parent)

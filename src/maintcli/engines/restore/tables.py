@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.db import toolkit
-from maintcli.engines.archive.fingerprint import Shape, shapes
+from maintcli.engines.archive.tables import Shape, shapes
 from maintcli.runtime.session import Session
 
 # Rows of a partition go back through the root: the partition may have been dropped or made anew.
@@ -77,6 +77,11 @@ class Key(NamedTuple):
     nulls_match: bool
     is_primary: bool
 
+    @property
+    def conflict(self) -> str:
+        """Why a row cannot go back whose key another row has."""
+        return f"another row has its {', '.join(self.columns)}"
+
 
 class ForeignKey(NamedTuple):
     """A reference of this table's `columns` to the `referenced` ones of another, or of itself."""
@@ -143,8 +148,11 @@ class Table(NamedTuple):
 Archived = tuple[str, str]
 """Schema and table as the archive has them."""
 
+Tables = Mapping[Archived, Table]
+"""The tables of today."""
 
-def find(
+
+def find_tables(
     session: Session, wanted: Iterable[Archived], roots: Mapping[Archived, Archived]
 ) -> dict[Archived, Table]:
     """The tables of today for those of the archive; one that is gone is left out.

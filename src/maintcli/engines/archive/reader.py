@@ -5,18 +5,22 @@ No more than a piece is held at a time, however large the file is.
 
 import gzip
 import json
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from maintcli.engines.archive.file import END, HEAD, MARK, TAIL
 from maintcli.engines.archive.manifest import number, text
+from maintcli.engines.archive.writer import END, ESCAPES, HEAD, MARK, NULL, TAIL
 from maintcli.errors import Refused
 from maintcli.services.storage import damaged
 
 PIECE_BYTES = 1 << 18
 _LONGEST_ABOUT = 1 << 22  # bytes of the line before a block: 1,600 columns of 63 bytes, escaped
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_MEANT = {escaped[1:]: plain for plain, escaped in ESCAPES.items()}
+Row = tuple[bytes | None, ...]
 
 
 class Block(NamedTuple):
@@ -62,7 +66,7 @@ def read(name: str, packed: BinaryIO, limits: Limits) -> Iterator[Block]:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise source.damaged(f"a block cannot be read ({error})") from None
         yield block
-        for _ in pieces:  # what nobody wanted has to be whole too
+        for _ in pieces:  # what the caller did not read has to be whole, too
             pass
         source.read(after)
     if line != TAIL.encode() or source.line():
@@ -147,3 +151,70 @@ class _Text:
         if most is not None and self._size > most:
             raise self.damaged(f"it unpacks to more than {most:,} bytes")
         return found
+
+
+def decode(pieces: Iterable[bytes], wanted: Collection[int] | None = None) -> Iterator[Row]:
+    """The rows that `encode` was given, from what it returned, cut anywhere.
+
+    Of the columns at other places than `wanted` nothing is held, and None is returned.
+    """
+    begun: _Begun | None = None
+    for piece in pieces:
+        *whole, rest = piece.split(b"\n")
+        for line in whole:
+            if begun is None:
+                yield tuple(
+                    _read(field) if wanted is None or place in wanted else None
+                    for place, field in enumerate(line.split(b"\t"))
+                )
+            else:
+                begun.add(line)
+                yield begun.end()
+                begun = None
+        if rest:
+            begun = begun or _Begun(wanted)
+            begun.add(rest)
+
+
+class _Begun:
+    """A line of which a part was read."""
+
+    def __init__(self, wanted: Collection[int] | None) -> None:
+        self._wanted = wanted
+        self._row: list[bytes | None] = []
+        self._field: list[bytes] = []
+
+    def add(self, line: bytes) -> None:
+        for place, field in enumerate(line.split(b"\t")):
+            if place:
+                self._end_field()
+            if self._is_wanted():
+                self._field.append(field)
+
+    def end(self) -> Row:
+        self._end_field()
+        return tuple(self._row)
+
+    def _is_wanted(self) -> bool:
+        return self._wanted is None or len(self._row) in self._wanted
+
+    def _end_field(self) -> None:
+        self._row.append(_read(b"".join(self._field)) if self._is_wanted() else None)
+        self._field.clear()
+
+
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text that was cut anywhere; each ends with its own line's end."""
+    begun: list[bytes] = []
+    for piece in pieces:
+        *whole, rest = piece.split(b"\n")
+        for line in whole:
+            yield b"".join([*begun, line, b"\n"])
+            begun.clear()
+        begun.append(rest)
+
+
+def _read(field: bytes) -> bytes | None:
+    if field == NULL:
+        return None
+    return _ESCAPED.sub(lambda found: _MEANT[found[1]], field) if b"\\" in field else field
