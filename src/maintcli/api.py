@@ -27,15 +27,7 @@ from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Marked, Reaped
-from maintcli.errors import (
-    Fail,
-    MaintError,
-    NothingNamed,
-    Partial,
-    Refused,
-    Skip,
-    UndeclaredEngine,
-)
+from maintcli.errors import Bug, ConfigError, Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.options import DEFAULT_TIMEOUT, common
@@ -213,10 +205,14 @@ class Run:
         self._context.stop.check()
 
     def _expect(self, call: str) -> None:
-        """Raise UndeclaredEngine where the job lacks the options that `call` reads."""
+        """Raise Bug where the job lacks the options that `call` reads."""
         if self._engine is None or call not in self._engine.calls:
             fitting = next(engine.__name__ for engine in ENGINES if call in engine.calls)
-            raise UndeclaredEngine(job=self._context.job, call=call, engine=fitting)
+            raise Bug(
+                f"{self._context.job} calls run.{call}, and its declaration names no engine for"
+                f" that; in the job's code, write @job(engine={fitting}(), …). No row was touched"
+                " by that call."
+            )
 
 
 def job(
@@ -303,11 +299,9 @@ def needs(part: str) -> Callable[[Job], Job]:
 
         def body(context: Context, values: Mapping[str, Any]) -> object:
             if not values[part]:
-                raise NothingNamed(
-                    job=declared.name,
-                    flag=option.flag,
-                    key=option.key,
-                    file=context.config.where,
+                raise ConfigError(
+                    f"{declared.name} works only on what you name. Give {option.flag}, or"
+                    f" {option.key} under [jobs.{declared.name}] in {context.config.where}."
                 )
             return declared.body(context, values)
 
@@ -333,7 +327,7 @@ def _out_of_bounds(option: Option, value: object) -> str | None:
 
 
 def _refused(origin: str, clause: str) -> Refused:
-    return Refused(reason=f"{origin}: {clause}. Nothing was touched.")
+    return Refused(f"{origin}: {clause}. Nothing was touched.")
 
 
 def _body(

@@ -7,7 +7,7 @@ Jobs come from four sources with one protocol: built in, other packages, [sweeps
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
-from maintcli.errors import BrokenPlugin, ConfigError, UntrustedPlugin, Usage
+from maintcli.errors import Bug, ConfigError, Usage
 
 if TYPE_CHECKING:
     from maintcli.config.model import Config
@@ -94,7 +94,7 @@ class Source(Protocol):
         ...
 
     def load(self, config: "Config", name: str) -> "Job":
-        """The job called `name`, imported or made. Raises BrokenPlugin."""
+        """The job called `name`, imported or made. Raises Bug."""
         ...
 
 
@@ -197,7 +197,10 @@ class _Packages:
             return _checked(name, load(entry))
         except (Exception, SystemExit) as error:  # whatever a stranger's module does when imported
             reason = one_line(f"{type(error).__name__}: {error}")
-            raise BrokenPlugin(job=name, target=entry.target, reason=reason) from error
+            raise Bug(
+                f"The job {name} of another package ({entry.target}) cannot be loaded: {reason}."
+                " Mend that package, or take it out of plugins in maint.toml."
+            ) from error
 
 
 def _checked(name: str, found: object) -> "Job":
@@ -223,7 +226,7 @@ def entries(config: "Config") -> dict[str, Entry]:
 
 
 def job(config: "Config", name: str) -> "Job":
-    """The job called `name`, which `entries` has. Raises BrokenPlugin."""
+    """The job called `name`, which `entries` has. Raises Bug."""
     source = next(source for source in SOURCES if name in source.entries(config))
     return source.load(config, name)
 
@@ -234,14 +237,14 @@ def known(config: "Config", name: str) -> str:
 
     names = entries(config)
     if name not in names:
-        raise Usage(reason=f"There is no job {name!r}; {hint(name, names)}")
+        raise Usage(f"There is no job {name!r}; {hint(name, names)}")
     return name
 
 
 def command(config: "Config", name: str) -> Entry | None:
     """The job that is the command `name`, which none built in is; or None.
 
-    Raises UntrustedPlugin for that of a package that is not listed, and Usage where the name is
+    Raises ConfigError for that of a package that is not listed, and Usage where the name is
     that of a trigger, or nearly that of a configured sweep.
     """
     found = entries(config).get(name)
@@ -249,15 +252,18 @@ def command(config: "Config", name: str) -> Entry | None:
         return found
     for package, plugin, _ in plugins():
         if plugin == name and name not in COMMANDS:
-            raise UntrustedPlugin(job=name, package=package)
+            raise ConfigError(
+                f"{name} comes from the package {package}, which the configuration does not list."
+                f' To trust it, write at the top of maint.toml: plugins = ["{package}"]'
+            )
     if found is not None:
         words = f"maint {TRIGGER} {config.triggers[name].name}"
-        raise Usage(reason=f"There is no command {name!r}; did you mean: {words}?")
+        raise Usage(f"There is no command {name!r}; did you mean: {words}?")
     from maintcli.config.messages import closest
 
     near = closest(name, [*config.sweeps, *JOBS, *COMMANDS])
     if near in config.sweeps:
-        raise Usage(reason=f"There is no command {name!r}; did you mean {near}?")
+        raise Usage(f"There is no command {name!r}; did you mean {near}?")
     return None
 
 
@@ -283,14 +289,14 @@ def check_jobs(config: "Config") -> None:
             taken = "a command of maint"
         if taken:
             place = f"{config.file} {config.section(name).header}"
-            raise ConfigError(reason=f"{place}: {name} is {taken}; choose another name.")
+            raise ConfigError(f"{place}: {name} is {taken}; choose another name.")
     for name, trigger in config.triggers.items():
         taken = f"the job of [sweeps.{name}]" if name in config.sweeps else ""
         if name in packages:
             taken = f"a job of the package {packages[name]}"
         if taken:
             place = trigger.section.place()
-            raise ConfigError(reason=f"{place}: {name} is {taken}; choose another name.")
+            raise ConfigError(f"{place}: {name} is {taken}; choose another name.")
     config.check_jobs({*JOBS, *packages})
 
 

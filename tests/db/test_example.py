@@ -9,7 +9,7 @@ import pytest
 
 from maintcli.db import example, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import ConfigError, ExampleExists, SchemaInUse
+from maintcli.errors import ConfigError
 
 _UNINDEXED = """
 SELECT conrelid::regclass::text || '.' || conname FROM pg_constraint c
@@ -59,7 +59,7 @@ def test_one_taken_name_refuses_all(database: Connection) -> None:
     """A view, as good as a table, stops the example; nothing else is made."""
     database.execute("CREATE VIEW jobs AS SELECT 1 AS mine")
     assert example.existing(database) == {"jobs": False}
-    with pytest.raises(SchemaInUse, match="Schema public already holds jobs, so"):
+    with pytest.raises(ConfigError, match="Schema public already holds jobs, so"):
         example.create(database)
     assert _tables(database, "public") == ["jobs"]
 
@@ -68,7 +68,7 @@ def test_a_second_time_is_refused_and_keeps_the_first(database: Connection) -> N
     """The sentence says how to remove it; the exit code is that of the configuration."""
     example.create(database, sessions=10)
     assert example.existing(database) == dict.fromkeys(example.TABLES, True)
-    with pytest.raises(ExampleExists, match="maint db example --drop"):
+    with pytest.raises(ConfigError, match="maint db example --drop"):
         example.create(database, sessions=20)
     assert _count(database, "active_sessions") == 10
 
@@ -84,7 +84,7 @@ def test_other_tables_in_the_schema_refuse_it(database: Connection) -> None:
     """An application's tables are named, three of them, and nothing is made beside them."""
     for name in ("orders", "customers", "invoices", "payments"):
         database.execute(f"CREATE TABLE {name} (id int)".encode())
-    with pytest.raises(SchemaInUse, match=r"customers, invoices, orders and 1 more.*--schema NAME"):
+    with pytest.raises(ConfigError, match=r"customers, invoices, orders and 1 more.*--schema NAME"):
         example.create(database)
     assert len(_tables(database, "public")) == 4
     assert example.create(database, "maint_example", sessions=10) == "maint_example"

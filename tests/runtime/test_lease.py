@@ -7,7 +7,7 @@ from unittest import mock
 import psycopg
 import pytest
 
-from maintcli.errors import NoSlot
+from maintcli.errors import TryAgain
 from maintcli.runtime import lease, slots
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.lease import Lease
@@ -124,7 +124,7 @@ def test_slots_bound_how_many_run(db: str, conn: Conn) -> None:
     first, second = (Lease("public", job, RUN[:-1] + str(n), 1) for n, job in enumerate("ab"))
     one, two = taker(60), taker(2)
     slots.take(one, first, limit=1, timeout=61)
-    with pytest.raises(NoSlot, match="max-concurrent-jobs"):
+    with pytest.raises(TryAgain, match="max-concurrent-jobs"):
         slots.take(two, second, limit=1, timeout=61)
     slots.take(two, second, limit=1, timeout=60)
     slots.take(two, second, limit=2, timeout=61)

@@ -15,7 +15,7 @@ from maintcli.runtime.retry import until
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
 
-FIRST = Unreachable(reason="at first")
+FIRST = Unreachable("at first")
 
 
 class Clock:
@@ -38,7 +38,7 @@ def failing(clock: Clock, takes: float = 0.0) -> Callable[[], None]:
 
     def action() -> None:
         clock.now += takes
-        raise Unreachable(reason=f"after {clock.now}")
+        raise Unreachable(f"after {clock.now}")
 
     return action
 
@@ -68,9 +68,12 @@ def test_without_time_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("reason", "raised"),
     [
-        (DeadlinePassed(timeout="1m"), Unreachable),
-        (LeaseLost(job="a"), Unreachable),
-        (Interrupted(signal="SIGTERM"), Interrupted),
+        (
+            DeadlinePassed("at 1m"),
+            Unreachable,
+        ),
+        (LeaseLost("of a"), Unreachable),
+        (Interrupted("SIGTERM"), Interrupted),
     ],
 )
 def test_unreachable_to_the_end_is_unreachable(
@@ -84,7 +87,7 @@ def test_unreachable_to_the_end_is_unreachable(
             tries.append(f"try {len(tries)}")
             if len(tries) == 3:
                 stop.request(reason)
-            raise Unreachable(reason=tries[-1])
+            raise Unreachable(tries[-1])
 
         session = Session(opener, stop, Deadline(600, "10m"))
         with pytest.raises(raised) as caught:

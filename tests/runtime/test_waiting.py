@@ -12,7 +12,7 @@ import pytest
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.secret import Secret
 from maintcli.db.connect import first_answer
-from maintcli.errors import Code, ConnectionLost, NoFirstAnswer
+from maintcli.errors import Code, Unreachable
 from maintcli.runtime import session, visit
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -160,7 +160,7 @@ def test_a_command_does_not_wait_for_a_connection_it_lost(conn: Conn, db: str) -
                 session.read("SELECT 1")
             session.read("SELECT 1")
 
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(Unreachable) as caught:
         lose()
     assert caught.value.exit_code == Code.UNREACHABLE
 
@@ -172,7 +172,7 @@ def test_a_server_that_accepts_and_never_answers() -> None:
         pid = connection.info.backend_pid
         os.kill(pid, signal.SIGSTOP)
         try:
-            with pytest.raises(NoFirstAnswer) as caught:
+            with pytest.raises(Unreachable) as caught:
                 first_answer(connection, 0.1)
         finally:
             os.kill(pid, signal.SIGCONT)

@@ -12,13 +12,12 @@ import pytest
 
 from maintcli.errors import (
     BadLocation,
-    DamagedFile,
+    ConfigError,
     MaintError,
-    NoStorage,
+    MissingPrivilege,
     NoSuchFile,
-    NotAllowed,
-    StorageFailed,
-    StorageFull,
+    Refused,
+    Unreachable,
 )
 from maintcli.services.storage import Storage, storage
 from tests.parts.azure import azure_server
@@ -134,9 +133,9 @@ def test_delete_works_without_bulk_requests(single: Storage) -> None:
     for key in ("a/1", "a/held", "a/2"):
         single.put(key, b"x")
     failed = single.delete(["a/1", "a/held", "a/2", "a/none"])
-    assert [(key, type(error)) for key, error in failed.items()] == [("a/held", NotAllowed)]
+    assert [(key, type(error)) for key, error in failed.items()] == [("a/held", MissingPrivilege)]
     assert sizes(single) == {"a/held": 1}
-    with pytest.raises(NotAllowed):
+    with pytest.raises(MissingPrivilege):
         single.remove("a", ["a/held"])
 
 
@@ -146,7 +145,7 @@ def test_delete_names_what_could_not_be_deleted(tmp_path: Path) -> None:
     for key in ("a/1", "b/1"):
         place.put(key, b"x")
     failed = place.delete(["a", "b/1"])
-    assert [(key, type(error)) for key, error in failed.items()] == [("a", StorageFailed)]
+    assert [(key, type(error)) for key, error in failed.items()] == [("a", Unreachable)]
     assert sizes(place) == {"a/1": 1}
 
 
@@ -178,7 +177,7 @@ def test_no_key_leads_out_of_a_folder(tmp_path: Path, key: str) -> None:
     assert sizes(place, "link") == {}
     assert list(place.delete([key])) == [key]
     for source, target in ((key, "a/2"), ("a/1", key)):
-        with pytest.raises(StorageFailed):
+        with pytest.raises(Unreachable):
             place.move(source, target)
     assert (tmp_path / "secret").read_bytes() == b"secret"
     assert sizes(place) == {"a/1": 1}
@@ -239,7 +238,7 @@ def test_a_file_larger_than_expected_is_refused(place: Storage) -> None:
     place.put("a/1", b"12345")
     assert place.get("a/1", 5) == b"12345"
     for action in (place.get, lambda *given: place.reading(*given).__enter__()):
-        with pytest.raises(DamagedFile, match=r"a/1 .* it has more than 4 bytes"):
+        with pytest.raises(Refused, match=r"a/1 .* it has more than 4 bytes"):
             action("a/1", 4)
 
 
@@ -263,7 +262,7 @@ def test_only_regular_files_of_the_folder_are_read(tmp_path: Path, kind: str) ->
             os.mkfifo(place.root / key)
         case _:
             place, key = storage("/dev", "--from"), "zero"
-    with pytest.raises(DamagedFile, match=r"it is (a link|not a regular file)"):
+    with pytest.raises(Refused, match=r"it is (a link|not a regular file)"):
         place.get(key, MOST)
 
 
@@ -350,7 +349,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     place = storage(str(tmp_path), "--archive")
     place.put("file", b"old")
     full = mock.patch("os.fsync", side_effect=OSError(28, "No space left on device"))
-    with full, pytest.raises(StorageFull, match="no room for more: No space left on device"):
+    with full, pytest.raises(ConfigError, match="no room for more: No space left on device"):
         place.put("file", b"new")
     assert (place.get("file", MOST), _names(tmp_path)) == (b"old", ["file"])
 
@@ -368,7 +367,7 @@ def test_a_folder_whose_parent_is_missing_is_not_made(tmp_path: Path) -> None:
 def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     """As a privilege that is missing."""
     tmp_path.chmod(0o500)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(MissingPrivilege):
         storage(str(tmp_path), "--archive").prepare()
 
 
@@ -387,9 +386,9 @@ def test_nobody_answering_is_said_within_bounds() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
     with mock.patch.dict(os.environ, {**dead, **keys}):
         place = storage("s3://kept/x", "--archive")
-        with pytest.raises(StorageFailed, match="s3://kept/x cannot be written") as caught:
+        with pytest.raises(Unreachable, match="s3://kept/x cannot be written") as caught:
             place.put("a", b"")
-        with pytest.raises(StorageFailed, match="s3://kept/x cannot be deleted"):
+        with pytest.raises(Unreachable, match="s3://kept/x cannot be deleted"):
             place.delete(["a", "b"])
     assert caught.value.exit_code == 69
 
@@ -398,7 +397,7 @@ def test_a_missing_package_is_one_sentence() -> None:
     """With the command that installs it."""
     with (
         mock.patch.dict("sys.modules", {"obstore": None}),
-        pytest.raises(NoStorage, match=r"pip install 'maintcli\[storage\]'") as caught,
+        pytest.raises(ConfigError, match=r"pip install 'maintcli\[storage\]'") as caught,
     ):
         storage("az://container/x", "--archive")
     assert caught.value.exit_code == 78

@@ -1,12 +1,9 @@
-"""docs/exit-codes.md: the codes, and the sentences that lead to them."""
+"""docs/exit-codes.md: the codes, and what schedulers make of them."""
 
-from collections.abc import Iterator
-from inspect import cleandoc
-
-from manual.page import ROOT, Page, code, table
+from manual.page import ROOT, Page, table
 
 from maintcli import errors
-from maintcli.errors import Code, MaintError
+from maintcli.errors import Code
 
 _TEXT = """
 # Exit codes
@@ -49,14 +46,13 @@ RestartPreventExitStatus={prevent}
 
 ## What the errors say
 
-Words in braces are filled in. An error is one line on standard error. In a run it is a log line of
-level ERROR, and stands in the ledger too; before a run it begins with `maint: `. An unknown
-command or option, or a missing argument, gets a hint at the usage instead.
+An error is one line on standard error: what is wrong, where, and what to do. In a run it is a log
+line of level ERROR, and stands in the ledger too; before a run it begins with `maint: `. Statements
+that mend it are on lines of their own, to be pasted into psql. An unknown command or option, or a
+missing argument, gets a hint at the usage instead.
 
 What PostgreSQL itself reports is passed on with its SQLSTATE, DETAIL and HINT. A DETAIL that shows
 values of a row is left out.
-
-{sentences}
 """
 
 
@@ -67,7 +63,6 @@ def page() -> Page:
         gravity=", ".join(str(int(c)) for c in sorted(Code, key=_gravity)),
         fail_job=", ".join(str(int(c)) for c in Code if c.kubernetes == "FailJob"),
         prevent=" ".join(str(int(c)) for c in Code if c.systemd == "prevent"),
-        sentences="\n\n".join(_sentences(c) for c in Code if _errors(c)),
     )
     return Page(ROOT / "docs" / "exit-codes.md", text)
 
@@ -82,24 +77,3 @@ def codes() -> Page:
 def _gravity(code_: Code) -> int:
     """How many codes are graver."""
     return sum(errors.gravest((code_, other)) is not code_ for other in Code)
-
-
-def _sentences(wanted: Code) -> str:
-    lines = [f"- {code(kind.__name__)}: {_sentence(kind)}" for kind in _errors(wanted)]
-    return "\n".join([f"### {int(wanted)}", "", *lines])
-
-
-def _errors(wanted: Code) -> list[type[MaintError]]:
-    """The errors of a code that have a sentence of their own; others are given theirs."""
-    return [k for k in _kinds(MaintError) if k.code is wanted and _sentence(k) != "{reason}"]
-
-
-def _kinds(kind: type[MaintError]) -> Iterator[type[MaintError]]:
-    for below in kind.__subclasses__():
-        if below.__module__ == errors.__name__:
-            yield below
-            yield from _kinds(below)
-
-
-def _sentence(kind: type[MaintError]) -> str:
-    return " ".join(cleandoc(kind.__doc__ or "").split())

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from maintcli.config.database import DatabaseConfig
+from maintcli.config.database import DatabaseConfig, no_database
 from maintcli.config.model import Config
-from maintcli.errors import Code, MaintError, NoDatabase, gravest
+from maintcli.errors import Code, MaintError, gravest
 from maintcli.output.show import show
 from maintcli.runtime.shard import Shard
 
@@ -13,11 +13,11 @@ from maintcli.runtime.shard import Shard
 def names(config: Config, part: Shard | None = None) -> list[str]:
     """The databases that have a URL, in the order of their names; of a part every Nth.
 
-    Raises NoDatabase where there are none at all.
+    Raises ConfigError where there are none at all.
     """
     found = [n for n, one in config.databases.items() if one.url_origin(config.variables)]
     if not found:
-        raise NoDatabase(section="database")
+        raise no_database("database")
     return [n for i, n in enumerate(sorted(found)) if part is None or part.has(i)]
 
 

@@ -12,7 +12,7 @@ from maintcli import __version__, registry
 from maintcli.cli import location
 from maintcli.cli.failed import misused, put_failure
 from maintcli.cli.text_options import TextGroup
-from maintcli.errors import Code, CommandInterrupted, MaintError
+from maintcli.errors import Code, Interrupted, MaintError
 
 if TYPE_CHECKING:
     from maintcli.runtime.job import Job
@@ -77,7 +77,7 @@ class Root(TextGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise CommandInterrupted(signal="SIGINT") from None
+            raise Interrupted("SIGINT") from None
         except Exception as error:
             self.misuse = misused(error)
             raise

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maintcli import __version__
-from maintcli.cli import scheduler_cli
+from maintcli.cli import scheduler_cli, tool
 from maintcli.cli.declared import declared
 from maintcli.cli.expected_schedules import leaves_a_trace
 from maintcli.cli.rendered_files import left_over, present
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.config.scheduler import Settings
-from maintcli.errors import ToolFailed, Usage
+from maintcli.errors import Usage
 from maintcli.runtime.sightings import look
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.check import deployed, files, ledger
@@ -51,7 +51,7 @@ def of_files(
 def of_deployed(
     target: str, entries: Sequence[Entry], rendered: Rendered, settings: Settings, asked: Asked
 ) -> list[Finding]:
-    """What differs from what the scheduler has. Raises Usage, NoTool, ToolFailed."""
+    """What differs from what the scheduler has. Raises Usage, ConfigError, Unreachable."""
     if asked.by_tool:
         texts = scheduler_cli.ask(target, rendered.files, settings)
     else:
@@ -61,8 +61,8 @@ def of_deployed(
     except ValueError as error:
         reason = str(error).rstrip(".")
         if asked.by_tool:
-            raise ToolFailed(command=", ".join(texts), reason=reason) from None
-        raise Usage(reason=f"--deployed {', '.join(texts)}: {reason}.") from None
+            raise tool.failed([", ".join(texts)], reason) from None
+        raise Usage(f"--deployed {', '.join(texts)}: {reason}.") from None
     return [*found, *_noted(rendered)]
 
 

@@ -9,7 +9,7 @@ from maintcli.cli.options import read_words
 from maintcli.config import timing
 from maintcli.config.model import Config
 from maintcli.config.resolve import Resolver
-from maintcli.errors import BrokenPlugin, ConfigError
+from maintcli.errors import Bug, ConfigError
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import printable
 from maintcli.schedules import shorthand
@@ -45,7 +45,7 @@ def declared(config: Config) -> dict[str, Declared]:
     for name, entry in registry.entries(config).items():
         try:
             job = registry.job(config, name)
-        except BrokenPlugin as error:
+        except Bug as error:
             sys.stderr.write(f"maint: {printable(str(error))}\n")
         else:
             found[name] = _declared(config, job, entry.origin)
@@ -58,7 +58,7 @@ def _check_listed(config: Config) -> None:
     for distribution, name, _ in registry.plugins():
         if config.enables(name) and not registry.is_listed(distribution, config.plugins):
             raise ConfigError(
-                reason=f"{config.section(name).place()}: it is a job of the package {distribution},"
+                f"{config.section(name).place()}: it is a job of the package {distribution},"
                 f' which plugins does not list; write plugins = ["{distribution}"], or disable it.'
             )
 

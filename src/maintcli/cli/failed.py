@@ -49,4 +49,4 @@ def put_failure(arguments: Sequence[str], error: MaintError) -> None:
 def misused(error: Exception) -> Usage | None:
     """What Typer says is wrong with the command line; None where the error is another."""
     said = getattr(error, "format_message", None)
-    return Usage(reason=sentence(str(said()))) if callable(said) else None
+    return Usage(sentence(str(said()))) if callable(said) else None

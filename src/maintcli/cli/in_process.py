@@ -31,10 +31,10 @@ def run_job(
     environ = dict(os.environ)
     if database_url is not None:
         if database is not None:
-            raise Usage(reason="Give database_url or database, not both.")
+            raise Usage("Give database_url or database, not both.")
         environ[URL_VARIABLE], database = database_url, MAIN
     if database == ALL:
-        raise Usage(reason="run_job runs in one database; name one.")
+        raise Usage("run_job runs in one database; name one.")
     location = ConfigLocation(
         config=None if config is None else os.fspath(config), database=database
     )
@@ -56,7 +56,7 @@ def _given(job: Job, options: Mapping[str, object]) -> dict[str, object]:
     known = {option.name for option in job.settings}
     for name in options:
         if name not in known:
-            raise Usage(reason=f"{job.name} has no option {name!r}; {hint(name, known)}")
+            raise Usage(f"{job.name} has no option {name!r}; {hint(name, known)}")
     return {name: _plain(value) for name, value in options.items()}
 
 

@@ -84,7 +84,7 @@ class Initial:
         """Take `name` for the column of a table that is known by then. Raises Usage."""
         table = self.table(key)
         if table is None:
-            raise Usage(reason=f"There is no table {bare(key)}; name yours: --table {key}=NAME.")
+            raise Usage(f"There is no table {bare(key)}; name yours: --table {key}=NAME.")
         columns = {**self.map(key).columns, column: self._check_column(table, column, name)}
         self.maps[key] = self.map(key)._replace(columns=columns)
 
@@ -172,14 +172,14 @@ class Initial:
         found = tables.describe(self._reader, wanted)
         if found is None:
             reason = f"There is no table {bare(name)} in this database, or this role may not see it"
-            raise Usage(reason=f"{reason}{meant(self._reader, wanted)}")
+            raise Usage(f"{reason}{meant(self._reader, wanted)}")
         if found.kind not in tables.WITH_ROWS:
-            raise Usage(reason=f"{found} is a {found.kind}; name a table.")
+            raise Usage(f"{found} is a {found.kind}; name a table.")
         return name
 
     def _check_column(self, table: Table, column: str, name: str) -> str:
         if fault := self._fault(table, column, name):
-            raise Usage(reason=fault)
+            raise Usage(fault)
         return name
 
     def _which_table(self, job: str, key: str) -> Question:
@@ -199,7 +199,7 @@ class Initial:
 def check_epoch(text: str) -> str:
     """The unit of a column that counts. Raises Usage."""
     if text not in {"s", "ms"}:
-        raise Usage(reason="Seconds are s, milliseconds are ms.")
+        raise Usage("Seconds are s, milliseconds are ms.")
     return text
 
 
@@ -208,7 +208,7 @@ def check_zone(text: str) -> str:
     try:
         return values.zone(text)
     except ValueError as error:
-        raise Usage(reason=sentence(str(error))) from None
+        raise Usage(sentence(str(error))) from None
 
 
 def _inline(mapped: TableMap) -> str:

@@ -32,7 +32,7 @@ class ConfigLocation:
             ("--database", self.database),
         ):
             if value is not None and not value.strip():
-                raise Usage(reason=f"{flag} is blank; give it a value, or leave it out.")
+                raise Usage(f"{flag} is blank; give it a value, or leave it out.")
 
     def words(self, among: str | None = None) -> tuple[str, ...]:
         """The flags that lead here, or to the database `among` those of the configuration."""
@@ -63,9 +63,7 @@ class ConfigLocation:
     def target(self, config: Config) -> DatabaseConfig:
         """The database that is meant. Raises ConfigError, and Usage where that is all of them."""
         if self.is_everywhere(config):
-            raise Usage(
-                reason="--database all is for runs, db migrate and db check; name one database."
-            )
+            raise Usage("--database all is for runs, db migrate and db check; name one database.")
         return config.database(self._named(config))
 
     def is_everywhere(self, config: Config) -> bool:
@@ -77,7 +75,7 @@ class ConfigLocation:
         if self.database is not None or named is None:
             return self.database
         if not named.value.strip():
-            raise ConfigError(reason=f"{named.origin} is blank; give it a name or unset it.")
+            raise ConfigError(f"{named.origin} is blank; give it a name or unset it.")
         return named.value
 
 
@@ -121,7 +119,7 @@ def _given(arguments: Sequence[str], flag: str) -> str | None:
         name, equals, value = word.partition("=")
         if name == flag:
             if not equals and is_option(following):
-                raise Usage(reason=f"{lacks_value(flag, following)}.")
+                raise Usage(f"{lacks_value(flag, following)}.")
             found = value if equals else following
     return found
 
@@ -131,11 +129,11 @@ def _working_directory() -> Path:
         return Path.cwd()
     except OSError:
         reason = "The working directory is not there any more; change into one that is."
-        raise ConfigError(reason=reason) from None
+        raise ConfigError(reason) from None
 
 
 def _variable(name: str) -> str | None:
     value = os.environ.get(name)
     if value is not None and not value.strip():
-        raise ConfigError(reason=f"environment {name} is blank; give it a path or unset it.")
+        raise ConfigError(f"environment {name} is blank; give it a path or unset it.")
     return value

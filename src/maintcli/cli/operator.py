@@ -67,9 +67,9 @@ def agree(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Usage(reason=f"{question} Nothing was changed. Give --yes where no one can answer.")
+        raise Usage(f"{question} Nothing was changed. Give --yes where no one can answer.")
     if not typer.confirm(question, err=True):
-        raise Fail(reason="Nothing was changed.")
+        raise Fail("Nothing was changed.")
 
 
 def complete_jobs() -> list[str]:
@@ -137,8 +137,8 @@ def _text(parameter: Any, text: str, wanted: Any) -> Any:
         text.encode()
         return _READERS.get(wanted, str)(values.text(text))
     except UnicodeEncodeError:
-        raise Usage(reason=f"{name}: it is not UTF-8.") from None
+        raise Usage(f"{name}: it is not UTF-8.") from None
     except ValueError as error:
         if not text.strip() and is_option:
-            raise Usage(reason=f"{name} is blank; give it a value, or leave it out.") from None
-        raise Usage(reason=sentence(f"{name}: {error}")) from None
+            raise Usage(f"{name} is blank; give it a value, or leave it out.") from None
+        raise Usage(sentence(f"{name}: {error}")) from None

@@ -182,7 +182,7 @@ def checked_words(job: Job, words: Sequence[str]) -> Sequence[str]:
     try:
         read_words(job, words, Section(""))
     except ConfigError as error:
-        raise Usage(reason=str(error)) from None
+        raise Usage(str(error)) from None
     return words
 
 
@@ -207,7 +207,7 @@ def _check(job: Job, option: Option | None, value: str, section: Section) -> Non
     try:
         Resolver(job.name, section, Path()).one(option, value)
     except Usage as error:
-        raise ConfigError(reason=f"{section.place('options')}: {error}") from None
+        raise ConfigError(f"{section.place('options')}: {error}") from None
 
 
 def _unknown(job: Job, name: str, known: Mapping[str, _Flag], section: Section) -> ConfigError:
@@ -216,6 +216,5 @@ def _unknown(job: Job, name: str, known: Mapping[str, _Flag], section: Section) 
             "options", f"{quote(name)} is no option; {job.name} takes options alone: --limit 1000"
         )
     return ConfigError(
-        reason=f"{section.place('options')}: {job.name} has no option {quote(name)};"
-        f" {hint(name, known)}"
+        f"{section.place('options')}: {job.name} has no option {quote(name)}; {hint(name, known)}"
     )

@@ -70,7 +70,7 @@ def make_log(name: str, given: Mapping[str, Any]) -> Log:
     if path is None and variable is not None:
         path, origin = variable, "environment MAINT_LOG_FILE"
     if path is not None and not path.strip():
-        raise ConfigError(reason=f"{origin} is blank; give it a path, or leave it out.")
+        raise ConfigError(f"{origin} is blank; give it a path, or leave it out.")
     named, trouble = open_named(Path(path), origin) if path else (None, "")
     found, why_not = open_found(Path.cwd() / "logs")
     log = Log(name, threshold, [file for file in (named, found) if file is not None])

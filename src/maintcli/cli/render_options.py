@@ -30,7 +30,7 @@ class RenderOptions:
             try:
                 check(name, value)
             except ValueError as error:
-                raise Usage(reason=sentence(f"--{name}: {error}")) from None
+                raise Usage(sentence(f"--{name}: {error}")) from None
         found = {**read_settings(config.scheduler), **flags}
         settings = Settings(
             **{name.replace("-", "_"): value for name, value in found.items()},

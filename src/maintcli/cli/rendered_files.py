@@ -17,9 +17,9 @@ def targets(given: str | None, *, every: bool) -> list[str]:
     if given is None and every:
         return list(TARGETS)
     if given is None:
-        raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
+        raise Usage(f"Name the scheduler: --target {'|'.join(TARGETS)}.")
     if given not in TARGETS:
-        raise Usage(reason=f"--target: there is no {bare(given)}; {hint(given, TARGETS)}")
+        raise Usage(f"--target: there is no {bare(given)}; {hint(given, TARGETS)}")
     return [given]
 
 
@@ -40,7 +40,7 @@ def write_all(target: str, files: Mapping[str, str], folder: Path) -> list[Path]
         there = _whole(path) if path.is_file() else ""
         if there and is_ours(name, target, text) and not is_ours(name, target, there):
             raise ConfigError(
-                reason=f"{path} is there and was not rendered by maint; move it, or name another"
+                f"{path} is there and was not rendered by maint; move it, or name another"
                 " folder: --output DIR."
             )
         rendered, kept = split(there)
@@ -55,7 +55,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(reason=f"{path} cannot be written: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
     write_new(path, text, force=True)
 
 
@@ -87,14 +87,14 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(reason=f"{path} cannot be removed: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be removed: {error.strerror}.") from None
 
 
 def _whole(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except (OSError, UnicodeError) as error:
-        raise ConfigError(reason=f"{path} cannot be written: {error}.") from None
+        raise ConfigError(f"{path} cannot be written: {error}.") from None
 
 
 def _text(path: Path) -> str:
@@ -102,4 +102,4 @@ def _text(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(_MOST_CHARACTERS)
     except OSError as error:
-        raise ConfigError(reason=f"{path} cannot be read: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None

@@ -15,7 +15,7 @@ from maintcli.config.variables import Sourced
 from maintcli.db.sqlstate import one_line
 from maintcli.engines import rights
 from maintcli.engines.rights import Missing, Right
-from maintcli.errors import Fail, MaintError, MissingPrivileges
+from maintcli.errors import Fail, MaintError, MissingPrivilege
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.log import Level, Log
@@ -57,10 +57,10 @@ class _Asked(Run):
         raise _Told(rights.of_erasure(self._context, tables, self._context.job))
 
     def query(self, *_: object, **__: object) -> Any:
-        raise Fail(reason=_OWN_SQL)
+        raise Fail(_OWN_SQL)
 
     def change(self, *_: object, **__: object) -> Any:
-        raise Fail(reason=_OWN_SQL)
+        raise Fail(_OWN_SQL)
 
 
 class Survey(NamedTuple):
@@ -85,7 +85,7 @@ class Survey(NamedTuple):
                 one["missing"].append(right.shown)
         return [one | {"role": self.role, "ok": not one["missing"]} for one in found.values()]
 
-    def error(self, whose: str) -> MissingPrivileges | None:
+    def error(self, whose: str) -> MissingPrivilege | None:
         """The error that says what is missing, with the GRANTs; None where nothing is."""
         statements = self.missing.statements(self.role)
         if not statements:
@@ -95,7 +95,11 @@ class Survey(NamedTuple):
         more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
         *first, last = [*named[:_MOST_NAMED], *more]
         on = " and ".join([*([", ".join(first)] if first else []), last])
-        return MissingPrivileges(role=self.role, whose=whose, tables=on, statements=statements)
+        return MissingPrivilege(
+            f"Role {self.role} lacks privileges that {whose} on {on}. Let a superuser, or the"
+            " owner, run these statements.",
+            statements=statements,
+        )
 
 
 def survey(config: Config, database: DatabaseConfig, session: Session) -> Survey:
@@ -161,7 +165,7 @@ def _of(job: Job, context: Context) -> list[Right]:
     if not job.needs_database:
         return []
     if not job.can_dry_run:
-        raise Fail(reason="It has no dry run, which would tell.")
+        raise Fail("It has no dry run, which would tell.")
     context = replace(context, make_run=_Asked)
     try:
         job.body(context, {option.name: context.order.value(option.name) for option in job.options})
@@ -170,7 +174,7 @@ def _of(job: Job, context: Context) -> list[Right]:
     except _Told as told:
         return [*rights.of_slot(context), *told.found]
     except Exception as error:  # whatever a stranger's job does
-        raise Fail(reason=f"{type(error).__name__}: {one_line(str(error))}.") from error
+        raise Fail(f"{type(error).__name__}: {one_line(str(error))}.") from error
     return []
 
 

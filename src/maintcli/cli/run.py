@@ -145,7 +145,7 @@ def _refuse_repetition(jobs: Sequence[Job]) -> None:
     alone = [job.name for job in jobs if not job.needs_database]
     if alone:
         raise Usage(
-            reason=f"--database all would send {', '.join(alone)} once for each database; name the"
+            f"--database all would send {', '.join(alone)} once for each database; name the"
             " one that shall hold its ledger."
         )
 
@@ -155,7 +155,7 @@ def _part(job: Job, config: Config, given: Mapping[str, Any]) -> Shard | None:
     values = config.resolve(job.name, job.settings, given)
     for option in _OF_ONE:
         if option in values and values[option].value is not None:
-            raise Usage(reason=f"--{option} is for one database; it does not go with all.")
+            raise Usage(f"--{option} is for one database; it does not go with all.")
     return shard(values.get("shard"), os.environ)
 
 

@@ -46,11 +46,11 @@ def _for(database: str, entries: Sequence[Entry], known: Collection[str]) -> lis
     """`entries`, each with --database in its options. Raises Usage."""
     if database == ALL:
         raise Usage(
-            reason="--database all: say so in maint.toml, with a timeout for all of them:"
+            "--database all: say so in maint.toml, with a timeout for all of them:"
             ' options = ["--database", "all"].'
         )
     if database not in known:
-        raise Usage(reason=f"--database: there is no {bare(database)}; {hint(database, known)}")
+        raise Usage(f"--database: there is no {bare(database)}; {hint(database, known)}")
     return [
         entry
         if any(word.partition("=")[0] == "--database" for word in entry.options)
@@ -63,10 +63,10 @@ def none_enabled(config: Config, command: str) -> Usage:
     """The error of a `command` that has no entry to work on: it says both ways to name one."""
     jobs = declared(config)
     if sentences := [*idle(config, jobs), *by_hand(config, jobs)]:
-        return Usage(reason=" ".join(sentences))
+        return Usage(" ".join(sentences))
     where = f"{config.file} enables none" if config.path else f"there is no {config.file} here"
     return Usage(
-        reason=f"No job has a schedule: {where}. Name jobs on the command line: maint {command}"
+        f"No job has a schedule: {where}. Name jobs on the command line: maint {command}"
         ' cleanup-sessions; or enable them in maint.toml: jobs = ["cleanup-sessions"].'
     )
 
@@ -86,11 +86,9 @@ def _asked(config: Config, name: str, jobs: Mapping[str, Declared]) -> Entry:
     entry = _find(config, name, jobs)
     if not entry.expressions:
         header = config.section(entry.job).header
-        raise Usage(
-            reason=f'{name} has no schedule; write one in {config.file} {header}: every = "1d".'
-        )
+        raise Usage(f'{name} has no schedule; write one in {config.file} {header}: every = "1d".')
     if not jobs[entry.job].is_configured:
-        raise Usage(reason=f"{name} has nothing to do yet; see maint {entry.job} --help.")
+        raise Usage(f"{name} has nothing to do yet; see maint {entry.job} --help.")
     return entry
 
 
@@ -100,7 +98,7 @@ def _find(config: Config, key: str, jobs: Mapping[str, Declared]) -> Entry:
     known = {planned.name: planned for planned in config.schedules}
     if key in known:
         return _planned(config, known[key], jobs)[0]
-    raise Usage(reason=f"There is no entry {quote(key)}; {hint(key, [*jobs, *known])}")
+    raise Usage(f"There is no entry {quote(key)}; {hint(key, [*jobs, *known])}")
 
 
 def own(config: Config, name: str, one: Declared) -> Entry:
@@ -168,7 +166,7 @@ def _planned(
 def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:
     if planned.job not in jobs:
         raise ConfigError(
-            reason=f"{planned.place('job')}: there is no job {quote(planned.job)};"
+            f"{planned.place('job')}: there is no job {quote(planned.job)};"
             f" {hint(planned.job, jobs)}"
         )
     if planned.name in jobs or planned.name in registry.COMMANDS:

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
 from maintcli.cli import tool
 from maintcli.config.messages import bare, quote
 from maintcli.config.scheduler import Settings
-from maintcli.errors import NotAllowed, ToolFailed, Usage
+from maintcli.errors import MissingPrivilege, Unreachable, Usage
 from maintcli.schedules.check.github import ENABLED
 from maintcli.schedules.targets.github import FILE
 
@@ -24,11 +24,11 @@ _SHOWN: Final = "--property=Id,ActiveState,UnitFileState"
 def ask(target: str, rendered: Iterable[str], settings: Settings) -> Texts:
     """What the tool of `target` prints; `rendered` are the names of its files.
 
-    Raises Usage where there is none, NoTool, and ToolFailed.
+    Raises Usage where there is none, ConfigError, and Unreachable.
     """
     if target not in _TOOLS:
         raise Usage(
-            reason=f"--ask: {bare(target)} has no tool that prints a schedule; check its files, or"
+            f"--ask: {bare(target)} has no tool that prints a schedule; check its files, or"
             " hand over a copy: --deployed FILE."
         )
     return _TOOLS[target](list(rendered), settings)
@@ -47,14 +47,14 @@ def _read(place: str) -> str:
             return file.read(_MOST_CHARACTERS)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise Usage(reason=f"--deployed: {quote(place)} cannot be read: {reason}.") from None
+        raise Usage(f"--deployed: {quote(place)} cannot be read: {reason}.") from None
 
 
 def _crontab(_rendered: list[str], _settings: Settings) -> Texts:
     """The user's own, and those of the system that cron would read."""
     said = tool.run("crontab", "-l")
     if said.code and "no crontab for" not in said.err:
-        raise ToolFailed(command="crontab -l", reason=said.reason)
+        raise tool.failed(["crontab", "-l"], said.reason)
     return {"crontab -l": said.out, **dict(_of_the_system())}
 
 
@@ -69,7 +69,7 @@ def _listed() -> list[Path]:
     try:
         return sorted(_SYSTEM.iterdir()) if _SYSTEM.is_dir() else []
     except OSError as error:  # some systems let root alone look into it
-        raise NotAllowed(reason=f"{_SYSTEM} cannot be read: {error.strerror}.") from None
+        raise MissingPrivilege(f"{_SYSTEM} cannot be read: {error.strerror}.") from None
 
 
 def _system_text(path: Path) -> str:
@@ -77,7 +77,7 @@ def _system_text(path: Path) -> str:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(_MOST_CHARACTERS)
     except OSError as error:
-        raise NotAllowed(reason=f"{path} cannot be read: {error.strerror}.") from None
+        raise MissingPrivilege(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _kubernetes(_rendered: list[str], settings: Settings) -> Texts:
@@ -94,7 +94,7 @@ def _systemd(rendered: list[str], _settings: Settings) -> Texts:
         "systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain", "maint-*"
     )
     if listed.code and listed.err.strip():
-        raise ToolFailed(command="systemctl list-unit-files", reason=listed.reason)
+        raise tool.failed(["systemctl", "list-unit-files"], listed.reason)
     lines = [line.split() for line in listed.out.splitlines() if line.strip()]
     names = [line[0] for line in lines if line[0].startswith("maint-")]
     if not names:
@@ -121,7 +121,7 @@ def _enabled() -> str:
     own, shared = f"variables/{ENABLED}", "organization-variables?per_page=30"
     try:
         found = _api(f"{_REPOSITORY}/actions/{own}") or _api(f"{_REPOSITORY}/actions/{shared}")
-    except ToolFailed as error:  # a token that may read workflows need not read variables
+    except Unreachable as error:  # a token that may read workflows need not read variables
         return json.dumps({"name": ENABLED, "unknown": str(error).rstrip(".")})
     return found or json.dumps({"name": ENABLED, "value": None})
 
@@ -133,19 +133,19 @@ def _api(path: str) -> str | None:
     if said.code and "HTTP 404" in said.err:
         return None
     if said.code:
-        raise ToolFailed(command=" ".join(command), reason=said.reason)
+        raise tool.failed(command, said.reason)
     _ = _object(said.out, command)
     return said.out
 
 
-def _object(text: str, command: Iterable[str]) -> dict[str, object]:
+def _object(text: str, command: Sequence[str]) -> dict[str, object]:
     """The JSON object that a tool was asked for."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ToolFailed(command=" ".join(command), reason="what it printed is no JSON object")
+        raise tool.failed(command, "what it printed is no JSON object")
     return cast("dict[str, object]", found)
 
 

@@ -50,7 +50,7 @@ def refuse_options_as_values(
         flag = _flag_that_waits(word, takes_value)
         following = next(rest, "") if flag else ""
         if is_option(following):
-            raise Usage(reason=f"{lacks_value(flag, following)}.")
+            raise Usage(f"{lacks_value(flag, following)}.")
 
 
 def _flag_that_waits(word: str, takes_value: Mapping[str, bool]) -> str:

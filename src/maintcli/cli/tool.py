@@ -11,7 +11,7 @@ from errno import ENOENT
 from typing import Final, NamedTuple
 
 from maintcli.config.messages import mask
-from maintcli.errors import NoTool, ToolFailed
+from maintcli.errors import ConfigError, Unreachable
 from maintcli.runtime.log import printable
 
 SECONDS: Final = 30.0
@@ -36,8 +36,10 @@ class Said(NamedTuple):
 
 
 def run(*command: str, seconds: float = SECONDS) -> Said:
-    """Run `command` to its end. Raises NoTool where it is not installed, ToolFailed for one that
-    takes longer, or prints more than anybody reads.
+    """Run `command` to its end.
+
+    Raises ConfigError where it is not installed, Unreachable where it takes longer or prints too
+    much.
     """
     with tempfile.TemporaryFile() as errors:
         try:
@@ -51,7 +53,10 @@ def run(*command: str, seconds: float = SECONDS) -> Said:
             )
         except OSError as error:
             reason = "it is not installed" if error.errno == ENOENT else error.strerror
-            raise NoTool(tool=command[0], reason=reason) from None
+            raise ConfigError(
+                f"{command[0]} is needed for that and cannot be run: {reason}. Install it, or hand"
+                " over what it prints elsewhere: --deployed FILE."
+            ) from None
         out = _read(process, command, seconds)
         errors.seek(0)
         return Said(process.returncode, _text(out), _text(errors.read(_MOST_BYTES)))
@@ -76,9 +81,9 @@ def _read(process: subprocess.Popen[bytes], command: Sequence[str], seconds: flo
         timer.cancel()
         _kill(process)
     if late.is_set():
-        raise _failed(command, f"it took longer than {seconds:g} s")
+        raise failed(command, f"it took longer than {seconds:g} s")
     if len(out) > _MOST_BYTES:
-        raise _failed(command, "it printed more than 16 MiB")
+        raise failed(command, "it printed more than 16 MiB")
     return out
 
 
@@ -88,15 +93,16 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _failed(command: Sequence[str], reason: str) -> ToolFailed:
-    return ToolFailed(command=" ".join(command), reason=reason)
+def failed(command: Sequence[str], reason: str) -> Unreachable:
+    """The error for a command that gives no answer."""
+    return Unreachable(f"The command {' '.join(command)!r} did not answer: {reason}.")
 
 
 def needed(*command: str) -> str:
-    """What it prints, which must succeed. Raises NoTool and ToolFailed."""
+    """What it prints, which must succeed. Raises ConfigError and Unreachable."""
     said = run(*command)
     if said.code:
-        raise _failed(command, said.reason)
+        raise failed(command, said.reason)
     return said.out
 
 

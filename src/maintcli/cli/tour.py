@@ -59,7 +59,7 @@ def take(database_url: str, folder: Path, steps: Sequence[Step] = STEPS) -> None
         if code != int(step.code):
             expected = f"{int(step.code)} ({step.code.meaning})"
             reason = f"maint {step.command} ended with exit code {code} where {expected} was due."
-            raise Fail(reason=reason)
+            raise Fail(reason)
 
 
 def _run(arguments: Sequence[str], env: Mapping[str, str], folder: Path) -> int:

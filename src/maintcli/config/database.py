@@ -36,6 +36,14 @@ class DatabaseConfig(NamedTuple):
     base: Path | None = None
 
 
+def no_database(section: str) -> ConfigError:
+    """The error of a command that needs a database where none is configured."""
+    return ConfigError(
+        f"No database is configured. Set DATABASE_URL, or url under [{section}] in maint.toml;"
+        " to try things out, DATABASE_URL=embedded: gives a private PostgreSQL."
+    )
+
+
 class DatabaseSource(NamedTuple):
     """One database as configured; its secret is read only when the database is wanted."""
 
@@ -76,9 +84,7 @@ def read_databases(top: Section, base: Path) -> dict[str, DatabaseSource]:
     found = {MAIN: _source(MAIN, main, base, _schema_variable(top.variables))}
     for name, section in top.sections("databases").items():
         if name in _RESERVED:
-            raise ConfigError(
-                reason=f"{section.place()}: the name {name} is taken; {_RESERVED[name]}."
-            )
+            raise ConfigError(f"{section.place()}: the name {name} is taken; {_RESERVED[name]}.")
         found[name] = _source(name, section, base, None)
     return found
 
@@ -103,5 +109,5 @@ def _schema(section: Section) -> Sourced[str] | None:
 def _schema_variable(variables: Variables) -> Sourced[str] | None:
     found = variables.get(SCHEMA_VARIABLE)
     if found is not None and not found.value.strip():
-        raise ConfigError(reason=f"{found.origin} is blank; give it a value or unset it.")
+        raise ConfigError(f"{found.origin} is blank; give it a value or unset it.")
     return found and Sourced(found.value, found.origin, found.value)

@@ -26,9 +26,7 @@ def read_named(path: Path, name: str, check: Check | None = None) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise ConfigError(
-            reason=f"{name}: there is no file {path.absolute()}; check the path."
-        ) from None
+        raise ConfigError(f"{name}: there is no file {path.absolute()}; check the path.") from None
     except OSError as error:
         raise _unreadable(name, error) from None
     return _read(descriptor, name, check)
@@ -44,7 +42,7 @@ def read_found(
     except FileNotFoundError:
         if path.is_symlink():
             raise ConfigError(
-                reason=f"{name}: is a link to a file that does not exist; mend or remove it."
+                f"{name}: is a link to a file that does not exist; mend or remove it."
             ) from None
         return None
     except OSError as error:
@@ -58,19 +56,17 @@ def read_found(
 def _unreadable(name: str, error: OSError) -> ConfigError:
     """The error for a file that is there and does not open."""
     why = error.strerror or type(error).__name__
-    return ConfigError(
-        reason=f"{name}: cannot be read ({why}); let the user that runs maint read it."
-    )
+    return ConfigError(f"{name}: cannot be read ({why}); let the user that runs maint read it.")
 
 
 def _read(descriptor: int, name: str, check: Check | None, *, regular: bool = False) -> str:
     status = os.fstat(descriptor)
     if stat.S_ISDIR(status.st_mode):
         os.close(descriptor)
-        raise ConfigError(reason=f"{name}: is a directory; name a file instead.")
+        raise ConfigError(f"{name}: is a directory; name a file instead.")
     with os.fdopen(descriptor, "rb") as file:
         if regular and not stat.S_ISREG(status.st_mode):
-            raise ConfigError(reason=f"{name}: is not a regular file; remove it.")
+            raise ConfigError(f"{name}: is not a regular file; remove it.")
         if check is not None:
             check(descriptor, status)
         return _decode(_bytes(file, name), name)
@@ -82,7 +78,7 @@ def _bytes(file: BinaryIO, name: str) -> bytes:
     except OSError as error:
         raise _unreadable(name, error) from None
     if len(raw) > _LARGEST:
-        raise ConfigError(reason=f"{name}: is larger than 1 MiB; name the right file.")
+        raise ConfigError(f"{name}: is larger than 1 MiB; name the right file.")
     return raw
 
 
@@ -91,9 +87,7 @@ def _decode(raw: bytes, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            reason=f"{name}: line {line} is not UTF-8; save the file as UTF-8."
-        ) from None
+        raise ConfigError(f"{name}: line {line} is not UTF-8; save the file as UTF-8.") from None
 
 
 def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -> None:
@@ -108,9 +102,9 @@ def write_new(path: Path, text: str, *, force: bool = False, advice: str = "") -
             with _beside(path, text) as beside:
                 os.link(beside, path)  # which no file of that name survives, unlike a rename
     except FileExistsError:
-        raise Usage(reason=f"{path} exists and was left as it is.{advice}") from None
+        raise Usage(f"{path} exists and was left as it is.{advice}") from None
     except OSError as error:
-        raise ConfigError(reason=f"{path} cannot be written: {error.strerror}.") from None
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def replace(path: Path, text: str) -> None:
@@ -153,13 +147,13 @@ def check_env_file(
     if _others_can_write(descriptor, status):
         mode = stat.S_IMODE(status.st_mode)
         raise ConfigError(
-            reason=f"{name}: other users can write this file (mode {mode:04o}), so it is not read, "
+            f"{name}: other users can write this file (mode {mode:04o}), so it is not read, "
             f"with or without --env-file; check what it says, then run: chmod go-w {word(path)}"
         )
     owners = {status.st_uid, path.lstat().st_uid}
     if not named and owners != {os.geteuid()}:
         raise ConfigError(
-            reason=f"{name}: the file in the working directory belongs to {_user(owners)}, not to "
+            f"{name}: the file in the working directory belongs to {_user(owners)}, not to "
             f"{_user({os.geteuid()})} who runs maint, so it is not read; check what it says, then "
             f"name it: --env-file {word(path.name)}"
         )
@@ -174,14 +168,14 @@ def check_config_file(path: Path, name: str, descriptor: int, status: os.stat_re
     """
     if _others_can_write(descriptor, status):
         raise ConfigError(
-            reason=f"{name}: other users can write the file in the working directory (mode "
+            f"{name}: other users can write the file in the working directory (mode "
             f"{stat.S_IMODE(status.st_mode):04o}), so it is not read; check what it says, then "
             f"run: chmod go-w {word(path.name)}"
         )
     strangers = {status.st_uid, path.lstat().st_uid} - {os.geteuid(), 0, path.parent.stat().st_uid}
     if strangers:
         raise ConfigError(
-            reason=f"{name}: the file in the working directory belongs to {_user(strangers)}, who "
+            f"{name}: the file in the working directory belongs to {_user(strangers)}, who "
             "owns neither the directory nor this run; check what it says, then name it: --config "
             f"{word(path.name)}"
         )

@@ -95,7 +95,7 @@ def _check_sections(top: Section) -> None:
         if key not in _KEYS and isinstance(value, dict) and "-" in key:
             name = bare(key)
             raise ConfigError(
-                reason=f"{top.file}: unknown section [{name}]; that of a job is [jobs.{name}]."
+                f"{top.file}: unknown section [{name}]; that of a job is [jobs.{name}]."
             )
 
 
@@ -145,7 +145,7 @@ def _read_document(config: Path | None, variables: Variables, cwd: Path) -> _Doc
     found = variables.get(_VARIABLE)
     if found is not None:
         if not found.value.strip():
-            raise ConfigError(reason=f"{found.origin} is blank; give it a path or unset it.")
+            raise ConfigError(f"{found.origin} is blank; give it a path or unset it.")
         name = f"{found.origin}={printable(mask(found.value))}"
         return _named(cwd / found.value, name, found.value)
     return _found(cwd / FILE_NAME)
@@ -179,12 +179,12 @@ def _tables(text: str, label: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         if _names_jobs_twice(text):
-            raise ConfigError(reason=f"{label}: {_JOBS_TWICE}") from None
-        raise ConfigError(reason=f"{label}: {_fault(str(error), text)}.") from None
+            raise ConfigError(f"{label}: {_JOBS_TWICE}") from None
+        raise ConfigError(f"{label}: {_fault(str(error), text)}.") from None
     except ValueError:  # of int(); it names no line
-        raise ConfigError(reason=f"{label}: holds a number of too many digits; mend it.") from None
+        raise ConfigError(f"{label}: holds a number of too many digits; mend it.") from None
     except RecursionError:
-        raise ConfigError(reason=f"{label}: is nested too deeply; flatten it.") from None
+        raise ConfigError(f"{label}: is nested too deeply; flatten it.") from None
 
 
 def _fault(error: str, text: str) -> str:

@@ -126,7 +126,7 @@ class Config:
         wanted = "default" if name is None else name
         if wanted not in self.databases:
             raise ConfigError(
-                reason=f"There is no database {bare(wanted)} in {self.file}; "
+                f"There is no database {bare(wanted)} in {self.file}; "
                 f"{hint(wanted, self.databases)}"
             )
         return self.databases[wanted].read(self.variables, self.cwd)
@@ -188,10 +188,10 @@ class Config:
             if name in self.sweeps or name in self.triggers:
                 own = self.section(name).header
                 raise ConfigError(
-                    reason=f"{place}: take it out; {own} enables the job and holds its settings."
+                    f"{place}: take it out; {own} enables the job and holds its settings."
                 )
             if name not in known:
-                raise ConfigError(reason=f"{place}: there is no such job; {hint(name, known)}")
+                raise ConfigError(f"{place}: there is no such job; {hint(name, known)}")
 
     def check_tables(self, known: Mapping[str, Collection[str]]) -> None:
         """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
@@ -206,7 +206,7 @@ class Config:
                 place = Section(self.file, ("tables", name)).place()
                 own = Section(self.file, ("tables", f"public.{name}")).header
                 raise ConfigError(
-                    reason=f"{place}: did you mean {bare(meant)}? A table of your own called"
+                    f"{place}: did you mean {bare(meant)}? A table of your own called"
                     f" so needs its schema, here and in the job's list: {own}."
                 )
         for key, table in self.tables.items():

@@ -81,7 +81,7 @@ class Resolver(NamedTuple):
         if near is not None:
             origin = self.section.variables.origin(name)
             raise ConfigError(
-                reason=f"{origin}: no such setting of {self.job}; did you mean {prefix}{near}?"
+                f"{origin}: no such setting of {self.job}; did you mean {prefix}{near}?"
             )
 
     def one(self, option: Option, given: object | None = None) -> Sourced[Any]:
@@ -99,7 +99,7 @@ class Resolver(NamedTuple):
     def _from_flag(self, option: Option, given: object) -> Sourced[Any]:
         value, clause = _try(option, given)
         if clause:
-            raise Usage(reason=_sentence(option.flag, clause, option, "leave it out"))
+            raise Usage(_sentence(option.flag, clause, option, "leave it out"))
         return Sourced(value, option.flag, mask(option.show(value)))
 
     def _from_variable(self, option: Option, variable: str) -> Sourced[Any]:
@@ -107,7 +107,7 @@ class Resolver(NamedTuple):
         written = self.section.variables.raw(variable)
         value, clause = _try(option, found.value, written)
         if clause:
-            raise ConfigError(reason=_sentence(found.origin, clause, option, "unset it"))
+            raise ConfigError(_sentence(found.origin, clause, option, "unset it"))
         return Sourced(value, found.origin, _shown(option, value, found.value, written))
 
     def _from_toml(self, option: Option) -> Sourced[Any]:
@@ -115,7 +115,7 @@ class Resolver(NamedTuple):
         filled = self._fill(written, place)
         value, clause = _try(option, filled, written)
         if clause:
-            raise ConfigError(reason=_sentence(place, clause, option, "remove the line"))
+            raise ConfigError(_sentence(place, clause, option, "remove the line"))
         if isinstance(value, Path):
             value = self.base / value
         elif option.kind is Kind.LOCATION:
@@ -173,9 +173,9 @@ def _check_company(option: Option, values: Mapping[str, Sourced[Any]]) -> None:
         return
     if option.needs and not values[option.needs].value:
         needed = _flag(option.needs)
-        raise Usage(reason=f"{origin} goes only with {needed}; leave it out or give {needed} too.")
+        raise Usage(f"{origin} goes only with {needed}; leave it out or give {needed} too.")
     if option.excludes and values[option.excludes].value:
-        raise Usage(reason=f"{origin} does not go with {_flag(option.excludes)}; leave out one.")
+        raise Usage(f"{origin} does not go with {_flag(option.excludes)}; leave out one.")
 
 
 def _flag(name: str) -> str:
@@ -184,5 +184,5 @@ def _flag(name: str) -> str:
 
 def _flag_only(option: Option, origin: str, way_out: str) -> NoReturn:
     raise ConfigError(
-        reason=f"{origin}: {option.key} is taken from the flag {option.flag} alone; {way_out}."
+        f"{origin}: {option.key} is taken from the flag {option.flag} alone; {way_out}."
     )

@@ -74,7 +74,7 @@ def read_sweeps(top: Section) -> dict[str, ConfiguredSweep]:
 def _sweep(name: str, section: Section) -> ConfiguredSweep:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST_NAME or name in _TAKEN:
         raise ConfigError(
-            reason=f"{section.place()}: {quote(name)} cannot be the name of a command; use up to"
+            f"{section.place()}: {quote(name)} cannot be the name of a command; use up to"
             f" {_LONGEST_NAME} lowercase letters, digits and single hyphens, such as old-mail."
         )
     timing.check_timing(section, "schedule-timezone")

@@ -62,7 +62,7 @@ def read_secret(raw: Sourced[str], variables: Mapping[str, Sourced[str]], base: 
     text, origin = _follow(raw, variables, base)
     cut = text.strip()
     if not cut:
-        raise ConfigError(reason=f"{origin} is blank; give it a value or remove it.")
+        raise ConfigError(f"{origin} is blank; give it a value or remove it.")
     if cut == text:
         return Read(Secret(cut), origin)
     return Read(Secret(cut), origin, (f"{origin} has white space around it, which was cut.",))
@@ -85,7 +85,7 @@ def _path(text: str, origin: str) -> str:
     path = text.removeprefix("file:").strip()
     # A path that looks like a URL with a password is a slip; it must not show in the message.
     if not path or printable(mask(path)) != path:
-        raise ConfigError(reason=f"{origin}: what follows file: is not a path; write file:PATH.")
+        raise ConfigError(f"{origin}: what follows file: is not a path; write file:PATH.")
     return path
 
 
@@ -94,9 +94,9 @@ def _other_variable(
 ) -> tuple[str, str]:
     if not (name.isidentifier() and name.isascii()):
         raise ConfigError(
-            reason=f"{origin}: what follows env: is not the name of a variable; write env:NAME."
+            f"{origin}: what follows env: is not the name of a variable; write env:NAME."
         )
     found = variables.get(name)
     if found is None:
-        raise ConfigError(reason=f"{origin}: env:{name} names a variable that is not set; set it.")
+        raise ConfigError(f"{origin}: env:{name} names a variable that is not set; set it.")
     return found.value, f"{origin} ({found.origin})"

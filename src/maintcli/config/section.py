@@ -45,20 +45,18 @@ class Section:
         """Raise ConfigError for the first key that is not `known`."""
         for key in self.values:
             if key not in known:
-                raise ConfigError(
-                    reason=f"{self.place()}: unknown key {bare(key)}; {hint(key, known)}"
-                )
+                raise ConfigError(f"{self.place()}: unknown key {bare(key)}; {hint(key, known)}")
 
     def wrong(self, key: str, clause: str) -> ConfigError:
         """The error that `clause` is what is wrong with `key`."""
-        return ConfigError(reason=sentence(f"{self.place(key)}: {clause}"))
+        return ConfigError(sentence(f"{self.place(key)}: {clause}"))
 
     def missing(self, key: str, example: str, known: Collection[str]) -> ConfigError:
         """The error that `key` is not given, or misspelt: a key that is not `known` is like it."""
         near = closest(key, [name for name in self.values if name not in known])
         if near is None:
             return self.wrong(key, f'it is missing; write e.g. {key} = "{example}"')
-        return ConfigError(reason=f"{self.place()}: unknown key {bare(near)}; did you mean {key}?")
+        return ConfigError(f"{self.place()}: unknown key {bare(near)}; did you mean {key}?")
 
     def parse(self, key: str, value: object, parser: Callable[[object], T]) -> T:
         """What `parser` makes of `value`, given for `key`; its ValueError says what is wrong."""

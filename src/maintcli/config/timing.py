@@ -138,6 +138,5 @@ def _check(planned: Planned) -> None:
         raise planned.wrong("name", f"{quote(name)} is longer than {_LONGEST} characters")
     if "every" not in planned.values and not planned.texts("schedule", single=True):
         raise ConfigError(
-            reason=f'{planned.place()}: it is never due; write schedule = "0 3 * * *" or'
-            ' every = "6h".'
+            f'{planned.place()}: it is never due; write schedule = "0 3 * * *" or every = "6h".'
         )

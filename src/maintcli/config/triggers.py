@@ -99,7 +99,7 @@ class Trigger(NamedTuple):
         found = variables.get(default)
         if found is None:
             raise ConfigError(
-                reason=f'{self.section.place()}: auth = "{self.auth}" needs the variable {default},'
+                f'{self.section.place()}: auth = "{self.auth}" needs the variable {default},'
                 f' which is not set; set it, or write {key} = "env:NAME" or "file:PATH".'
             )
         return read_secret(found, variables, self.cwd)
@@ -117,7 +117,7 @@ def read_triggers(top: Section, base: Path, cwd: Path) -> dict[str, Trigger]:
 def _trigger(name: str, section: Section, base: Path, cwd: Path) -> Trigger:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST:
         raise ConfigError(
-            reason=f"{section.place()}: {quote(name)} will not do as a name; use up to {_LONGEST}"
+            f"{section.place()}: {quote(name)} will not do as a name; use up to {_LONGEST}"
             " lowercase letters, digits and single hyphens, such as process-pending."
         )
     timing.check_timing(section)

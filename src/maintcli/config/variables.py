@@ -106,7 +106,7 @@ class Variables(Mapping[str, Sourced[str]]):
                 inner, closed, rest = rest.partition("}")
                 if not closed:
                     raise ConfigError(
-                        reason=f"{origin}: a ${{ is not closed; write ${{NAME}}, or $${{ for the "
+                        f"{origin}: a ${{ is not closed; write ${{NAME}}, or $${{ for the "
                         "characters themselves."
                     )
                 done.append(self._value(inner, origin, seen))
@@ -117,18 +117,18 @@ class Variables(Mapping[str, Sourced[str]]):
         name, has_default, default = inner.partition(":-")
         if not (name.isidentifier() and name.isascii()):
             raise ConfigError(
-                reason=f"{origin}: {quote(name)} in ${{…}} is not the name of a variable; write "
+                f"{origin}: {quote(name)} in ${{…}} is not the name of a variable; write "
                 "${NAME}, or $${ for the characters themselves."
             )
         if name in seen:
-            raise ConfigError(reason=f"{origin}: ${{{name}}} leads back to itself; name another.")
+            raise ConfigError(f"{origin}: ${{{name}}} leads back to itself; name another.")
         value = self._look_up(name, seen).value if name in self else ""
         if value.strip():
             return value
         if has_default:
             return default
         why = "is blank" if name in self else "is not set"
-        raise ConfigError(reason=f"{origin}: the variable {name} in ${{{name}}} {why}; set it.")
+        raise ConfigError(f"{origin}: the variable {name} in ${{{name}}} {why}; set it.")
 
 
 def read_variables(environ: Mapping[str, str], env_file: Path | None, cwd: Path) -> Variables:
@@ -175,7 +175,7 @@ def _parse(text: str, name: str) -> tuple[dict[str, str], tuple[str, ...]]:
         if binding.error:
             line = _line(binding.original.line, binding.original.string)
             raise ConfigError(
-                reason=f"{name}: line {line} cannot be understood; write NAME=value, "
+                f"{name}: line {line} cannot be understood; write NAME=value, "
                 'or NAME="value" with both quotes.'
             )
         if binding.key is None or binding.value is None:

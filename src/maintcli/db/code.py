@@ -8,7 +8,7 @@ own `=`.
 from collections.abc import Iterable
 
 from maintcli.db.tables import Reader
-from maintcli.errors import ReservedColumn
+from maintcli.errors import ConfigError
 
 # The catalog does not enter that something depends on a function of its own.
 _STANDS = """
@@ -49,9 +49,12 @@ WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 
 
 def check_names(reader: Reader, oids: Iterable[int]) -> None:
-    """Raise ReservedColumn where a column of a relation could be taken for a variable of ours."""
+    """Raise ConfigError where a column of a relation could be taken for a variable of ours."""
     for table, column in reader.read(_RESERVED, {"oids": sorted(oids)}):
-        raise ReservedColumn(table=table, column=column)
+        raise ConfigError(
+            f"{table} has a column {column}, and names that begin with maint_ are maint's own in"
+            " its SQL. Rename the column."
+        )
 
 
 def stands_on(reader: Reader, oids: Iterable[int]) -> bool:

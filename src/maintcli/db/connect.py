@@ -12,7 +12,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from maintcli.db import formats, refusal, search_path, url
-from maintcli.errors import BadDatabaseUrl, ConfigError, NoFirstAnswer
+from maintcli.errors import ConfigError, Unreachable
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -30,7 +30,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 
 def parameters(text: str, origin: str, base: Path | None = None) -> dict[str, str]:
-    """Read a database URL; an `embedded:` one starts its server. Raises BadDatabaseUrl.
+    """Read a database URL; an `embedded:` one starts its server. Raises ConfigError.
 
     Relative paths in it begin at `base`, or else at the working directory.
     """
@@ -56,7 +56,7 @@ def connect(
     """Open a connection in autocommit mode, within `seconds` (libpq waits 2 at the least).
 
     Nothing is SET on the session: behind PgBouncer in transaction mode it would reach strangers.
-    Raises Unreachable, ReadOnlyDatabase, NotAllowed or ConfigError; never psycopg's own errors,
+    Raises Unreachable, MissingPrivilege or ConfigError; never psycopg's own errors,
     whose text may hold what it was given.
     """
     wanted: dict[str, Any] = {
@@ -73,8 +73,8 @@ def connect(
     except psycopg.OperationalError as error:
         raise refusal.meaning(error) from None
     except (psycopg.Error, UnicodeError, ValueError):
-        raise BadDatabaseUrl(
-            origin="the configuration", reason="libpq refuses its parameters"
+        raise ConfigError(
+            "The database URL from the configuration is not usable: libpq refuses its parameters."
         ) from None
     try:
         _check(connection, read_only=read_only)
@@ -88,7 +88,7 @@ def connect(
 def _check(connection: Connection, *, read_only: bool) -> None:
     if connection.info.server_version < OLDEST_SERVER:
         version = connection.info.server_version // 10000
-        raise ConfigError(reason=f"The server is PostgreSQL {version}; maint needs 14 or newer.")
+        raise ConfigError(f"The server is PostgreSQL {version}; maint needs 14 or newer.")
     if not read_only and connection.info.parameter_status("default_transaction_read_only") == "on":
         raise refusal.read_only_by_default(connection)
 
@@ -97,7 +97,7 @@ def first_answer(connection: Connection, seconds: float) -> tuple[str, ...]:
     """The schemas of the user's search path, which the server says within `seconds`.
 
     A pooler takes connections while its server is down: only an answer shows that there is one.
-    Raises Unreachable, NotAllowed or ConfigError, and closes the connection.
+    Raises Unreachable, MissingPrivilege or ConfigError, and closes the connection.
     """
     late = threading.Event()
 
@@ -113,7 +113,11 @@ def first_answer(connection: Connection, seconds: float) -> tuple[str, ...]:
     except psycopg.OperationalError as error:
         connection.close()
         if late.is_set():
-            raise NoFirstAnswer(seconds=f"{seconds:.0f} s") from None
+            raise Unreachable(
+                f"{refusal.NOT_REACHED}the connection was accepted, but no answer came for"
+                f" {seconds:.0f} s. Behind a pooler, the server may be down, or the pool has no"
+                " free connection."
+            ) from None
         raise refusal.meaning(error) from None
     except BaseException:
         connection.close()

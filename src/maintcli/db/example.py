@@ -12,7 +12,7 @@ from psycopg import sql
 
 from maintcli.db import search_path, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import ExampleExists, SchemaInUse
+from maintcli.errors import ConfigError
 
 _PARTS: dict[str, tuple[str, ...]] = {
     "users": ("users",),
@@ -61,8 +61,8 @@ def create(
 ) -> str:
     """Make and fill the reference tables, all or nothing; return the schema they are in.
 
-    A `schema` that is named is made where it is not there. Raises ExampleExists, and SchemaInUse
-    where it holds anything that is not maint's.
+    A `schema` that is named is made where it is not there. Raises ConfigError where
+    the example is there already, and where it holds anything that is not maint's.
     """
     place = schema or toolkit.home(connection)
     with toolkit.open_schema(connection, place), search_path.pinned(connection):
@@ -71,9 +71,14 @@ def create(
             toolkit.make_schema(connection, schema, f"{MARK}schema")
         if taken := existing(connection, place):
             if all(taken.values()):
-                raise ExampleExists(schema=place)
-            raise SchemaInUse(
-                schema=place, tables=_some([n for n, ours in taken.items() if not ours])
+                raise ConfigError(
+                    f"The example is already in schema {place}, so nothing changed. To remove it,"
+                    " run: maint db example --drop"
+                )
+            others = _some([name for name, ours in taken.items() if not ours])
+            raise ConfigError(
+                f"Schema {place} already holds {others}, so the example was not made and nothing"
+                " changed. Give it a schema of its own: maint db example --schema NAME"
             )
         create_schema(connection, place)
         fill(connection, place, sessions=sessions, seed=seed)

@@ -32,9 +32,7 @@ def split(text: str, where: str) -> Name:
     """
     parts = _parts(text)
     if not 1 <= len(parts) <= 2 or not all(parts):
-        raise ConfigError(
-            reason=f'{where}: {text!r} is no table name; write "table" or "schema.table".'
-        )
+        raise ConfigError(f'{where}: {text!r} is no table name; write "table" or "schema.table".')
     for part in parts:
         check(part, where)
     return Name(parts[0] if len(parts) == 2 else None, parts[-1])
@@ -46,9 +44,9 @@ def check(part: str, where: str) -> None:
         reason = (
             f"{where}: {part[:20]!r}… is longer than PostgreSQL's {_MAX_BYTES} bytes for a name."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     if "\0" in part:
-        raise ConfigError(reason=f"{where}: a name cannot hold a NUL character.")
+        raise ConfigError(f"{where}: a name cannot hold a NUL character.")
 
 
 def _parts(text: str) -> list[str]:

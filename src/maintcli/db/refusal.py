@@ -12,16 +12,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
-from maintcli.db.sqlstate import one_line
-from maintcli.errors import (
-    ConfigError,
-    MaintError,
-    NotAllowed,
-    ReadOnlyByDefault,
-    ReadOnlyDatabase,
-    Unreachable,
-)
+from maintcli.db.sqlstate import one_line, read_only
+from maintcli.errors import ConfigError, MaintError, MissingPrivilege, Unreachable
 
+NOT_REACHED = "The database cannot be reached: "
 _REPEATED = "Multiple connection attempts failed."
 
 _HBA = """Let the server's administrator allow it in pg_hba.conf; where it says no encryption,
@@ -33,16 +27,16 @@ _POOLER = """Leave it out of the database URL and of PGOPTIONS, or let the poole
 _STAYS: tuple[tuple[tuple[str, ...], type[MaintError], str], ...] = (
     (
         ("no password supplied",),
-        NotAllowed,
+        MissingPrivilege,
         "Give the password in the database URL, in PGPASSWORD or in a password file.",
     ),
-    ((r"no pg_hba\.conf entry", r"pg_hba\.conf rejects"), NotAllowed, one_line(_HBA)),
+    ((r"no pg_hba\.conf entry", r"pg_hba\.conf rejects"), MissingPrivilege, one_line(_HBA)),
     (
         ("permission denied for database",),
-        NotAllowed,
+        MissingPrivilege,
         "Let the database's owner grant CONNECT on it to this role.",
     ),
-    (("is not permitted to log in",), NotAllowed, "Let an administrator give it LOGIN."),
+    (("is not permitted to log in",), MissingPrivilege, "Let an administrator give it LOGIN."),
     (
         (
             "authentication failed",
@@ -52,12 +46,12 @@ _STAYS: tuple[tuple[tuple[str, ...], type[MaintError], str], ...] = (
             "login rejected",
             "tenant or user not found",
         ),
-        NotAllowed,
+        MissingPrivilege,
         "Check user and password.",
     ),
     (
         ("requires a valid client certificate",),
-        NotAllowed,
+        MissingPrivilege,
         "Name yours: sslcert and sslkey in the database URL.",
     ),
     (
@@ -132,15 +126,15 @@ def meaning(error: psycopg.OperationalError) -> MaintError:
     first, _, others = str(error).partition(_REPEATED)
     said = [one_line(text) for text in (first, *others.splitlines())]
     if any("session is read-only" in text or "in hot standby mode" in text for text in said):
-        return ReadOnlyDatabase()
+        return read_only()
     for text in said:
         for patterns, kind, advice in _STAYS:
             if re.search("|".join(patterns), text, re.IGNORECASE):
-                return kind(reason=f"Cannot connect to the database: {_tail(text)}. {advice}")
+                return kind(f"Cannot connect to the database: {_tail(text)}. {advice}")
     reason = _tail(said[0])
     if re.search(_ABSENT, reason, re.IGNORECASE):
         reason += ". Check host and port, and that PostgreSQL runs there"
-    return Unreachable(reason=reason)
+    return Unreachable(f"{NOT_REACHED}{reason}.")
 
 
 def _tail(text: str) -> str:
@@ -155,7 +149,11 @@ def read_only_by_default(connection: psycopg.Connection[Any]) -> MaintError:
 
     They could say it; but whoever set this meant that nothing is written.
     """
+    cure = _ELSEWHERE
     with contextlib.suppress(psycopg.Error):
         ((source, role, database),) = search_path.run(connection, sql.SQL(_SOURCE))
-        return ReadOnlyByDefault(cure=_CURES.get(source, _ELSEWHERE).format(role, database))
-    return ReadOnlyByDefault(cure=_ELSEWHERE)
+        cure = _CURES.get(source, _ELSEWHERE).format(role, database)
+    return ConfigError(
+        "The database is not a replica, but default_transaction_read_only is on, so maint writes"
+        f" nothing. If writing is meant to be allowed, {cure}"
+    )

@@ -13,7 +13,7 @@ from psycopg import sql
 from maintcli.db import example, search_path, toolkit
 from maintcli.db.connect import Connection
 from maintcli.db.sqlstate import one_line
-from maintcli.errors import NoOpenSchema, NotOwner, RunsGoOn, StillNeeded
+from maintcli.errors import MissingPrivilege, NoOpenSchema, Refused, TryAgain
 
 _PATIENT: LiteralString = "SET LOCAL lock_timeout = '5s'"
 
@@ -63,7 +63,7 @@ def home(connection: Connection) -> str:
 
 
 def find(connection: Connection, schema: str, made: Made) -> list[str]:
-    """The tables of `made` in `schema`, by name. Raises NotOwner where one is another's."""
+    """The tables of `made` in `schema`, by name. Raises MissingPrivilege where one is another's."""
     with search_path.pinned(connection):
         return _found(connection, schema, made)
 
@@ -71,8 +71,8 @@ def find(connection: Connection, schema: str, made: Made) -> list[str]:
 def drop(connection: Connection, schema: str, made: Made, tables: Collection[str]) -> list[str]:
     """Drop those of `tables` that are still ours, and the schema that was made for them.
 
-    All or nothing. Raises NotOwner where one is another's, StillNeeded where something of the
-    user's depends on one, RunsGoOn where a run holds a lease.
+    All or nothing. Raises MissingPrivilege where one is another's, Refused where something of the
+    user's depends on one, TryAgain where a run holds a lease.
     """
     with search_path.pinned(connection):
         connection.execute(_PATIENT)
@@ -84,7 +84,10 @@ def drop(connection: Connection, schema: str, made: Made, tables: Collection[str
             try:
                 connection.execute(sql.SQL("DROP TABLE {}").format(names))
             except psycopg.errors.DependentObjectsStillExist as error:
-                raise StillNeeded(what=one_line(error.diag.message_detail or str(error))) from None
+                raise Refused(
+                    f"Nothing was dropped: {one_line(error.diag.message_detail or str(error))}."
+                    " Drop what depends on it first."
+                ) from None
         if connection.execute(
             _EMPTY, {"schema": schema, "marks": [EXAMPLE.mark, TOOLKIT.mark]}
         ).fetchone():
@@ -97,7 +100,10 @@ def _found(connection: Connection, schema: str, made: Made) -> list[str]:
     found = connection.execute(_OURS, values).fetchall()
     for table, owner, is_ours in found:
         if not is_ours:
-            raise NotOwner(table=table, schema=schema, owner=owner)
+            raise MissingPrivilege(
+                f"{table} in schema {schema} is owned by {owner}, so nothing was dropped. Run this"
+                f" command as {owner}, or as a superuser."
+            )
     return [table for table, *_ in found]
 
 
@@ -106,4 +112,6 @@ def _refuse_live(connection: Connection, schema: str) -> None:
     connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(heartbeats))
     row = connection.execute(_LIVE.format(heartbeats=heartbeats, live=toolkit.LIVE)).fetchone()
     if row is not None:
-        raise RunsGoOn(job=row[0])
+        raise TryAgain(
+            f"{row[0]} is running, so nothing was dropped. Wait for its end, and run this again."
+        )

@@ -6,20 +6,14 @@ Source of the classes: PostgreSQL documentation, appendix A.
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 import psycopg
 
-from maintcli.errors import (
-    ConfigError,
-    ConnectionLost,
-    Fail,
-    MaintError,
-    NotAllowed,
-    ReadOnlyDatabase,
-    TryAgain,
-)
+from maintcli.errors import ConfigError, Fail, MaintError, MissingPrivilege, TryAgain, Unreachable
 
+READ_ONLY = "25006"
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
 UNDEFINED_TABLE = "42P01"
@@ -32,20 +26,19 @@ ROLE_CHANGED = "MT007"  # raised by a batch in which foreign keys do not act any
 COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {
-    "25006": ReadOnlyDatabase,
-    "42501": NotAllowed,
+    "42501": MissingPrivilege,
     "53300": TryAgain,
     LOCK_NOT_AVAILABLE: TryAgain,
     QUERY_CANCELED: TryAgain,
 }
 _BY_CLASS: dict[str, type[MaintError]] = {
-    "08": ConnectionLost,
-    "28": NotAllowed,
+    "08": Unreachable,
+    "28": MissingPrivilege,
     "3D": ConfigError,
     "40": TryAgain,
     "42": ConfigError,
     "53": TryAgain,
-    "57": ConnectionLost,
+    "57": Unreachable,
 }
 # Classes of errors in data, constraints, and code that is called row by row.
 _OF_ROWS = frozenset({"09", "21", "22", "23", "27", "2F", "38", "39", "44", "P0"})
@@ -58,17 +51,33 @@ _DETAIL_NAMES_OBJECTS = frozenset(
 _QUOTES_A_VALUE = frozenset({"22003", "22007", "22008", "22P02"})  # in its first line
 
 
+def connection_lost(reason: str) -> Unreachable:
+    """The error for a connection that broke, where no new one was to be had."""
+    return Unreachable(
+        f"The connection to the database was lost and could not be made again: {reason}."
+    )
+
+
+def read_only() -> Unreachable:
+    """The error for a server that takes no writes."""
+    return Unreachable(
+        "The database is read-only (a replica, or in recovery). Point DATABASE_URL at the primary."
+    )
+
+
 def meaning(error: psycopg.Error) -> MaintError:
     """Return our error for `error`, in PostgreSQL's words as `said` has them."""
     state = error.sqlstate or ""
     if not state and isinstance(error, psycopg.OperationalError):
-        return ConnectionLost(reason=_message(error))
+        return connection_lost(_message(error))
+    if state == READ_ONLY:
+        return read_only()
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2], Fail)
-    if kind is ConnectionLost:
-        return kind(reason=_message(error))
+    if kind is Unreachable:
+        return connection_lost(_message(error))
     about = f"{error.__notes__[0]}: " if getattr(error, "__notes__", None) else ""
     return kind(
-        reason=f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}{_raiser(error)}"
+        f"{about}PostgreSQL says: {_message(error)} ({state}).{_more(error)}{_raiser(error)}"
     )
 
 
@@ -120,6 +129,27 @@ def _raiser(error: psycopg.Error) -> str:
     first = (error.diag.context or "").partition("\n")[0]
     named = re.search(r"\S+\([^()]*\)", first)
     return f" The function {named[0]} raised it." if named else ""
+
+
+class Transient(Enum):
+    """Why a statement failed that may succeed at the next try."""
+
+    LOCKED = "others hold a lock"
+    CANCELED = "it took too long"
+    CONFLICT = "a deadlock, or a serialization failure"
+    LOST = "the connection is gone"
+
+
+def transient(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> Transient | None:
+    """Why `error` may pass; None where another try is of no use."""
+    state = error.sqlstate or ""
+    if state == LOCK_NOT_AVAILABLE:
+        return Transient.LOCKED
+    if state == QUERY_CANCELED:
+        return Transient.CANCELED
+    if state.startswith("40"):
+        return Transient.CONFLICT
+    return Transient.LOST if is_lost(error, connection) else None
 
 
 def is_lost(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, LiteralString, NamedTuple, Protocol
 from psycopg import sql
 
 from maintcli.db.names import Name
+from maintcli.errors import MissingGrant, MissingPrivilege
 
 KINDS = {
     "r": "table",
@@ -234,3 +235,21 @@ def _part(row: tuple[Any, ...]) -> Part:
     oid, schema, table, kind, is_heap, blocks, rows, indexed, *rights = row
     kind = KINDS.get(kind, "relation")
     return Part(oid, schema, table, kind, is_heap, blocks, rows, frozenset(indexed), *rights)
+
+
+def missing_grant(role: str, privilege: str, on: sql.Composable) -> MissingGrant:
+    """The error of a role that lacks a privilege on a table, with the GRANT to be pasted."""
+    table, grantee = on.as_string(), sql.Identifier(role).as_string()
+    return MissingGrant(
+        f"Role {grantee} may not {privilege} {table}. Let the owner run:"
+        f" GRANT {privilege} ON {table} TO {grantee};"
+    )
+
+
+def hidden_rows(table: object, role: str) -> MissingPrivilege:
+    """The error of a role that cannot see all rows of a table."""
+    return MissingPrivilege(
+        f"Row-level security on {table} hides rows from role {role}, so a sweep would report"
+        " success and leave them. Run as a role with BYPASSRLS, or as the owner without FORCE ROW"
+        " LEVEL SECURITY."
+    )

@@ -18,14 +18,11 @@ from maintcli.db.connect import Connection
 from maintcli.db.tables import Reader
 from maintcli.db.trust import FINDINGS
 from maintcli.errors import (
-    ClosedSchema,
-    ClosedToolkitTables,
-    ForeignTable,
-    NewerToolkitTables,
+    ConfigError,
+    MissingGrant,
+    MissingPrivilege,
     NoOpenSchema,
     NoToolkitTables,
-    OldToolkitTables,
-    UntrustedTable,
 )
 
 VERSION = 4
@@ -90,12 +87,19 @@ class Found(NamedTuple):
     is_writable: bool
 
     def refuse_strangers(self, section: str) -> None:
-        """Raise ForeignTable or UntrustedTable where a table is not ours alone."""
+        """Raise ConfigError where a table is not ours alone."""
         if self.foreign:
-            raise ForeignTable(table=self.foreign[0], schema=self.schema, section=section)
+            raise ConfigError(
+                f"{self.foreign[0]} exists in schema {self.schema} and was not made by maint, so it"
+                ' stays untouched. Choose another place for the toolkit\'s tables: schema = "maint"'
+                f" under [{section}] in maint.toml, then maint db migrate."
+            )
         for table, what, cure in self.faults:
-            raise UntrustedTable(
-                table=table, schema=self.schema, what=what, cure=cure, section=section
+            raise ConfigError(
+                f"{table} in schema {self.schema} {what}: others could run code there with your"
+                f" rights. If it is maint's table all the same, run: {cure}; if not, choose another"
+                f""" place for maint's tables: schema = "maint" under [{section}] in maint.toml,"""
+                " then maint db migrate."
             )
 
 
@@ -126,8 +130,16 @@ def home(connection: Connection) -> str:
 
 def _first(schemas: Sequence[str]) -> str:
     if not schemas:
-        raise NoOpenSchema
+        raise no_open_schema()
     return schemas[0]
+
+
+def no_open_schema() -> NoOpenSchema:
+    """The error for a search path that leads nowhere."""
+    return NoOpenSchema(
+        "The search path names no schema that exists and is open to this role. Set schema ="
+        ' "…" under [database] in maint.toml.'
+    )
 
 
 def require(
@@ -140,13 +152,26 @@ def require(
     found = look(connection, schema)
     found.refuse_strangers(section)
     if found.version is None:
-        raise NoToolkitTables(schema=found.schema)
+        without = " (or use --no-ledger to run without lease and history)." if write else ""
+        yet = "" if write else ", so nothing is recorded there yet"
+        raise NoToolkitTables(
+            f"The toolkit's own tables are not in schema {found.schema}{yet}."
+            f" Run: maint db migrate{without}"
+        )
     if found.version < VERSION:
-        raise OldToolkitTables(schema=found.schema, found=found.version, needed=VERSION)
+        raise ConfigError(
+            f"The toolkit's tables in schema {found.schema} are at version {found.version} and this"
+            f" maint needs {VERSION}. Run: maint db migrate"
+        )
     if found.version > VERSION:
-        raise NewerToolkitTables(schema=found.schema, found=found.version, needed=VERSION)
+        raise ConfigError(
+            f"The toolkit's tables in schema {found.schema} are at version {found.version}, newer"
+            f" than the {VERSION} that this maint knows. Upgrade maintcli."
+        )
     if write and not found.is_writable:
-        raise ClosedToolkitTables(schema=found.schema)
+        raise MissingGrant(
+            f"This role may not write maint's tables in schema {found.schema}. Run: maint db check"
+        )
     return found.schema
 
 
@@ -175,7 +200,7 @@ def migrate(
 
 @contextmanager
 def open_schema(connection: Connection, schema: str) -> Generator[None]:
-    """Raise ClosedSchema where the block may not create tables in `schema`, or the schema."""
+    """Raise MissingPrivilege where the block may not create tables in `schema`, or the schema."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege:
@@ -187,7 +212,12 @@ def open_schema(connection: Connection, schema: str) -> Generator[None]:
             text = "CREATE SCHEMA {schema} AUTHORIZATION {role};"
         names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
         statement = sql.SQL(text).format(**names).as_string(connection)
-        raise ClosedSchema(role=role, schema=schema, statements=[statement]) from None
+        raise MissingPrivilege(
+            f"Role {role} may not create tables in schema {schema}. Let a superuser, or the owner,"
+            " run this statement, or run this command as a role that may; schema under [database]"
+            " names another one.",
+            statements=[statement],
+        ) from None
 
 
 def make_schema(connection: Connection, schema: str, comment: str) -> None:

@@ -8,25 +8,25 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from maintcli.errors import BadDatabaseUrl
+from maintcli.errors import ConfigError
 
 _SCHEMES = ("postgresql", "postgres")
 _ENCODED = (
     "write postgresql://USER:PASSWORD@HOST:PORT/NAME, and in the password"
     " %23 for #, %2F for /, %3F for ?, %40 for @, %5B for ["
 )
-_Bad = Callable[[str], BadDatabaseUrl]
+_Bad = Callable[[str], ConfigError]
 _DRIVERS = ("asyncpg", "psycopg", "psycopg2", "pg8000", "psycopg_async", "psycopg2cffi")
 
 
 def parse(url: str, origin: str) -> Mapping[str, str]:
     """Return psycopg's keyword parameters for `url`; `origin` says in errors where it stands.
 
-    Raises BadDatabaseUrl.
+    Raises ConfigError.
     """
 
-    def bad(reason: str) -> BadDatabaseUrl:
-        return BadDatabaseUrl(origin=origin, reason=reason)
+    def bad(reason: str) -> ConfigError:
+        return ConfigError(f"The database URL from {origin} is not usable: {reason}.")
 
     scheme, colon, _ = url.partition("://")
     if not colon:

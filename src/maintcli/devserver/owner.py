@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from maintcli.errors import NoEmbedded
+from maintcli.devserver.layout import unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def server_user() -> User | None:
         nobody = pwd.getpwnam("nobody")  # initdb needs a user with an entry, not just a number
     except KeyError:
         reason = "PostgreSQL refuses to run as root, and there is no user nobody to run it as"
-        raise NoEmbedded(reason=reason) from None
+        raise unusable(reason) from None
     return User(nobody.pw_uid, nobody.pw_gid)
 
 
@@ -39,7 +39,7 @@ def require_entry(folder: Path, user: User | None) -> None:
         folder.chmod(folder.stat().st_mode | 0o011)
         return
     reason = f"PostgreSQL refuses to run as root, and the user nobody cannot enter {blocking}"
-    raise NoEmbedded(reason=f"{reason}; name a folder outside of it")
+    raise unusable(f"{reason}; name a folder outside of it")
 
 
 def can_enter(folder: Path, user: User) -> bool:
@@ -51,7 +51,7 @@ def can_enter(folder: Path, user: User) -> bool:
         )
     except (OSError, subprocess.SubprocessError, ValueError):
         reason = "PostgreSQL refuses to run as root, and this root may not become the user nobody"
-        raise NoEmbedded(reason=reason) from None
+        raise unusable(reason) from None
     return done.returncode == 0
 
 
@@ -65,4 +65,4 @@ def _require_name() -> None:
         pwd.getpwuid(uid)
     except KeyError:
         reason = f"user id {uid} has no entry in /etc/passwd, which PostgreSQL's initdb wants"
-        raise NoEmbedded(reason=reason) from None
+        raise unusable(reason) from None

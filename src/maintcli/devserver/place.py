@@ -4,8 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from maintcli.devserver.layout import USERS
-from maintcli.errors import NoEmbedded
+from maintcli.devserver.layout import USERS, unusable
 
 DEFAULT_PARENT = Path("/var/tmp")  # noqa: S108 (a folder per user, refused if another owns it)
 
@@ -21,17 +20,17 @@ def prepare(text: str) -> Path:
 
 def _named(text: str) -> Path:
     if not text.isprintable():
-        raise NoEmbedded(reason=f"the path {text!r} holds a control character")
+        raise unusable(f"the path {text!r} holds a control character")
     try:
         return Path(text).expanduser().resolve()
     except RuntimeError as error:  # no home folder, or a loop of symbolic links
-        raise NoEmbedded(reason=f"{text}: {error}") from None
+        raise unusable(f"{text}: {error}") from None
 
 
 def _default() -> Path:
     folder = DEFAULT_PARENT / f"maint-embedded-{os.geteuid()}"
     if folder.is_symlink():
-        raise NoEmbedded(reason=f"{folder} is a symbolic link, which someone else may have laid")
+        raise unusable(f"{folder} is a symbolic link, which someone else may have laid")
     return folder
 
 
@@ -44,9 +43,9 @@ def _make(folder: Path) -> None:
     except FileExistsError:
         raise
     except FileNotFoundError:
-        raise NoEmbedded(reason=f"{folder.parent} does not exist") from None
+        raise unusable(f"{folder.parent} does not exist") from None
     except OSError as error:
-        raise NoEmbedded(reason=f"{folder} cannot be made: {error.strerror}") from None
+        raise unusable(f"{folder} cannot be made: {error.strerror}") from None
 
 
 def _check(folder: Path) -> None:
@@ -54,12 +53,12 @@ def _check(folder: Path) -> None:
     try:
         owner = folder.stat().st_uid
     except OSError as error:
-        raise NoEmbedded(reason=f"{folder} cannot be read: {error.strerror}") from None
+        raise unusable(f"{folder} cannot be read: {error.strerror}") from None
     if not folder.is_dir():
-        raise NoEmbedded(reason=f"{folder} is a file, not a folder")
+        raise unusable(f"{folder} is a file, not a folder")
     if owner != os.geteuid():
-        raise NoEmbedded(reason=f"{folder} belongs to another user (uid {owner})")
+        raise unusable(f"{folder} belongs to another user (uid {owner})")
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise NoEmbedded(reason=f"{folder} is not writable")
+        raise unusable(f"{folder} is not writable")
     if not (folder / USERS).exists() and any(folder.iterdir()):
-        raise NoEmbedded(reason=f"{folder} holds other files; name an empty or a new folder")
+        raise unusable(f"{folder} holds other files; name an empty or a new folder")

@@ -12,10 +12,9 @@ from contextlib import closing
 from pathlib import Path
 
 from maintcli.devserver.binaries import major, runnable
-from maintcli.devserver.layout import DATA, READY, RECORD, SOCKET, TAKEN
+from maintcli.devserver.layout import DATA, READY, RECORD, SOCKET, TAKEN, unreachable, unusable
 from maintcli.devserver.locks import guarded
 from maintcli.devserver.owner import User
-from maintcli.errors import NoEmbedded, Unreachable
 
 SECONDS = 120
 """How long initdb, recovery and start may take together."""
@@ -38,7 +37,7 @@ def running(folder: Path) -> str | None:
             return found
         if time.monotonic() > deadline:
             reason = f"the embedded PostgreSQL of {folder} runs and cannot be reached from here"
-            raise Unreachable(reason=reason)
+            raise unreachable(reason)
         time.sleep(0.01)  # it is starting, stopping, or has just died
     return None
 
@@ -67,7 +66,7 @@ def start(
         return found  # who began the start was killed, its guard was not
     if answer != READY:
         reason = answer or "its guard died"
-        raise Unreachable(reason=f"the embedded PostgreSQL in {folder} did not start: {reason}")
+        raise unreachable(f"the embedded PostgreSQL in {folder} did not start: {reason}")
     return sockets
 
 
@@ -97,7 +96,7 @@ def _socket_folder() -> str:
     for parent in ("/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 (the guard makes it, or fails)
         if os.access(parent, os.W_OK | os.X_OK):
             return f"{parent}/maint-{secrets.token_hex(6)}"
-    raise NoEmbedded(reason="neither /tmp nor /var/tmp can be written, and its socket goes there")
+    raise unusable("neither /tmp nor /var/tmp can be written, and its socket goes there")
 
 
 def _ready_socket(folder: Path) -> str | None:
@@ -122,4 +121,4 @@ def _require_same_version(folder: Path, version: int) -> None:
         reason = (
             f"{folder} holds data of PostgreSQL {found}, and the programs are version {version}"
         )
-        raise NoEmbedded(reason=f"{reason}; name another folder")
+        raise unusable(f"{reason}; name another folder")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
+from maintcli.db.tables import missing_grant
 from maintcli.engines.base import reference, target
 from maintcli.engines.base.reference import COLUMN, PATTERN, Found, Reference, unquoted
 from maintcli.engines.base.stale import Stale
@@ -20,7 +21,7 @@ from maintcli.engines.base.target import Elsewhere, Target
 from maintcli.engines.sweep import sweep as engine
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task, planned
-from maintcli.errors import ConfigError, MissingPrivilege, NotAPair, SelfPair
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 _BY = "created_at"
@@ -48,14 +49,18 @@ class Pair(NamedTuple):
 
 
 def parse(texts: Sequence[str], origin: str) -> list[Pair]:
-    """Read every pair. Raises NotAPair."""
+    """Read every pair. Raises ConfigError."""
     return [_parse(text, origin) for text in texts]
 
 
 def _parse(text: str, origin: str) -> Pair:
     match = _PAIR.fullmatch(text)
     if match is None:
-        raise NotAPair(origin=origin, text=text)
+        raise ConfigError(
+            f'{origin}: {text!r} is no pair. Write "child.column -> parent.column", with one column'
+            ' on each side (keys of several columns cannot be followed), and "by column" behind it'
+            " where the child's age is not in created_at."
+        )
     child, column, parent, key, by = match.groups()
     return Pair(
         child=Reference(origin, text, child, unquoted(column)),
@@ -72,11 +77,15 @@ def find(context: Context, pair: Pair, grace: Duration) -> Target:
     origin = pair.child.origin
     child, parent = (reference.find(context, side) for side in (pair.child, pair.parent))
     if child.table.oid == parent.table.oid:
-        raise SelfPair(origin=origin, pair=pair.text)
+        raise ConfigError(
+            f"{origin}: {pair.text!r} looks for parents in the child's own table, where every"
+            " deleted row would leave new orphans. Leave it out; a foreign key with ON DELETE"
+            " CASCADE keeps such a table whole."
+        )
     reference.check_types(origin, child, parent)
     if not all(part.is_heap for part in child.table.parts):
         reason = f"{origin}: {child.table} is not stored in a heap, so it cannot be looked through."
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     by = reference.column(pair.child, child.map, child.table, pair.by)
     _check_lockable(context, parent)
     mapped = child.map._replace(columns={"age": by.name})
@@ -121,8 +130,7 @@ def _check_lockable(context: Context, parent: Found) -> None:
         return
     ((may,),) = context.session.read(_MAY_LOCK, {"oid": parent.table.oid})
     if not may:
-        table, role = parent.table.quoted.as_string(), sql.Identifier(parent.table.role).as_string()
-        raise MissingPrivilege(role=role, privilege="UPDATE", table=table)
+        raise missing_grant(parent.table.role, "UPDATE", parent.table.quoted)
 
 
 def sweep_orphans(context: Context, pairs: Sequence[str], grace: Duration) -> Swept:

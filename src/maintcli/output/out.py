@@ -25,7 +25,7 @@ def put(text: str) -> None:
         _give_up(stream)
     except OSError as error:
         _give_up(stream)
-        raise Fail(reason=f"The output cannot be written: {error.strerror}.") from None
+        raise Fail(f"The output cannot be written: {error.strerror}.") from None
 
 
 def on_terminal() -> bool:

@@ -22,13 +22,12 @@ def bug(error: BaseException, *, look: str) -> Bug:
     """The one sentence on `error`; `look` says how to see its traceback."""
     frame, line = _fault(error)
     package, file = _package(frame), _file(frame)
-    ours = package == _OURS
+    whose, whom = f"the package {package}, not in maint", "that package"
+    if package == _OURS:
+        whose, whom = "maint", "maint"
     return Bug(
-        whose="maint" if ours else f"the package {package}, not in maint",
-        where=f"{file}, line {line}",
-        reason=_named(error).rstrip(".: "),
-        look=look,
-        whom="the authors of maint" if ours else "the authors of that package",
+        f"This is a bug in {whose} ({file}, line {line}): {_named(error).rstrip('.: ')}. {look} for"
+        f" the traceback, and please report it to the authors of {whom}."
     )
 
 

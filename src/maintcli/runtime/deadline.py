@@ -41,7 +41,12 @@ def enforced(
         if over.is_set():
             return
         if not heard:
-            stop.request(DeadlinePassed(timeout=deadline.text))
+            stop.request(
+                DeadlinePassed(
+                    f"The deadline of {deadline.text} passed with work unfinished; what was done is"
+                    " kept."
+                )
+            )
         elif isinstance(stop.reason, Interrupted) and over.wait(min(GRACE_SECONDS, deadline.left)):
             return
         asked_since = time.monotonic()

@@ -11,21 +11,16 @@ from datetime import UTC, datetime
 import psycopg
 
 from maintcli import __version__
+from maintcli.config.database import no_database
 from maintcli.db import connect, toolkit
 from maintcli.errors import (
-    CannotDryRun,
-    ClosedToolkitTables,
     ConfigError,
-    DryRunInterrupted,
     Held,
     Interrupted,
-    InterruptedEarly,
-    LeaseLost,
     MaintError,
-    MissingPrivilege,
-    NoDatabase,
-    NoDatabaseForLedger,
+    MissingGrant,
     Skip,
+    Usage,
 )
 from maintcli.runtime import deadline, lease, ledger, slots, stop
 from maintcli.runtime.context import Context
@@ -33,6 +28,7 @@ from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.ids import new_run_id
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.judge import judged
+from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.ledger import Begun, Entry
 from maintcli.runtime.origin import origin, runner_id, scheduled_for
 from maintcli.runtime.parts import membership
@@ -40,7 +36,7 @@ from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
 
 _HELD_RETRY_SECONDS = 1.0
-_DENIED = (ClosedToolkitTables, MissingPrivilege, psycopg.errors.InsufficientPrivilege)
+_DENIED = (MissingGrant, psycopg.errors.InsufficientPrivilege)
 
 
 def run(job: Job, order: Order) -> Report:
@@ -52,8 +48,8 @@ def run(job: Job, order: Order) -> Report:
     report = Report(
         job=job.name, run_id=new_run_id(), dry_run=order.dry_run, started_at=datetime.now(UTC)
     )
-    interrupted = DryRunInterrupted if order.dry_run else Interrupted
-    signals = stop.on_signals(interrupted) if order.owns_process else stop.without_signals()
+    left = " in a dry run, which changes nothing" if order.dry_run else stop.KEPT
+    signals = stop.on_signals(left) if order.owns_process else stop.without_signals()
     with signals as stopped, judged(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
@@ -82,7 +78,9 @@ def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
 
 def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
     if order.dry_run and not job.can_dry_run:
-        raise CannotDryRun(job=job.name)
+        raise Usage(
+            f"{job.name} cannot show what it would do, so --dry-run is refused; nothing was run."
+        )
     job.check(order)  # a mistyped command is no failure of the job: the ledger never hears of it
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
@@ -91,7 +89,8 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
         try:
             _ = session.connection
         except Interrupted as error:
-            raise InterruptedEarly(**error.facts) from None
+            left = " before the database was reached; nothing was changed"
+            raise Interrupted(error.signal, left) from None
     else:
         session = Session(_no_database, stopped, until)
     return Context(
@@ -105,13 +104,20 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
 
 
 def _no_database() -> connect.Connection:
-    raise NoDatabaseForLedger
+    raise _no_ledger()
+
+
+def _no_ledger() -> ConfigError:
+    return ConfigError(
+        "No database is configured that could hold the lease and the history. Set DATABASE_URL, or"
+        " give --no-ledger to run without them."
+    )
 
 
 def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Connection]:
     database = order.database
     if database.url is None:
-        raise NoDatabase(section=database.section) if job.needs_database else NoDatabaseForLedger
+        raise no_database(database.section) if job.needs_database else _no_ledger()
     target = connect.parameters(database.url.reveal(), database.url_origin, database.base)
     if password := target.get("password"):
         order.log.hide(password)
@@ -180,7 +186,7 @@ def _begun(context: Context, schema: str, entry: Entry) -> Begun:
             return ledger.begin(context.session, schema, entry)
         except Held as held:
             if wish == "skip":
-                raise Skip(reason=str(held)) from None
+                raise Skip(str(held)) from None
             if wish == "fail" or context.deadline.left < patience:
                 raise
             context.stop.wait(_HELD_RETRY_SECONDS)
@@ -206,7 +212,7 @@ def _end(context: Context, report: Report) -> None:
     if context.lease is None or report.lease_lost:
         return
     if not ledger.end(context.session.for_last_words(), context.lease, report):
-        raise LeaseLost(job=context.lease.name)
+        raise lease_lost(context.lease.name)
 
 
 def _entry(job: Job, order: Order, report: Report) -> Entry:

@@ -161,15 +161,15 @@ def members(
 def find(session: Session, schema: str, prefix: str) -> PastRun:
     """The one run whose id begins with `prefix`. Raises Usage where that is none, or several."""
     if not is_id(prefix):
-        raise Usage(reason=f"{prefix!r} is no run id; maint history lists them.")
+        raise Usage(f"{prefix!r} is no run id; maint history lists them.")
     digits = _digits(prefix)
     values = {"first": digits.ljust(_DIGITS, "0"), "last": digits.ljust(_DIGITS, "f")}
     rows = session.read_composed(_FOUND.format(**_names(schema)), values, ours=True)
     if not rows:
-        raise Usage(reason=f"There is no run {prefix}; maint history lists them.")
+        raise Usage(f"There is no run {prefix}; maint history lists them.")
     if len(rows) > 1:
         ids = ", ".join(row[0] for row in rows)
-        raise Usage(reason=f"Several runs begin with {prefix}, such as {ids}; give more of the id.")
+        raise Usage(f"Several runs begin with {prefix}, such as {ids}; give more of the id.")
     return _run(rows[0])
 
 

@@ -85,6 +85,14 @@ def row_name(job: str, shard: Shard | None) -> str:
     return f"{job} {shard}" if shard else job
 
 
+def lease_lost(job: str) -> LeaseLost:
+    """The error of a run whose lease has ended, so that it may not write any more."""
+    return LeaseLost(
+        f"The lease of {job} ended while this run was held up, so it stopped without another write;"
+        " another run may own the job now."
+    )
+
+
 def ttl() -> sql.Composable:
     """The length of a lease, as SQL."""
     return sql.SQL("interval {}").format(f"{TTL_SECONDS} seconds")
@@ -130,7 +138,7 @@ def _keep(
         except (psycopg.Error, MaintError):
             pause = 1.0
         if time.monotonic() - renewed > TTL_SECONDS and not over.is_set():
-            stop.request(LeaseLost(job=lease.name))
+            stop.request(lease_lost(lease.name))
             cancel()
             break
     if connection is not None:

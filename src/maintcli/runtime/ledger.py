@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import formats, sqlstate, toolkit
-from maintcli.errors import ConnectionLost, Held, LeaseLost, Outcome, Skip
+from maintcli.errors import Held, Outcome, Skip
 from maintcli.runtime import parts
-from maintcli.runtime.lease import TTL_SECONDS, Lease, row_name
+from maintcli.runtime.lease import TTL_SECONDS, Lease, lease_lost, row_name
 from maintcli.runtime.parts import Membership
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
@@ -186,15 +186,15 @@ def _why_not(
 ) -> Skip | Held:
     rows = session.read_composed(_WHY_NOT.format(**names), {"job": job, "name": name}, ours=True)
     if not rows:
-        return Held(job=job, run_id="?", runner="another runner", expires="soon")
+        return Held("already running (run ? on another runner); its lease ends soon.")
     paused_at, by, why, run_id, runner, expires = rows[0]
     if paused_at is not None:
         because = f": {why}" if why else ""
         since = f"{paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         who = f"{by or 'somebody'}{because}"
-        return Skip(reason=f"paused since {since} by {who}. Run: maint resume {job}")
+        return Skip(f"paused since {since} by {who}. Run: maint resume {job}")
     when = f"at {expires.astimezone(UTC):%H:%M:%S} UTC" if expires else "now"
-    return Held(job=job, run_id=run_id, runner=runner, expires=when)
+    return Held(f"already running (run {run_id} on {runner}); its lease ends {when}.")
 
 
 def end(session: Session, lease: Lease, report: Report) -> bool:
@@ -255,7 +255,7 @@ def _check_kept(session: Session, lease: Lease, report: Report) -> None:
     known = [report.counts.get(name, 0) for name in ("deleted_count", "updated_count")]
     if rows and any(kept < said for kept, said in zip(rows[0], known, strict=True)):
         why = "the server crashed as the run ended, and its last batches came back"
-        raise ConnectionLost(reason=f"{why}; the next run does them again")
+        raise sqlstate.connection_lost(f"{why}; the next run does them again")
 
 
 def progress(lease: Lease, counter: Counter) -> sql.Composable:
@@ -285,7 +285,7 @@ def written(session: Session, lease: Lease) -> tuple[int, int]:
     filled = query.format(runs=lease.table("job_runs"), run=lease.run_id)
     rows = session.read_composed(filled, ours=True)
     if not rows:
-        raise LeaseLost(job=lease.job)
+        raise lease_lost(lease.job)
     return rows[0][0], rows[0][1]
 
 

@@ -132,12 +132,12 @@ def open_named(path: Path, origin: str) -> tuple[LogFile | None, str]:
     try:
         if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
             reason = f"{name} is a link of another user; name the file that it leads to."
-            raise ConfigError(reason=reason)
+            raise ConfigError(reason)
         return LogFile(name, os.open(path, _FLAGS, 0o666)), ""
     except OSError as error:
         why = f"{name} cannot be written: {error.strerror}"
         if isinstance(error, _WRONG):
-            raise ConfigError(reason=f"{why}.") from None
+            raise ConfigError(f"{why}.") from None
         return None, why
 
 

@@ -201,9 +201,9 @@ def _seconds(found: Sourced[str]) -> float:
     except ValueError as error:
         raise _wrong(found, error) from None
     if seconds <= 0:
-        raise ConfigError(reason=f"{found.origin}: {seconds} is too small; give it e.g. 180.")
+        raise ConfigError(f"{found.origin}: {seconds} is too small; give it e.g. 180.")
     return float(seconds)
 
 
 def _wrong(found: Sourced[str], error: ValueError) -> ConfigError:
-    return ConfigError(reason=sentence(f"{found.origin}: {error}"))
+    return ConfigError(sentence(f"{found.origin}: {error}"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from maintcli.db import code, formats, search_path
+from maintcli.db import code, formats, refusal, search_path
 from maintcli.db.connect import Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
@@ -94,7 +94,7 @@ class Session:
     def admit_code_on(self, oids: Iterable[int]) -> None:
         """Let code of the user's that stands on these relations find what it was written for.
 
-        Raises ReservedColumn.
+        Raises ConfigError.
         """
         oids = sorted(oids)
         code.check_names(self, oids)
@@ -242,7 +242,7 @@ class Session:
         except Unreachable as first:
             left = end - time.monotonic()
             if left > LEAST_SECONDS:
-                self._say(f"{_waiting(left)}: {str(first.facts.get('reason', first)).rstrip('.')}.")
+                self._say(f"{_waiting(left)}: {str(first).removeprefix(refusal.NOT_REACHED)}")
             return self._connect_again(first, end)
 
     def _connect_again(self, first: Unreachable, end: float) -> Connection:

@@ -41,7 +41,7 @@ def shard(setting: Sourced[Any] | None, environ: Mapping[str, str]) -> Shard | N
     try:
         return _parsed(str(setting.value).strip(), environ)
     except ValueError as problem:
-        raise error(reason=f"{setting.origin}: {problem}.") from None
+        raise error(f"{setting.origin}: {problem}.") from None
 
 
 def group(environ: Mapping[str, str], found: Shard) -> str | None:
@@ -56,7 +56,7 @@ def group(environ: Mapping[str, str], found: Shard) -> str | None:
         return name if name and index == environ.get(INDEX_VARIABLE) == str(found.part) else None
     if not named.strip() or len(named) > _LONGEST_GROUP or not named.isprintable():
         reason = f"environment {GROUP_VARIABLE} must be a name of 1 to {_LONGEST_GROUP} printable"
-        raise ConfigError(reason=f"{reason} characters, the same for all parts; or unset it.")
+        raise ConfigError(f"{reason} characters, the same for all parts; or unset it.")
     return named.strip()
 
 

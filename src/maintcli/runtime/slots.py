@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from maintcli.db import toolkit
-from maintcli.errors import NoSlot
+from maintcli.errors import TryAgain
 from maintcli.runtime.lease import TTL_SECONDS, Lease
 from maintcli.runtime.session import Session
 
@@ -25,7 +25,7 @@ FROM free WHERE s.slot = free.slot RETURNING s.slot
 
 
 def take(session: Session, lease: Lease, *, limit: int, timeout: float) -> None:
-    """Wait for a slot, up to half of `timeout` seconds; raises NoSlot."""
+    """Wait for a slot, up to half of `timeout` seconds; raises TryAgain."""
     if timeout <= EXEMPT_SECONDS:
         return
     patience = min(timeout / 2, session.deadline.left / 2)
@@ -35,6 +35,9 @@ def take(session: Session, lease: Lease, *, limit: int, timeout: float) -> None:
     # The rows missing at first are inserted by the first try and can be taken by the second.
     while not any(session.write(query, values, ours=True) for _ in range(2)):
         if waited >= patience:
-            raise NoSlot(waited=f"{patience:.0f} s", limit=limit)
+            raise TryAgain(
+                f"No slot was free for {patience:.0f} s: {limit} jobs are running already"
+                " (max-concurrent-jobs)."
+            )
         session.stop.wait(_RETRY_SECONDS)
         waited += _RETRY_SECONDS

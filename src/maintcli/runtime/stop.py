@@ -11,6 +11,8 @@ from types import FrameType
 
 from maintcli.errors import Interrupted, MaintError
 
+KEPT = "; what was committed is kept, the rest was rolled back"
+
 
 class Stop:
     """A reason to stop, set once, by a signal, the deadline, or a lost lease.
@@ -96,11 +98,11 @@ def without_signals() -> Generator[Stop]:
 
 
 @contextmanager
-def on_signals(reason: type[Interrupted] = Interrupted) -> Generator[Stop]:
-    """Turn SIGTERM and SIGINT into a stop, with that reason, for the length of a run."""
+def on_signals(left: str = KEPT) -> Generator[Stop]:
+    """Turn SIGTERM and SIGINT into a stop for the length of a run; `left` says what it leaves."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        stop.request(reason(signal=signal.Signals(number).name))
+        stop.request(Interrupted(signal.Signals(number).name, left))
         if stop.impatient:
             stop.check()
 

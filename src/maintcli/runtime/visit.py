@@ -7,17 +7,9 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from maintcli.config.database import DatabaseConfig
+from maintcli.config.database import DatabaseConfig, no_database
 from maintcli.db import connect, search_path, sqlstate, toolkit
-from maintcli.errors import (
-    ClosedPath,
-    MaintError,
-    NoDatabase,
-    NoOpenSchema,
-    NotAllowed,
-    NothingRecorded,
-    NoToolkitTables,
-)
+from maintcli.errors import MissingPrivilege, NoOpenSchema
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
@@ -34,32 +26,37 @@ def connected(
     What PostgreSQL complains of inside leaves as one of our errors.
     """
     if database.url is None:
-        raise NoDatabase(section=database.section)
+        raise no_database(database.section)
     target = connect.parameters(database.url.reveal(), database.url_origin, database.base)
     with connect.said_when_slow(_say_waiting):
         connection = connect.connect(target, application=f"maint/{command}", read_only=not write)
         connect.first_answer(connection, connect.CONNECT_SECONDS)
     try:
         yield connection
-    except NoOpenSchema:
-        raise _closed(connection) from None
+    except NoOpenSchema as error:
+        raise (_closed(connection) or error) from None
     except psycopg.errors.InsufficientPrivilege as error:
-        raise NotAllowed(reason=f"{sqlstate.meaning(error)} Run: maint db check") from None
+        raise MissingPrivilege(f"{sqlstate.meaning(error)} Run: maint db check") from None
     except psycopg.Error as error:
         raise sqlstate.meaning(error) from None
     finally:
         connection.close()
 
 
-def _closed(connection: connect.Connection) -> MaintError:
-    """What is so where no schema of the path is open: this role may not look, or there is none."""
+def _closed(connection: connect.Connection) -> MissingPrivilege | None:
+    """The error where this role may not look into the schema of its search path."""
     closed = search_path.closed(connection)
     if not closed:
-        return NoOpenSchema()
+        return None
     ((role,),) = search_path.run(connection, sql.SQL("SELECT current_user::text"))
     names = {"schema": sql.Identifier(closed[0]), "role": sql.Identifier(role)}
     grant = sql.SQL("GRANT USAGE ON SCHEMA {schema} TO {role};").format(**names).as_string()
-    return ClosedPath(role=role, schema=closed[0], statements=[grant])
+    return MissingPrivilege(
+        f"Role {role} may not look into schema {closed[0]}, and its search path names no other one."
+        " Let a superuser, or the schema's owner, run this statement; schema under [database]"
+        " names another one.",
+        statements=[grant],
+    )
 
 
 @contextmanager
@@ -68,10 +65,7 @@ def toolkit_tables(
 ) -> Generator[tuple[Session, str]]:
     """A session and the schema of the toolkit's tables; ConfigError where they are not there."""
     with connected(database, command, write=write) as connection:
-        try:
-            schema = toolkit.require(connection, database.schema, section=database.section)
-        except NoToolkitTables as error:
-            raise NothingRecorded(**error.facts) from None
+        schema = toolkit.require(connection, database.schema, section=database.section)
         yield bounded(connection), schema
 
 

@@ -57,7 +57,7 @@ def _read(section: Section, text: str, key: str, zone: str) -> str:
         expression = resolve(text, key)
         following = cron.next_time(expression, zone, datetime.now(UTC))
     except ValueError as error:
-        raise ConfigError(reason=f"{section.place('schedule')}: {error}.") from None
+        raise ConfigError(f"{section.place('schedule')}: {error}.") from None
     if following is None:
         raise section.wrong("schedule", f"{text!r} is never due; there is no such day")
     return normal(expression)

@@ -11,15 +11,8 @@ from tempfile import mkstemp
 from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
-from maintcli.errors import (
-    BadLocation,
-    DamagedFile,
-    MaintError,
-    NoSuchFile,
-    NotAllowed,
-    StorageFailed,
-    StorageFull,
-)
+from maintcli.errors import BadLocation, MaintError, MissingPrivilege, NoSuchFile, Unreachable
+from maintcli.services.storage import damaged, full
 from maintcli.services.stored import Stored, is_full
 
 _FOLDER_MODE = 0o700
@@ -83,9 +76,9 @@ class Folder:
         with self._opened(key) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DamagedFile(file=key, reason="it is not a regular file")
+                raise damaged(key, "it is not a regular file")
             if status.st_size > most_bytes:
-                raise DamagedFile(file=key, reason=f"it has more than {most_bytes:,} bytes")
+                raise damaged(key, f"it has more than {most_bytes:,} bytes")
             yield file
 
     def _opened(self, key: str) -> BinaryIO:
@@ -95,11 +88,11 @@ class Folder:
             with self._explained("read"):
                 status, real = path.lstat(), os.path.realpath(self.root).rstrip("/")
                 if stat.S_ISLNK(status.st_mode) or os.path.realpath(path) != f"{real}/{key}":
-                    raise DamagedFile(file=key, reason="it is a link, or not inside its folder")
+                    raise damaged(key, "it is a link, or not inside its folder")
                 flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
                 return os.fdopen(os.open(path, flags), "rb")
         except FileNotFoundError:
-            raise NoSuchFile(file=key, location=self.location) from None
+            raise NoSuchFile(f"There is no file {key} in {self.location}.") from None
 
     def folders(self) -> Sequence[str]:
         """The names of the folders, not of links to some."""
@@ -165,7 +158,7 @@ class Folder:
                     os.fsync(there)
                 os.fsync(here)
         except FileNotFoundError:
-            raise NoSuchFile(file=source, location=self.location) from None
+            raise NoSuchFile(f"There is no file {source} in {self.location}.") from None
 
     def remove(self, folder: str, keys: Sequence[str]) -> bool:
         """Remove files by their names in the opened folder, which no link can stand in for."""
@@ -189,11 +182,11 @@ class Folder:
         """The folder, or the one that it would be made in, is there and may be written to."""
         place = self.root if self.root.exists() else self.root.parent
         if place.exists() and not place.is_dir():
-            raise BadLocation(origin=self.location, reason=f"{place} is a file; name a folder")
+            raise BadLocation(f"{self.location}: {place} is a file; name a folder.")
         if not place.is_dir():
-            raise BadLocation(origin=self.location, reason=f"there is no folder {place}; make it")
+            raise BadLocation(f"{self.location}: there is no folder {place}; make it.")
         if not os.access(place, os.W_OK | os.X_OK):
-            raise NotAllowed(reason=f"{place} may not be written to by this user.")
+            raise MissingPrivilege(f"{place} may not be written to by this user.")
 
     def prepare(self) -> None:
         """Write a file, and take it away."""
@@ -205,7 +198,7 @@ class Folder:
 
     def _check_is_there(self) -> None:
         if not self.root.is_dir():
-            raise BadLocation(origin=self.location, reason="there is no such folder")
+            raise BadLocation(f"{self.location}: there is no such folder.")
 
     @contextmanager
     def _opened_folder(self, folder: str) -> Generator[int]:
@@ -239,15 +232,15 @@ class Folder:
             self._complain(deed, "there is no such folder")
         except PermissionError as error:
             reason = f"{error.filename or self.root} may not be {deed} by this user."
-            raise NotAllowed(reason=reason) from None
+            raise MissingPrivilege(reason) from None
         except OSError as error:
             reason = error.strerror or str(error)
             if is_full(error):
-                raise StorageFull(location=self.location, reason=reason) from None
+                raise full(self.location, reason) from None
             self._complain(deed, reason)
 
     def _complain(self, deed: str, reason: str) -> NoReturn:
-        raise StorageFailed(location=self.location, deed=deed, reason=reason) from None
+        raise Unreachable(f"{self.location} cannot be {deed}: {reason}.") from None
 
 
 def _user(uid: int) -> str:

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from urllib3.response import BaseHTTPResponse
 
 from maintcli import __version__
-from maintcli.errors import NoAnswer, Unsent, Untrusted
+from maintcli.errors import Unreachable, Unsent
 from maintcli.services.address import Address
 
 MOST_BYTES: Final = 64 * 1024
@@ -40,8 +40,8 @@ def post(
 ) -> Answer:
     """POST, and read at most 64 KiB of the answer, all within `seconds`.
 
-    Raises Unsent or Untrusted where nothing was sent, and NoAnswer where nobody knows what became
-    of it: only after Unsent may it be sent once more.
+    Raises Unsent where no connection came about: only then may it be sent once more. Raises
+    Unreachable for a certificate that is not to be trusted, and where no answer came.
     """
     kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
     connection = kind(address.host, address.port, timeout=min(_CONNECT_SECONDS, seconds))
@@ -107,12 +107,17 @@ def _connect(connection: HTTPConnection, address: Address, limit: _Limit) -> Non
         connection.connect()
         limit.hold()
     except ssl.SSLCertVerificationError as error:
-        raise Untrusted(url=address, reason=error.verify_message) from None
+        raise Unreachable(
+            f"{address} has no certificate to be trusted, so nothing was sent:"
+            f" {error.verify_message}."
+        ) from None
     except (OSError, HTTPError) as error:
         reason = f"it took more than {limit}" if limit.is_over else _why(error)
-        raise Unsent(url=address, reason=reason) from None
+        raise Unsent(f"{address} cannot be reached, and nothing was sent: {reason}.") from None
     if limit.is_over:
-        raise Unsent(url=address, reason=f"it took more than {limit}")
+        raise Unsent(
+            f"{address} cannot be reached, and nothing was sent: it took more than {limit}."
+        )
     connection.timeout = limit.seconds
 
 
@@ -131,9 +136,15 @@ def _exchange(
     except (OSError, HTTPException, HTTPError) as error:
         is_late = limit.is_over or isinstance(_cause(error), TimeoutError)
         reason = f"it had not all come within {limit}" if is_late else _why(error)
-        raise NoAnswer(url=address, reason=reason) from None
+        raise Unreachable(
+            f"{address} gave no answer: {reason}. What was sent may have arrived, so it is not sent"
+            " again."
+        ) from None
     if limit.is_over:  # what was cut looks like the end of a short answer
-        raise NoAnswer(url=address, reason=f"it had not all come within {limit}")
+        raise Unreachable(
+            f"{address} gave no answer: it had not all come within {limit}. What was sent may have"
+            " arrived, so it is not sent again."
+        )
     return answer
 
 

@@ -12,14 +12,13 @@ from uuid import uuid4
 
 from maintcli.errors import (
     BadLocation,
-    DamagedFile,
+    ConfigError,
     MaintError,
-    NoStorage,
+    MissingPrivilege,
     NoSuchFile,
-    NotAllowed,
-    StorageFailed,
-    StorageFull,
+    Unreachable,
 )
+from maintcli.services.storage import damaged, full
 from maintcli.services.stored import Stored, is_full
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ class Objects:
         try:
             import obstore
         except ImportError:
-            raise NoStorage(location=url) from None
+            raise ConfigError(
+                f"{url} needs a package that is not installed. Run: pip install 'maintcli[storage]'"
+            ) from None
         self._obstore: Any = obstore
         with self._explained("opened"):
             self._store = self._open()
@@ -97,8 +98,8 @@ class Objects:
             reason = f"a temporary file of this machine: {error.strerror or error}"
             if is_full(error):
                 place = f"{gettempdir()}, through which files go to {self.location},"
-                raise StorageFull(location=place, reason=error.strerror or str(error)) from None
-            raise StorageFailed(location=self.location, deed="written", reason=reason) from None
+                raise full(place, error.strerror or str(error)) from None
+            raise Unreachable(f"{self.location} cannot be written: {reason}.") from None
 
     def get(self, key: str, most_bytes: int) -> bytes:
         """The file's content."""
@@ -115,12 +116,12 @@ class Objects:
                         file.write(piece)
                         if file.tell() > most_bytes:
                             reason = f"it has more than {most_bytes:,} bytes"
-                            raise DamagedFile(file=key, reason=reason)
+                            raise damaged(key, reason)
             except FileNotFoundError:
-                raise NoSuchFile(file=key, location=self.location) from None
+                raise NoSuchFile(f"There is no file {key} in {self.location}.") from None
             except OSError as error:
                 reason = f"a temporary file of this machine: {error.strerror or error}"
-                raise StorageFailed(location=self.location, deed="read", reason=reason) from None
+                raise Unreachable(f"{self.location} cannot be read: {reason}.") from None
             file.seek(0)
             yield file
 
@@ -130,7 +131,7 @@ class Objects:
             with self._explained("read"):
                 found = self._obstore.list_with_delimiter(self._store)["common_prefixes"]
         except FileNotFoundError:
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
         return sorted(str(one) for one in found)
 
     def list(self, folder: str) -> Mapping[str, int]:
@@ -147,7 +148,7 @@ class Objects:
                     for one in page:
                         yield Stored(str(one["path"]), int(one["size"]), one["last_modified"])
         except FileNotFoundError:
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
 
     def delete(self, keys: Sequence[str]) -> Mapping[str, MaintError]:
         """In bulk; where that fails, key by key.
@@ -157,7 +158,7 @@ class Objects:
         try:
             with self._explained("deleted"):
                 self._obstore.delete(self._store, list(keys))
-        except (FileNotFoundError, NotAllowed, StorageFailed):
+        except (FileNotFoundError, MissingPrivilege, Unreachable):
             return self._delete_each(keys)
         return {}
 
@@ -167,7 +168,7 @@ class Objects:
             for begin in range(0, len(keys), _DELETED_AT_ONCE):
                 some = keys[begin : begin + _DELETED_AT_ONCE]
                 errors = list(pool.map(self._delete_one, some))
-                if all(isinstance(error, StorageFailed) for error in errors):  # it does not answer
+                if all(isinstance(error, Unreachable) for error in errors):  # it does not answer
                     raise next(error for error in errors if error)
                 failed |= {key: error for key, error in zip(some, errors, strict=True) if error}
         return failed
@@ -178,7 +179,7 @@ class Objects:
                 self._obstore.delete(self._without_bulk, key)
         except FileNotFoundError:
             return None
-        except (NotAllowed, StorageFailed) as error:
+        except (MissingPrivilege, Unreachable) as error:
             return error
         return None
 
@@ -190,7 +191,7 @@ class Objects:
             with self._explained("moved"):
                 self._obstore.rename(self._store, source, target)
         except FileNotFoundError:
-            raise NoSuchFile(file=source, location=self.location) from None
+            raise NoSuchFile(f"There is no file {source} in {self.location}.") from None
 
     def remove(self, folder: str, keys: Sequence[str]) -> bool:
         """All but the last at once; a folder is gone with its last key."""
@@ -213,7 +214,7 @@ class Objects:
         try:
             self.exists(f".maint-probe-{uuid4()}")
         except FileNotFoundError:  # not of the file: of the bucket
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
 
     def prepare(self) -> None:
         """Write a file, and take it away; a bucket that forbids deleting keeps it."""
@@ -222,7 +223,7 @@ class Objects:
         try:
             with self._explained("written"):
                 self._obstore.delete(self._store, key)
-        except (NotAllowed, StorageFailed):
+        except (MissingPrivilege, Unreachable):
             return
 
     @contextmanager
@@ -233,11 +234,11 @@ class Objects:
         except FileNotFoundError:
             if deed not in {"opened", "written"}:
                 raise
-            raise BadLocation(origin=self.location, reason="there is no such bucket") from None
+            raise BadLocation(f"{self.location}: there is no such bucket.") from None
         except (wrong.PermissionDeniedError, wrong.UnauthenticatedError) as error:
-            raise NotAllowed(reason=f"{self.location}: {_words(error)}.") from None
+            raise MissingPrivilege(f"{self.location}: {_words(error)}.") from None
         except wrong.BaseError as error:
-            raise StorageFailed(location=self.location, deed=deed, reason=_words(error)) from None
+            raise Unreachable(f"{self.location} cannot be {deed}: {_words(error)}.") from None
 
 
 def _allows_http() -> bool:

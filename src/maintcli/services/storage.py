@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from maintcli.errors import BadLocation, MaintError
+from maintcli.errors import BadLocation, ConfigError, MaintError, Refused
 from maintcli.services.stored import Stored
 
 SCHEMES = ("s3", "gs", "az")
@@ -15,7 +15,7 @@ SCHEMES = ("s3", "gs", "az")
 class Storage(Protocol):
     """Keeps files under keys such as `folder/file`.
 
-    Every method takes a bounded time, retries included, and raises StorageFailed, or NotAllowed
+    Every method takes a bounded time, retries included, and raises Unreachable, or MissingPrivilege
     where a permission is missing.
     """
 
@@ -43,7 +43,7 @@ class Storage(Protocol):
     def get(self, key: str, most_bytes: int) -> bytes:
         """The file's content.
 
-        Raises NoSuchFile, and DamagedFile for a larger one and for what is not a file of this
+        Raises NoSuchFile, and Refused for a larger one and for what is not a file of this
         place: a link, a pipe, a device.
         """
         ...
@@ -75,7 +75,7 @@ class Storage(Protocol):
         """Delete files; return those that could not be deleted, with errors. A missing one is gone.
 
         A file that was replaced after it was listed is deleted, too: no vendor checks that. Folders
-        stay, also empty ones. Raises StorageFailed where the place does not answer.
+        stay, also empty ones. Raises Unreachable where the place does not answer.
         """
         ...
 
@@ -109,7 +109,7 @@ class Storage(Protocol):
 
 
 def storage(location: str, origin: str) -> Storage:
-    """The place called `location`; `origin` names the setting. Raises BadLocation, NoStorage."""
+    """The place called `location`; `origin` names the setting. Raises BadLocation, ConfigError."""
     scheme, separator, rest = location.partition("://")
     if scheme == "file" or not separator:
         from maintcli.services.folder import Folder
@@ -117,14 +117,14 @@ def storage(location: str, origin: str) -> Storage:
         return Folder(_path(rest, origin) if separator else _expanded(location, origin))
     if scheme not in SCHEMES:
         reason = f"{scheme}:// is not known; give a folder, or file://…, s3://…, gs://… or az://…"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     parts = urlsplit(location)
     if parts.username or parts.password or parts.query or parts.fragment:
         reason = "leave out credentials and options; they are read from the environment"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     if not parts.netloc:
         reason = f"the bucket is missing; write e.g. {scheme}://bucket/maint"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     from maintcli.services.objects import Objects
 
     return Objects(location.rstrip("/"))
@@ -134,7 +134,7 @@ def _expanded(path: str, origin: str) -> Path:
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:
-        raise BadLocation(origin=origin, reason="there is no such home; write it out") from None
+        raise BadLocation(f"{origin}: there is no such home; write it out.") from None
 
 
 def _path(rest: str, origin: str) -> Path:
@@ -143,5 +143,18 @@ def _path(rest: str, origin: str) -> Path:
     path = unquote(path)
     if host not in {"", "localhost"} or not slash or "\0" in path:
         reason = "write file:// and an absolute path of this machine, e.g. file:///srv/archive"
-        raise BadLocation(origin=origin, reason=reason)
+        raise BadLocation(f"{origin}: {reason}.")
     return Path(f"/{path}")
+
+
+def damaged(file: str, reason: str) -> Refused:
+    """The error for a file that is not what was put there."""
+    return Refused(f"{file} is not as it was archived: {reason}. Nothing of it was restored.")
+
+
+def full(place: str, reason: str) -> ConfigError:
+    """The error for a place that has no room left: no second try makes room."""
+    return ConfigError(
+        f"{place} has no room for more: {reason}. No row was deleted that is not kept there. Make"
+        " room, or name another place, and run again: it goes on from here."
+    )

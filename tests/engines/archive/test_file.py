@@ -15,7 +15,7 @@ from maintcli.engines.archive import reader, writer
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Limits
 from maintcli.engines.archive.writer import Section
-from maintcli.errors import DamagedFile
+from maintcli.errors import Refused
 from tests.engines.restore.test_restore import FAMILY, contents
 from tests.parts.archives import Archiving, Conn, archiving, written
 
@@ -83,7 +83,7 @@ def test_every_damage_is_seen() -> None:
         gzip.compress(text.replace(b'"rows": 2', b'"rows": 3')),
     ]
     for data in damaged:
-        with pytest.raises(DamagedFile, match="the-file"):
+        with pytest.raises(Refused, match="the-file"):
             list(reader.read("the-file", io.BytesIO(data), UNBOUNDED))
 
 

@@ -20,7 +20,7 @@ from maintcli.engines.archive.archives import (
     remove,
 )
 from maintcli.engines.base.words import size
-from maintcli.errors import BadLocation, NoStorage, NotAllowed, Partial, StorageFailed, Usage
+from maintcli.errors import ConfigError, MissingPrivilege, Partial, Unreachable, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
 from maintcli.output.words import stamp
@@ -99,7 +99,7 @@ def prune(
     }
     show(data, lambda: _pruned(gone, kept, left, what=what, dry_run=dry_run), json=json)
     if left:
-        error = Partial(reason=f"{_counted(left)} could not be removed completely.")
+        error = Partial(f"{_counted(left)} could not be removed completely.")
         error.in_json = json
         raise error
 
@@ -108,9 +108,9 @@ def _age(text: str) -> Duration:
     try:
         age = values.age(text)
     except ValueError as error:
-        raise Usage(reason=f"--older-than: {error}.") from None
+        raise Usage(f"--older-than: {error}.") from None
     if age.approx_seconds < 0:
-        raise Usage(reason=f"--older-than: {age} lies in the future; it must be at least 0.")
+        raise Usage(f"--older-than: {age} lies in the future; it must be at least 0.")
     return age
 
 
@@ -122,7 +122,7 @@ def _find(session: Session, schema: str, location: str | None) -> list[Found]:
     for known in locations(session, schema):
         try:
             found += find(session, schema, known)
-        except (BadLocation, NoStorage, NotAllowed, StorageFailed) as error:
+        except (ConfigError, MissingPrivilege, Unreachable) as error:
             # One place that has moved, or does not answer, keeps none from the others.
             sys.stderr.write(f"maint: {printable(str(error))}\n")
     for other in sorted({one.location for one in found if not one.is_known}):

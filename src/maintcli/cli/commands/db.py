@@ -16,7 +16,7 @@ from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
 from maintcli.engines.base.words import many
-from maintcli.errors import MaintError, NoOpenSchema, NothingRecorded, NoToolkitTables, Usage
+from maintcli.errors import MaintError, NoOpenSchema, NoToolkitTables, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
 from maintcli.runtime.visit import bounded, connected
@@ -83,12 +83,10 @@ def _check(config: Config, database: DatabaseConfig) -> tuple[str | None, Survey
         session.look_into_closed_schemas()
         try:
             schema = toolkit.require(connection, database.schema, section=database.section)
-        except (NoToolkitTables, NoOpenSchema) as error:
+        except (NoToolkitTables, NoOpenSchema):
             found = survey(config, database, session) if closed else None
             if found is not None and found.error("") is not None:
                 return None, found
-            if isinstance(error, NoToolkitTables):
-                raise NothingRecorded(**error.facts) from None
             raise
         return schema, survey(config, database, session)
 
@@ -146,9 +144,9 @@ def example(
     Refused where the schema holds other tables. --drop removes what this made, and asks first.
     """
     if sessions < 0:
-        raise Usage(reason=f"--sessions: {sessions} is too small; it must be at least 0.")
+        raise Usage(f"--sessions: {sessions} is too small; it must be at least 0.")
     if not -1 <= seed <= 1:
-        raise Usage(reason=f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
+        raise Usage(f"--seed: {seed:g} is out of range; it must be from -1 to 1.")
     if schema is not None:
         names.check(schema, "--schema")
     config = location.read_aloud()

@@ -32,7 +32,7 @@ def history(
 ) -> None:
     """Show past runs, the newest first."""
     if limit < 1:
-        raise Usage(reason=f"--limit: {limit} is too small; it must be at least 1.")
+        raise Usage(f"--limit: {limit} is too small; it must be at least 1.")
     config = location.read_aloud()
     with toolkit_tables(location.target(config), "history") as (session, schema):
         runs = wholes(read(session, schema, job=job, limit=limit, failed=failed))

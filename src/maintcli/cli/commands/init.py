@@ -17,7 +17,8 @@ from maintcli.config.files import write_new
 from maintcli.config.load import FILE_NAME
 from maintcli.config.messages import bare, hint
 from maintcli.config.model import Config
-from maintcli.errors import ConfigError, Fail, NoOpenSchema, Usage
+from maintcli.db import toolkit
+from maintcli.errors import ConfigError, Fail, Usage
 from maintcli.output.show import show
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
@@ -75,12 +76,12 @@ def init(  # noqa: PLR0913  one for each option
     place = {"--config": config, "--env-file": env_file}
     path = _path(found, config)
     if os.path.lexists(path):
-        raise Usage(reason=f"{path} exists and was left as it is.")
+        raise Usage(f"{path} exists and was left as it is.")
     asks = sys.stdin.isatty() and not yes
     with connected(found.database(), "init") as connection:
         session = Session(lambda: connection, Stop(), Deadline(_SECONDS, "a day"))
         if not (session.schemas or tables):
-            raise NoOpenSchema
+            raise toolkit.no_open_schema()
         open_questions: list[Question] = []
         initial = Initial(session, _ask if asks else open_questions.append)
         _answer(initial, tables or (), columns or ())
@@ -114,7 +115,7 @@ def _answer(initial: Initial, tables: Sequence[str], columns: Sequence[str]) -> 
     known = {key: needed[key] for needed in NEEDED.values() for key in needed}
     for key, name in _pairs("--table", "TABLE=NAME", tables):
         if key not in known:
-            raise Usage(reason=f"--table: jobs know no table {bare(key)}; {hint(key, known)}")
+            raise Usage(f"--table: jobs know no table {bare(key)}; {hint(key, known)}")
         initial.name_table(key, name)
     for text, name in _pairs("--column", "TABLE.COLUMN=NAME", columns):
         key, _, column = text.partition(".")
@@ -123,9 +124,7 @@ def _answer(initial: Initial, tables: Sequence[str], columns: Sequence[str]) -> 
             both = [
                 f"{key}.{c}" for needed in NEEDED.values() for key in needed for c in needed[key]
             ]
-            raise Usage(
-                reason=f"--column: jobs know no column {bare(text)}; {hint(text, set(both))}"
-            )
+            raise Usage(f"--column: jobs know no column {bare(text)}; {hint(text, set(both))}")
         initial.name_column(key, column, name)
 
 
@@ -133,7 +132,7 @@ def _pairs(flag: str, form: str, given: Sequence[str]) -> Iterator[tuple[str, st
     for text in given:
         key, equals, name = (part.strip() for part in text.partition("="))
         if not (key and equals and name):
-            raise Usage(reason=f"{flag} {bare(text)}: write {flag} {form}.")
+            raise Usage(f"{flag} {bare(text)}: write {flag} {form}.")
         yield key, name
 
 
@@ -170,11 +169,11 @@ def _wants(initial: Initial, job: str) -> bool:
 def _unanswered(found: Sequence[str]) -> Usage:
     if found:
         return Usage(
-            reason=f"The tables of these jobs are here: {', '.join(found)}. Nothing was written."
+            f"The tables of these jobs are here: {', '.join(found)}. Nothing was written."
             " Enable all of them with --yes, or some with --job NAME."
         )
     return Usage(
-        reason=f"{_NOTHING_FOUND} Nothing was written. Name a job and its table:"
+        f"{_NOTHING_FOUND} Nothing was written. Name a job and its table:"
         f" --job cleanup-sessions --table active_sessions=NAME. {_WHERE_ELSE}"
     )
 
@@ -185,18 +184,16 @@ def _known(job: str) -> str:
         return job
     if job in registry.JOBS:
         raise Usage(
-            reason=f"{job} needs more settings than names of tables; write them into {FILE_NAME}"
+            f"{job} needs more settings than names of tables; write them into {FILE_NAME}"
             f" yourself: see maint {job} --help."
         )
-    raise Usage(reason=f"There is no job {bare(job)}; {hint(job, NEEDED)}")
+    raise Usage(f"There is no job {bare(job)}; {hint(job, NEEDED)}")
 
 
 def _check_use(initial: Initial, chosen: Sequence[str]) -> None:
     for key in initial.maps:
         if not any(key in NEEDED[job] for job in chosen):
-            raise Usage(
-                reason=f"{key} belongs to none of the jobs being enabled. Nothing was written."
-            )
+            raise Usage(f"{key} belongs to none of the jobs being enabled. Nothing was written.")
 
 
 def _ask(question: Question) -> str:
@@ -225,7 +222,7 @@ def _answered(text: str) -> str:
 
 
 def _left() -> Fail:
-    return Fail(reason="There was no answer. Nothing was written.")
+    return Fail("There was no answer. Nothing was written.")
 
 
 def _incomplete(questions: Sequence[Question], given: Mapping[str, Sequence[str] | None]) -> Usage:
@@ -237,7 +234,7 @@ def _incomplete(questions: Sequence[Question], given: Mapping[str, Sequence[str]
         word for flag, values in given.items() for value in values or () for word in (flag, value)
     ]
     command = " ".join(["maint init", shlex.join(words), *asked])
-    return Usage(reason=f"{said} Nothing was written. To answer, fill in and run: {command}")
+    return Usage(f"{said} Nothing was written. To answer, fill in and run: {command}")
 
 
 def _next(chosen: Sequence[str]) -> Iterator[list[str]]:

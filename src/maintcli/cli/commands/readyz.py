@@ -39,7 +39,7 @@ def readyz(
     seen even where no job is enabled; set to false, nothing is checked.
     """
     if only not in (None, _RUNNER):
-        raise Usage(reason=f"--only: there is no check {only!r}; {hint(only, [_RUNNER])}")
+        raise Usage(f"--only: there is no check {only!r}; {hint(only, [_RUNNER])}")
     config = location.read_aloud()
     asked = demand(config.variables)
     if asked.off:

@@ -59,5 +59,5 @@ def restore(  # noqa: PLR0913  one for each option
         "json": json,
     }
     if location.is_everywhere(location.read()):
-        raise Usage(reason="A run belongs to one database; name it: --database NAME.")
+        raise Usage("A run belongs to one database; name it: --database NAME.")
     return run_job(JOB, given)

@@ -12,7 +12,7 @@ from maintcli.cli.operator import complete_jobs, operator
 from maintcli.cli.run import One, run_in_all_databases, run_several
 from maintcli.cli.run import show as show_report
 from maintcli.cli.scheduled import none_enabled
-from maintcli.errors import BrokenPlugin, Usage, gravest
+from maintcli.errors import Bug, Usage, gravest
 from maintcli.output.json import as_json
 from maintcli.output.out import put
 from maintcli.registry import entries, known
@@ -41,7 +41,7 @@ def run(
     stops the run that goes on, and the rest is not started.
     """
     if every == bool(jobs):
-        raise Usage(reason="Name the jobs to run, or give --all; not both.")
+        raise Usage("Name the jobs to run, or give --all; not both.")
     config = location.read_aloud()
     found = declared(config)
     names = [known(config, name) for name in jobs or ()]
@@ -58,7 +58,7 @@ def run(
         asked = [found[name].job for name in wanted if name in found]
         asked = [job for job in asked if names or job.needs_database]
         code = run_in_all_databases(asked, config, given, name="run")
-        return gravest([code, *(BrokenPlugin.code for _ in broken)])
+        return gravest([code, *(Bug.code for _ in broken)])
     reports: list[Report] = []
 
     def tell(_one: One, report: Report) -> None:
@@ -68,7 +68,7 @@ def run(
 
     ones = [One(found[n].job) for n in wanted if n in found]
     code = run_several(ones, config, given, tell)
-    code = gravest([code, *(BrokenPlugin.code for _ in broken)])
+    code = gravest([code, *(Bug.code for _ in broken)])
     if json:
         put(as_json({"exit_code": int(code), "runs": [report.as_dict() for report in reports]}))
     return code

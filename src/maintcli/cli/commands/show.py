@@ -42,11 +42,11 @@ def _runs(session: Session, schema: str, wanted: str, *, jobs: list[str]) -> lis
     if newest:
         return newest
     if wanted == _LATEST:
-        raise Usage(reason="No run is recorded yet.")
+        raise Usage("No run is recorded yet.")
     if wanted in jobs:
-        raise Usage(reason=f"No run of {wanted} is recorded yet.")
+        raise Usage(f"No run of {wanted} is recorded yet.")
     if not is_id(wanted):
         near = closest(wanted, jobs)
         meant = f"did you mean {near}?" if near else "maint history lists them."
-        raise Usage(reason=f"There is no run and no job {wanted!r}; {meant}")
+        raise Usage(f"There is no run and no job {wanted!r}; {meant}")
     return together(session, schema, find(session, schema, wanted))

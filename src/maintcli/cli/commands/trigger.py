@@ -46,12 +46,12 @@ def _find(config: Config, name: str | None) -> Trigger:
     """The trigger called `name`. Raises Usage, with what may have been meant."""
     known = {trigger.name: trigger for trigger in config.triggers.values()}
     if not known:
-        raise Usage(reason=f"There is no trigger in {config.file}; write one: [triggers.NAME].")
+        raise Usage(f"There is no trigger in {config.file}; write one: [triggers.NAME].")
     if name is None:
-        raise Usage(reason=f"Name the trigger; {hint('', known)}")
+        raise Usage(f"Name the trigger; {hint('', known)}")
     if name not in known:
         near = name.removeprefix(PREFIX)
-        raise Usage(reason=f"There is no trigger {quote(name)}; {hint(near, known)}")
+        raise Usage(f"There is no trigger {quote(name)}; {hint(near, known)}")
     return known[name]
 
 

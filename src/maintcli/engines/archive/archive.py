@@ -11,7 +11,8 @@ from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.reader import digest
 from maintcli.engines.archive.writer import Defaults, Section
-from maintcli.errors import MaintError, TableChanged, Usage
+from maintcli.engines.base import identity
+from maintcli.errors import MaintError, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import Lease
 from maintcli.services.storage import Storage, storage
@@ -21,14 +22,14 @@ def open_archive(context: Context, oids: Iterable[int]) -> "Archive | None":
     """The archive of these tables that --archive asks for; None without it.
 
     In a dry run nothing is written: it is said where the rows would go. Raises Usage with
-    --no-ledger, BadLocation, NoStorage, StorageFailed and NotAllowed.
+    --no-ledger, BadLocation, ConfigError, Unreachable and MissingPrivilege.
     """
     wanted = context.order.values["archive"]
     if wanted.value is None:
         return None
     if context.order.value("no_ledger"):
         reason = "--archive needs the ledger, which tells the files that count; drop --no-ledger."
-        raise Usage(reason=reason)
+        raise Usage(reason)
     place = storage(wanted.value, wanted.origin)
     if context.lease is None:
         place.check()
@@ -69,9 +70,8 @@ class Archive:
         """
         for section in sections:
             if (section.schema, section.table) not in self._ranks:  # it came between two passes
-                table, deleted = section.name, self._context.counts.get("deleted_count", 0)
                 change = "it began to refer to the swept table in mid-run"
-                raise TableChanged(table=table, change=change, deleted=f"{deleted:,}")
+                raise identity.error(self._context, section.name, change)
         filled = _filled(sorted(sections, key=self._rank))
         first = next(filled, None)
         if first is None:

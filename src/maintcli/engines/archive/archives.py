@@ -11,7 +11,7 @@ from psycopg import sql
 from maintcli.config.duration import Duration
 from maintcli.db import toolkit
 from maintcli.engines.archive import manifest
-from maintcli.errors import DamagedFile, MaintError, NoSuchFile, TryAgain
+from maintcli.errors import MaintError, NoSuchFile, Refused, TryAgain
 from maintcli.runtime import history
 from maintcli.runtime.history import PastRun
 from maintcli.runtime.session import Session
@@ -65,7 +65,10 @@ def locations(session: Session, schema: str) -> list[str]:
 
 
 def find(session: Session, schema: str, location: str) -> list[Found]:
-    """The archives in a place, the oldest first. Raises BadLocation, StorageFailed, NotAllowed."""
+    """The archives in a place, the oldest first.
+
+    Raises ConfigError, Unreachable, MissingPrivilege.
+    """
     place = storage(location, "archives")
     ids = [name for name in place.folders() if _is_run(name)]
     known = _known(session, schema, ids)
@@ -86,7 +89,7 @@ def check_no_restore(session: Session, schema: str) -> None:
     query = _RESTORING.format(**names, live=toolkit.LIVE)
     for (run_id,) in session.read_composed(query, ours=True):
         raise TryAgain(
-            reason=f"A restore is in progress (run {run_id}); prune archives once it has ended."
+            f"A restore is in progress (run {run_id}); prune archives once it has ended."
         )
 
 
@@ -134,7 +137,7 @@ def _look(place: Storage, run_id: str, known: Known) -> Found | None:
         try:
             said = manifest.parse(run_id, place.get(manifest.key(run_id), manifest.MOST_BYTES))
             job, started_at = said.job, datetime.fromisoformat(said.started_at).astimezone(UTC)
-        except (DamagedFile, NoSuchFile, ValueError, OverflowError):
+        except (Refused, NoSuchFile, ValueError, OverflowError):
             return None
         ended_at = started_at
         if said.files is None:

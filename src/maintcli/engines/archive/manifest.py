@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.tables import Column, Shape
-from maintcli.errors import DamagedFile
+from maintcli.services.storage import damaged
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -61,16 +61,16 @@ def fits(data: bytes) -> bool:
 
 
 def parse(run_id: str, data: bytes) -> Manifest:
-    """Read back the manifest of `run_id`, which anyone may have changed. Raises DamagedFile."""
+    """Read back the manifest of `run_id`, which anyone may have changed. Raises Refused."""
     if not fits(data):
-        raise DamagedFile(file=key(run_id), reason="it is too large")
+        raise damaged(key(run_id), "it is too large")
     try:
         content: dict[str, Any] = json.loads(data)
         if content["format"] != FORMAT:
             reason = f"it has format {content['format']}, and this maint reads {FORMAT}"
-            raise DamagedFile(file=key(run_id), reason=reason)
+            raise damaged(key(run_id), reason)
         if content["run_id"] != run_id:
-            raise DamagedFile(file=key(run_id), reason="it is that of another run")
+            raise damaged(key(run_id), "it is that of another run")
         files = content["files"]
         found = Manifest(
             run_id=run_id,
@@ -84,7 +84,7 @@ def parse(run_id: str, data: bytes) -> Manifest:
         _check_roots(found.tables)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"it cannot be read ({type(error).__name__}: {error})"
-        raise DamagedFile(file=key(run_id), reason=reason) from None
+        raise damaged(key(run_id), reason) from None
     return found
 
 

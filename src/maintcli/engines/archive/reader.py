@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from maintcli.engines.archive.manifest import number, text
 from maintcli.engines.archive.writer import END, ESCAPES, HEAD, MARK, NULL, TAIL
-from maintcli.errors import DamagedFile
+from maintcli.errors import Refused
+from maintcli.services.storage import damaged
 
 PIECE_BYTES = 1 << 18
 _LONGEST_ABOUT = 1 << 22  # bytes of the line before a block: 1,600 columns of 63 bytes, escaped
@@ -50,7 +51,7 @@ class Limits(NamedTuple):
 
 
 def read(name: str, packed: BinaryIO, limits: Limits) -> Iterator[Block]:
-    """The blocks of the file called `name`, read to its end. Raises DamagedFile."""
+    """The blocks of the file called `name`, read to its end. Raises Refused."""
     source = _Text(name, packed, limits)
     source.read(len(HEAD.encode()))
     while (line := source.line()).startswith(MARK):
@@ -135,9 +136,9 @@ class _Text:
         """The rest of a line; nothing at the end."""
         return self._unpacked(self._file.readline, _LONGEST_ABOUT)
 
-    def damaged(self, reason: str) -> DamagedFile:
+    def damaged(self, reason: str) -> Refused:
         """The error to raise."""
-        return DamagedFile(file=self.name, reason=reason)
+        return damaged(self.name, reason)
 
     def _unpacked(self, read: Any, size: int) -> bytes:
         try:

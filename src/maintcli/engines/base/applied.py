@@ -146,4 +146,4 @@ def _check_rows(context: Context, table: str, planned: int, found: int) -> None:
 
 
 def _refused(clause: str) -> Refused:
-    return Refused(reason=f"the plan of --apply does not hold any more: {clause}. {_NOTHING}")
+    return Refused(f"the plan of --apply does not hold any more: {clause}. {_NOTHING}")

@@ -113,6 +113,6 @@ def _check_folder(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise Usage(
-            reason=f"--plan {path} cannot be written; name a file in a folder that exists and that"
+            f"--plan {path} cannot be written; name a file in a folder that exists and that"
             " you may write to."
         )

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from maintcli.config.tables import TableMap
 from maintcli.db.tables import Column, Part, Table
-from maintcli.errors import NotATime, Refused, ZoneUndeclared
+from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
 
 EPOCH_TYPES = ("bigint", "integer")
@@ -29,21 +29,20 @@ def in_terms_of(
 ) -> sql.Composable:
     """SQL for `moment`, a timestamptz, as `column` of `[tables.key]` would hold it.
 
-    Raises ZoneUndeclared, and NotATime for a column that cannot hold one.
+    Raises ConfigError, and ConfigError for a column that cannot hold one.
     """
     if column.type == "timestamp without time zone" and not mapped.timezone:
         setting = mapped.setting(key, "timezone")
-        raise ZoneUndeclared(
-            table=str(table), column=column.name, setting=setting, file=mapped.file
+        raise ConfigError(
+            f"{table!s}.{column.name} is a timestamp without time zone, so its ages are"
+            f' ambiguous. Say which zone it is written in: {setting} = "UTC" in {mapped.file}.'
         )
     if column.type not in _AS_COLUMN or (column.type in EPOCH_TYPES and not mapped.epoch):
         setting = mapped.setting(key, "epoch")
-        raise NotATime(
-            table=str(table),
-            column=column.name,
-            type=column.type,
-            setting=setting,
-            file=mapped.file,
+        raise ConfigError(
+            f"{table!s}.{column.name} is of type {column.type}, which tells no age. Use a"
+            f' timestamptz, a timestamp, a date, or an integer with {setting} = "s" or "ms" in'
+            f" {mapped.file}."
         )
     return sql.SQL(_AS_COLUMN[column.type]).format(
         moment=moment,
@@ -92,7 +91,7 @@ def check_unit(context: Context, table: Table, key: str, mapped: TableMap, by: C
     else:
         return
     raise Refused(
-        reason=f'{mapped.setting(key, "epoch")} = "{unit}" in maint.toml makes the newest'
+        f'{mapped.setting(key, "epoch")} = "{unit}" in maint.toml makes the newest'
         f" {table}.{by.name} a time {side} ({_moment(seconds)}); set it to the unit that the column"
         f' is in ("{other}"?). Nothing was changed.'
     )

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.db.tables import Table
-from maintcli.errors import NotACondition
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 # In a CASE it must be one expression: ") OR (true" would else leave the age without effect.
@@ -43,7 +43,7 @@ def of_parts(table: Table, condition: sql.Composable) -> sql.Composable:
 
 
 def check(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:
-    """Raise NotACondition where `condition` cannot be asked of a row; `setting` is its place."""
+    """Raise ConfigError where `condition` cannot be asked of a row; `setting` is its place."""
     try:
         _ = context.session.read_composed(
             _LOOK.format(table=table.quoted, condition=condition, end=sql.SQL(_END))
@@ -52,23 +52,24 @@ def check(context: Context, table: Table, condition: sql.Composable, setting: st
         raise
     except _WRONG as error:
         reason = _fault(error, condition.as_string())
-        raise NotACondition(
-            setting=setting, file=context.config.where, table=str(table), reason=reason
-        ) from None
+        raise _not_one(context, table, setting, reason) from None
     _check_steady(context, table, condition, setting)
 
 
 def _check_steady(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:
-    """Raise NotACondition where what is stale by `condition` is chance."""
+    """Raise ConfigError where what is stale by `condition` is chance."""
     calls = _CALL.findall(_LITERAL.sub(" ", condition.as_string()).lower())
     for (name,) in context.session.read(_CHANGING, [calls]) if calls else ():
         reason = (
             f"it calls {name}(), whose answer changes from look to look, so a run would remove"
             " other rows than its dry run and its guards have counted"
         )
-        raise NotACondition(
-            setting=setting, file=context.config.where, table=str(table), reason=reason
-        )
+        raise _not_one(context, table, setting, reason)
+
+
+def _not_one(context: Context, table: Table, setting: str, reason: str) -> ConfigError:
+    where = f"{setting} in {context.config.where}"
+    return ConfigError(f"{where} is no condition on the rows of {table}: {reason}.")
 
 
 def _fault(error: psycopg.Error, condition: str) -> str:

@@ -105,7 +105,7 @@ def check(
     else:
         reason = _too_many(context, found) or _too_large(context, found)
     if reason is not None:
-        raise Refused(reason=f"{reason} Nothing was changed. {_way(context, found, objection)}")
+        raise Refused(f"{reason} Nothing was changed. {_way(context, found, objection)}")
 
 
 def sum_of(counters: Iterable[Counter], most: int | None, seconds: float | None = None) -> int:

@@ -12,7 +12,7 @@ from maintcli.db.names import Name
 from maintcli.db.tables import Part, Table
 from maintcli.engines.base import count
 from maintcli.engines.base.target import Target, check_parts
-from maintcli.errors import MaintError, TableChanged
+from maintcli.errors import MaintError, TryAgain
 from maintcli.runtime.context import Context
 
 _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
@@ -65,7 +65,7 @@ def check(target: Target, part: Part) -> sql.Composable:
 def again(context: Context, target: Target) -> Target:
     """The target with its table as it is now, partitions that came meanwhile among its parts.
 
-    Raises TableChanged where it is another table, and what a run raises that finds it like that.
+    Raises TryAgain where it is another table, and what a run raises that finds it like that.
     """
     known = target.table
     table = _describe(context, known)
@@ -99,11 +99,14 @@ def changed(context: Context, known: Table, part: Part) -> MaintError | None:
 
 
 def error(
-    context: Context, table: Table | Part, change: str = "its definition was changed"
+    context: Context, table: Table | Part | str, change: str = "its definition was changed"
 ) -> MaintError:
     """The error that ends a run whose table was changed by others."""
-    deleted = f"{context.counts.get('deleted_count', 0):,}"
-    return TableChanged(table=str(table), change=change, deleted=deleted)
+    deleted = context.counts.get("deleted_count", 0)
+    return TryAgain(
+        f"{table} is not what it was when the run began: {change}. The run stopped there. What was"
+        f" done before is kept ({deleted:,} rows); the next run looks at the table anew."
+    )
 
 
 def _describe(context: Context, known: Table | Part) -> Table | None:

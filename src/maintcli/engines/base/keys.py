@@ -21,7 +21,7 @@ def find(context: Context, *tables: Table) -> Links:
             f"More than {reached.MOST_LINKS:,} foreign keys lead to {names} and to what goes with"
             " their rows, which is more than one run can follow. Name fewer tables, or leaves."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     context.session.admit_code_on(found.relations)
     return found
 

@@ -5,14 +5,14 @@ from psycopg import sql
 from maintcli.config.tables import TableMap
 from maintcli.db import toolkit
 from maintcli.db.tables import Table
-from maintcli.errors import OwnTable
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 
 def mapped(context: Context, table: str) -> TableMap | None:
     """Where `table` is, also without a ledger; None where it is not there.
 
-    Raises ForeignTable for one of that name that the toolkit did not make, and UntrustedTable.
+    Raises ConfigError for one of that name that the toolkit did not make, or that others changed.
     """
     database = context.order.database
     schema = context.lease.schema if context.lease else database.schema
@@ -24,7 +24,7 @@ def mapped(context: Context, table: str) -> TableMap | None:
 
 
 def refuse(context: Context, table: Table, setting: str) -> None:
-    """Raise OwnTable where the table that `setting` names, or a part of it, is the toolkit's.
+    """Raise ConfigError where the table that `setting` names, or a part of it, is the toolkit's.
 
     A table of the user's that is only called so does not have its mark.
     """
@@ -37,4 +37,7 @@ def refuse(context: Context, table: Table, setting: str) -> None:
         [list(table.oids), list(toolkit.TABLES), toolkit.MARK],
     )
     if is_own:
-        raise OwnTable(setting=setting, table=str(table))
+        raise ConfigError(
+            f"{setting} names {table}, which is a table of maint itself. Remove it there; the"
+            " old rows of maint's run history are deleted by: maint cleanup-run-history"
+        )

@@ -68,7 +68,7 @@ def write(path: Path, plan: Plan) -> None:
     try:
         replace(path, json.dumps(_as_dict(plan), indent=2) + "\n")
     except OSError as error:
-        raise Usage(reason=f"--plan {path} cannot be written: {error.strerror}.") from None
+        raise Usage(f"--plan {path} cannot be written: {error.strerror}.") from None
 
 
 def read(path: Path) -> Plan:
@@ -77,7 +77,7 @@ def read(path: Path) -> Plan:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
-        raise Usage(reason=f"--apply {path} cannot be read: {error.strerror}.") from None
+        raise Usage(f"--apply {path} cannot be read: {error.strerror}.") from None
     try:
         return _plan(json.loads(content[:_LARGEST_BYTES].decode()))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -85,7 +85,7 @@ def read(path: Path) -> Plan:
             str(error) if isinstance(error, _NotOursError) else "it is damaged, or of another kind"
         )
         raise Usage(
-            reason=f"--apply {path} is no plan that maint can use: {clause}. Make one with"
+            f"--apply {path} is no plan that maint can use: {clause}. Make one with"
             " --dry-run --plan FILE."
         ) from None
 

@@ -8,8 +8,8 @@ from psycopg import sql
 
 from maintcli.db import protections
 from maintcli.db.protections import Event, Found, Kind
-from maintcli.db.tables import Part, Table
-from maintcli.errors import ConfigError, HiddenRows, MissingPrivilege, Refused
+from maintcli.db.tables import Part, Table, hidden_rows, missing_grant
+from maintcli.errors import ConfigError, MissingPrivilege, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _CUTS = ("SET NULL", "SET DEFAULT")
 
 
 def check_rights(context: Context, table: Table, *, delete: bool = False) -> None:
-    """Raise MissingPrivilege or HiddenRows unless the role can read every row of `table`.
+    """Raise MissingPrivilege unless the role can read every row of `table`.
 
     With `delete` it must be able to delete them as well, except in a dry run.
     """
@@ -30,17 +30,16 @@ def check_rights(context: Context, table: Table, *, delete: bool = False) -> Non
 
 
 def check_readable(one: "Table | Part | Relation", role: str) -> None:
-    """Raise MissingPrivilege, or HiddenRows: a row that is not seen would count as absent."""
+    """Raise MissingPrivilege: a row that is not seen would count as absent."""
     if not one.can_select:
         raise missing("SELECT", one, role)
     if one.hides_rows:
-        raise HiddenRows(table=str(one), role=role)
+        raise hidden_rows(one, role)
 
 
 def missing(privilege: str, one: "Table | Part | Relation", role: str) -> MissingPrivilege:
     """The error for a role without a privilege on a table."""
-    quoted, table = sql.Identifier(role).as_string(), one.quoted.as_string()
-    return MissingPrivilege(role=quoted, privilege=privilege, table=table)
+    return missing_grant(role, privilege, one.quoted)
 
 
 def check(
@@ -95,7 +94,7 @@ def _passed(found: Found, event: Event) -> Refused:
         else f"the rule {found.name} of {found} would not apply"
     )
     return Refused(
-        reason=f"{what}: maint works on each of its partitions (or inheriting tables) by itself."
+        f"{what}: maint works on each of its partitions (or inheriting tables) by itself."
         f" Nothing was {done}. Make it a FOR EACH ROW trigger of those, or drop it."
     )
 
@@ -105,7 +104,7 @@ def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
     stays = "so what refers by it would stay and refer to nothing. Nothing was deleted."
     if (remedy := protections.replica_role(context.session, role)) is not None:
         return ConfigError(
-            reason=f"The foreign key {key} does not act under session_replication_role = replica,"
+            f"The foreign key {key} does not act under session_replication_role = replica,"
             f" {stays} {remedy}"
         )
     names: defaultdict[str, list[str]] = defaultdict(list)
@@ -113,7 +112,7 @@ def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
         names[one.quoted].append(f"ENABLE TRIGGER {sql.Identifier(one.name).as_string()}")
     statements = " ".join(f"ALTER TABLE {t} {', '.join(each)};" for t, each in names.items())
     return ConfigError(
-        reason=f"The foreign key {key} does not act, because triggers of {found[0]} are disabled,"
+        f"The foreign key {key} does not act, because triggers of {found[0]} are disabled,"
         f" {stays} Let a superuser run: {statements}"
     )
 
@@ -121,7 +120,7 @@ def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
 def _not_replicated(found: Found) -> ConfigError:
     verb, done = ("deletes", "deleted") if found.name == "DELETE" else ("updates", "changed")
     return ConfigError(
-        reason=f"{found} has no replica identity, and a publication sends its {verb}, so PostgreSQL"
+        f"{found} has no replica identity, and a publication sends its {verb}, so PostgreSQL"
         f" refuses them. Nothing was {done}. Give it a primary key, or run:"
         f" ALTER TABLE {found.quoted} REPLICA IDENTITY FULL;"
     )

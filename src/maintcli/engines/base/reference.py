@@ -8,16 +8,10 @@ from typing import NamedTuple
 
 from maintcli.config.tables import TableMap
 from maintcli.db import names, tables
-from maintcli.db.tables import Column, Table
+from maintcli.db.tables import Column, Part, Table
 from maintcli.engines.base import own, protections
 from maintcli.engines.base.meant import meant
-from maintcli.errors import (
-    DifferentTypes,
-    NoColumnListed,
-    NoTableListed,
-    NotAColumn,
-    NotListable,
-)
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\s".,()>]+)'
@@ -51,10 +45,12 @@ class Found(NamedTuple):
 
 
 def parse(text: str, origin: str) -> Reference:
-    """Read `table.column` or `schema.table.column`. Raises NotAColumn."""
+    """Read `table.column` or `schema.table.column`. Raises ConfigError."""
     match = _WHOLE.fullmatch(text)
     if match is None:
-        raise NotAColumn(origin=origin, text=text)
+        raise ConfigError(
+            f'{origin}: {text!r} names no column. Write "table.column" or "schema.table.column".'
+        )
     return Reference(origin, text, match[1], unquoted(match[2]))
 
 
@@ -64,7 +60,9 @@ def unquoted(part: str) -> str:
 
 
 def find(context: Context, reference: Reference) -> Found:
-    """Look up what `reference` names, by [tables] and the catalog. Raises ConfigError, NotAllowed.
+    """Look up what `reference` names, by [tables] and the catalog.
+
+    Raises ConfigError, MissingPrivilege.
 
     Hidden rows are refused: one that cannot be seen would count as one that is not there.
     """
@@ -72,52 +70,55 @@ def find(context: Context, reference: Reference) -> Found:
     mapped, table = locate(context, reference)
     context.session.admit_code_on(table.oids)
     if table.kind not in tables.WITH_ROWS:
-        raise NotListable(origin=origin, table=str(table), kind=table.kind)
+        raise _not_listable(origin, table)
     if odd := next((part for part in table.parts if part.kind != "table"), None):
-        raise NotListable(origin=origin, table=str(odd), kind=odd.kind)
+        raise _not_listable(origin, odd)
     protections.check_rights(context, table)
     return Found(mapped, table, column(reference, mapped, table, reference.column))
 
 
+def _not_listable(origin: str, found: Table | Part) -> ConfigError:
+    return ConfigError(
+        f"{origin}: {found} is a {found.kind}; only the rows of a table or a partitioned table can"
+        " be looked at again under a lock. Name the table behind it."
+    )
+
+
 def locate(context: Context, reference: Reference) -> tuple[TableMap, Table]:
-    """The table, and how the user calls it. Raises NoTableListed."""
+    """The table, and how the user calls it. Raises ConfigError."""
     key, origin = reference.table, reference.origin
     mapped = context.config.table(key)
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
     table = context.describe(name)
     if table is None:
         near, file = meant(context.session, name), context.config.where
-        raise NoTableListed(
-            origin=origin, text=reference.text, table=str(name), near=near, file=file
+        raise ConfigError(
+            f"{origin}: {reference.text!r} names the table {name}, which does not exist{near}"
+            f" Write the name as the database has it, or a key of [tables] in {file}."
         )
     own.refuse(context, table, origin)
     return mapped, table
 
 
 def column(reference: Reference, mapped: TableMap, table: Table, name: str) -> Column:
-    """The column that `mapped` calls `name`. Raises NoColumnListed."""
+    """The column that `mapped` calls `name`. Raises ConfigError."""
     real = mapped.column(name)
     names.check(real, reference.origin)
     if real not in table.columns:
         known = ", ".join(list(table.columns)[:12])
-        raise NoColumnListed(
-            origin=reference.origin,
-            text=reference.text,
-            column=real,
-            table=str(table),
-            columns=known,
+        raise ConfigError(
+            f"{reference.origin}: {reference.text!r} needs the column {real}, which {table!s}"
+            f" does not have (it has: {known})."
         )
     return table.columns[real]
 
 
 def check_types(origin: str, child: Found, parent: Found) -> None:
-    """Raise DifferentTypes where no value of one column can be told to be that of the other."""
+    """Raise ConfigError where no value of one column can be told to be that of the other."""
     types = {child.column.type, parent.column.type}
     if len(types) > 1 and not any(types <= family for family in _FAMILIES):
-        raise DifferentTypes(
-            origin=origin,
-            child=child,
-            child_type=child.column.type,
-            parent=parent,
-            parent_type=parent.column.type,
+        raise ConfigError(
+            f"{origin}: {child} is of type {child.column.type} and {parent} of type"
+            f" {parent.column.type}, so the values of one cannot be found in the other. Name"
+            " columns of the same type."
         )

@@ -16,15 +16,9 @@ from maintcli.db.blockers import Blocker
 from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.pacing import Pace
 from maintcli.engines.base.words import span
-from maintcli.errors import (
-    ConfigError,
-    ConnectionLost,
-    LeaseLost,
-    RowsStayLocked,
-    StillLocked,
-    Unreachable,
-)
+from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
 from maintcli.runtime.context import Context
+from maintcli.runtime.lease import lease_lost
 
 _STATEMENT_SECONDS = 30.0
 _KEYS_DO_NOT_ACT = (
@@ -65,14 +59,18 @@ class Patience:
         self._since = None
 
     def waited_for_rows(self, seconds: float) -> None:
-        """Take in that triggers waited so long for rows; raise RowsStayLocked where it is too much.
+        """Take in that triggers waited so long for rows; raise TryAgain where it is too much.
 
         They are asked for one after the other, so the time counts over the whole run.
         """
         self._for_rows += seconds
         if self._for_rows > self._limit:
             deleted = self.context.counts.get("deleted_count", 0)
-            raise RowsStayLocked(waited=f"{self._limit:.0f} s", deleted=deleted)
+            raise TryAgain(
+                "A trigger or a foreign key waited for rows that other sessions hold locked; gave"
+                f" up after {self._limit:.0f} s. What was done before that is kept ({deleted}"
+                " rows), and the next run continues."
+            )
 
     def wait(self) -> None:
         """Wait a little, or raise StillLocked."""
@@ -90,10 +88,10 @@ def still_locked(context: Context, seconds: float, done: str = "deleted") -> Sti
     with contextlib.suppress(psycopg.Error, Unreachable):  # whoever it was, it was locked
         blocker = blockers.find(context.session, context.names)
     return StillLocked(
-        table=blocker.table if blocker else "A table of this run",
-        holder=_holder(blocker) if blocker else "another session",
-        waited=f"{seconds:.0f} s",
-        done=f"{rows:,} rows were {done} before that" if rows else f"Nothing was {done}",
+        f"{blocker.table if blocker else 'A table of this run'} was locked by"
+        f" {_holder(blocker) if blocker else 'another session'} for {seconds:.0f} s."
+        f" {f'{rows:,} rows were {done} before that' if rows else f'Nothing was {done}'}; the next"
+        " run tries again."
     )
 
 
@@ -158,9 +156,9 @@ def _react(
     """Decide what follows a failed batch: how it is tried next, or an error."""
     context, state = patience.context, error.sqlstate
     if state == sqlstate.LEASE_LOST:
-        raise LeaseLost(job=context.lease.job if context.lease else "this job") from None
+        raise lease_lost(context.lease.job if context.lease else "this job") from None
     if state == sqlstate.ROLE_CHANGED:
-        raise ConfigError(reason=_KEYS_DO_NOT_ACT) from None
+        raise ConfigError(_KEYS_DO_NOT_ACT) from None
     if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial
@@ -179,9 +177,9 @@ def _react(
 
 
 def after_loss(context: Context, error: psycopg.Error) -> None:
-    """Say that the connection broke, or raise ConnectionLost where a new one is of no use."""
+    """Say that the connection broke, or raise Unreachable where a new one is of no use."""
     if context.lease is None:
         why = "without a ledger nobody can say whether the last batch counted"
-        raise ConnectionLost(reason=f"{sqlstate.said(error)}; {why}") from None
+        raise sqlstate.connection_lost(f"{sqlstate.said(error)}; {why}") from None
     context.log.warn("the connection broke in mid-run; going on with a new one")
     context.stop.wait(0.1)

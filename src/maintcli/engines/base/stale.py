@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.errors import NoRetention, Refused
+from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:  # most jobs have no rule
@@ -62,10 +62,14 @@ def of_rule(rule: "Rule", keep: Duration) -> Stale:
 def rules(context: Context) -> tuple[Stale, ...]:
     """What every [[retention]] rule calls stale.
 
-    Raises NoRetention where there is none, Refused for a rule that keeps nothing.
+    Raises ConfigError where there is none, Refused for a rule that keeps nothing.
     """
     if not context.config.retention:
-        raise NoRetention(file=context.config.where)
+        raise ConfigError(
+            f"There is no rule for retention-cleanup. Write one in {context.config.where}, for"
+            ' example: [[retention]] table = "public.audit_events", column = "created_at", keep ='
+            ' "13mo" (each on a line of its own).'
+        )
     return tuple(_stale(context, rule) for rule in context.config.retention)
 
 
@@ -73,7 +77,7 @@ def _stale(context: Context, rule: "Rule") -> Stale:
     from maintcli.config.rules import KEEP
 
     if clause := KEEP.check_bounds(rule.keep):
-        raise Refused(reason=f"{rule.section.place('keep')}: {clause}. Nothing was touched.")
+        raise Refused(f"{rule.section.place('keep')}: {clause}. Nothing was touched.")
     called = f" ({rule.name})" if rule.name else ""
     context.log.debug(f"{rule.section.header}{called}: {rule.table} is kept for {rule.keep}")
     return of_rule(rule, rule.keep)._replace(origin=rule.section.place("keep"))

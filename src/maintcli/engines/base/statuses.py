@@ -14,7 +14,7 @@ from maintcli.config.messages import bare
 from maintcli.config.tables import STATUSES, TableMap
 from maintcli.db import sqlstate
 from maintcli.db.tables import Column, Table
-from maintcli.errors import StatusNotAllowed
+from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
 COLUMN: Final = "status"
@@ -72,17 +72,14 @@ def holes(mapped: TableMap, names: Iterable[str]) -> Mapping[str, sql.Literal]:
 
 
 def check(context: Context, table: Table, key: str, mapped: TableMap, names: Iterable[str]) -> None:
-    """Raise StatusNotAllowed unless the status column of `table` can hold each of `names`."""
+    """Raise ConfigError unless the status column of `table` can hold each of `names`."""
     column = table.columns[mapped.column(COLUMN)]
     for name in sorted(names):
         if (why := _objection(context, table, column, mapped.status(name))) is not None:
-            raise StatusNotAllowed(
-                table=str(table),
-                column=column.name,
-                status=mapped.status(name),
-                why=why,
-                setting=f"[tables.{key}.statuses] {name}",
-                file=mapped.file,
+            raise ConfigError(
+                f"{table}.{column.name} cannot be {mapped.status(name)!r} ({why}). Name the"
+                f' status of yours that means it: [tables.{key}.statuses] {name} = "…" in'
+                f" {mapped.file}."
             )
 
 

@@ -14,13 +14,7 @@ from maintcli.db.tables import Column, Part, Table
 from maintcli.engines.base import clock, condition, own, protections, statuses
 from maintcli.engines.base.meant import meant
 from maintcli.engines.base.stale import Stale
-from maintcli.errors import (
-    ConfigError,
-    NoSuchColumn,
-    NoSuchTable,
-    NotSweepable,
-    Refused,
-)
+from maintcli.errors import ConfigError, NoSuchColumn, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
@@ -165,7 +159,10 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
         return None
     if table is None:
         setting, near = mapped.setting(key, "name"), meant(context.session, name)
-        raise NoSuchTable(table=str(name), near=near, setting=setting, file=mapped.file)
+        raise ConfigError(
+            f"There is no table {name!s}{near} Name yours in {mapped.file}: {setting} ="
+            ' "schema.table".'
+        )
     if not stale.own:
         own.refuse(context, table, f"{mapped.file} {mapped.setting(key, 'name')}")
     return mapped, table
@@ -174,7 +171,7 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
 def check_parts(
     context: Context, table: Table, key: str, mapped: TableMap, *, deleting: bool = True
 ) -> None:
-    """Raise NotSweepable, MissingPrivilege or HiddenRows where not all rows can be swept."""
+    """Raise ConfigError, MissingPrivilege where not all rows can be swept."""
     context.session.admit_code_on(table.oids)
     if table.kind not in tables.WITH_ROWS:
         raise _not_sweepable(table, key, mapped)
@@ -184,9 +181,12 @@ def check_parts(
     protections.check_rights(context, table, delete=deleting)
 
 
-def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> NotSweepable:
+def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> ConfigError:
     setting = mapped.setting(key, "name")
-    return NotSweepable(table=str(found), kind=found.kind, setting=setting, file=mapped.file)
+    return ConfigError(
+        f"{found!s} is a {found.kind}; rows can be removed only from a table or a partitioned"
+        f' table. Name the table behind it in {mapped.file}: {setting} = "schema.table".'
+    )
 
 
 def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
@@ -196,7 +196,8 @@ def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
     if real not in table.columns:
         known = ", ".join(list(table.columns)[:12])
         raise NoSuchColumn(
-            table=str(table), column=real, setting=setting, columns=known, file=mapped.file
+            f'{table!s} has no column {real}. Name yours in {mapped.file}: {setting} = "…" (it'
+            f" has: {known})."
         )
     return table.columns[real]
 
@@ -215,9 +216,7 @@ def _cutoff(
     except psycopg.errors.InvalidParameterValue:
         setting = f'{mapped.setting(key, "timezone")} = "{mapped.timezone}"'
         reason = f"{setting} is no time zone that PostgreSQL knows."
-        raise ConfigError(reason=reason) from None
+        raise ConfigError(reason) from None
     except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
-        raise Refused(
-            reason=f"an age of {age} leads to no date that PostgreSQL can hold."
-        ) from None
+        raise Refused(f"an age of {age} leads to no date that PostgreSQL can hold.") from None
     return moment, sql.SQL("{}::{}").format(text, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  one of _AS_COLUMN

@@ -30,7 +30,7 @@ class Throttle:
     """
 
     def __init__(self, context: Context, oids: Sequence[int], budget: Budget) -> None:
-        """Raises CannotWatch where a setting asks for what the role cannot read."""
+        """Raises MissingPrivilege where a setting asks for what the role cannot read."""
         self.paused_ms: Counter[str] = Counter()
         self._context = context
         self._oids = oids
@@ -112,7 +112,11 @@ class Throttle:
 
     def _out(self, why: "Why") -> ThrottledOut:
         deleted = self._context.counts.get("deleted_count", 0)
-        return ThrottledOut(waited=span(self._limit), reason=why.reason, deleted=f"{deleted:,}")
+        return ThrottledOut(
+            f"Throttled out: pauses took {span(self._limit)}, half of the timeout, the last because"
+            f" {why.reason}. What was done before that is kept ({deleted:,} rows), and the next run"
+            " goes on."
+        )
 
     def _say(self, sentence: str) -> None:
         log = self._context.log

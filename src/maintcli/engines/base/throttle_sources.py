@@ -10,7 +10,7 @@ from psycopg import sql
 from maintcli.config.duration import Duration
 from maintcli.config.variables import Sourced
 from maintcli.engines.base.words import span
-from maintcli.errors import CannotWatch
+from maintcli.errors import MissingPrivilege
 from maintcli.runtime.context import Context
 
 
@@ -207,8 +207,8 @@ SELECT current_user::text, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE
 def choose(context: Context, oids: Sequence[int]) -> list[Source]:
     """The throttles for a sweep of the tables `oids`.
 
-    One that somebody set and that the role cannot read is an error, CannotWatch: nobody would keep
-    the limit. One that stands by default is then left out.
+    Raises MissingPrivilege for one that was set and that the role cannot read. One that stands by
+    default is then left out.
     """
     ((role, stats, archive, archiving),) = context.session.read_composed(_READABLE, ours=True)
     values = context.order.values
@@ -224,7 +224,11 @@ def choose(context: Context, oids: Sequence[int]) -> list[Source]:
             chosen.append(source)
         elif wanted and source.origin:
             quoted = sql.Identifier(role).as_string()
-            raise CannotWatch(origin=source.origin, role=quoted, what=source.name)
+            raise MissingPrivilege(
+                f"{source.origin} is set, and role {quoted} may not read the {source.name}, so"
+                f" nobody could keep that limit. Let a superuser run: GRANT pg_monitor TO {quoted};"
+                " or take the setting out."
+            )
         elif wanted:
             context.log.debug(f"{role} may not read {source.name}: no throttle of it")
     return chosen

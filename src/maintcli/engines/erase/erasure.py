@@ -85,7 +85,7 @@ def _refuse_a_copy(context: Context) -> None:
             f"{setting.origin} would keep a copy of what has to be erased. Leave it out: what this"
             " job removes cannot be put back."
         )
-        raise Usage(reason=reason)
+        raise Usage(reason)
 
 
 def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
@@ -98,7 +98,7 @@ def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
         with approval.planning(context, [*users, *beside], now() if planned else None):
             approval.check(context, users, lost, now, beside)
     except Refused as refused:
-        raise Refused(reason=f"users who opted out: {refused}") from None
+        raise Refused(f"users who opted out: {refused}") from None
 
 
 class Erasure:
@@ -190,7 +190,7 @@ class Erasure:
             context.log.info(f"{self.budget.spent_on} is spent; {context.backlog:,} users are left")
         if found.blocked_count:
             raise Partial(
-                reason=f"{found.blocked_count:,} users are left unstamped, because"
+                f"{found.blocked_count:,} users are left unstamped, because"
                 f" {self.counters.objectors} will not let rows of theirs go. List a table that"
                 " refers to them, or let its foreign key cascade."
             )

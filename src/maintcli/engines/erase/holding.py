@@ -137,7 +137,10 @@ class Holding(NamedTuple):
 
 
 def find(context: Context, texts: Sequence[str], origin: str, users: Users) -> list[Holding]:
-    """Look up the listed columns and what goes with their rows. Raises ConfigError, NotAllowed."""
+    """Look up the listed columns and what goes with their rows.
+
+    Raises ConfigError, MissingPrivilege.
+    """
     listed = [reference.find(context, reference.parse(text, origin)) for text in texts]
     for one in listed:
         reference.check_types(origin, one, users.found)
@@ -209,7 +212,7 @@ def _refuse_users(origin: str, table: Table, users: Users) -> None:
             f"{origin}: {table} are the users themselves, whose rows stay and are stamped. Take it"
             " out of the list, or change the foreign key that deletes them."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
 
 
 def _check(context: Context, table: Table) -> None:

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.db.tables import Column
+from maintcli.db.tables import Column, missing_grant
 from maintcli.engines.base import clock, target
 from maintcli.engines.base.reference import Found
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import Target
-from maintcli.errors import MissingPrivilege
 from maintcli.runtime.context import Context
 
 _PAGE = 500
@@ -128,11 +127,7 @@ def find(context: Context, opted_out_for: Duration) -> Users:
         ((may,),) = context.session.read(_MAY_STAMP, [table.oid, stamp.name])
         if not may:
             column = sql.Identifier(stamp.name).as_string()
-            raise MissingPrivilege(
-                role=sql.Identifier(table.role).as_string(),
-                privilege=f"UPDATE ({column})",
-                table=table.quoted.as_string(),
-            )
+            raise missing_grant(table.role, f"UPDATE ({column})", table.quoted)
     now = clock.in_terms_of(table, "users", found.map, stamp, sql.SQL("clock_timestamp()"))
     users = Users(found, found.column("id"), stamp, now, out=found.predicate)
     return users.unless_empty(sql.SQL("false"))

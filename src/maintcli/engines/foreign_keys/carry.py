@@ -16,7 +16,7 @@ from maintcli.engines.archive.writer import Section
 from maintcli.engines.foreign_keys import remove
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
-from maintcli.errors import NoKeyForLinks
+from maintcli.errors import ConfigError
 from maintcli.runtime.cursors import Cursors
 
 _STOP = sql.SQL("""maint_stop := maint_stop OR maint_more OR pg_catalog.cardinality(maint_r) > 0;
@@ -119,7 +119,11 @@ def _name(number: int) -> str:
 def _links(cascade: Cascade, link: Link, shape: Shape) -> Wanted:
     if not shape.key:
         child = str(cascade.relations[link.child])
-        raise NoKeyForLinks(table=child, constraint=link.key.name)
+        raise ConfigError(
+            f"{child} has no primary key, so references that a delete takes from it"
+            f" ({link.key.name}) could not be put back from an archive. Add a primary key, or sweep"
+            " without --archive."
+        )
     changed = tuple(name for name in link.key.set_columns if name not in shape.key)
     places = v.unlinked(cascade, link)
     return _wanted(cascade, link.child, places, (*shape.key, *changed), key=len(shape.key))

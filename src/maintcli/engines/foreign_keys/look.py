@@ -50,7 +50,7 @@ END IF;""")
 def links(context: Context, target: Target) -> Links:
     """The foreign keys that a DELETE from the table meets.
 
-    Raises HiddenRows, MissingPrivilege, and ConfigError where they are too many to follow.
+    Raises MissingPrivilege, and ConfigError where they are too many to follow.
     """
     parts = [part.oid for part in target.table.parts]
     found = catalog.find(context.session, parts)
@@ -59,7 +59,7 @@ def links(context: Context, target: Target) -> Links:
             f"Deleting from {target.table} reaches over {catalog.MOST_LINKS:,} tables or partitions"
             " through foreign keys, which is too many to look after; nothing was deleted."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     context.session.admit_code_on(found.relations)
     role = target.table.role
     for relation in found.relations.values():

@@ -17,8 +17,8 @@ from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.retry import Patience, after_loss, still_locked
 from maintcli.engines.base.target import Target
 from maintcli.engines.partitions.mark import comment_on
-from maintcli.errors import LeaseLost
 from maintcli.runtime.context import Context
+from maintcli.runtime.lease import lease_lost
 
 PATIENCE_SECONDS = 30.0
 _STATEMENT_SECONDS = 300.0  # counting a large partition takes long
@@ -152,7 +152,7 @@ class Detacher:
         """Wait before the next try, or raise what ends them."""
         state = error.sqlstate or ""
         if state == sqlstate.LEASE_LOST:
-            raise LeaseLost(job=self.context.job) from None
+            raise lease_lost(self.context.job) from None
         if sqlstate.is_lost(error, self.context.session.connection_or_none):
             after_loss(self.context, error)
         elif state not in (

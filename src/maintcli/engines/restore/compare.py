@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
+from maintcli.db.tables import missing_grant
 from maintcli.engines.archive.tables import Column, Shape
 from maintcli.engines.restore.source import Inventory
 from maintcli.engines.restore.tables import Archived, Table, Tables
-from maintcli.errors import MissingPrivilege, NotAllowed, Refused, SchemaChanged
+from maintcli.errors import ConfigError, MissingPrivilege, Refused
 
 _SYSTEM = ("pg_", "information_schema")  # no schema of a user can begin with pg_
 _ADD_BACK = "Add it back, restore, and drop it again; or restore without this table (--table)."
@@ -31,11 +32,11 @@ def check_ordinary(tables: Tables, listed: Iterable[Archived], *, vouched: bool)
             why = "it belongs to an extension, and the ledger does not know this archive"
         if why:
             name = ".".join(archived)
-            raise Refused(reason=f"Rows for {name} are not put back: {why}. Nothing was restored.")
+            raise Refused(f"Rows for {name} are not put back: {why}. Nothing was restored.")
 
 
 def check(inventory: Inventory, tables: Tables, then: Iterable[Shape]) -> None:
-    """Raise SchemaChanged, MissingPrivilege or NotAllowed before anything is touched.
+    """Raise ConfigError, MissingPrivilege before anything is touched.
 
     `then` are the manifest's tables.
     """
@@ -44,7 +45,7 @@ def check(inventory: Inventory, tables: Tables, then: Iterable[Shape]) -> None:
         name = ".".join(archived)
         if archived not in tables:
             remedy = "Make it again, or restore without it (--table)."
-            raise SchemaChanged(table=name, change="is not there any more", remedy=remedy)
+            raise _changed(name, "is not there any more", remedy)
         table = tables[archived]
         used = {*inventory.rows.get(archived, ()), *inventory.links.get(archived, ())}
         _check_columns(table, before.get(archived, {}), used)
@@ -54,19 +55,23 @@ def check(inventory: Inventory, tables: Tables, then: Iterable[Shape]) -> None:
         _check_rights(table, rows=archived in inventory.rows, links=archived in inventory.links)
 
 
+def _changed(table: str, change: str, remedy: str) -> ConfigError:
+    return ConfigError(f"{table} {change}, so nothing was restored. {remedy}")
+
+
 def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[str]) -> None:
     now = {column.name: column for column in table.shape.columns}
     for name in sorted(used):
         if name not in now:
             change = f"has lost its column {name} since"
-            raise SchemaChanged(table=table.name, change=change, remedy=_ADD_BACK)
+            raise _changed(table.name, change, _ADD_BACK)
         if now[name].generated:
             change = f"computes its column {name} now, which held values of its own then"
-            raise SchemaChanged(table=table.name, change=change, remedy=_ADD_BACK)
+            raise _changed(table.name, change, _ADD_BACK)
         if name in before and before[name].type != now[name].type:
             change = f"has {name} as {now[name].type} now, and had it as {before[name].type} then"
             remedy = "Restore into a copy of the old table, and move the rows from there."
-            raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+            raise _changed(table.name, change, remedy)
 
 
 def _check_new(table: Table, archived: Iterable[str]) -> None:
@@ -76,7 +81,7 @@ def _check_new(table: Table, archived: Iterable[str]) -> None:
         if column.name not in archived and empty and not (column.identity or column.generated):
             change = f"has a new column {column.name} that is NOT NULL and has no default"
             remedy = "Give it a default, restore, and take the default away."
-            raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+            raise _changed(table.name, change, remedy)
 
 
 def _check_rules(table: Table) -> None:
@@ -89,17 +94,17 @@ def _check_rules(table: Table) -> None:
         )
         change = f"has rules ON INSERT ({', '.join(table.rules)})"
         remedy = f"Switch them off: {commands} Then restore, and ENABLE them again."
-        raise SchemaChanged(table=table.name, change=change, remedy=remedy)
+        raise _changed(table.name, change, remedy)
 
 
 def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
     needed = {"SELECT", *(["INSERT"] if rows else []), *(["UPDATE"] if links else [])}
     for privilege in sorted(needed & set(table.denied)):
-        raise MissingPrivilege(role=table.role, privilege=privilege, table=table.quoted.as_string())
+        raise missing_grant(table.role, privilege, table.quoted)
     if table.hides_rows:
         reason = (
             f"Row-level security on {table.name} hides rows from role {table.role}, which then"
             " cannot tell which rows are there already. Restore as a role with BYPASSRLS, or as the"
             " owner."
         )
-        raise NotAllowed(reason=reason)
+        raise MissingPrivilege(reason)

@@ -15,8 +15,8 @@ from maintcli.engines.restore import load, report
 from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source
 from maintcli.engines.restore.tables import Key, Tables
-from maintcli.errors import DamagedFile
 from maintcli.runtime.context import Context
+from maintcli.services.storage import damaged
 
 _ROWS_A_QUERY = 10_000
 _BYTES_A_QUERY = 8_000_000
@@ -210,13 +210,13 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _rows(name: str, block: Block, places: frozenset[int]) -> Iterator[Row]:
-    """The rows of a block. Raises DamagedFile where they are not as we write them."""
+    """The rows of a block. Raises Refused where they are not as we write them."""
     width = len(block.columns) or 1
     try:
         for row in decode(block.pieces, places):
             if len(row) != width:
-                raise DamagedFile(file=name, reason="a row has not as many values as columns")
+                raise damaged(name, "a row has not as many values as columns")
             yield row
     except KeyError as error:
         reason = f"a row cannot be read ({error} behind a backslash)"
-        raise DamagedFile(file=name, reason=reason) from None
+        raise damaged(name, reason) from None

@@ -27,10 +27,12 @@ from maintcli.engines.restore.preview import preview
 from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source, find_source, take_inventory
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
-from maintcli.errors import DamagedFile, LeaseLost, Partial, Usage
+from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job
+from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.options import common
+from maintcli.services.storage import damaged
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
 _MOST_FAILURES = 8  # in a row, of one transaction
@@ -41,7 +43,7 @@ T = TypeVar("T")
 def restore(context: Context, *, run: str, only: str | None, moved: str | None) -> Restored:
     """Put back what `run` archived, of one table where `only` names it.
 
-    Raises Partial when some rows could not go back, SchemaChanged and DamagedFile before the first
+    Raises Partial when some rows could not go back, ConfigError and Refused before the first
     one, and what else errors.py has for databases and storage.
     """
     found = find_source(context, run, moved)
@@ -49,7 +51,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     held = take_inventory(context, found, wanted)
     if only is not None and found.files and not held.files:
         held_tables = ", ".join(sorted({name for kept in found.files for name in kept.rows}))
-        raise Usage(reason=f"--table {only}: the archive has none of it, but of {held_tables}.")
+        raise Usage(f"--table {only}: the archive has none of it, but of {held_tables}.")
     then = [shape for manifest in found.manifests for shape in manifest.tables]
     roots = {shape.key: shape.root for shape in then if shape.root}
     tables = find_tables(context.session, {*held.rows, *held.links}, roots)
@@ -128,7 +130,7 @@ class _Restore:
                 return whole_file(self.context, self.tables, wanted, marks)
             except psycopg.errors.BadCopyFileFormat as error:
                 what = error.diag.message_primary
-                raise DamagedFile(file=kept.file, reason=f"a row cannot be read ({what})") from None
+                raise damaged(kept.file, f"a row cannot be read ({what})") from None
 
     def _look_for(self, archived: Archived, share: tuple[int, int]) -> Counters:
         counters, table = Counters(), self.tables[archived]
@@ -179,7 +181,7 @@ class _Restore:
                 reason += (
                     f" {many(result.missing_count)} of an earlier restore cannot be found now."
                 )
-            raise Partial(reason=reason)
+            raise Partial(reason)
         return result
 
     def _safely(self, action: Callable[[], T]) -> T:
@@ -191,7 +193,7 @@ class _Restore:
             except psycopg.Error as error:
                 state, failures = error.sqlstate or "", failures + 1
                 if state == sqlstate.LEASE_LOST:
-                    raise LeaseLost(job=context.lease.name if context.lease else "") from None
+                    raise lease_lost(context.lease.name if context.lease else "") from None
                 passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
                 lost = sqlstate.is_lost(error, context.session.connection_or_none)
                 if failures >= _MOST_FAILURES or not (passes or lost):

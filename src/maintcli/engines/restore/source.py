@@ -19,17 +19,10 @@ from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.reader import Block, Limits
 from maintcli.engines.restore.tables import Archived
-from maintcli.errors import (
-    DamagedFile,
-    NoSuchArchive,
-    NoSuchFile,
-    NoToolkitTables,
-    TryAgain,
-    Usage,
-)
+from maintcli.errors import ConfigError, NoSuchFile, NoToolkitTables, TryAgain, Usage
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
-from maintcli.services.storage import Storage, storage
+from maintcli.services.storage import Storage, damaged, storage
 
 _opened = cache(storage)
 # What no ledger vouches for may be made to unpack without end.
@@ -54,16 +47,16 @@ class Source(NamedTuple):
 
     @contextmanager
     def opened(self, kept: Kept) -> Generator[Iterator[Block]]:
-        """What is in a file, at hand on this machine and not changed. Raises DamagedFile."""
+        """What is in a file, at hand on this machine and not changed. Raises Refused."""
         most = None if self.schema else _MOST_UNPACKED + _MOST_RATIO * kept.size_bytes
         with ExitStack() as stack:
             try:
                 place = _place(self.moved or kept.location)
                 file = stack.enter_context(place.reading(kept.file, kept.size_bytes))
             except NoSuchFile:
-                raise DamagedFile(file=kept.file, reason="it is missing") from None
+                raise damaged(kept.file, "it is missing") from None
             if reader.digest(file, self.check) != kept.sha256:
-                raise DamagedFile(file=kept.file, reason="its checksum is another")
+                raise damaged(kept.file, "its checksum is another")
             file.seek(0)
             yield reader.read(kept.file, file, Limits(self.check, most))
 
@@ -90,7 +83,7 @@ def find_source(context: Context, run: str, moved: str | None) -> Source:
 
     With --no-ledger it is the manifest in any case: it is not read either.
 
-    Raises Usage, NoSuchArchive, DamagedFile, and TryAgain while the run is running.
+    Raises Usage, ConfigError, Refused, and TryAgain while the run is running.
     """
     _opened.cache_clear()  # another run may have other credentials
     schema = _schema(context, moved)
@@ -111,7 +104,7 @@ def _schema(context: Context, moved: str | None) -> str | None:
     if context.order.value("no_ledger"):
         if moved is None:
             reason = "--no-ledger needs --from: without the ledger, say where the archive is."
-            raise Usage(reason=reason)
+            raise Usage(reason)
         return None
     if context.lease is not None:
         return context.lease.schema
@@ -129,7 +122,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
     runs = history.together(context.session, schema, past)
     for run in runs:
         if run.outcome == "running":
-            raise TryAgain(reason=_still_running(context, schema, run))
+            raise TryAgain(_still_running(context, schema, run))
     files = ledger.entered(context.session, schema, *(run.run_id for run in runs))
     last = {kept.run_id: kept for kept in files}
     runs = [run for run in runs if run.run_id in last]
@@ -139,7 +132,7 @@ def _by_ledger(context: Context, schema: str, past: history.PastRun, moved: str 
         return Source([], files, root, schema, context.stop.check)
     if not files:
         reason = "none of its batches was archived, as without --archive"
-        raise NoSuchArchive(location="The ledger", run_id=past.run_id, reason=reason)
+        raise _none("The ledger", past.run_id, reason)
     manifests = [_vouched(context, root, last[run.run_id]) for run in runs]
     if past.run_group is not None:
         _say_parts(context, past, len({run.part for run in runs if run.run_id in last}))
@@ -172,12 +165,12 @@ def _by_manifest(context: Context, run: str, moved: str) -> Source:
         reason = (
             f"{run!r} is not a whole run id; --from needs one, because the ledger has no such run."
         )
-        raise Usage(reason=reason) from None
+        raise Usage(reason) from None
     place = _root(moved, run_id) or moved
     found = _manifest(place, run_id)
     if found.files is None:
         reason = "the run did not end properly, so only the ledger knows which files count"
-        raise NoSuchArchive(location=place, run_id=run_id, reason=reason)
+        raise _none(place, run_id, reason)
     left_out = context.order.value("no_ledger")
     without = "--no-ledger" if left_out else f"the ledger has no run {run_id}"
     context.log.warn(
@@ -203,7 +196,7 @@ def _vouched(context: Context, root: str | None, last: Kept) -> Manifest:
     if last.manifest_sha256 is None:
         context.log.warn(f"the ledger has no checksum of {manifest.key(last.run_id)}: it is older")
     elif found.sha256 != last.manifest_sha256:
-        raise DamagedFile(file=manifest.key(last.run_id), reason="its checksum is another")
+        raise damaged(manifest.key(last.run_id), "its checksum is another")
     return found
 
 
@@ -212,7 +205,7 @@ def _manifest(place: str, run_id: str) -> Manifest:
         data = _place(place).get(manifest.key(run_id), manifest.MOST_BYTES)
     except NoSuchFile:
         reason = f"there is no {manifest.key(run_id)}"
-        raise NoSuchArchive(location=place, run_id=run_id, reason=reason) from None
+        raise _none(place, run_id, reason) from None
     return manifest.parse(run_id, data)
 
 
@@ -251,3 +244,7 @@ def take_inventory(context: Context, source: Source, wanted: Callable[[Block], b
         for block in blocks:
             found.note(block)
     return found
+
+
+def _none(location: str, run_id: str, reason: str) -> ConfigError:
+    return ConfigError(f"{location} holds no archive of run {run_id}: {reason}.")

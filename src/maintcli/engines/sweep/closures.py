@@ -66,7 +66,7 @@ def _as_planned(
     """What is reached now, and what raises in a batch that meets another catalog.
 
     Partitions that were dropped since the plan are left out. The facts are read first, so that no
-    later change is missed. Raises TableChanged where there is more than was planned: no guard
+    later change is missed. Raises TryAgain where there is more than was planned: no guard
     has counted that.
     """
     known = _ends(task.links)

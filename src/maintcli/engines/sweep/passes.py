@@ -193,7 +193,7 @@ def _fewer(now: Left, before: Left) -> bool:
 
 
 def _look(context: Context, task: Task, seconds: float) -> Left:
-    """Count what is left, for at most `seconds` a part. Raises TableChanged."""
+    """Count what is left, for at most `seconds` a part. Raises TryAgain."""
     target = task.target
     whole = target.age_alone and all(chosen.way is Way.HEAP for chosen in task.plans)
     query = _ALL if whole else _STALE

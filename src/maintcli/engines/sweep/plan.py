@@ -49,7 +49,7 @@ def choose(context: Context, target: Target, part: Part) -> Plan:
         reason = (
             f"{part} is not stored in a heap and has no index on {column}; create one to sweep it."
         )
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     if column not in part.indexed:
         return Plan(part, Way.HEAP, f"no index on {column} serves")
     if part.blocks <= _SMALL_BLOCKS:
@@ -62,7 +62,7 @@ def choose(context: Context, target: Target, part: Part) -> Plan:
 def _shared(part: Part, shard: Shard) -> Plan:
     if not part.is_heap:
         reason = f"{part} is not stored in a heap, so --shard cannot divide it; leave that out."
-        raise ConfigError(reason=reason)
+        raise ConfigError(reason)
     return Plan(part, Way.HEAP, f"{shard.parts} processes share its blocks")
 
 

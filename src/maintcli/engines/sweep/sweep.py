@@ -167,7 +167,7 @@ class Sweep:
             raise
         if (why := self.resources.account.tally.why_blocked()) is not None:
             self.resources.context.counts |= asdict(found)
-            raise Partial(reason=why, statements=self.resources.account.tally.statements)
+            raise Partial(why, statements=self.resources.account.tally.statements)
         return found
 
     def _drop_partitions(self) -> None:

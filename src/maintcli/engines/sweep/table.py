@@ -78,7 +78,7 @@ class TableSweep:
     def _unless_gone(self, part: Part) -> Generator[None]:
         """Pass over a partition that others have dropped or detached: it is not ours any more.
 
-        Raises TableChanged for whatever else is not as it was when the run began.
+        Raises TryAgain for whatever else is not as it was when the run began.
         """
         context, table = self.resources.context, self.task.target.table
         try:
@@ -162,7 +162,7 @@ class TableSweep:
                 )
                 return walk
             raise Fail(
-                reason=f"rows of {target.table}, or of what refers to them, do not go as"
+                f"rows of {target.table}, or of what refers to them, do not go as"
                 " they were looked at, so they were not archived and not deleted: a trigger keeps"
                 " or changes them. Take the trigger out, or sweep without --archive."
             )

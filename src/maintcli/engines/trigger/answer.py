@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urljoin
 
-from maintcli.errors import Elsewhere, Fail, NotDone, TurnedAway, Unwell
+from maintcli.errors import Fail, MissingPrivilege, Unreachable
 from maintcli.services import address as addresses
 
 if TYPE_CHECKING:
@@ -50,13 +50,21 @@ def check(answer: "Answer", address: "Address", login: str) -> None:
     if code in _AWAY:
         # 77, as where the database takes no password: somebody has to grant something. That the
         # settings are wrong (78) nobody knows from here; the backend's may be.
-        raise TurnedAway(url=address, status=status, login=login)
+        raise MissingPrivilege(
+            f"{address} answered {status}: it does not take {login}. Check that both sides hold the"
+            " same."
+        )
     if code in _LATER or code >= 500:
-        raise Unwell(url=address, status=status, later=_later(answer.headers))
+        raise Unreachable(
+            f"{address} answered {status}{_later(answer.headers)}; the next run tries again."
+        )
     if 300 <= code < 400 and "location" in answer.headers:
         location = _location(address, answer.headers["location"])
-        raise Elsewhere(url=address, status=status, location=location)
-    raise NotDone(url=address, status=status)
+        raise Fail(
+            f"{address} answered {status}, which points to {location}; nothing was sent there. If"
+            " that is the right place, write it into the url."
+        )
+    raise Fail(f"{address} answered {status}.")
 
 
 def named(status: int) -> str:
@@ -71,7 +79,7 @@ def figures(answer: "Answer", found: Mapping[str, object], log: "Log") -> Trigge
     """Those that the content has. Raises Fail where it cannot be told how many failed."""
     processed, failed = (_count(found.get(key)) for key in ("processed", "failed"))
     if failed is None and found.get("failed") is not None:
-        raise Fail(reason=_UNCLEAR.format(key="failed", kind="a whole number", example=0))
+        raise Fail(_UNCLEAR.format(key="failed", kind="a whole number", example=0))
     if processed is None and found.get("processed") is not None:
         log.warn("processed in the answer is not a whole number; it was not read")
     return Triggered(
@@ -87,9 +95,9 @@ def check_success(answer: "Answer", address: "Address", found: Mapping[str, obje
     said = {key: found[key] for key in ("success", "ok") if found.get(key) is not None}
     for key, value in said.items():
         if value is False:
-            raise Fail(reason=f"{address} answered {named(answer.status)}, but without success.")
+            raise Fail(f"{address} answered {named(answer.status)}, but without success.")
         if value is not True:
-            raise Fail(reason=_UNCLEAR.format(key=key, kind="true or false", example="true"))
+            raise Fail(_UNCLEAR.format(key=key, kind="true or false", example="true"))
 
 
 def content(answer: "Answer", log: "Log") -> Mapping[str, object]:

@@ -55,7 +55,7 @@ def _text(read: Read, log: Log) -> str:
 def _plain(read: Read, text: str) -> str:
     if not (text.isascii() and text.isprintable()) or " " in text:
         raise ConfigError(
-            reason=f"{read.origin} holds a character that no header can carry; have letters,"
+            f"{read.origin} holds a character that no header can carry; have letters,"
             " digits and signs alone (maint secret prints a new one)."
         )
     return text
@@ -67,7 +67,7 @@ def _basic(username: Read, password: str, log: Log) -> str:
 
     name = username.secret.reveal()
     if ":" in name:
-        raise ConfigError(reason=f"{username.origin} holds a colon, which no user name can.")
+        raise ConfigError(f"{username.origin} holds a colon, which no user name can.")
     token = b64encode(f"{name}:{password}".encode()).decode()
     log.hide(token)
     return token

@@ -7,7 +7,7 @@ from maintcli.config.triggers import Trigger
 from maintcli.engines.trigger import answer as answers
 from maintcli.engines.trigger.answer import Triggered
 from maintcli.engines.trigger.login import Login, login
-from maintcli.errors import BadAddress, Interrupted, Partial, Unsent
+from maintcli.errors import ConfigError, Interrupted, Partial, Unsent
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
 from maintcli.services import address as addresses
@@ -44,18 +44,18 @@ def trigger(context: Context, wanted: Trigger) -> Triggered | WouldSend:
 
 
 def _address(wanted: Trigger) -> Address:
-    """Where to. Raises BadAddress, also where others could read the secret on its way."""
+    """Where to. Raises ConfigError, also where others could read the secret on its way."""
     origin = wanted.section.place("url")
     try:
         address = addresses.read(wanted.url())
     except ValueError as error:
-        raise BadAddress(origin=origin, reason=error) from None
+        raise ConfigError(f"{origin}: {error}.") from None
     if wanted.auth != "none" and not (address.is_private or wanted.allow_http):
         reason = (
             f"http:// would show the secret to everybody on the way to {address.host}; use"
             " https://, or write allow-http = true where the way is your own"
         )
-        raise BadAddress(origin=origin, reason=reason)
+        raise ConfigError(f"{origin}: {reason}.")
     return address
 
 
@@ -68,7 +68,7 @@ def _judged(context: Context, address: Address, who: Login, limit: Deadline) -> 
     result = answers.figures(answer, found, context.log)
     context.counts |= asdict(result)
     if result.failed:
-        raise Partial(reason=f"The backend says that {result.failed} failed.")
+        raise Partial(f"The backend says that {result.failed} failed.")
     return result
 
 

@@ -28,10 +28,10 @@ def change(
     """Run `query` once and return its row count; the ledger counts it as `updated_count`.
 
     A statement whose COMMIT was lost is sent again, and takes effect once. Raises Refused in a dry
-    run, and ConnectionLost where there is no ledger to say whether it counted.
+    run, and Unreachable where there is no ledger to say whether it counted.
     """
     if context.dry_run:
-        raise Refused(reason="this job tried to write during a dry run; nothing was changed.")
+        raise Refused("this job tried to write during a dry run; nothing was changed.")
     text = psycopg.ClientCursor(context.session.connection).mogrify(query, params)
     statement = sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
     rows = _send(context, statement)

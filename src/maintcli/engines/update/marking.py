@@ -136,7 +136,7 @@ class Marking:
         self._note(done, rows)
         if done.left:
             reason = f"{done.left:,} rows of {self.target.table} are as before after an UPDATE"
-            raise Fail(reason=f"{reason}; a trigger seems to put them back.")
+            raise Fail(f"{reason}; a trigger seems to put them back.")
         rest = self.pace.learn(len(rows), done.server_ms, done.wall_ms)
         self.context.order.progress(self.updated, None)
         if self.throttle:

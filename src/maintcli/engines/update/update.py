@@ -53,7 +53,7 @@ def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString])
 
 def _refuse_what_is_for_deleting(context: Context) -> None:
     if context.shard is not None:
-        raise Usage(reason="--shard divides rows that are deleted; these are marked, by one run.")
+        raise Usage("--shard divides rows that are deleted; these are marked, by one run.")
     for name, does in (
         ("archive", "keeps rows that are deleted"),
         ("keep_detached", "spares partitions that would be dropped"),
@@ -61,7 +61,7 @@ def _refuse_what_is_for_deleting(context: Context) -> None:
         setting = context.order.values.get(name)
         if setting is not None and setting.value:
             reason = f"{setting.origin} {does}; these are marked, and stay. Leave it out."
-            raise Usage(reason=reason)
+            raise Usage(reason)
 
 
 def run(

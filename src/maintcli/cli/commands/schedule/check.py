@@ -16,8 +16,9 @@ from maintcli.cli.operator import Json, operator
 from maintcli.cli.render_options import RenderOptions
 from maintcli.cli.rendered_files import targets
 from maintcli.cli.scheduled import none_enabled, scheduled
+from maintcli.config.database import no_database
 from maintcli.config.model import Config
-from maintcli.errors import Code, MaintError, NoDatabase, Usage
+from maintcli.errors import Code, MaintError, Usage
 from maintcli.output import check as present
 from maintcli.output.show import show
 from maintcli.runtime.log import printable
@@ -74,7 +75,7 @@ class _Checks:
         """All of it. Raises Usage where nothing was looked at."""
         if not self.places and not self.problems:
             raise Usage(
-                reason="There is nothing to compare the schedule with: no rendered file is here,"
+                "There is nothing to compare the schedule with: no rendered file is here,"
                 " and no ledger. Name the scheduler: --target"
                 f" {'|'.join(TARGETS)}, and --ask it, or render its files."
             )
@@ -127,9 +128,9 @@ def check(  # noqa: PLR0913 - one for each option
 
 def _names(target: str | None, output: str | None, asked: Asked) -> list[str]:
     if target is None and (output is not None or asked):
-        raise Usage(reason=f"Name the scheduler: --target {'|'.join(TARGETS)}.")
+        raise Usage(f"Name the scheduler: --target {'|'.join(TARGETS)}.")
     if asked.by_tool and asked.places:
-        raise Usage(reason="--ask and --deployed are two ways to the same; leave out one.")
+        raise Usage("--ask and --deployed are two ways to the same; leave out one.")
     return targets(target, every=True)
 
 
@@ -152,7 +153,7 @@ def _ledger(
     def look() -> list[Finding] | None:
         database = location.target(config)
         if database.url is None:
-            left_out.append(str(NoDatabase(section=database.section)))
+            left_out.append(str(no_database(database.section)))
             return None
         return checking.of_ledger(config, database, entries)
 

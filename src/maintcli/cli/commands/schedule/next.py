@@ -30,7 +30,7 @@ def next_(
 ) -> None:
     """Show the coming times, of all entries together."""
     if not 1 <= count <= _MOST_TIMES:
-        raise Usage(reason=f"--count: {count} is out of range; it must be from 1 to {_MOST_TIMES}.")
+        raise Usage(f"--count: {count} is out of range; it must be from 1 to {_MOST_TIMES}.")
     now = datetime.now(UTC)
     config = location.read_aloud()
     entries = scheduled(config, jobs or (), location.database)

@@ -57,7 +57,7 @@ def render(
     for an entry that is gone is removed, unless jobs are named.
     """
     if write and output is not None:
-        raise Usage(reason="--write picks the folder itself; leave out --output.")
+        raise Usage("--write picks the folder itself; leave out --output.")
     names = targets(target, every=write)
     config = location.read_aloud()
     settings = given.settings(config)
@@ -90,11 +90,11 @@ def _complain(made: Mapping[str, Rendered], idle: Sequence[str], *, strict: bool
     """
     for name, rendered in made.items():
         if rendered.refused and len(made) == 1:
-            raise ConfigError(reason=f"{name}: {rendered.notes[0]}")
+            raise ConfigError(f"{name}: {rendered.notes[0]}")
     left = [f"{name}: {note}" for name, rendered in made.items() for note in rendered.notes]
     notes = [*idle, *left]
     if notes and strict:
-        raise Refused(reason=f"--strict: nothing was written. {' '.join(notes)}")
+        raise Refused(f"--strict: nothing was written. {' '.join(notes)}")
     _say(notes)
 
 

@@ -42,7 +42,7 @@ def run_now(
     """
     if target != "kubernetes":
         raise Usage(
-            reason=f"--target {bare(target)}: only Kubernetes needs a Job for that; elsewhere call"
+            f"--target {bare(target)}: only Kubernetes needs a Job for that; elsewhere call"
             " maint itself."
         )
     config = location.read_aloud()

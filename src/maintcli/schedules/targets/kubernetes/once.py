@@ -65,7 +65,7 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
         container = next(c for c in job["template"]["spec"]["containers"] if c["name"] == "maint")
     except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         raise ConfigError(
-            reason="That is no CronJob of maint in JSON. Get it by: kubectl get cronjob"
+            "That is no CronJob of maint in JSON. Get it by: kubectl get cronjob"
             f" {label(entry.key)} -o json"
         ) from None
     container["args"] = list(escaped(arguments(once)))
@@ -105,7 +105,7 @@ def _timeout(options: Sequence[str]) -> float | None:
     try:
         return None if text is None else Duration.parse(text).approx_seconds
     except ValueError as error:
-        raise Usage(reason=f"--timeout: {error}.") from None
+        raise Usage(f"--timeout: {error}.") from None
 
 
 def _undivided(job: dict[str, Any]) -> None:

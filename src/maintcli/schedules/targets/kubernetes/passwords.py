@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from maintcli.config.messages import bare
 from maintcli.db.url import parse
-from maintcli.errors import BadDatabaseUrl, ConfigError
+from maintcli.errors import ConfigError
 
 _VARIABLE: Final = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}")
 _SECRET: Final = re.compile(
@@ -43,7 +43,7 @@ def refuse_passwords(text: str) -> None:
 
 def _refused(place: str) -> ConfigError:
     return ConfigError(
-        reason=f"{place} holds a password, and all who may read the ConfigMap would see it."
+        f"{place} holds a password, and all who may read the ConfigMap would see it."
         ' Take it from the environment: url = "${DATABASE_URL}".'
     )
 
@@ -88,7 +88,7 @@ def _passwords(text: str) -> list[str] | None:
         return [*_of_address(text)]
     try:
         found = parse(text, "maint.toml")
-    except BadDatabaseUrl:
+    except ConfigError:
         return None
     return [found[key] for key in _DATABASE if key in found]
 
