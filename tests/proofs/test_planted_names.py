@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.engines.restore.test_restore import contents
 from tests.jobs.every import EVERY, SWEEP, Every, fill, one
 from tests.parts.backend import backend, reply
 from tests.parts.inside import Inside
 from tests.parts.planted import plant
-from tests.work.restore.test_restore import contents
 
 Conn = psycopg.Connection[Any]
 
