@@ -62,7 +62,7 @@ def command_line(pid: int) -> bytes:
 
 def guard_of(home: Path) -> int:
     """The process that keeps the server."""
-    (found,) = [pid for pid in processes_of(home) if b"embedded.guard" in command_line(pid)]
+    (found,) = [pid for pid in processes_of(home) if b"devserver.guard" in command_line(pid)]
     return found
 
 

@@ -35,8 +35,8 @@ def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
     counted: set[str] = set()  # detached partitions, which each rule of their table finds
     for target in targets:
         some = {one.as_string(): one for one in detached(context, target)}
-        going = [_rows_of(context, some[name]) for name in some.keys() - counted]
-        more.append(Loss(str(target.table), "", going, None, 0))
+        if going := [_rows_of(context, some[name]) for name in some.keys() - counted]:
+            more.append(Loss(str(target.table), "", going, None, 0))
         counted |= some.keys()
     if any(task.links is not None for task in tasks):
         from maintcli.engines.foreign_keys import guard as below
