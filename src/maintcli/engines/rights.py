@@ -14,8 +14,9 @@ from maintcli.db import reached, toolkit
 from maintcli.db.links import Links
 from maintcli.db.tables import Reader, Table
 from maintcli.engines import orphans
-from maintcli.engines.base import keys, reference, target
+from maintcli.engines.base import reference, target
 from maintcli.engines.base.stale import Stale
+from maintcli.engines.erase import keys
 from maintcli.engines.update import reap
 from maintcli.runtime import slots
 from maintcli.runtime.context import Context
