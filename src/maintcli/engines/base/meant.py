@@ -3,8 +3,8 @@
 from typing import LiteralString
 
 from maintcli.config.messages import closest
+from maintcli.db.catalog.tables import Reader
 from maintcli.db.names import Name
-from maintcli.db.tables import Reader
 
 # What this role may look into; a database may have very many.
 _TABLES: LiteralString = """

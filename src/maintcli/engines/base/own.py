@@ -4,7 +4,7 @@ from psycopg import sql
 
 from maintcli.config.tables import TableMap
 from maintcli.db import toolkit
-from maintcli.db.tables import Table
+from maintcli.db.catalog.tables import Table
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 

@@ -7,8 +7,9 @@ import re
 from typing import NamedTuple
 
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
-from maintcli.db.tables import Column, Part, Table
+from maintcli.db import names
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Part, Table
 from maintcli.engines.base import own, protections
 from maintcli.engines.base.meant import meant
 from maintcli.errors import ConfigError

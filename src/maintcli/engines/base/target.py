@@ -9,8 +9,9 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
-from maintcli.db.tables import Column, Part, Table
+from maintcli.db import names
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Part, Table
 from maintcli.engines.base import clock, condition, own, protections, statuses
 from maintcli.engines.base.meant import meant
 from maintcli.engines.base.stale import Stale
@@ -18,7 +19,7 @@ from maintcli.errors import ConfigError, NoSuchColumn, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.db.links import Links
+    from maintcli.db.catalog.links import Links
 
 
 class Elsewhere(NamedTuple):
