@@ -10,8 +10,7 @@ from tests.parts.server import Server
 from bench.command import Ran, run
 from bench.quiet import WATCH
 from maintcli import devserver
-from maintcli.devserver.binaries import find, runnable
-from maintcli.devserver.owner import server_user
+from maintcli.devserver.programs import find, runnable, server_user
 
 SETTINGS = {
     "shared_buffers": "1GB",

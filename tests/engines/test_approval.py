@@ -266,7 +266,9 @@ def test_without_a_ledger_it_is_said_that_nobody_looked(
     inside(sweep_events)
     result = inside(sweep_events, "--older-than", "30d", "--no-ledger", "--json")
     assert (result.code, result.json["deleted_count"]) == (0, 7)
-    assert any("whether the retention became shorter" in warning for warning in result.json["warnings"])
+    assert any(
+        "whether the retention became shorter" in warning for warning in result.json["warnings"]
+    )
 
 
 def test_a_job_without_a_guard_is_not_asked(inside: Inside, conn: Conn) -> None:

@@ -5,9 +5,9 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from maintcli.engines.base.retention import spaced
 
 from maintcli.engines.base import guard
+from maintcli.engines.base.retention import spaced
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 

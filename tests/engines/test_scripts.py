@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from maintcli.db.links import ForeignKey, Link, Links, Relation
-from maintcli.db.tables import Column, Part
+from maintcli.db.catalog.links import ForeignKey, Link, Links, Relation
+from maintcli.db.catalog.tables import Column, Part
 from maintcli.engines.base.batch import Step
 from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry

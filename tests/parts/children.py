@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict
 
-from maintcli.devserver.owner import User
+from maintcli.devserver.programs import User
 
 
 class Identity(TypedDict, total=False):

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maintcli.devserver.owner import User, server_user
+from maintcli.devserver.programs import User, server_user
 
 
 @contextmanager

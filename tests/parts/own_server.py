@@ -9,8 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from maintcli.devserver.binaries import find, runnable
-from maintcli.devserver.owner import User
+from maintcli.devserver.programs import User, find, runnable
 from tests.parts.children import daemon, end, run_as
 from tests.parts.folders import hand_to_server, short_folder
 from tests.parts.server import SETTINGS, Server

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.devserver.owner import User
+from maintcli.devserver.programs import User
 from tests.parts.children import identity
 from tests.parts.server import Server
 
@@ -81,7 +81,7 @@ def python_for(user: User | None) -> str:
         return sys.executable
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         with suppress(OSError):
-            check = [python, "-c", "from maintcli.devserver.binaries import find; find()"]
+            check = [python, "-c", "from maintcli.devserver.programs import find; find()"]
             env = {**os.environ, "PYTHONPATH": IMPORTS}
             if not subprocess.run(
                 check, check=False, cwd="/", env=env, **identity(user)

@@ -7,8 +7,9 @@ from maintcli.config import values
 from maintcli.config.messages import bare, hint, sentence
 from maintcli.config.tables import TableMap
 from maintcli.config.template import quoted
-from maintcli.db import names, tables
-from maintcli.db.tables import Reader, Table
+from maintcli.db import names
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Reader, Table
 from maintcli.engines.base.clock import EPOCH_TYPES, TIME_TYPES
 from maintcli.engines.base.reference import did_you_mean
 from maintcli.errors import Usage

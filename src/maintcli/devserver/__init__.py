@@ -1,17 +1,17 @@
-"""`DATABASE_URL=embedded:PATH`: a private PostgreSQL that lives while somebody uses it.
+"""`DATABASE_URL=embedded:PATH`: a private PostgreSQL that runs while a process uses it.
 
 Every process that uses it holds a shared lock until it exits. A small guard process starts
-the server and waits for the exclusive lock; when it gets it, nobody is left (not even one
-that was killed), and it stops the server. So there is nothing to stop and nothing to forget.
+the server and waits for the exclusive lock, which it gets when the last user has ended, killed or
+not; then it stops the server. So a user has nothing to stop.
 
-The rest is imported on use: most runs have a server of their own.
+The rest is imported on use: most runs have another server.
 """
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from maintcli.devserver.layout import unusable
+from maintcli.errors import ConfigError
 
 SCHEME = "embedded:"
 
@@ -34,12 +34,9 @@ def acquire(
     server does not start.
     """
     if sys.platform == "win32":
-        raise unusable("it needs Linux or macOS")
-    from maintcli.devserver.binaries import find
-    from maintcli.devserver.layout import PORT
-    from maintcli.devserver.locks import join, starting
-    from maintcli.devserver.owner import require_entry, server_user
-    from maintcli.devserver.place import prepare
+        raise ConfigError("The embedded PostgreSQL cannot be used: it needs Linux or macOS.")
+    from maintcli.devserver.folder import PORT, join, prepare, starting
+    from maintcli.devserver.programs import find, require_entry, server_user
     from maintcli.devserver.start import running, start
 
     folder, user = prepare(url_or_path.removeprefix(SCHEME)), server_user()

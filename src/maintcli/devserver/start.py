@@ -11,10 +11,17 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from maintcli.devserver.binaries import major, runnable
-from maintcli.devserver.layout import DATA, READY, RECORD, SOCKET, TAKEN, unreachable, unusable
-from maintcli.devserver.locks import guarded
-from maintcli.devserver.owner import User
+from maintcli.devserver.folder import (
+    DATA,
+    READY,
+    RECORD,
+    SOCKET,
+    TAKEN,
+    guarded,
+    unreachable,
+    unusable,
+)
+from maintcli.devserver.programs import User, major, runnable
 
 SECONDS = 120
 """How long initdb, recovery and start may take together."""
@@ -63,7 +70,7 @@ def start(
     }
     answer = _guard(json.dumps(order))
     if answer == TAKEN and (found := running(folder)):
-        return found  # who began the start was killed, its guard was not
+        return found  # an earlier start was killed, but not its guard
     if answer != READY:
         reason = answer or "its guard died"
         raise unreachable(f"the embedded PostgreSQL in {folder} did not start: {reason}")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maintcli.config.model import Config
+from maintcli.db.catalog.tables import Table, describe
 from maintcli.db.names import Name
-from maintcli.db.tables import Table, describe
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.job import Order
 from maintcli.runtime.lease import Lease

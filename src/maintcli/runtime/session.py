@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from maintcli.db import code, formats, refusal, search_path
-from maintcli.db.connect import Connection, cut, first_answer, said_when_slow
+from maintcli.db import formats, search_path
+from maintcli.db.catalog import protections
+from maintcli.db.connect import NOT_REACHED, Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.stop import Never, Stop
@@ -97,9 +98,9 @@ class Session:
         Raises ConfigError.
         """
         oids = sorted(oids)
-        code.check_names(self, oids)
+        protections.check_names(self, oids)
         if not self.runs_code_of_users:
-            self.runs_code_of_users = code.stands_on(self, oids)
+            self.runs_code_of_users = protections.stands_on(self, oids)
 
     def read(
         self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
@@ -242,7 +243,7 @@ class Session:
         except Unreachable as first:
             left = end - time.monotonic()
             if left > LEAST_SECONDS:
-                self._say(f"{_waiting(left)}: {str(first).removeprefix(refusal.NOT_REACHED)}")
+                self._say(f"{_waiting(left)}: {str(first).removeprefix(NOT_REACHED)}")
             return self._connect_again(first, end)
 
     def _connect_again(self, first: Unreachable, end: float) -> Connection:

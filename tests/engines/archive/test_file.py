@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from maintcli.devserver.binaries import find
+from maintcli.devserver.programs import find
 from maintcli.engines.archive import reader, writer
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Limits

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from maintcli import devserver
 from maintcli.cli import tour
 from maintcli.cli.operator import operator
-from maintcli.devserver.owner import can_enter, server_user
-from maintcli.devserver.place import DEFAULT_PARENT
+from maintcli.devserver.folder import DEFAULT_PARENT
+from maintcli.devserver.programs import can_enter, server_user
 from maintcli.errors import MaintError
 from maintcli.output.out import put
 

@@ -104,7 +104,7 @@ class Step(NamedTuple):
 # The server watches the clock: no guess of ours about the next rows can make a batch long.
 # What it does comes early: pg_stat_activity shows the first 1024 bytes of a message.
 # A condition of the user's may name a column that is called like a variable: FOUND is one of each
-# block, and ours begin with maint_, as no column of theirs may (see db/code.py).
+# block, and ours begin with maint_, as no column of theirs may (see db/catalog/protections.py).
 _FRAME = sql.SQL("""DO {quote}
 #variable_conflict use_column
 DECLARE

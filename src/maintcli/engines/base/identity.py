@@ -7,9 +7,10 @@ asked at the end of a batch, which has locked the table by then: nothing changes
 
 from psycopg import sql
 
-from maintcli.db import sqlstate, tables
+from maintcli.db import sqlstate
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Part, Table
 from maintcli.db.names import Name
-from maintcli.db.tables import Part, Table
 from maintcli.engines.base import count
 from maintcli.engines.base.target import Target, check_parts
 from maintcli.errors import MaintError, TryAgain

@@ -11,9 +11,10 @@ from psycopg import sql
 
 from maintcli.config.messages import closest
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables, toolkit
+from maintcli.db import names, toolkit
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Part, Reader, Table
 from maintcli.db.names import Name
-from maintcli.db.tables import Column, Part, Reader, Table
 from maintcli.engines.base import protections
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context

@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import psycopg
 
-from maintcli.db import blockers, sqlstate
-from maintcli.db.blockers import Blocker
+from maintcli.db import sqlstate
+from maintcli.db.catalog import blockers
+from maintcli.db.catalog.blockers import Blocker
 from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable

@@ -13,7 +13,7 @@ from psycopg import sql
 from maintcli.config.messages import bare
 from maintcli.config.tables import STATUSES, TableMap
 from maintcli.db import sqlstate
-from maintcli.db.tables import Column, Table
+from maintcli.db.catalog.tables import Column, Table
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 from maintcli.words import some

@@ -11,8 +11,9 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
-from maintcli.db.tables import Column, Part, Table
+from maintcli.db import names
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Part, Table
 from maintcli.engines.base import clock, condition, protections, reference, statuses
 from maintcli.engines.base.stale import Stale
 from maintcli.errors import ConfigError, NoSuchColumn, Refused
@@ -21,7 +22,7 @@ from maintcli.runtime.log import Log
 from maintcli.words import many, moment, some
 
 if TYPE_CHECKING:
-    from maintcli.db.links import Links
+    from maintcli.db.catalog.links import Links
 
 
 class Elsewhere(NamedTuple):

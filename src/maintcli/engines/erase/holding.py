@@ -5,9 +5,9 @@ from typing import NamedTuple, Optional
 
 from psycopg import sql
 
-from maintcli.db.links import ForeignKey, Links
+from maintcli.db.catalog.links import ForeignKey, Links
+from maintcli.db.catalog.tables import Column, Table
 from maintcli.db.names import Name
-from maintcli.db.tables import Column, Table
 from maintcli.engines.base import protections, reference
 from maintcli.engines.erase import keys
 from maintcli.engines.erase.users import Users

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db import formats, shapes
-from maintcli.db.shapes import Shape
+from maintcli.db import formats
+from maintcli.db.catalog import shapes
+from maintcli.db.catalog.shapes import Shape
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.writer import Section
 from maintcli.engines.base import batch

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
-from maintcli.db.links import Link, Links, Relation
+from maintcli.db.catalog.links import Link, Links, Relation
 
 CUTS = ("SET NULL", "SET DEFAULT")
 

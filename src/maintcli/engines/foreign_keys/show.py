@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.db.links import Link
-from maintcli.db.tables import Table
+from maintcli.db.catalog.links import Link
+from maintcli.db.catalog.tables import Table
 from maintcli.engines.foreign_keys.counting import Patiently
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.foreign_keys.reach import Reach

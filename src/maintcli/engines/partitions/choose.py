@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db import partitions as catalog
-from maintcli.db.partitions import Partition, Scheme
+from maintcli.db.catalog import partitions as catalog
+from maintcli.db.catalog.partitions import Partition, Scheme
 from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 

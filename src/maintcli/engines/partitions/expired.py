@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from maintcli.db.partitions import Partition
+from maintcli.db.catalog.partitions import Partition
 from maintcli.engines.base import count
 from maintcli.engines.base.batch import Done
 from maintcli.engines.partitions.choose import (

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.db.partitions import Partition
+from maintcli.db.catalog.partitions import Partition
 from maintcli.engines.base import count
 from maintcli.engines.base.target import Target
 from maintcli.engines.partitions.choose import Chosen, within

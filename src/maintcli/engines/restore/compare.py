@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
-from maintcli.db.tables import missing_grant
+from maintcli.db.catalog.tables import missing_grant
 from maintcli.engines.archive.tables import Column, Shape
 from maintcli.engines.restore.source import Inventory
 from maintcli.engines.restore.tables import Archived, Table, Tables

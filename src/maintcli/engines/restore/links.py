@@ -8,8 +8,8 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
+from maintcli.db.catalog.tables import Column
 from maintcli.db.connect import Connection
-from maintcli.db.tables import Column
 from maintcli.engines.restore.insert import FAILURES, ONE, one_by_one
 from maintcli.engines.restore.load import Loaded, equal
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.db import toolkit
-from maintcli.db.tables import Column, columns
+from maintcli.db.catalog.tables import Column, columns
 from maintcli.engines.archive.tables import Shape, shapes
 from maintcli.runtime.session import Session
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import protections, sqlstate
-from maintcli.db.tables import Part
+from maintcli.db import sqlstate
+from maintcli.db.catalog import protections
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import count, identity, stripes
 from maintcli.engines.base.retry import patiently
 from maintcli.engines.foreign_keys.tally import Kept, Rule

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.db.protections import triggers
-from maintcli.db.tables import Part
+from maintcli.db.catalog.protections import triggers
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import count
 from maintcli.engines.base.delete import sealed, way
 from maintcli.engines.partitions import expired as partitions

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.db.tables import Part
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import identity
 from maintcli.engines.base.batch import Done, Step
 from maintcli.engines.base.delete import Bite

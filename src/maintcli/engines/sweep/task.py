@@ -13,7 +13,7 @@ from maintcli.runtime.context import Context
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from maintcli.db.links import Links
+    from maintcli.db.catalog.links import Links
 
 
 class Task(NamedTuple):

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db import shapes
-from maintcli.db.protections import keepers
+from maintcli.db.catalog import shapes
+from maintcli.db.catalog.protections import keepers
+from maintcli.db.catalog.tables import Column
 from maintcli.db.sqlstate import SCHEMA_CHANGED
-from maintcli.db.tables import Column
 from maintcli.engines.base import stripes
 from maintcli.engines.base.batch import Below, Done, Step
 from maintcli.engines.base.delete import Bite, delete, first_eight, lock_tables

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.tables import Column, Part
+from maintcli.db.catalog.tables import Column, Part
 from maintcli.engines.base.batch import Done, Step
 from maintcli.engines.base.options import BATCH_TARGET
 from maintcli.engines.base.pacing import Budget, Pace

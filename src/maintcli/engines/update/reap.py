@@ -11,7 +11,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.db.tables import Column
+from maintcli.db.catalog.tables import Column
 from maintcli.engines.base import clock, count, statuses
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale

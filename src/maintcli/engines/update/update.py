@@ -7,7 +7,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.db.tables import Column
+from maintcli.db.catalog.tables import Column
 from maintcli.engines.base import approval, count, forecast, guard, protections, statuses
 from maintcli.engines.base.guard import Expected
 from maintcli.engines.base.pacing import Budget

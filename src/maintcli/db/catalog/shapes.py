@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from maintcli.db.tables import Reader
+from maintcli.db.catalog.tables import Reader
 
 
 class Shape(NamedTuple):
