@@ -34,6 +34,9 @@ from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
+    from psycopg.sql import Composable
+
+    from maintcli.engines.base.named import Names
     from maintcli.engines.erase.counters import Erased
 
 __all__ = [
@@ -84,6 +87,7 @@ class Run:
     def __init__(self, context: Context, engine: Engine | None = None) -> None:
         self._context = context
         self._engine = engine
+        self._names: Names | None = None
 
     @property
     def dry_run(self) -> bool:
@@ -174,23 +178,30 @@ class Run:
     ) -> list[tuple[Any, ...]]:
         """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows.
 
-        Of a job of another package, names mean what they mean to its role, after the catalog's.
+        `{tables.jobs}` is the user's name of the reference schema's table, `{jobs.status}` of its
+        column, `{jobs.'pending'}` of its status. Raises ConfigError for one that is not there. Of
+        a job of another package, other names are those of its role, after the catalog's.
         """
-        from psycopg.sql import SQL
-
-        return self._context.session.read_composed(SQL(sql), params)
+        return self._context.session.read_composed(self._filled(sql, params), params)
 
     def change(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> int:
         """Run one statement that writes, as one transaction with the ledger; return its row count.
 
+        Names are filled in as by `query`.
         After a lost connection the ledger says whether it counted, so it takes effect once. Raises
         Refused in a dry run: a job asks `dry_run` before it changes anything.
         """
         from maintcli.engines.update.change import change
 
-        return change(self._context, sql, params)
+        return change(self._context, self._filled(sql, params), params)
+
+    def _filled(self, sql: LiteralString, params: object) -> "Composable":
+        from maintcli.engines.base.named import Names
+
+        self._names = self._names or Names(self._context)
+        return self._names.fill(sql, has_params=params is not None)
 
     def info(self, sentence: str) -> None:
         """Log how it goes."""
