@@ -26,7 +26,7 @@ from maintcli.config.option import Kind, Option
 from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.result import Marked, Reaped
+from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Bug, ConfigError, Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
@@ -47,7 +47,6 @@ __all__ = [
     "Fail",
     "Job",
     "MaintError",
-    "Marked",
     "Opt",
     "Orphans",
     "Partial",
@@ -60,6 +59,7 @@ __all__ = [
     "Sweep",
     "Swept",
     "Update",
+    "Updated",
     "duration",
     "job",
     "needs",
@@ -129,13 +129,13 @@ class Run:
 
         return stale.rules(self._context)
 
-    def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
+    def update(self, stale: Stale, values: Mapping[str, LiteralString]) -> Updated:
         """Set columns of the rows that `stale` describes, in batches safe to kill.
 
         `values` are SQL that names no column, with a status as `{'pending'}` and other braces
         doubled. In a dry run the rows are counted.
         """
-        self._expect("mark")
+        self._expect("update")
         from maintcli.engines.update.update import update
 
         return update(self._context, stale, values)
