@@ -104,6 +104,27 @@ class Links(NamedTuple):
     roots: Mapping[int, Relation]
 
 
+class Referring(NamedTuple):
+    """A table, or a partition of `root`, and the oids of the tables that it refers to."""
+
+    oid: int
+    schema: str
+    table: str
+    root: tuple[str, str] | None
+    refers_to: frozenset[int]
+
+
+class Reference(NamedTuple):
+    """A foreign key from `columns` of `relation` to the `parent_columns` of `parent`."""
+
+    relation: int
+    name: str
+    parent: int
+    parent_name: sql.Identifier
+    columns: tuple[str, ...]
+    parent_columns: tuple[str, ...]
+
+
 MOST_LINKS = 2_000  # what a batch can name; more than that is no schema, or thousands of partitions
 
 ACTIONS = {
@@ -153,7 +174,8 @@ ORDER BY n.nspname, c.relname, k.name, r.oid, leaf.oid
 LIMIT %(most)s"""
 )
 
-# With what each of them refers to, by the clones of keys for partitions as well.
+# Along foreign keys from the referenced table to those that refer to it, and to every partition;
+# by the clones that PostgreSQL keeps of a key for each partition as well.
 _REFERRING: LiteralString = """
 WITH RECURSIVE reached(oid) AS (
     SELECT unnest(%(oids)s::oid[])
@@ -167,10 +189,28 @@ WITH RECURSIVE reached(oid) AS (
         SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = r.oid
     ) next
 )
-SELECT r.oid::bigint, ARRAY(SELECT DISTINCT k.confrelid::bigint FROM pg_catalog.pg_constraint k
-                            WHERE k.conrelid = r.oid AND k.contype = 'f')
-FROM reached r
+SELECT r.oid::bigint, n.nspname::text, c.relname::text,
+       (SELECT json_build_array(tn.nspname, t.relname)
+        FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+        WHERE c.relispartition AND t.oid = pg_catalog.pg_partition_root(c.oid)),
+       ARRAY(SELECT DISTINCT k.confrelid::bigint FROM pg_catalog.pg_constraint k
+             WHERE k.conrelid = r.oid AND k.contype = 'f')
+FROM reached r JOIN pg_catalog.pg_class c ON c.oid = r.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ORDER BY n.nspname, c.relname
 """
+
+_REFERENCES: LiteralString = (
+    """
+SELECT k.relation::bigint, k.name, k.parent::bigint, n.nspname::text, c.relname::text,
+       k.columns, k.parent_columns
+FROM """
+    + FOREIGN_KEYS
+    + """ k JOIN pg_catalog.pg_class c ON c.oid = k.parent
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE k.relation = ANY (%(oids)s::oid[])
+"""
+)
 
 
 def find(reader: Reader, oids: Sequence[int]) -> Links | None:
@@ -188,13 +228,22 @@ def find(reader: Reader, oids: Sequence[int]) -> Links | None:
     )
 
 
-def referring(reader: Reader, oids: Iterable[int]) -> dict[int, frozenset[int]]:
-    """Those relations and all that refer to one of them, however indirectly; partitions as well.
-
-    Each with what it refers to; all by oid.
-    """
+def referring(reader: Reader, oids: Iterable[int]) -> list[Referring]:
+    """Those relations and all that refer to one of them, however indirectly; partitions as well."""
     rows = reader.read(_REFERRING, {"oids": list(oids)})
-    return {oid: frozenset(parents) for oid, parents in rows}
+    return [
+        Referring(oid, schema, table, (root[0], root[1]) if root else None, frozenset(parents))
+        for oid, schema, table, root, parents in rows
+    ]
+
+
+def references(reader: Reader, oids: Iterable[int]) -> list[Reference]:
+    """The foreign keys of the relations `oids` themselves."""
+    rows = reader.read(_REFERENCES, {"oids": list(oids)})
+    return [
+        Reference(oid, name, parent, sql.Identifier(schema, table), tuple(columns), tuple(to))
+        for oid, name, parent, schema, table, columns, to in rows
+    ]
 
 
 def _link(row: tuple[Any, ...], found: Mapping[int, Relation]) -> Link:
