@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from maintcli.engines.base import guard
-from maintcli.engines.base.ages import spaced
+from maintcli.engines.base.retention import spaced
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.pacing import Budget
 from maintcli.engines.erase import batch
 from maintcli.engines.erase.erasure import Erasure
 from maintcli.engines.erase.users import User

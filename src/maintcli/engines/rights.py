@@ -15,8 +15,9 @@ from maintcli.db.catalog import links as catalog
 from maintcli.db.catalog.links import Links
 from maintcli.db.catalog.tables import Reader, Table
 from maintcli.engines import orphans
-from maintcli.engines.base import keys, reference, target
+from maintcli.engines.base import reference, target
 from maintcli.engines.base.stale import Stale
+from maintcli.engines.erase import keys
 from maintcli.engines.update import reap
 from maintcli.runtime import slots
 from maintcli.runtime.context import Context

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from maintcli.errors import Code, Outcome
 from maintcli.runtime.report import Report
+from maintcli.words import some
 
 _MOST_NAMED = 3
 
@@ -52,9 +53,8 @@ def _outcome(reports: Sequence[Report], code: Code) -> Outcome:
 def _message(bad: Sequence[Told], number: int) -> str:
     if not bad:
         return ""
-    named = [f"{one.database}: {one.report.message}" for one in bad[:_MOST_NAMED]]
-    more = [f"and {len(bad) - _MOST_NAMED} more"] if len(bad) > _MOST_NAMED else []
-    return f"{len(bad)} of {number} did not succeed: {'; '.join([*named, *more])}"
+    named = [f"{one.database}: {one.report.message}" for one in bad]
+    return f"{len(bad)} of {number} did not succeed: {some(named, _MOST_NAMED, by='; ')}"
 
 
 def _figures(reports: Sequence[Report]) -> dict[str, Any]:

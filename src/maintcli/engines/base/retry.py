@@ -16,10 +16,10 @@ from maintcli.db.catalog import blockers
 from maintcli.db.catalog.blockers import Blocker
 from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.pacing import Pace
-from maintcli.engines.base.words import span
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import lease_lost
+from maintcli.words import span
 
 _STATEMENT_SECONDS = 30.0
 _KEYS_DO_NOT_ACT = (

@@ -9,10 +9,10 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.words import span
+from maintcli.engines.base.pacing import Budget
 from maintcli.errors import ThrottledOut
 from maintcli.runtime.context import Context
+from maintcli.words import span
 
 if TYPE_CHECKING:
     from maintcli.engines.base.throttle_sources import Source, Why

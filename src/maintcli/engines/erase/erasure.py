@@ -14,12 +14,10 @@ import psycopg
 from maintcli.config.duration import Duration
 from maintcli.engines.base import approval, count
 from maintcli.engines.base.batch import Done, Step
-from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.naming import UPDATE, naming
-from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, Trial, patiently, send_safely
+from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
-from maintcli.engines.base.words import moment
 from maintcli.engines.erase import holding, plan, preview, users
 from maintcli.engines.erase.batch import Eraser
 from maintcli.engines.erase.counters import Counters, Erased
@@ -27,6 +25,7 @@ from maintcli.engines.erase.holding import Holding
 from maintcli.engines.erase.users import User, Users
 from maintcli.errors import Partial, Refused, Usage
 from maintcli.runtime.context import Context
+from maintcli.words import moment
 
 _FIRST_ROWS = 64
 _LEAST_ROWS = 16  # below that planning outweighs deleting, and would shrink bites without end
@@ -60,8 +59,8 @@ def erase_users(context: Context, tables: Sequence[str], opted_out_for: Duration
     erasure = Erasure(Eraser(context, whose, held), patience)
     stamped = f"rows of {whose.target.table} who are erased"
     with (
-        naming(context.log, _rows(held), partial(_counts, held, erasure.counters)),
-        naming(context.log, [stamped], partial(_stamped, whose, erasure.counters), UPDATE),
+        log_changes(context.log, _rows(held), partial(_counts, held, erasure.counters)),
+        log_changes(context.log, [stamped], partial(_stamped, whose, erasure.counters), "update"),
     ):
         return erasure.run()
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from maintcli.db.catalog.partitions import Partition
 from maintcli.engines.base import count
 from maintcli.engines.base.batch import Done
-from maintcli.engines.base.words import many
 from maintcli.engines.partitions.choose import (
     can_have_some,
     choose,
@@ -19,6 +18,7 @@ from maintcli.engines.partitions.choose import (
 )
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
+from maintcli.words import many
 
 
 class Dropped(NamedTuple):

@@ -11,12 +11,12 @@ from maintcli.db import sqlstate
 from maintcli.db.catalog.partitions import Partition
 from maintcli.engines.base import count
 from maintcli.engines.base.target import Target
-from maintcli.engines.base.words import many
 from maintcli.engines.partitions.choose import Chosen, within
 from maintcli.engines.partitions.detach import Detacher, Piece, wait_for_readers
 from maintcli.engines.partitions.mark import Marked, former, mark, marked
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
+from maintcli.words import many
 
 
 @dataclass(slots=True)

@@ -10,13 +10,13 @@ from psycopg.abc import AdaptContext
 
 from maintcli.db import formats
 from maintcli.engines.archive.reader import Block, Row, decode
-from maintcli.engines.base.words import many
 from maintcli.engines.restore import load, report
 from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source
 from maintcli.engines.restore.tables import Key, Tables
 from maintcli.runtime.context import Context
 from maintcli.services.storage import damaged
+from maintcli.words import many
 
 _ROWS_A_QUERY = 10_000
 _BYTES_A_QUERY = 8_000_000

@@ -19,7 +19,6 @@ from maintcli.db import names, sqlstate
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
 from maintcli.engines.base.retry import after_loss
-from maintcli.engines.base.words import many
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
@@ -33,6 +32,7 @@ from maintcli.runtime.job import Job
 from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.options import common
 from maintcli.services.storage import damaged
+from maintcli.words import many
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
 _MOST_FAILURES = 8  # in a row, of one transaction

@@ -12,9 +12,8 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.db.catalog.protections import triggers
 from maintcli.db.catalog.tables import Part
-from maintcli.engines.base import count, naming
+from maintcli.engines.base import count
 from maintcli.engines.base.delete import sealed, way
-from maintcli.engines.base.words import many, moment
 from maintcli.engines.partitions import expired as partitions
 from maintcli.engines.sweep import result
 from maintcli.engines.sweep.plan import Way
@@ -22,6 +21,7 @@ from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task
 from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context
+from maintcli.words import many, moment
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -82,7 +82,7 @@ def _preview(
     batches = ceil(work_seconds / order.value("batch_target").approx_seconds) if stale else 0
     seconds = work_seconds * 100 / order.value("share")
     going = stale if below is None else below.own
-    old = naming.old(target, with_rule=several)
+    old = target.old(with_rule=several)
     about = f"about {batches:,} batch{'' if batches == 1 else 'es'} and {seconds:.1f} s"
     if going is None:
         context.log.warn(

@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from maintcli.engines.base import approval, forecast
-from maintcli.engines.base.budget import Budget
-from maintcli.engines.base.naming import UPDATE, naming, old, stale
+from maintcli.engines.base.pacing import Budget
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale
+from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.partitions import expired as partitions
@@ -58,8 +58,8 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
         resources = SweepResources(context, patience, budget, throttle, archive, account)
         unlinked = partial(_unlinked, tasks, account)
         with (
-            naming(context.log, _rows(tasks), partial(_counts, tasks, account)),
-            naming(context.log, _links(tasks), unlinked, UPDATE),
+            log_changes(context.log, _rows(tasks), partial(_counts, tasks, account)),
+            log_changes(context.log, _links(tasks), unlinked, "update"),
         ):
             return Sweep(resources, tasks).run()
 
@@ -87,7 +87,7 @@ def _keeping(context: Context, tasks: Sequence[Task]) -> Generator["Archive | No
 def _rows(tasks: Sequence[Task]) -> Iterator[str]:
     """What is deleted: the stale rows, and those that go with them."""
     for task in tasks:
-        yield stale(task.target, with_rule=len(tasks) > 1)
+        yield f"rows of {task.target.old(with_rule=len(tasks) > 1)}"
         yield from (f"rows of {child} that refer to them" for child in _cascades(task))
 
 
@@ -95,7 +95,7 @@ def _counts(tasks: Sequence[Task], account: Account) -> dict[str, int]:
     below = {child: 0 for task in tasks for child in _cascades(task)}
     below |= account.tally.cascaded
     if len(tasks) > 1 and all(task.target.map.rule for task in tasks):
-        rules = {old(task.target, with_rule=True): account.rules[n] for n, task in enumerate(tasks)}
+        rules = {task.target.old(with_rule=True): account.rules[n] for n, task in enumerate(tasks)}
         return rules | below
     own = {str(task.target.table): 0 for task in tasks} | below
     return own | dict(account.tables + account.tally.cascaded)

@@ -13,9 +13,8 @@ from maintcli.db import sqlstate
 from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import identity
 from maintcli.engines.base.batch import Done, Step
-from maintcli.engines.base.budget import Budget
 from maintcli.engines.base.delete import Bite
-from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, Trial, send_safely
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.tally import Rule

@@ -15,9 +15,8 @@ from psycopg import sql
 
 from maintcli.db.catalog.tables import Column, Part
 from maintcli.engines.base.batch import Done, Step
-from maintcli.engines.base.budget import Budget
 from maintcli.engines.base.options import BATCH_TARGET
-from maintcli.engines.base.pacing import Pace
+from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, patiently, send_safely
 from maintcli.engines.base.target import Target
 from maintcli.engines.base.throttle import Throttle

@@ -16,11 +16,11 @@ from maintcli.engines.base import clock, count, statuses
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import Target, find
-from maintcli.engines.base.words import moment
 from maintcli.engines.update import update
 from maintcli.engines.update.result import Reaped
 from maintcli.errors import NoSuchColumn
 from maintcli.runtime.context import Context
+from maintcli.words import moment
 
 KEY = "jobs"
 NEEDED = ("status", "retry_count", "error_message")

@@ -9,18 +9,17 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.db.catalog.tables import Column
 from maintcli.engines.base import approval, count, forecast, guard, protections, statuses
-from maintcli.engines.base.budget import Budget
 from maintcli.engines.base.guard import Expected
-from maintcli.engines.base.naming import UPDATE, naming, stale
+from maintcli.engines.base.pacing import Budget
 from maintcli.engines.base.retry import Patience, patiently
 from maintcli.engines.base.stale import Stale
-from maintcli.engines.base.target import Target, find
+from maintcli.engines.base.target import Target, find, log_changes
 from maintcli.engines.base.throttle import Throttle
-from maintcli.engines.base.words import moment
 from maintcli.engines.update.marking import Marking
 from maintcli.engines.update.result import Marked
 from maintcli.errors import Usage
 from maintcli.runtime.context import Context
+from maintcli.words import moment
 
 
 def update(context: Context, wanted: Stale, values: Mapping[str, LiteralString]) -> Marked:
@@ -83,7 +82,8 @@ def run(
         marking.budget = Budget(context)
         marking.throttle = Throttle(context, target.table.oids, marking.budget)
     if not context.dry_run:
-        named = naming(context.log, [stale(target)], lambda: {table: marking.updated}, UPDATE)
+        stale = [f"rows of {target.old()}"]
+        named = log_changes(context.log, stale, lambda: {table: marking.updated}, "update")
         with named, sqlstate.about(target.title):
             marking.run()
         _end(context, marking)
@@ -105,7 +105,7 @@ def _now(context: Context, target: Target) -> Expected:
 def _foretell(context: Context, marking: Marking) -> None:
     context.backlog = marking.updated
     context.counts["updated_count"] = marking.updated  # known, should a guard refuse it
-    context.log.info(f"would update {marking.updated:,} {stale(marking.target)}")
+    context.log.info(f"would update {marking.updated:,} rows of {marking.target.old()}")
 
 
 def _end(context: Context, marking: Marking) -> None:
