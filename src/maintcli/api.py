@@ -26,7 +26,7 @@ from maintcli.config.option import Kind, Option
 from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.result import Marked, Reaped
+from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Bug, ConfigError, Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, Order
@@ -34,6 +34,9 @@ from maintcli.runtime.options import DEFAULT_TIMEOUT, common
 from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
+    from psycopg.sql import Composable
+
+    from maintcli.engines.base.named import Names
     from maintcli.engines.erase.counters import Erased
 
 __all__ = [
@@ -44,7 +47,6 @@ __all__ = [
     "Fail",
     "Job",
     "MaintError",
-    "Marked",
     "Opt",
     "Orphans",
     "Partial",
@@ -57,6 +59,7 @@ __all__ = [
     "Sweep",
     "Swept",
     "Update",
+    "Updated",
     "duration",
     "job",
     "needs",
@@ -84,6 +87,7 @@ class Run:
     def __init__(self, context: Context, engine: Engine | None = None) -> None:
         self._context = context
         self._engine = engine
+        self._names: Names | None = None
 
     @property
     def dry_run(self) -> bool:
@@ -125,13 +129,13 @@ class Run:
 
         return stale.rules(self._context)
 
-    def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
+    def update(self, stale: Stale, values: Mapping[str, LiteralString]) -> Updated:
         """Set columns of the rows that `stale` describes, in batches safe to kill.
 
         `values` are SQL that names no column, with a status as `{'pending'}` and other braces
         doubled. In a dry run the rows are counted.
         """
-        self._expect("mark")
+        self._expect("update")
         from maintcli.engines.update.update import update
 
         return update(self._context, stale, values)
@@ -174,23 +178,30 @@ class Run:
     ) -> list[tuple[Any, ...]]:
         """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows.
 
-        Of a job of another package, names mean what they mean to its role, after the catalog's.
+        `{tables.jobs}` is the user's name of the reference schema's table, `{jobs.status}` of its
+        column, `{jobs.'pending'}` of its status. Raises ConfigError for one that is not there. Of
+        a job of another package, other names are those of its role, after the catalog's.
         """
-        from psycopg.sql import SQL
-
-        return self._context.session.read_composed(SQL(sql), params)
+        return self._context.session.read_composed(self._filled(sql, params), params)
 
     def change(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> int:
         """Run one statement that writes, as one transaction with the ledger; return its row count.
 
+        Names are filled in as by `query`.
         After a lost connection the ledger says whether it counted, so it takes effect once. Raises
         Refused in a dry run: a job asks `dry_run` before it changes anything.
         """
         from maintcli.engines.update.change import change
 
-        return change(self._context, sql, params)
+        return change(self._context, self._filled(sql, params), params)
+
+    def _filled(self, sql: LiteralString, params: object) -> "Composable":
+        from maintcli.engines.base.named import Names
+
+        self._names = self._names or Names(self._context)
+        return self._names.fill(sql, has_params=params is not None)
 
     def info(self, sentence: str) -> None:
         """Log how it goes."""
