@@ -170,6 +170,9 @@ class _Triggers:
             common=common(timeout),
             body=body,
             needs_database=False,
+            secrets=trigger.secrets,
+            variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
+            check=lambda _order: trigger.check(),
         )
 
     @staticmethod

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -32,12 +32,14 @@ FORMATS = (
 class Reader:
     """As much of a Session as reading the catalog takes."""
 
+    schemas: tuple[str, ...] = ()
+
     def __init__(self, conn: Conn) -> None:
         self.conn = conn
 
-    def read_composed(self, query: sql.Composable, params: Any = None, *, ours: bool):
-        with search_path.pinned(self.conn) if ours else self.conn.transaction():
-            return self.conn.execute(query, params).fetchall()
+    def read(self, query: LiteralString, params: Any = None) -> list[tuple[Any, ...]]:
+        """Return the rows, with the path pinned."""
+        return search_path.run(self.conn, sql.SQL(query), params)
 
 
 @dataclass

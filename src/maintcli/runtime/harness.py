@@ -78,6 +78,10 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
             f"{job.name} cannot show what it would do, so --dry-run is refused; nothing was run."
         )
     job.check(order)  # a mistyped command is no failure of the job: the ledger never hears of it
+    for name in job.secrets:
+        order.secret(name)
+    for name in job.variables:
+        order.variable(name)
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
     if job.needs_database or order.is_recorded:
@@ -96,6 +100,7 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
         stop=stopped,
         deadline=until,
         log=order.log,
+        variables=frozenset((*job.secrets, *job.variables)),
     )
 
 
