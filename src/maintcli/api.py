@@ -29,8 +29,7 @@ from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Bug, ConfigError, Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job, Order
-from maintcli.runtime.options import DEFAULT_TIMEOUT, common
+from maintcli.runtime.job import DEFAULT_TIMEOUT, Job, Order, common
 from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:

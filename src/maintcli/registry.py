@@ -149,8 +149,7 @@ class _Triggers:
 
     def load(self, config: "Config", name: str) -> "Job":
         from maintcli.config.duration import duration
-        from maintcli.runtime.job import Job
-        from maintcli.runtime.options import common
+        from maintcli.runtime.job import Job, common
 
         trigger, timeout = config.triggers[name], duration(TRIGGER_TIMEOUT)
 

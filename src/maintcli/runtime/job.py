@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maintcli.config.database import DatabaseConfig
-from maintcli.config.duration import Duration
+from maintcli.config.duration import Duration, duration
 from maintcli.config.model import Config
-from maintcli.config.option import Option
+from maintcli.config.option import Kind, Option
 from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError
 from maintcli.runtime.log import Log
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from maintcli.runtime.report import Report
     from maintcli.runtime.shard import Shard
 
+DEFAULT_TIMEOUT = duration("30m")
 Hear = Callable[[int, float | None], None]
 
 
@@ -125,6 +126,41 @@ class Order(NamedTuple):
             for name, sourced in self.values.items()
             if sourced.origin != "default" and sourced.value is not None
         }
+
+
+def common(timeout: Duration) -> tuple[Option, ...]:
+    """The options of any job whose own default timeout is `timeout`."""
+    return (
+        Option(
+            name="dry_run",
+            kind=Kind.FLAG,
+            default=False,
+            short="-n",
+            configurable=False,
+            help="Show what a run would do, and change nothing.",
+        ),
+        Option(
+            name="timeout",
+            kind=Kind.DURATION,
+            default=timeout,
+            min="1s",
+            help="Stop by then; what was done is kept.",
+        ),
+        Option(
+            name="if_locked",
+            kind=Kind.CHOICE,
+            default="skip",
+            choices=("skip", "fail", "wait"),
+            help="When another run holds this job: skip (exit 0), fail (exit 75) or wait for it.",
+        ),
+        Option(
+            name="no_ledger",
+            kind=Kind.FLAG,
+            default=False,
+            configurable=False,
+            help="Run without the toolkit's tables: no lease, no history.",
+        ),
+    )
 
 
 def _missing(name: str, advice: str) -> ConfigError:

@@ -28,9 +28,8 @@ from maintcli.engines.restore.source import Inventory, Source, find_source, take
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job
+from maintcli.runtime.job import Job, common
 from maintcli.runtime.lease import lease_lost
-from maintcli.runtime.options import common
 from maintcli.services.storage import damaged
 from maintcli.words import many
 
