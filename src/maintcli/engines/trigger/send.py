@@ -149,8 +149,8 @@ def _post(context: Context, address: Address, who: _Login, limit: Deadline) -> "
     try:
         return attempt()
     except Unsent as first:
-        from maintcli.runtime.retry import until
+        from maintcli.runtime.deadline import retry
 
         context.log.info(f"{first} Trying again for a while.")
         seconds = min(_PATIENCE_SECONDS, limit.left / 2)
-        return until(attempt, seconds=seconds, wait=context.stop.wait, retry=Unsent, first=first)
+        return retry(attempt, seconds=seconds, wait=context.stop.wait, on=Unsent, first=first)
