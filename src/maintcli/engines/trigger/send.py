@@ -50,7 +50,7 @@ def _address(wanted: Trigger) -> Address:
         address = addresses.read(wanted.url())
     except ValueError as error:
         raise ConfigError(f"{origin}: {error}.") from None
-    if wanted.auth != "none" and not (address.is_private or wanted.allow_http):
+    if wanted.auth != "none" and not (address.is_confidential or wanted.allow_http):
         reason = (
             f"http:// would show the secret to everybody on the way to {address.host}; use"
             " https://, or write allow-http = true where the way is your own"
@@ -73,12 +73,12 @@ def _judged(context: Context, address: Address, who: Login, limit: Deadline) -> 
 
 
 def _sent(context: Context, address: Address, who: Login, limit: Deadline) -> "Answer":
-    from maintcli.services import http
+    from maintcli.services.http import Client
 
     def attempt() -> "Answer":
         try:
-            with context.stop.breaking():
-                return http.post(address, who.headers, seconds=max(limit.left, _LEAST_SECONDS))
+            with context.stop.breaking(), Client() as client:
+                return client.post(address, who.headers, seconds=max(limit.left, _LEAST_SECONDS))
         except Interrupted:
             context.log.warn("stopped while it was being sent: it may have arrived")
             raise
