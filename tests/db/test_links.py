@@ -6,8 +6,8 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from maintcli.db import reached
-from maintcli.db.links import Links
+from maintcli.db.catalog import links
+from maintcli.db.catalog.links import Links
 from tests.parts.family import child
 
 Conn = psycopg.Connection[tuple[Any, ...]]
@@ -31,7 +31,7 @@ class Reader:
 def find(conn: Conn, *tables: str) -> Links:
     """What can be reached from `tables`."""
     oids = [conn.execute("SELECT %s::regclass::oid", [t]).fetchone()[0] for t in tables]  # type: ignore[index]
-    found = reached.find(Reader(conn), oids)
+    found = links.find(Reader(conn), oids)
     assert found is not None
     return found
 
@@ -159,6 +159,6 @@ def test_too_many_to_follow(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None
     conn.execute(ROOTS)
     conn.execute(child("a"))
     conn.execute(child("b"))
-    monkeypatch.setattr(reached, "MOST_LINKS", 1)
+    monkeypatch.setattr(links, "MOST_LINKS", 1)
     (oid,) = conn.execute("SELECT 'roots'::regclass::oid").fetchone() or ()
-    assert reached.find(Reader(conn), [oid]) is None
+    assert links.find(Reader(conn), [oid]) is None

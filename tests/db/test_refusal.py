@@ -6,8 +6,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from maintcli.db import refusal
-from maintcli.db.connect import connect
+from maintcli.db.connect import connect, refusal
 from maintcli.errors import Code, MaintError
 from tests.jobs.every import SESSIONS, fill, one
 from tests.parts.inside import Inside
@@ -121,7 +120,7 @@ def test_a_pooler_refuses(strict: OwnServer) -> None:
 )
 def test_texts_of_other_places(text: str, code: int) -> None:
     """Of newer poolers, hosting services, networks and moments that no test can make."""
-    error = refusal.meaning(psycopg.OperationalError(text))
+    error = refusal(psycopg.OperationalError(text))
     assert error.exit_code == code
     assert ("Point DATABASE_URL at the primary" in str(error)) == ("read-only" in text)
 

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.engines.base.budget import Budget
+from maintcli.engines.base.pacing import Budget
 from maintcli.engines.erase import batch
 from maintcli.engines.erase.erasure import Erasure
 from maintcli.engines.erase.users import User
@@ -234,7 +234,7 @@ def test_a_user_who_stays_locked_is_left_to_the_next_run(
         found = inside(JOB, "--json")
         assert (found.code, found.json["erased_count"], found.json["locked_count"]) == (0, 2, 1)
     assert found.json["backlog"] == 1
-    assert any("locked by others" in warning for warning in found.json["warnings"])
+    assert any("locked by other sessions" in warning for warning in found.json["warnings"])
 
 
 def test_time_that_is_over_before_the_second_try_forgets_nobody(

@@ -7,10 +7,11 @@ from maintcli.config import values
 from maintcli.config.messages import bare, hint, sentence
 from maintcli.config.tables import TableMap
 from maintcli.config.template import quoted
-from maintcli.db import names, tables
-from maintcli.db.tables import Reader, Table
+from maintcli.db import names
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Reader, Table
 from maintcli.engines.base.clock import EPOCH_TYPES, TIME_TYPES
-from maintcli.engines.base.meant import meant
+from maintcli.engines.base.reference import did_you_mean
 from maintcli.errors import Usage
 
 Columns = tuple[str, ...]
@@ -172,7 +173,7 @@ class Initial:
         found = tables.describe(self._reader, wanted)
         if found is None:
             reason = f"There is no table {bare(name)} in this database, or this role may not see it"
-            raise Usage(f"{reason}{meant(self._reader, wanted)}")
+            raise Usage(f"{reason}{did_you_mean(self._reader, wanted)}")
         if found.kind not in tables.WITH_ROWS:
             raise Usage(f"{found} is a {found.kind}; name a table.")
         return name

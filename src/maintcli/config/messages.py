@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
+from maintcli.words import some
+
 MASK: Final = "***"
 _LONGEST: Final = 48  # characters of a value
 _MOST_NAMES: Final = 12
@@ -68,8 +70,7 @@ def hint(word: str, known: Collection[str]) -> str:
     if not known:
         return "none is known here, so remove it."
     names = [bare(name) for name in sorted(known)]
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"known: {', '.join(names[:_MOST_NAMES])}{more}."
+    return f"known: {some(names, _MOST_NAMES)}."
 
 
 def _folded(name: str) -> str:

@@ -13,6 +13,7 @@ from psycopg import sql
 from maintcli.db import search_path, toolkit
 from maintcli.db.connect import Connection
 from maintcli.errors import ConfigError
+from maintcli.words import some
 
 _PARTS: dict[str, tuple[str, ...]] = {
     "users": ("users",),
@@ -75,7 +76,7 @@ def create(
                     f"The example is already in schema {place}, so nothing changed. To remove it,"
                     " run: maint db example --drop"
                 )
-            others = _some([name for name, ours in taken.items() if not ours])
+            others = some([name for name, ours in taken.items() if not ours], 3)
             raise ConfigError(
                 f"Schema {place} already holds {others}, so the example was not made and nothing"
                 " changed. Give it a schema of its own: maint db example --schema NAME"
@@ -143,8 +144,3 @@ def _statements(kind: str, part: str, place: str) -> sql.SQL:
 def _text(kind: str, part: str) -> str:
     file = resources.files("maintcli.db") / "sql" / "example" / kind / f"{part}.sql"
     return file.read_text("utf-8")
-
-
-def _some(names: list[str]) -> str:
-    shown, rest = names[:3], names[3:]
-    return ", ".join(shown) + (f" and {len(rest)} more" if rest else "")

@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
+from maintcli.db.catalog.tables import Reader
 from maintcli.db.connect import Connection
-from maintcli.db.tables import Reader
 from maintcli.db.trust import FINDINGS
 from maintcli.errors import (
     ConfigError,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.db.tables import missing_grant
+from maintcli.db.catalog.tables import missing_grant
 from maintcli.engines.base import reference, target
 from maintcli.engines.base.reference import COLUMN, PATTERN, Found, Reference, unquoted
 from maintcli.engines.base.stale import Stale

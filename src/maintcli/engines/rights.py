@@ -10,14 +10,16 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.db import reached, toolkit
-from maintcli.db.links import Links
-from maintcli.db.tables import Reader, Table
+from maintcli.db import toolkit
+from maintcli.db.catalog import links as catalog
+from maintcli.db.catalog.links import Links
+from maintcli.db.catalog.tables import Reader, Table
 from maintcli.engines import orphans
-from maintcli.engines.base import keys, reference, target
+from maintcli.engines.base import reference, target
 from maintcli.engines.base.stale import Stale
+from maintcli.engines.erase import keys
 from maintcli.engines.update import reap
-from maintcli.runtime import slots
+from maintcli.runtime import lease
 from maintcli.runtime.context import Context
 
 _LEDGER = {
@@ -83,7 +85,7 @@ def of_ledger(context: Context) -> Iterator[Right]:
 
 def of_slot(context: Context) -> Iterator[Right]:
     """What a run needs to be counted as one of those that go on at once."""
-    if context.order.value("timeout").approx_seconds > slots.EXEMPT_SECONDS:
+    if context.order.value("timeout").approx_seconds > lease.SLOT_EXEMPT_SECONDS:
         yield from _of_toolkit(context, "job_slots", "INSERT")
 
 
@@ -164,9 +166,9 @@ def _deleting(context: Context, table: Table, *, locked: bool = False) -> Iterat
         yield from _of_toolkit(context, "job_archives", "INSERT")
     if locked:
         yield from _lock_parts(table)
-    links = reached.find(context.session, parts)
-    if links is not None:
-        yield from _below(links, set(parts))
+    found = catalog.find(context.session, parts)
+    if found is not None:
+        yield from _below(found, set(parts))
 
 
 def _below(links: Links, parts: set[int]) -> Iterator[Right]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from maintcli.engines.base.figures import phrases
-from maintcli.engines.base.words import many
 from maintcli.runtime.report import Report
+from maintcli.words import many
 
 
 def summary(report: Report, why: str = "") -> str:

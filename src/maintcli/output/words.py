@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from maintcli.engines.base.words import span, took
+from maintcli.words import span, took
 
 __all__ = ["ago", "ahead", "span", "stamp", "took"]
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from maintcli.db import code, formats, refusal, search_path
-from maintcli.db.connect import Connection, cut, first_answer, said_when_slow
+from maintcli.db import formats, search_path
+from maintcli.db.catalog import protections
+from maintcli.db.connect import NOT_REACHED, Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
-from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.deadline import Deadline, retry
 from maintcli.runtime.stop import Never, Stop
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ class Session:
         deadline: Deadline,
         *,
         say: Callable[[str], None] = lambda _sentence: None,
+        patience: float = RECONNECT_SECONDS,
     ) -> None:
         self.stop = stop
         self.deadline = deadline
         self.opener = opener
         self._say = say
+        self._patience = patience
         self.runs_code_of_users = False
         self._connection: Connection | None = None
         self._schemas: tuple[str, ...] | None = None
@@ -97,9 +100,9 @@ class Session:
         Raises ConfigError.
         """
         oids = sorted(oids)
-        code.check_names(self, oids)
+        protections.check_names(self, oids)
         if not self.runs_code_of_users:
-            self.runs_code_of_users = code.stands_on(self, oids)
+            self.runs_code_of_users = protections.stands_on(self, oids)
 
     def read(
         self, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
@@ -234,7 +237,7 @@ class Session:
                 self._connection.close()
 
     def _connect(self) -> Connection:
-        seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+        seconds = min(self._patience, self.deadline.left / 2)
         end = time.monotonic() + seconds
         try:
             with said_when_slow(lambda: self._say(f"{_waiting(seconds)}.")):
@@ -242,13 +245,11 @@ class Session:
         except Unreachable as first:
             left = end - time.monotonic()
             if left > LEAST_SECONDS:
-                self._say(f"{_waiting(left)}: {str(first).removeprefix(refusal.NOT_REACHED)}")
+                self._say(f"{_waiting(left)}: {str(first).removeprefix(NOT_REACHED)}")
             return self._connect_again(first, end)
 
     def _connect_again(self, first: Unreachable, end: float) -> Connection:
         """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
-        from maintcli.runtime.retry import until
-
         last = first
 
         def attempt() -> Connection:
@@ -260,11 +261,11 @@ class Session:
                 raise
 
         try:
-            return until(
+            return retry(
                 attempt,
                 seconds=end - time.monotonic(),
                 wait=self.stop.wait,
-                retry=Unreachable,
+                on=Unreachable,
                 first=first,
             )
         except (DeadlinePassed, LeaseLost):

@@ -7,6 +7,7 @@ from typing import Any
 
 from maintcli.errors import Code, Outcome, gravest
 from maintcli.runtime.history import PastRun
+from maintcli.words import some
 
 _INCOMPLETE = "incomplete"
 _MOST_NAMES = 3
@@ -101,6 +102,4 @@ def _counts(runs: Sequence[PastRun]) -> Mapping[str, Any]:
 
 
 def _names(names: Iterator[str]) -> str:
-    several = list(dict.fromkeys(names))
-    more = [f"and {len(several) - _MOST_NAMES} more"] if len(several) > _MOST_NAMES else []
-    return ", ".join([*several[:_MOST_NAMES], *more])
+    return some(list(dict.fromkeys(names)), _MOST_NAMES)

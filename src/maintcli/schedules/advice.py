@@ -9,6 +9,7 @@ from maintcli.schedules.due import least_gap, starts
 from maintcli.schedules.fields import HOURS, MINUTES, Fields, fields, normal
 from maintcli.schedules.model import Entry
 from maintcli.schedules.shorthand import CROWDED
+from maintcli.words import some
 
 _UTC: Final = "UTC"
 _CHANGING_HOURS: Final = {1, 2}
@@ -36,10 +37,8 @@ class Advice(NamedTuple):
 
 
 def _named(keys: Sequence[str]) -> str:
-    rest = len(keys) - _MOST_NAMES
-    if rest <= 1:
-        return ", ".join(keys)
-    return f"{', '.join(keys[:_MOST_NAMES])} and {rest} more"
+    # The last name is no longer than "and 1 more".
+    return some(keys, len(keys) if len(keys) == _MOST_NAMES + 1 else _MOST_NAMES)
 
 
 def advise(entries: Sequence[Entry], target: str | None = None) -> tuple[Advice, ...]:

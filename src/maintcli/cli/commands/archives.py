@@ -19,7 +19,6 @@ from maintcli.engines.archive.archives import (
     locations,
     remove,
 )
-from maintcli.engines.base.words import size
 from maintcli.errors import ConfigError, MissingPrivilege, Partial, Unreachable, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
@@ -27,6 +26,7 @@ from maintcli.output.words import stamp
 from maintcli.runtime.log import printable
 from maintcli.runtime.session import Session
 from maintcli.runtime.visit import toolkit_tables
+from maintcli.words import size
 
 _LOCATION = typer.Argument(
     metavar="DIR|URL",

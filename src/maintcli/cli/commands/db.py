@@ -15,11 +15,11 @@ from maintcli.config.model import Config
 from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
-from maintcli.engines.base.words import many
 from maintcli.errors import MaintError, NoOpenSchema, NoToolkitTables, Usage
 from maintcli.output.show import show
 from maintcli.output.table import Table
 from maintcli.runtime.visit import bounded, connected
+from maintcli.words import many
 
 _SESSIONS = typer.Option("--sessions", metavar="N", help="How many sessions to make up.")
 _SCHEMA = typer.Option(

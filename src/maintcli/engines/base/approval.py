@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maintcli.config.messages import word
-from maintcli.engines.base import ages, guard
+from maintcli.engines.base import guard, retention
 from maintcli.engines.base.guard import Expected, Loss
 from maintcli.engines.base.target import Target
 from maintcli.errors import Refused, Usage
@@ -48,15 +48,13 @@ def check(
     path = _given(context.order, "apply")
     planned, objection = False, None
     if path is not None:
-        from maintcli.engines.base import applied
+        from maintcli.engines.base import plan_file
 
-        planned = applied.check(context, [*targets, *beside], path, now)
+        planned = plan_file.check(context, [*targets, *beside], path, now)
     elif context.order.value("max_percent") is not None:  # a job with a guard: more than routine
-        from maintcli.engines.base import shortened
-
-        objection = shortened.objection(context, targets)
+        objection = retention.objection(context, targets)
     guard.check(context, targets, lost, objection, planned=planned)
-    context.retention |= ages.recorded(targets)
+    context.retention |= retention.recorded(targets)
 
 
 @contextmanager
@@ -71,7 +69,9 @@ def planning(
     if path is None or counted is None:
         yield
         return
-    _write(context, path, targets, counted)
+    from maintcli.engines.base import plan_file
+
+    plan_file.save(context, path, targets, counted)
     try:
         yield
     except Refused as refusal:
@@ -81,32 +81,6 @@ def planning(
 def _given(order: Order, name: str) -> Path | None:
     setting = order.values.get(name)
     return setting.value if setting is not None else None
-
-
-def _write(context: Context, path: Path, targets: Sequence[Target], counted: Expected) -> None:
-    from maintcli.engines.base import applied, plan_file
-
-    swept = {str(target.table) for target in targets}
-    if not counted.complete:
-        context.log.warn(
-            "not every table was counted in time, so the guards are asked all the same"
-        )
-    here = applied.place(context)
-    ((now,),) = context.session.read("SELECT now()")
-    plan = plan_file.Plan(
-        job=context.job,
-        database=here.name,
-        host=here.host,
-        system=here.system,
-        made_at=now,
-        rules=tuple(applied.rule(target) for target in targets),
-        rows={table: rows for table, rows in counted.tables.items() if table in swept},
-        cascaded={table: rows for table, rows in counted.tables.items() if table not in swept},
-        complete=counted.complete,
-        shard=str(context.shard) if context.shard is not None else None,
-    )
-    plan_file.write(path, plan)
-    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {word(path)}")
 
 
 def _check_folder(path: Path) -> None:

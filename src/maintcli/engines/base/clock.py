@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.config.tables import TableMap
-from maintcli.db.tables import Column, Part, Table
+from maintcli.db.catalog.tables import Column, Part, Table
 from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
 

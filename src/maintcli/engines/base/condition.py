@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.db.tables import Table
+from maintcli.db.catalog.tables import Table
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from maintcli.db.tables import Part
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import stripes
 from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from maintcli.engines.base.words import size, took
+from maintcli.words import size, took
 
 
 class Figure(NamedTuple):

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from maintcli.engines.base import count
 from maintcli.engines.base.target import Target
-from maintcli.engines.base.words import many, span
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
+from maintcli.words import many, span
 
 _MOST = 1_000_000
 _SECONDS = 2.0

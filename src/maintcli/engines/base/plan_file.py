@@ -1,22 +1,36 @@
-"""The file between `--dry-run --plan` and `--apply`: what was counted, of what, by which settings.
+"""The plan file between `--dry-run --plan FILE` and `--apply FILE`: what was counted, of what.
 
 It holds no row and no secret. Its checksum covers the settings, so that a file changed by hand is
-noticed, and two settings can be told apart at a glance.
+noticed, and two settings can be told apart at a glance. A plan holds for the same job, part,
+database and settings, for a week, and while the rows are about as many.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import psycopg
 
 from maintcli.config.files import replace
-from maintcli.errors import Usage
+from maintcli.config.messages import word
+from maintcli.engines.base import retention
+from maintcli.engines.base.guard import Expected
+from maintcli.engines.base.target import Target
+from maintcli.errors import Refused, Usage
+from maintcli.runtime.context import Context
+from maintcli.words import moment
 
 FORMAT = 1
+OLDEST = timedelta(days=7)
+CLOCKS_APART = timedelta(hours=1)
+SLACK_ROWS = 10  # of a handful of rows, a tenth is less than one
 _LARGEST_BYTES = 4 * 2**20
+_NOTHING = "Nothing was changed. Look again with --dry-run --plan FILE."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +104,47 @@ def read(path: Path) -> Plan:
         ) from None
 
 
+def save(context: Context, path: Path, targets: Sequence[Target], counted: Expected) -> None:
+    """Write the plan of a dry run that `counted` the rows of `targets`. Raises Usage."""
+    swept = {str(target.table) for target in targets}
+    if not counted.complete:
+        context.log.warn("not every table was counted in time, so this plan does not skip guards")
+    here = _place(context)
+    ((now,),) = context.session.read("SELECT now()")
+    plan = Plan(
+        job=context.job,
+        database=here.name,
+        host=here.host,
+        system=here.system,
+        made_at=now,
+        rules=tuple(_rule_of(target) for target in targets),
+        rows={table: rows for table, rows in counted.tables.items() if table in swept},
+        cascaded={table: rows for table, rows in counted.tables.items() if table not in swept},
+        complete=counted.complete,
+        shard=str(context.shard) if context.shard is not None else None,
+    )
+    write(path, plan)
+    context.log.info(f"the plan is in {path} ({plan.config_hash}); to run it: --apply {word(path)}")
+
+
+def check(
+    context: Context, targets: Sequence[Target], path: Path, count: Callable[[], Expected]
+) -> bool:
+    """Raise Refused unless the plan in `path` still holds; Usage for a bad file.
+
+    Returns whether it is the approval that guards ask for: not where a figure is missing.
+    """
+    plan = read(path)
+    _check_place(context, plan)
+    _check_age(context, plan)
+    _check_settings(context, plan, targets)
+    now, planned = count(), {**plan.cascaded, **plan.rows}
+    for table in sorted({*planned, *now.tables}):
+        _check_rows(context, table, planned.get(table, 0), now.tables.get(table, 0))
+    context.log.info(f"applying the plan of {moment(plan.made_at)} ({plan.config_hash})")
+    return plan.complete and now.complete
+
+
 class _NotOursError(ValueError):
     """Said in the message as it stands."""
 
@@ -146,3 +201,110 @@ def _figures(value: Any) -> dict[str, int]:
     if not isinstance(value, dict) or any(type(n) is not int or n < 0 for n in figures.values()):
         raise TypeError
     return figures
+
+
+class _Place(NamedTuple):
+    """A database: its name and host, and its cluster's identifier where the role may ask for it."""
+
+    name: str
+    host: str
+    system: str | None
+
+
+def _place(context: Context) -> _Place:
+    """Which database this is; a replica has its primary's identifier."""
+    session = context.session
+    ((name,),) = session.read("SELECT current_database()::text")
+    try:
+        ((system,),) = session.read("SELECT system_identifier::text FROM pg_control_system()")
+    except psycopg.errors.InsufficientPrivilege:
+        system = None
+    return _Place(name, session.connection.info.host, system)
+
+
+def _rule_of(target: Target) -> Rule:
+    """What `target` is counted by, as a plan has it."""
+    return Rule(
+        table=str(target.table),
+        column=target.by.name,
+        older_than=str(target.older_than),
+        condition=retention.condition(target),
+        cutoff=moment(target.cutoff),
+    )
+
+
+def _check_place(context: Context, plan: Plan) -> None:
+    if plan.job != context.job:
+        raise _refused(f"it was made for {plan.job}, and this is {context.job}")
+    shard = str(context.shard) if context.shard is not None else None
+    if plan.shard != shard:
+        raise _refused(f"the plan was made for {_part(plan.shard)}, and this is {_part(shard)}")
+    here, there = _place(context), _Place(plan.database, plan.host, plan.system)
+    if here.system is None or there.system is None:  # what cannot be asked is not compared
+        here, there = here._replace(system=None), there._replace(system=None)
+    else:  # one database is reached by many names of its host
+        here = here._replace(host=there.host)
+    if here != there:
+        raise _refused(f"it was made for {_called(there)}, and this is {_called(here)}")
+
+
+def _part(shard: str | None) -> str:
+    return f"part {shard}" if shard else "the whole"
+
+
+def _called(found: _Place) -> str:
+    cluster = f", cluster {found.system}" if found.system else ""
+    return f"the database {found.name} on {found.host or 'this host'}{cluster}"
+
+
+def _check_age(context: Context, plan: Plan) -> None:
+    ((now,),) = context.session.read("SELECT now()")
+    if plan.made_at - now > CLOCKS_APART:  # it would be young for as long as the clock was ahead
+        when = moment(plan.made_at)
+        raise _refused(f"it was made at {when}, which lies ahead by the database's clock")
+    if now - plan.made_at > OLDEST:
+        days = (now - plan.made_at).days
+        raise _refused(f"it is {days} days old, and at most {OLDEST.days} are allowed")
+
+
+def _check_settings(context: Context, plan: Plan, targets: Sequence[Target]) -> None:
+    planned = [one.setting for one in plan.rules]
+    known = {one.table for one in plan.rules}
+    if more := sorted(known - {str(target.table) for target in targets}):
+        raise _refused(f"it also holds rows of {more[0]} that this run does not sweep")
+    for target in sorted(targets, key=lambda target: str(target.table) in known):
+        setting = _rule_of(target).setting
+        if setting not in planned:
+            raise _refused(f"its settings are not those of this run: {_change(plan, target)}")
+        planned.remove(setting)
+    if planned:
+        table = planned[0]["table"]
+        raise _refused(f"it also holds rows of {table} that this run does not sweep")
+    context.log.debug(f"the settings are those of the plan ({plan.config_hash})")
+
+
+def _change(plan: Plan, target: Target) -> str:
+    """Which setting is another than in the plan, in words."""
+    wanted = _rule_of(target)
+    name = retention.age_column(target)
+    alike = [p for p in plan.rules if (p.table, p.column) == (wanted.table, wanted.column)]
+    if not alike:
+        return f"it knows nothing of {name}"
+    for planned in alike:
+        if planned.condition == wanted.condition:
+            return f"{name} was counted by {planned.older_than}, and {wanted.older_than} is set now"
+    return f"{name} was counted where {alike[0].condition}, and now it is where {wanted.condition}"
+
+
+def _check_rows(context: Context, table: str, planned: int, found: int) -> None:
+    percent: float = context.order.value("drift")
+    slack = max(ceil(planned * percent / 100), SLACK_ROWS if percent else 0)
+    if abs(found - planned) > slack:
+        raise _refused(
+            f"it counted {planned:,} rows of {table}, and now {found:,} would go, which is more"
+            f" than {slack:,} rows away (--drift {percent:g})"
+        )
+
+
+def _refused(clause: str) -> Refused:
+    return Refused(f"the plan of --apply does not hold any more: {clause}. {_NOTHING}")

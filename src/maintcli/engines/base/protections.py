@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db import protections
-from maintcli.db.protections import Event, Found, Kind
-from maintcli.db.tables import Part, Table, hidden_rows, missing_grant
+from maintcli.db.catalog import protections
+from maintcli.db.catalog.protections import Event, Found, Kind
+from maintcli.db.catalog.tables import Part, Table, hidden_rows, missing_grant
 from maintcli.errors import ConfigError, MissingPrivilege, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.db.links import Links, Relation
+    from maintcli.db.catalog.links import Links
+    from maintcli.db.catalog.relations import Relation
 
 _CUTS = ("SET NULL", "SET DEFAULT")
 

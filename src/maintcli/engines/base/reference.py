@@ -1,18 +1,24 @@
-"""A column of some table as a user writes it in a list: `stored_files.owner`, `app.files.owner`.
+"""The tables and columns that a setting names, looked up in the catalog.
 
-The table may be one of the reference schema, which [tables.KEY] may call otherwise, or any other.
+A column in a list is written `stored_files.owner` or `app.files.owner`; the table may be one of the
+reference schema, for which [tables.KEY] may have another name, or any other.
 """
 
 import re
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
+from psycopg import sql
+
+from maintcli.config.messages import closest
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
-from maintcli.db.tables import Column, Part, Table
-from maintcli.engines.base import own, protections
-from maintcli.engines.base.meant import meant
+from maintcli.db import names, toolkit
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Part, Reader, Table
+from maintcli.db.names import Name
+from maintcli.engines.base import protections
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
+from maintcli.words import some
 
 _PART = r'(?:"(?:[^"]|"")+"|[^\s".,()>]+)'
 PATTERN = rf"((?:{_PART}\.)?{_PART})\.({_PART})"
@@ -22,6 +28,15 @@ _FAMILIES = (
     frozenset({"smallint", "integer", "bigint"}),
     frozenset({"text", "character varying"}),
 )
+# What this role may look into; a database may have very many.
+_TABLES: LiteralString = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND has_schema_privilege(n.oid, 'USAGE')
+ORDER BY n.nspname = ANY (%(path)s) DESC, c.relname, n.nspname LIMIT 2000
+"""
 
 
 class Reference(NamedTuple):
@@ -91,12 +106,12 @@ def locate(context: Context, reference: Reference) -> tuple[TableMap, Table]:
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else origin)
     table = context.describe(name)
     if table is None:
-        near, file = meant(context.session, name), context.config.where
+        near, file = did_you_mean(context.session, name), context.config.where
         raise ConfigError(
             f"{origin}: {reference.text!r} names the table {name}, which does not exist{near}"
             f" Write the name as the database has it, or a key of [tables] in {file}."
         )
-    own.refuse(context, table, origin)
+    refuse_own(context, table, origin)
     return mapped, table
 
 
@@ -105,7 +120,7 @@ def column(reference: Reference, mapped: TableMap, table: Table, name: str) -> C
     real = mapped.column(name)
     names.check(real, reference.origin)
     if real not in table.columns:
-        known = ", ".join(list(table.columns)[:12])
+        known = some(list(table.columns), 12)
         raise ConfigError(
             f"{reference.origin}: {reference.text!r} needs the column {real}, which {table!s}"
             f" does not have (it has: {known})."
@@ -121,4 +136,52 @@ def check_types(origin: str, child: Found, parent: Found) -> None:
             f"{origin}: {child} is of type {child.column.type} and {parent} of type"
             f" {parent.column.type}, so the values of one cannot be found in the other. Name"
             " columns of the same type."
+        )
+
+
+def did_you_mean(reader: Reader, name: Name) -> str:
+    """End a sentence about a missing table with the likely one: `; did you mean app.users?`.
+
+    One of the same name in another schema comes first.
+    """
+    path = [name.schema] if name.schema else list(reader.schemas)
+    known: dict[str, str] = {}
+    for schema, table in reader.read(_TABLES, {"path": path}):
+        is_found = schema in path and not name.schema
+        known.setdefault(table, table if is_found else f"{schema}.{table}")
+    near = name.table if name.table in known else closest(name.table, known, cutoff=0.75)
+    return f"; did you mean {known[near]}?" if near is not None else "."
+
+
+def own_table(context: Context, table: str) -> TableMap | None:
+    """Find maint's own `table`, also without a ledger; None where it is not there.
+
+    Raises ConfigError for a table of that name that maint did not create, or that was changed.
+    """
+    database = context.order.database
+    schema = context.lease.schema if context.lease else database.schema
+    schema = schema or next(iter(context.session.schemas), None)
+    if context.lease is None:  # or that was looked at before the lease was taken
+        toolkit.look(context.session.connection, schema).refuse_strangers(database.section)
+    where = toolkit.place(context.session, schema, table)
+    return TableMap(name=sql.Identifier(where, table).as_string()) if where else None
+
+
+def refuse_own(context: Context, table: Table, setting: str) -> None:
+    """Raise ConfigError if the table that `setting` names, or a part of it, belongs to maint.
+
+    A user's table of the same name lacks its mark.
+    """
+    called = {table.name, *(part.table for part in table.parts)}
+    if called.isdisjoint(toolkit.TABLES):
+        return
+    ((is_own,),) = context.session.read(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = ANY (%s)"
+        " AND relname = ANY (%s) AND starts_with(obj_description(oid, 'pg_class'), %s))",
+        [list(table.oids), list(toolkit.TABLES), toolkit.MARK],
+    )
+    if is_own:
+        raise ConfigError(
+            f"{setting} names {table}, which is a table of maint itself. Remove it there; the"
+            " old rows of maint's run history are deleted by: maint cleanup-run-history"
         )

@@ -13,9 +13,10 @@ from psycopg import sql
 from maintcli.config.messages import bare
 from maintcli.config.tables import STATUSES, TableMap
 from maintcli.db import sqlstate
-from maintcli.db.tables import Column, Table
+from maintcli.db.catalog.tables import Column, Table
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
+from maintcli.words import some
 
 COLUMN: Final = "status"
 
@@ -111,10 +112,9 @@ def warn_if_unknown(
     wanted = [mapped.status(name) for name in names]
     if not strange or not is_sure or _any_has(context, table, mapped, wanted):
         return
-    listed = ", ".join(bare(value) for value in sorted(found)[:_MOST_LISTED])
-    more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
+    listed = some([bare(value) for value in sorted(found)], _MOST_LISTED)
     context.log.warn(
-        f"no row of {table} was found with the status {' or '.join(wanted)}; it has {listed}{more}."
+        f"no row of {table} was found with the status {' or '.join(wanted)}; it has {listed}."
         " If one of them means the same, name it:"
         f' [tables.{bare(key)}.statuses] {names[0]} = "…" in maint.toml'
     )

@@ -1,5 +1,7 @@
 """What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
 
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from string import Formatter
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,16 +11,18 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.tables import TableMap
-from maintcli.db import names, tables
-from maintcli.db.tables import Column, Part, Table
-from maintcli.engines.base import clock, condition, own, protections, statuses
-from maintcli.engines.base.meant import meant
+from maintcli.db import names
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Column, Part, Table
+from maintcli.engines.base import clock, condition, protections, reference, statuses
 from maintcli.engines.base.stale import Stale
 from maintcli.errors import ConfigError, NoSuchColumn, Refused
 from maintcli.runtime.context import Context
+from maintcli.runtime.log import Log
+from maintcli.words import many, moment, some
 
 if TYPE_CHECKING:
-    from maintcli.db.links import Links
+    from maintcli.db.catalog.links import Links
 
 
 class Elsewhere(NamedTuple):
@@ -70,6 +74,20 @@ class Target(NamedTuple):
         """What makes a row stale beside its age, as a clause to put behind; empty where nothing."""
         return f" {self.elsewhere.whose}" if self.elsewhere else ""
 
+    def old(self, *, with_rule: bool = False) -> str:
+        """The table and its cutoff, as in `rows of …`; `with_rule` names the rule as well."""
+        title = self.title if with_rule else self.table
+        return f"{title} older than {moment(self.cutoff)}{self.whose}"
+
+    def without(self, oids: Collection[int]) -> "Target":
+        """The same without the parts in `oids`."""
+        parts = tuple(part for part in self.table.parts if part.oid not in oids)
+        return self._replace(table=self.table._replace(parts=parts))
+
+    def within(self, oids: Collection[int]) -> "Target":
+        """The same with only the parts in `oids`."""
+        return self.without({part.oid for part in self.table.parts} - set(oids))
+
     def bound_for(self, context: Context, age: Duration) -> sql.Composable:
         """The cutoff, in the column's own terms, had `age` been asked for."""
         return _cutoff(context, self.key, self.map, self.table, self.by, age)[1]
@@ -87,6 +105,23 @@ class Root(NamedTuple):
 
     target: Target
     links: "Links | None"
+
+
+@contextmanager
+def log_changes(
+    log: Log, rows: Iterable[str], counts: Callable[[], Mapping[str, int]], verb: str = "delete"
+) -> Generator[None]:
+    """Log which rows a real run changes, before the first; at the end, how many of each table.
+
+    `counts` is asked even when the run fails. `verb` is what is done to the rows, ending in e.
+    """
+    for one in dict.fromkeys(rows):
+        log.info(f"{verb[:-1]}ing {one}")
+    try:
+        yield
+    finally:
+        for table, number in counts().items():
+            log.info(f"{verb}d {many(number)} of {table}")
 
 
 def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | None:
@@ -148,7 +183,9 @@ def _fields(where: str) -> set[str]:
 def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
     """The table, and how the user calls it; None where it does not exist and need not."""
     key = stale.table
-    mapped = stale.map or (own.mapped(context, key) if stale.own else context.config.table(key))
+    mapped = stale.map or (
+        reference.own_table(context, key) if stale.own else context.config.table(key)
+    )
     if mapped is None:
         context.log.debug(f"the toolkit has no table {key} yet; passed over")
         return None
@@ -158,13 +195,13 @@ def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
         context.log.debug(f"there is no table {key}; passed over")
         return None
     if table is None:
-        setting, near = mapped.setting(key, "name"), meant(context.session, name)
+        setting, near = mapped.setting(key, "name"), reference.did_you_mean(context.session, name)
         raise ConfigError(
             f"There is no table {name!s}{near} Name yours in {mapped.file}: {setting} ="
             ' "schema.table".'
         )
     if not stale.own:
-        own.refuse(context, table, f"{mapped.file} {mapped.setting(key, 'name')}")
+        reference.refuse_own(context, table, f"{mapped.file} {mapped.setting(key, 'name')}")
     return mapped, table
 
 
@@ -194,7 +231,7 @@ def _column(table: Table, key: str, mapped: TableMap, name: str) -> Column:
     setting = mapped.column_setting(key, name)
     names.check(real, setting)
     if real not in table.columns:
-        known = ", ".join(list(table.columns)[:12])
+        known = some(list(table.columns), 12)
         raise NoSuchColumn(
             f'{table!s} has no column {real}. Name yours in {mapped.file}: {setting} = "…" (it'
             f" has: {known})."

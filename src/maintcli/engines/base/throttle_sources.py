@@ -9,9 +9,9 @@ from psycopg import sql
 
 from maintcli.config.duration import Duration
 from maintcli.config.variables import Sourced
-from maintcli.engines.base.words import span
 from maintcli.errors import MissingPrivilege
 from maintcli.runtime.context import Context
+from maintcli.words import span
 
 
 class Why(NamedTuple):

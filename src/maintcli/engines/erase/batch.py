@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.tables import Part
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base.batch import Step
 from maintcli.engines.erase.holding import ROW, Holding
 from maintcli.engines.erase.users import User, Users

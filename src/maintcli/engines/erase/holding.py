@@ -5,10 +5,11 @@ from typing import NamedTuple, Optional
 
 from psycopg import sql
 
-from maintcli.db.links import ForeignKey, Links
+from maintcli.db.catalog.links import ForeignKey, Links
+from maintcli.db.catalog.tables import Column, Table
 from maintcli.db.names import Name
-from maintcli.db.tables import Column, Table
-from maintcli.engines.base import keys, protections, reference
+from maintcli.engines.base import protections, reference
+from maintcli.engines.erase import keys
 from maintcli.engines.erase.users import Users
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context

@@ -6,9 +6,10 @@ from functools import partial
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.base import count, guard, keys
+from maintcli.engines.base import count, guard
 from maintcli.engines.base.guard import Expected, Loss
 from maintcli.engines.base.target import Root
+from maintcli.engines.erase import keys
 from maintcli.engines.erase.holding import Holding
 from maintcli.engines.erase.users import Users
 from maintcli.engines.foreign_keys import guard as below

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.engines.base import count, keys
-from maintcli.engines.base.words import many, moment
+from maintcli.engines.base import count
+from maintcli.engines.erase import keys
 from maintcli.engines.erase.counters import Erased
 from maintcli.engines.erase.holding import ROW, Holding
 from maintcli.engines.erase.users import Users
 from maintcli.runtime.context import Context
+from maintcli.words import many, moment
 
 _ROWS = sql.SQL("SELECT count(*) FROM {table} AS {row} WHERE {belongs}")
 

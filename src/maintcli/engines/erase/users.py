@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from psycopg import sql
 
 from maintcli.config.duration import Duration
-from maintcli.db.tables import Column, missing_grant
+from maintcli.db.catalog.tables import Column, missing_grant
 from maintcli.engines.base import clock, target
 from maintcli.engines.base.reference import Found
 from maintcli.engines.base.stale import Stale

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from psycopg import sql
 
-from maintcli.db.links import Link
+from maintcli.db.catalog.links import Link
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 

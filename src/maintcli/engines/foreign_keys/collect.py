@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from maintcli.db.links import Link
+from maintcli.db.catalog.links import Link
 from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.tables import Part
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import stripes
 from maintcli.engines.base.pacing import Pace
 from maintcli.engines.base.target import Elsewhere, Target

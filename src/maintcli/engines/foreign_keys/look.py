@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db import reached as catalog
-from maintcli.db.links import Links
+from maintcli.db.catalog import links as catalog
+from maintcli.db.catalog.links import Links
 from maintcli.db.sqlstate import SCHEMA_CHANGED
 from maintcli.engines.base.protections import check_readable, missing
 from maintcli.engines.base.target import Target

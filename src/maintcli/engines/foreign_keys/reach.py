@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
-from maintcli.db.links import Link
+from maintcli.db.catalog.links import Link
 from maintcli.engines.base import stripes
 from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v

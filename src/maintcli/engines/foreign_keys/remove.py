@@ -7,7 +7,7 @@ gone before what refers to it.
 
 from psycopg import sql
 
-from maintcli.db.links import Link
+from maintcli.db.catalog.links import Link
 from maintcli.db.sqlstate import NOT_AS_GATHERED
 from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v

@@ -5,7 +5,7 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.links import Link
+from maintcli.db.catalog.links import Link
 from maintcli.db.sqlstate import LOCK_NOT_AVAILABLE, REHEARSED
 from maintcli.engines.base.delete import first_eight
 from maintcli.engines.foreign_keys import collect, remove

@@ -8,14 +8,14 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.db.links import Link
-from maintcli.db.tables import Table
-from maintcli.engines.base.words import many
+from maintcli.db.catalog.links import Link
+from maintcli.db.catalog.tables import Table
 from maintcli.engines.foreign_keys.counting import Patiently
 from maintcli.engines.foreign_keys.graph import CUTS
 from maintcli.engines.foreign_keys.reach import Reach
 from maintcli.engines.foreign_keys.tally import remedy
 from maintcli.runtime.context import Context
+from maintcli.words import many
 
 
 @dataclass(slots=True)

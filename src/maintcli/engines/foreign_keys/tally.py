@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from maintcli.db.sqlstate import without_values
 
 if TYPE_CHECKING:
-    from maintcli.db.links import Link
+    from maintcli.db.catalog.links import Link
     from maintcli.engines.base.batch import Below
     from maintcli.engines.foreign_keys.graph import Cascade
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from maintcli.db.links import Link
+from maintcli.db.catalog.links import Link
 from maintcli.engines.foreign_keys.graph import Cascade
 
 LOCKED = sql.SQL("""ARRAY(

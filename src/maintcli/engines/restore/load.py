@@ -13,8 +13,8 @@ from typing import NamedTuple
 from psycopg import sql
 
 from maintcli.db import formats
+from maintcli.db.catalog.tables import Column
 from maintcli.db.connect import Connection
-from maintcli.db.tables import Column
 from maintcli.engines.archive.reader import Block, lines
 from maintcli.engines.restore.tables import Key, Table
 

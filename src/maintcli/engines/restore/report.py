@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from maintcli.engines.base.words import many
 from maintcli.engines.restore.source import Inventory, Source
 from maintcli.engines.restore.tables import Tables
 from maintcli.runtime.context import Context
+from maintcli.words import many
 
 _MOST_REASONS = 20
 

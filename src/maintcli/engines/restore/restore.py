@@ -19,7 +19,6 @@ from maintcli.db import names, sqlstate
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
 from maintcli.engines.base.retry import after_loss
-from maintcli.engines.base.words import many
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
@@ -29,10 +28,10 @@ from maintcli.engines.restore.source import Inventory, Source, find_source, take
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job
+from maintcli.runtime.job import Job, common
 from maintcli.runtime.lease import lease_lost
-from maintcli.runtime.options import common
 from maintcli.services.storage import damaged
+from maintcli.words import many
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
 _MOST_FAILURES = 8  # in a row, of one transaction
@@ -57,7 +56,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     tables = find_tables(context.session, {*held.rows, *held.links}, roots)
     listed = {shape.key for shape in then}
     compare.check_ordinary(tables, listed, vouched=found.schema is not None)
-    context.session.admit_code_on(one.shape.oid for one in tables.values())
+    context.session.admit_code_on(one.relation.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)
     report.triggers(context, held, tables)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db import reached as catalog
-from maintcli.db.links import ForeignKey, Links
+from maintcli.db.catalog import links as catalog
+from maintcli.db.catalog.links import ForeignKey, Links
 from maintcli.engines.base import identity, stripes
 from maintcli.engines.base.target import Target
 from maintcli.engines.foreign_keys import graph

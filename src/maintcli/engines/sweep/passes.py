@@ -13,11 +13,11 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import protections, sqlstate
-from maintcli.db.tables import Part
+from maintcli.db import sqlstate
+from maintcli.db.catalog import protections
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import count, identity, stripes
 from maintcli.engines.base.retry import patiently
-from maintcli.engines.base.words import moment
 from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import result
 from maintcli.engines.sweep.plan import Way
@@ -25,6 +25,7 @@ from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources, TableSweep
 from maintcli.engines.sweep.task import Task, planned, reached
 from maintcli.runtime.context import Context
+from maintcli.words import moment
 
 MOST_PASSES = 10
 _LEAST_SECONDS = 10.0  # for a look, which else may take as long as the pass before it

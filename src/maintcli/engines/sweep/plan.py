@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from maintcli.db.tables import Part
+from maintcli.db.catalog.tables import Part
 from maintcli.engines.base.target import Target
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context

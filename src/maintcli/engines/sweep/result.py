@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from maintcli.engines.base.words import moment
+from maintcli.words import moment
 
 if TYPE_CHECKING:
     from maintcli.engines.base.target import Target

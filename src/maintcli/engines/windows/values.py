@@ -8,7 +8,7 @@ import json
 
 from psycopg import sql
 
-from maintcli.db.tables import Column
+from maintcli.db.catalog.tables import Column
 from maintcli.engines.base.delete import Bite, delete, sealed, way
 from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
 

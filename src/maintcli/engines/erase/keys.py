@@ -2,9 +2,9 @@
 
 from psycopg import sql
 
-from maintcli.db import reached
-from maintcli.db.links import ForeignKey, Links
-from maintcli.db.tables import Table
+from maintcli.db.catalog import links
+from maintcli.db.catalog.links import ForeignKey, Links
+from maintcli.db.catalog.tables import Table
 from maintcli.errors import ConfigError
 from maintcli.runtime.context import Context
 
@@ -14,11 +14,11 @@ _EQUAL = sql.SQL("{parent}.{to} OPERATOR({schema}.{operator}) {child}.{column}")
 
 def find(context: Context, *tables: Table) -> Links:
     """Every key that refers to `tables`, and to what goes with their rows."""
-    found = reached.find(context.session, [part.oid for table in tables for part in table.parts])
+    found = links.find(context.session, [part.oid for table in tables for part in table.parts])
     if found is None:
         names = ", ".join(str(table) for table in tables)
         reason = (
-            f"More than {reached.MOST_LINKS:,} foreign keys lead to {names} and to what goes with"
+            f"More than {links.MOST_LINKS:,} foreign keys lead to {names} and to what goes with"
             " their rows, which is more than one run can follow. Name fewer tables, or leaves."
         )
         raise ConfigError(reason)

@@ -1,5 +1,6 @@
-"""Moments, lengths of time, amounts of bytes and numbers in words."""
+"""Times, durations, sizes, numbers and lists as people read them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -28,6 +29,12 @@ def took(milliseconds: int | None) -> str:
 def many(count: int, what: str = "row") -> str:
     """A number of things, of which one is called `what`: `1 row`, `2,000 rows`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def some(names: Sequence[str], most: int, *, by: str = ", ") -> str:
+    """The first `most` names, and how many more there are: `a, b and 3 more`."""
+    rest = len(names) - most
+    return by.join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def size(count: int) -> str:

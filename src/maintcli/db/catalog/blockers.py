@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from maintcli.db.catalog.tables import Reader
 from maintcli.db.names import Name
-from maintcli.db.tables import Reader
 
 # A sweep meets the tables that it names, their partitions, and those that refer to them. Modes that
 # go with ROW EXCLUSIVE hold nobody up. A session that waits for ACCESS EXCLUSIVE does: requests
