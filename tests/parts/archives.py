@@ -63,6 +63,13 @@ class Archiving:
         self.end(files=None)
 
     @property
+    def columns(self) -> writer.Columns:
+        """Those of all tables."""
+        return {
+            (*key, one.name): one for key, shape in self.shapes.items() for one in shape.columns
+        }
+
+    @property
     def manifest(self) -> Manifest:
         """As it is when the run begins."""
         return Manifest(
@@ -94,10 +101,10 @@ class Archiving:
             self.enter(kept)
         return kept
 
-    def keep(self, sections: Sequence[Section], defaults: writer.Defaults | None = None) -> Kept:
+    def keep(self, sections: Sequence[Section]) -> Kept:
         """Write a file."""
         number = len(self.kept) + 1
-        data = written(sections, defaults or {})
+        data = written(sections, self.columns)
         name = f"{self.run_id}/{number:08d}.sql.gz"
         self.place.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
@@ -139,10 +146,10 @@ class Archiving:
         return Section(schema, name, tuple(listed), kind, rows, key)
 
 
-def written(sections: Sequence[Section], defaults: writer.Defaults) -> bytes:
+def written(sections: Sequence[Section], columns: writer.Columns) -> bytes:
     """A file's content."""
     target = io.BytesIO()
-    writer.write(target, sections, defaults)
+    writer.write(target, sections, columns)
     return target.getvalue()
 
 

@@ -5,23 +5,12 @@ A restore compares them with the tables of its own day.
 
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from maintcli.db.catalog import links
 from maintcli.db.catalog import tables as catalog
 from maintcli.db.catalog.links import Referring
-from maintcli.db.catalog.tables import Reader
-
-
-class Column(NamedTuple):
-    """A column. `generated` and `identity` are the catalog's letters, blank for neither."""
-
-    name: str
-    type: str
-    not_null: bool
-    generated: str
-    identity: str
-    default: str | None
+from maintcli.db.catalog.tables import Column, Reader
 
 
 class Shape(NamedTuple):
@@ -49,17 +38,6 @@ class Shape(NamedTuple):
         """`schema.table`."""
         return f"{self.schema}.{self.table}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        columns = [column._asdict() for column in self.columns]
-        return {
-            "schema": self.schema,
-            "table": self.table,
-            "columns": columns,
-            "primary_key": list(self.primary_key),
-            "root": self.root,
-        }
-
 
 Shapes = Mapping[tuple[str, str], Shape]
 """By schema and table."""
@@ -76,15 +54,12 @@ def reached(reader: Reader, oids: Iterable[int]) -> Shapes:
     return {shape.key: shape for shape in shapes}
 
 
-def _shape(one: Referring, columns: Sequence[catalog.Column]) -> Shape:
+def _shape(one: Referring, columns: Sequence[Column]) -> Shape:
     return Shape(
         oid=one.oid,
         schema=one.schema,
         table=one.table,
-        columns=tuple(
-            Column(c.name, c.full, not c.nullable, c.generated, c.identity, c.default)
-            for c in columns
-        ),
+        columns=tuple(columns),
         primary_key=catalog.shape(columns).key,
         refers_to=one.refers_to,
         root=one.root,

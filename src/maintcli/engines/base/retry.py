@@ -126,24 +126,46 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
         return found
 
 
-def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -> Done:
+class Sender:
+    """How batches are sent, and what follows an error; a walk may have ways of its own."""
+
+    def send(
+        self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
+    ) -> Done:
+        """Send one batch; psycopg's errors pass through."""
+        return send(context, step, budget_ms=budget_ms, statement_seconds=statement_seconds)
+
+    def failed(self, error: psycopg.Error) -> bool:
+        """Whether the next batch is another after `error`, and may be sent at once."""
+        del error
+        return False
+
+    @property
+    def walk_closer(self) -> bool:
+        """Whether another walk can take its place after an error of single rows."""
+        return False
+
+
+def send_safely(
+    patience: Patience, pace: Pace, step: Callable[[Trial], Step], sender: Sender | None = None
+) -> Done:
     """Send the batch that `step` makes, until it counts or there is no more to try."""
-    trial, failures, made = Trial(), 0, None
+    trial, failures, made, sender = Trial(), 0, None, sender or Sender()
     while True:
         began = time.monotonic()
         try:
             made = step(trial)
-            done = send(
+            done = sender.send(
                 patience.context,
                 made,
                 budget_ms=pace.budget_ms,
                 statement_seconds=made.seconds or _STATEMENT_SECONDS,
             )
         except psycopg.Error as error:
-            if made and made.failed and made.failed(error):
-                patience.context.stop.wait(time.monotonic() - began)  # who waited for us goes on
+            if made and sender.failed(error):
+                patience.context.stop.wait(time.monotonic() - began)  # let blocked sessions proceed
                 continue
-            if made and made.walk_closer and _wants_a_closer_walk(error, trial):
+            if made and sender.walk_closer and _wants_a_closer_walk(error, trial):
                 raise
             failures += 1
             trial = _react(patience, pace, error, trial, failures)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
-from maintcli.db.catalog.tables import missing_grant
-from maintcli.engines.archive.tables import Column, Shape
+from maintcli.db.catalog.tables import Column, missing_grant
+from maintcli.engines.archive.tables import Shape
 from maintcli.engines.restore.source import Inventory
 from maintcli.engines.restore.tables import Archived, Table, Tables
 from maintcli.errors import ConfigError, MissingPrivilege, Refused
@@ -68,8 +68,8 @@ def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[st
         if now[name].generated:
             change = f"computes its column {name} now, which held values of its own then"
             raise _changed(table.name, change, _ADD_BACK)
-        if name in before and before[name].type != now[name].full:
-            change = f"has {name} as {now[name].full} now, and had it as {before[name].type} then"
+        if name in before and before[name].full != now[name].full:
+            change = f"has {name} as {now[name].full} now, and had it as {before[name].full} then"
             remedy = "Restore into a copy of the old table, and move the rows from there."
             raise _changed(table.name, change, remedy)
 
