@@ -6,10 +6,9 @@ from datetime import datetime
 from maintcli.cli.declared import Declared
 from maintcli.config.database import DatabaseConfig
 from maintcli.registry import COMMANDS
-from maintcli.runtime.heartbeats import Heartbeat, Watch, watch
+from maintcli.runtime.heartbeats import Heartbeat, JobStatus, Watch, watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.readyz import Expected
-from maintcli.runtime.status import JobStatus
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.due import Schedule
 from maintcli.schedules.words import words

@@ -1,7 +1,6 @@
 """Any run, step by step, in the order that docs/how-a-run-goes.md tells."""
 
 import gc
-import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,32 +9,33 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from maintcli import __version__
 from maintcli.config.database import no_database
-from maintcli.db import connect, toolkit
+from maintcli.db import connect, sqlstate, toolkit
 from maintcli.errors import (
     ConfigError,
     Held,
     Interrupted,
     MaintError,
     MissingGrant,
+    MissingPrivilege,
     Skip,
+    Unreachable,
     Usage,
 )
-from maintcli.runtime import deadline, lease, ledger, slots, stop
+from maintcli.runtime import deadline, lease, ledger, stop
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
-from maintcli.runtime.ids import new_run_id
+from maintcli.runtime.entry import Entry, entry, new_run_id
 from maintcli.runtime.job import Job, Order
-from maintcli.runtime.judge import judged
 from maintcli.runtime.lease import lease_lost
-from maintcli.runtime.ledger import Begun, Entry
-from maintcli.runtime.origin import origin, runner_id, scheduled_for
-from maintcli.runtime.parts import membership
+from maintcli.runtime.ledger import Begun
+from maintcli.runtime.outcome import record_outcome
 from maintcli.runtime.report import Report
-from maintcli.runtime.session import Session
+from maintcli.runtime.session import RECONNECT_SECONDS, Session
 
 _HELD_RETRY_SECONDS = 1.0
+_IF_THERE_SECONDS = 3.0
+_ABSENT = (ConfigError, MissingPrivilege, Unreachable)
 _DENIED = (MissingGrant, psycopg.errors.InsufficientPrivilege)
 
 
@@ -50,16 +50,17 @@ def run(job: Job, order: Order) -> Report:
     )
     left = " in a dry run, which changes nothing" if order.dry_run else stop.KEPT
     signals = stop.on_signals(left) if order.owns_process else stop.without_signals()
-    with signals as stopped, judged(report, order.log):  # 1. signals first
-        context = _connect(job, order, stopped)  # 2. configuration and connection
+    with signals as stopped, record_outcome(report, order.log):  # 1. signals first
+        context = _connect(job, order, stopped, report)  # 2. configuration and connection
         session = context.session
         try:
             with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
-                with _allowed(context):
+                with _or_without(job, context, report), _allowed(context):
                     _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
-                with judged(report, order.log), _allowed(context), _kept(context):
+                with record_outcome(report, order.log), _allowed(context), _kept(context):
                     _body(job, context, report)  # 6. the work
-            _end(context, report)  # 7. the end
+            with _or_without(job, context, report):
+                _end(context, report)  # 7. the end
         finally:
             session.close()
     report.warnings = order.log.warnings
@@ -76,31 +77,60 @@ def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
         order.log.error(f"could not tell {tell.__module__}: {type(error).__name__}: {error}")
 
 
-def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
+def _connect(job: Job, order: Order, stopped: stop.Stop, report: Report) -> Context:
     if order.dry_run and not job.can_dry_run:
         raise Usage(
             f"{job.name} cannot show what it would do, so --dry-run is refused; nothing was run."
         )
     job.check(order)  # a mistyped command is no failure of the job: the ledger never hears of it
+    for name in job.secrets:
+        order.secret(name)
+    for name in job.variables:
+        order.variable(name)
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
-    if job.needs_database or order.is_recorded:
-        session = Session(_opener(job, order, until), stopped, until, say=order.log.info)
-        try:
-            _ = session.connection
-        except Interrupted as error:
-            left = " before the database was reached; nothing was changed"
-            raise Interrupted(error.signal, left) from None
-    else:
-        session = Session(_no_database, stopped, until)
-    return Context(
+    context = Context(
         job=job.name,
         order=order,
-        session=session,
+        session=Session(_no_database, stopped, until),
         stop=stopped,
         deadline=until,
         log=order.log,
+        variables=frozenset((*job.secrets, *job.variables)),
+        has_database=False,
     )
+    if job.needs_database or order.is_recorded:
+        with _or_without(job, context, report):
+            context.session = _open(job, order, stopped, until)
+            context.has_database = True
+    return context
+
+
+def _open(job: Job, order: Order, stopped: stop.Stop, until: Deadline) -> Session:
+    patience = _IF_THERE_SECONDS if job.needs_database == "if there" else RECONNECT_SECONDS
+    opener = _opener(job, order, until, patience)
+    session = Session(opener, stopped, until, say=order.log.info, patience=patience)
+    try:
+        _ = session.connection
+    except Interrupted as error:
+        left = " before the database was reached; nothing was changed"
+        raise Interrupted(error.signal, left) from None
+    return session
+
+
+@contextmanager
+def _or_without(job: Job, context: Context, report: Report) -> Generator[None]:
+    """Let a job that wants the database only if it is there work on without."""
+    try:
+        yield
+    except (psycopg.Error, MaintError) as raised:
+        error = sqlstate.meaning(raised) if isinstance(raised, psycopg.Error) else raised
+        if job.needs_database != "if there" or not isinstance(error, _ABSENT):
+            raise
+        context.has_database &= not isinstance(error, Unreachable)
+        report.ledger_missing = context.order.is_recorded
+        lack = "This run is missing in the history" if report.ledger_missing else "No database"
+        context.log.warn(f"{lack}: {error}")
 
 
 def _no_database() -> connect.Connection:
@@ -114,7 +144,9 @@ def _no_ledger() -> ConfigError:
     )
 
 
-def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Connection]:
+def _opener(
+    job: Job, order: Order, until: Deadline, patience: float
+) -> Callable[[], connect.Connection]:
     database = order.database
     if database.url is None:
         raise no_database(database.section) if job.needs_database else _no_ledger()
@@ -123,7 +155,7 @@ def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Con
         order.log.hide(password)
 
     def opener() -> connect.Connection:
-        name, seconds = f"maint/{job.name}", until.left
+        name, seconds = f"maint/{job.name}", min(until.left, patience)
         return connect.connect(target, application=name, read_only=order.dry_run, seconds=seconds)
 
     return opener
@@ -133,7 +165,7 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     """Take the lease and write the ledger row; a dry run and --no-ledger do neither."""
     order, session = context.order, context.session
     report.shard = str(order.shard or "")
-    if not order.is_recorded:
+    if not (order.is_recorded and context.has_database):
         return
     database = order.database
     try:
@@ -143,7 +175,7 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     except psycopg.Error:
         context.stop.check()  # a stop cancels what waits for an answer
         raise
-    begun = _begun(context, schema, _entry(job, order, report))
+    begun = _begun(context, schema, entry(job, order, report))
     context.lease = begun.lease
     report.is_recorded = True
     report.run_group = begun.group or ""
@@ -204,7 +236,7 @@ def _kept(context: Context) -> Generator[None]:
         return
     with lease.kept(mine, session.opener, context.stop, session.cancel):
         limit = context.config.max_concurrent_jobs
-        slots.take(session, mine, limit=limit, timeout=context.deadline.seconds)
+        lease.take_slot(session, mine, limit=limit, timeout=context.deadline.seconds)
         yield
 
 
@@ -213,21 +245,6 @@ def _end(context: Context, report: Report) -> None:
         return
     if not ledger.end(context.session.for_last_words(), context.lease, report):
         raise lease_lost(context.lease.name)
-
-
-def _entry(job: Job, order: Order, report: Report) -> Entry:
-    return Entry(
-        job=job.name,
-        run_id=report.run_id,
-        origin=origin(order.environ),
-        scheduled_for=scheduled_for(order.environ),
-        host=socket.gethostname(),
-        runner_id=runner_id(order.environ),
-        version=__version__,
-        config_hash=order.config.hash,
-        parameters=order.parameters(),
-        part=membership(order.shard, order.environ, order.value("timeout").approx_seconds),
-    )
 
 
 def _body(job: Job, context: Context, report: Report) -> None:

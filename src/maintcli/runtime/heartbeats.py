@@ -1,14 +1,17 @@
 """What the toolkit's tables say of each job right now. Looking writes nothing."""
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
 
-from maintcli.db import toolkit
+from maintcli.db import formats
 from maintcli.runtime import history
+from maintcli.runtime.history import in_utc
 from maintcli.runtime.lease import ttl
 from maintcli.runtime.session import Session
 from maintcli.runtime.whole import Whole, wholes
@@ -59,6 +62,45 @@ class Heartbeat:
     ahead: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """What is known of a job. `late_since` is the first due time at which nothing came.
+
+    `beat` is None for a job never seen to run, `group` for one that is in the database alone.
+    Without `is_configured` there is nothing for it to do yet. `when` is the schedule in words.
+    """
+
+    name: str
+    summary: str
+    group: str | None
+    origin: str
+    schedule: str
+    timezone: str
+    enabled: bool
+    next_run_at: datetime | None
+    late_since: datetime | None = None
+    beat: Heartbeat | None = None
+    is_configured: bool = True
+    when: str = ""
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is to be started by itself."""
+        return self.enabled and bool(self.schedule)
+
+    @property
+    def state(self) -> str:
+        """The one word that matters most."""
+        beat = self.beat
+        if beat is not None and beat.running:
+            return "running"
+        if beat is not None and beat.paused:
+            return "paused"
+        if beat is None or beat.outcome is None:
+            return "never seen"
+        return "late" if self.late_since else beat.outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """All heartbeats by name, the database's time, and when the toolkit's tables were made."""
@@ -81,23 +123,7 @@ SELECT h.name, h.last_heartbeat, h.runner_id, h.last_success_at, h.consecutive_f
             THEN 'lost' ELSE newest.outcome END,
        newest.run_id::text, newest.started_at, ahead.columns, newest.run_group
 FROM {heartbeats} h
-LEFT JOIN LATERAL (
-    SELECT r.run_id, r.started_at, k.lease_expires_at
-    FROM {runs} r JOIN {heartbeats} k ON k.lease_run_id = r.run_id
-    WHERE r.job = h.name AND r.outcome = 'running' AND k.lease_expires_at {live}
-    ORDER BY r.started_at LIMIT 1
-) live ON true
-LEFT JOIN LATERAL (
-    SELECT run_id, outcome, started_at, run_group FROM {runs}
-    WHERE job = h.name AND started_at <= clock_timestamp() ORDER BY started_at DESC LIMIT 1
-) newest ON true
-LEFT JOIN LATERAL (
-    SELECT array_agg(run_id::text ORDER BY started_at) AS ids,
-           array_agg(started_at ORDER BY started_at) AS starts, array_agg(run_id) AS uuids
-    FROM {runs} r WHERE job = h.name AND outcome = 'running' AND NOT EXISTS (
-        SELECT FROM {heartbeats} k
-        WHERE k.lease_run_id = r.run_id AND k.lease_expires_at {live})
-) lost ON true
+{runs_of_job}
 LEFT JOIN LATERAL (
     SELECT array_agg(DISTINCT c.name) AS columns
     FROM {heartbeats} k CROSS JOIN LATERAL (VALUES
@@ -112,16 +138,30 @@ WHERE h.name !~ ' [0-9]+/[0-9]+$'  -- the lease of one part
 ORDER BY h.name
 """)
 
+# A second pause keeps the first one's time, and its reason unless a new one is given.
+_PAUSE = sql.SQL("""
+INSERT INTO {heartbeats} AS h (name, paused_at, paused_by, pause_reason)
+VALUES (%(job)s, clock_timestamp(), %(by)s, %(why)s)
+ON CONFLICT (name) DO UPDATE SET paused_at = coalesce(h.paused_at, excluded.paused_at),
+    paused_by = excluded.paused_by, pause_reason = coalesce(excluded.pause_reason, h.pause_reason)
+RETURNING paused_at, paused_by, pause_reason
+""")
+
+_RESUME = sql.SQL("""
+UPDATE {heartbeats} SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
+WHERE name = %(job)s AND paused_at IS NOT NULL RETURNING 1
+""")
+
 
 def watch(session: Session, schema: str) -> Watch:
     """Read every job's row of the toolkit's tables in `schema`."""
     names = {
         "heartbeats": sql.Identifier(schema, "job_heartbeats"),
-        "runs": sql.Identifier(schema, "job_runs"),
+        "runs_of_job": history.of_each_job(schema),
         "migrations": sql.Identifier(schema, "maint_migrations"),
     }
     ((now, made_at),) = session.read_composed(_CLOCK.format(**names))
-    rows = session.read_composed(_BEATS.format(**names, live=toolkit.LIVE, ttl=ttl()))
+    rows = session.read_composed(_BEATS.format(**names, ttl=ttl()))
     joined = _wholes(session, schema, [group for *_, group in rows if group])
     beats = [_beat(tuple(rest), joined.get((rest[0], group))) for *rest, group in rows]
     return Watch(in_utc(now), in_utc(made_at), {beat.name: beat for beat in beats})
@@ -136,17 +176,41 @@ def _wholes(
     return {(one.run.job, one.run.run_group): one for one in reversed(found)}
 
 
+def pause(session: Session, schema: str, job: str, *, by: str, why: str | None) -> Paused:
+    """Keep `job` from running until it is resumed; a run that goes on is not stopped."""
+    values = formats.storable(session.connection, {"job": job, "by": by, "why": why})
+    ((since, who, reason),) = session.write(
+        _PAUSE.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), values
+    )
+    return Paused(since=in_utc(since), by=who, why=reason)
+
+
+def resume(session: Session, schema: str, job: str) -> bool:
+    """Let `job` run again; False where it was not paused."""
+    return bool(
+        session.write(
+            _RESUME.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), {"job": job}
+        )
+    )
+
+
+def whoami() -> str:
+    """The user and host that a pause is signed with."""
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without a name
+        user = str(os.geteuid())
+    return f"{user}@{socket.gethostname()}"
+
+
 def in_the_future(columns: Sequence[str]) -> str:
     """What is wrong with the times in `columns`, as a clause; blank where there are none."""
     if not columns:
         return ""
     lies = "lies" if len(columns) == 1 else "lie"
     return f"{' and '.join(columns)} {lies} in the future, since the server's clock went back"
-
-
-def in_utc(when: datetime) -> datetime:
-    """`when` in UTC: psycopg answers in the zone of the role or the server."""
-    return when.astimezone(UTC)
 
 
 def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:

@@ -14,7 +14,7 @@ from maintcli.db import formats, search_path
 from maintcli.db.catalog import protections
 from maintcli.db.connect import NOT_REACHED, Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
-from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.deadline import Deadline, retry
 from maintcli.runtime.stop import Never, Stop
 
 if TYPE_CHECKING:
@@ -48,11 +48,13 @@ class Session:
         deadline: Deadline,
         *,
         say: Callable[[str], None] = lambda _sentence: None,
+        patience: float = RECONNECT_SECONDS,
     ) -> None:
         self.stop = stop
         self.deadline = deadline
         self.opener = opener
         self._say = say
+        self._patience = patience
         self.runs_code_of_users = False
         self._connection: Connection | None = None
         self._schemas: tuple[str, ...] | None = None
@@ -235,7 +237,7 @@ class Session:
                 self._connection.close()
 
     def _connect(self) -> Connection:
-        seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+        seconds = min(self._patience, self.deadline.left / 2)
         end = time.monotonic() + seconds
         try:
             with said_when_slow(lambda: self._say(f"{_waiting(seconds)}.")):
@@ -248,8 +250,6 @@ class Session:
 
     def _connect_again(self, first: Unreachable, end: float) -> Connection:
         """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
-        from maintcli.runtime.retry import until
-
         last = first
 
         def attempt() -> Connection:
@@ -261,11 +261,11 @@ class Session:
                 raise
 
         try:
-            return until(
+            return retry(
                 attempt,
                 seconds=end - time.monotonic(),
                 wait=self.stop.wait,
-                retry=Unreachable,
+                on=Unreachable,
                 first=first,
             )
         except (DeadlinePassed, LeaseLost):

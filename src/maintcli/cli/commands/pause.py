@@ -10,8 +10,8 @@ from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.output.show import show
 from maintcli.output.status import paused
 from maintcli.registry import known
-from maintcli.runtime.pause import pause as write
-from maintcli.runtime.pause import whoami
+from maintcli.runtime.heartbeats import pause as write
+from maintcli.runtime.heartbeats import whoami
 from maintcli.runtime.visit import toolkit_tables
 
 _JOB = typer.Argument(metavar="JOB", help="The job to pause.", autocompletion=complete_jobs)

@@ -8,7 +8,7 @@ from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.output.show import show
 from maintcli.registry import known
-from maintcli.runtime.pause import resume as write
+from maintcli.runtime.heartbeats import resume as write
 from maintcli.runtime.visit import toolkit_tables
 
 _JOB = typer.Argument(metavar="JOB", help="The job to resume.", autocompletion=complete_jobs)

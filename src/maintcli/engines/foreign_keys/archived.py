@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from maintcli.db import formats
-from maintcli.db.catalog import shapes
-from maintcli.db.catalog.shapes import Shape
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Shape
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.writer import Section
 from maintcli.engines.base import batch
@@ -78,7 +78,7 @@ class ArchivedWalk(ClosureWalk):
             *(link.child for link in self.script.cascade.unlinks),
         ]
         self.archive = archive
-        self.shapes = shapes.shapes(context.session, concerned)
+        self.shapes = tables.shapes(context.session, concerned)
         self.most_roots = MOST_ROOTS
         self.group = (
             1 if self.script.cascade.cascades or self.script.cascade.unlinks else _FIRST_ROOTS
@@ -90,7 +90,7 @@ class ArchivedWalk(ClosureWalk):
         # A window is what a batch is taken from, not how much of a batch.
         wide = max(bite.size, _WINDOWS * self.windows.first_bite)
         made = super().step(bite._replace(size=wide))
-        return made._replace(sender=self._send, settings=self.settings_for(None))
+        return made._replace(settings=self.settings_for(None))
 
     def begin_with(self, bite: Bite) -> int:
         """The one group's roots: a lock does not make it small, for the batch ends with it."""
@@ -122,11 +122,12 @@ class ArchivedWalk(ClosureWalk):
             self.group = min(self.most_roots, 2 * self.group)
         return units
 
-    def _send(
+    def send(
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
+        """Send both messages; the rows are durable in the archive before the second."""
         began, queries = time.perf_counter(), carry.wanted(self.script.cascade, self.shapes)
-        looking = step._replace(check=None)  # the second message looks
+        looking = step._replace(terms=step.terms._replace(check=None))  # the second message looks
         first = batch.message(context, looking, budget_ms, counted=False)
         gathered: list[tuple[Done, Below]] = []
 

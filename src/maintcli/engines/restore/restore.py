@@ -15,10 +15,11 @@ import psycopg
 
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
-from maintcli.db import names, sqlstate
+from maintcli.db import names
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.base.retry import after_loss
+from maintcli.engines.base.retry import retryable
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
@@ -28,9 +29,7 @@ from maintcli.engines.restore.source import Inventory, Source, find_source, take
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job
-from maintcli.runtime.lease import lease_lost
-from maintcli.runtime.options import common
+from maintcli.runtime.job import Job, common
 from maintcli.services.storage import damaged
 from maintcli.words import many
 
@@ -57,7 +56,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     tables = find_tables(context.session, {*held.rows, *held.links}, roots)
     listed = {shape.key for shape in then}
     compare.check_ordinary(tables, listed, vouched=found.schema is not None)
-    context.session.admit_code_on(one.shape.oid for one in tables.values())
+    context.session.admit_code_on(one.relation.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)
     report.triggers(context, held, tables)
@@ -191,15 +190,10 @@ class _Restore:
             try:
                 return action()
             except psycopg.Error as error:
-                state, failures = error.sqlstate or "", failures + 1
-                if state == sqlstate.LEASE_LOST:
-                    raise lease_lost(context.lease.name if context.lease else "") from None
-                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
-                lost = sqlstate.is_lost(error, context.session.connection_or_none)
-                if failures >= _MOST_FAILURES or not (passes or lost):
+                failures += 1
+                why = retryable(context, error)
+                if failures >= _MOST_FAILURES or why is Transient.CANCELED:
                     raise
-                if lost:
-                    after_loss(context, error)
                 context.stop.wait(0.1 * failures)
 
 
