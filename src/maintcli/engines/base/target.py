@@ -252,7 +252,7 @@ def _cutoff(
         ((moment, text),) = context.session.read_composed(query)
     except psycopg.errors.InvalidParameterValue:
         setting = f'{mapped.setting(key, "timezone")} = "{mapped.timezone}"'
-        reason = f"{setting} is no time zone that PostgreSQL knows."
+        reason = f"{setting} is not a time zone that PostgreSQL knows."
         raise ConfigError(reason) from None
     except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
         raise Refused(f"an age of {age} leads to no date that PostgreSQL can hold.") from None
