@@ -25,6 +25,7 @@ from maintcli.services.address import Address, is_public, read
 
 MOST_BYTES: Final = 64 * 1024
 _CONNECT_SECONDS: Final = 10.0
+_LEAST_SECONDS: Final = 0.001
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _NOTHING: Final[Mapping[str, str]] = {}
 
@@ -239,7 +240,7 @@ class _Limit:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.is_over = False
+        self._is_cut = False
         self._deadline = time.monotonic() + seconds
         self._twin: socket.socket | None = None
         self._timer = Timer(seconds, self._cut)
@@ -257,14 +258,19 @@ class _Limit:
     @property
     def left(self) -> float:
         """Seconds, and never none: a socket takes 0 for not waiting at all."""
-        return max(self._deadline - time.monotonic(), 0.001)
+        return max(self._deadline - time.monotonic(), _LEAST_SECONDS)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up; a socket's own time-out may come before the timer's cut."""
+        return self._is_cut or self.left <= _LEAST_SECONDS
 
     def hold(self, connection: socket.socket) -> None:
         """Cut this one from now on."""
         self._let_go()
         connection.settimeout(self.left)
         self._twin = socket.socket(fileno=os.dup(connection.fileno()))
-        if self.is_over:  # just now, before there was anything to cut
+        if self._is_cut:  # just now, before there was anything to cut
             self._cut()
 
     def __str__(self) -> str:
@@ -276,7 +282,7 @@ class _Limit:
             twin.close()
 
     def _cut(self) -> None:
-        self.is_over = True
+        self._is_cut = True
         twin = self._twin
         if twin is not None:
             with suppress(OSError):  # it is closed
@@ -301,7 +307,6 @@ def _resolve(host: str, port: int, limit: _Limit) -> Sequence[str]:
     if failed:
         raise failed[0]
     if not found:
-        limit.is_over = True
         raise TimeoutError
     return found
 
