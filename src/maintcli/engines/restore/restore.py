@@ -30,7 +30,7 @@ from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, common
 from maintcli.runtime.lease import lease_lost
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 from maintcli.words import many
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
