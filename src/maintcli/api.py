@@ -26,14 +26,16 @@ from maintcli.config.option import Kind, Option
 from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.result import Marked, Reaped
+from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Bug, ConfigError, Fail, MaintError, Partial, Refused, Skip
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job, Order
-from maintcli.runtime.options import DEFAULT_TIMEOUT, common
+from maintcli.runtime.job import DEFAULT_TIMEOUT, Job, Order, common
 from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
+    from psycopg.sql import Composable
+
+    from maintcli.engines.base.named import Names
     from maintcli.engines.erase.counters import Erased
 
 __all__ = [
@@ -44,7 +46,6 @@ __all__ = [
     "Fail",
     "Job",
     "MaintError",
-    "Marked",
     "Opt",
     "Orphans",
     "Partial",
@@ -57,6 +58,7 @@ __all__ = [
     "Sweep",
     "Swept",
     "Update",
+    "Updated",
     "duration",
     "job",
     "needs",
@@ -84,6 +86,7 @@ class Run:
     def __init__(self, context: Context, engine: Engine | None = None) -> None:
         self._context = context
         self._engine = engine
+        self._names: Names | None = None
 
     @property
     def dry_run(self) -> bool:
@@ -125,13 +128,13 @@ class Run:
 
         return stale.rules(self._context)
 
-    def mark(self, stale: Stale, values: Mapping[str, LiteralString]) -> Marked:
+    def update(self, stale: Stale, values: Mapping[str, LiteralString]) -> Updated:
         """Set columns of the rows that `stale` describes, in batches safe to kill.
 
         `values` are SQL that names no column, with a status as `{'pending'}` and other braces
         doubled. In a dry run the rows are counted.
         """
-        self._expect("mark")
+        self._expect("update")
         from maintcli.engines.update.update import update
 
         return update(self._context, stale, values)
@@ -174,23 +177,40 @@ class Run:
     ) -> list[tuple[Any, ...]]:
         """Run one query in a READ ONLY transaction, bounded by the deadline; return its rows.
 
-        Of a job of another package, names mean what they mean to its role, after the catalog's.
+        `{tables.jobs}` is the user's name of the reference schema's table, `{jobs.status}` of its
+        column, `{jobs.'pending'}` of its status. Raises ConfigError for one that is not there. Of
+        a job of another package, other names are those of its role, after the catalog's.
         """
-        from psycopg.sql import SQL
-
-        return self._context.session.read_composed(SQL(sql), params)
+        return self._context.session.read_composed(self._filled(sql, params), params)
 
     def change(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
     ) -> int:
         """Run one statement that writes, as one transaction with the ledger; return its row count.
 
+        Names are filled in as by `query`.
         After a lost connection the ledger says whether it counted, so it takes effect once. Raises
         Refused in a dry run: a job asks `dry_run` before it changes anything.
         """
         from maintcli.engines.update.change import change
 
-        return change(self._context, sql, params)
+        return change(self._context, self._filled(sql, params), params)
+
+    def _filled(self, sql: LiteralString, params: object) -> "Composable":
+        from maintcli.engines.base.named import Names
+
+        self._names = self._names or Names(self._context)
+        return self._names.fill(sql, has_params=params is not None)
+
+    def secret(self, name: str) -> str:
+        """The value of a variable that the job declares in `secrets`; no log ever shows it."""
+        self._expect_declared(name, "secrets")
+        return self._context.order.secret(name)
+
+    def variable(self, name: str) -> str:
+        """The value of a variable that the job declares in `variables`."""
+        self._expect_declared(name, "variables")
+        return self._context.order.variable(name)
 
     def info(self, sentence: str) -> None:
         """Log how it goes."""
@@ -204,6 +224,14 @@ class Run:
         """Raise when the run must stop: call it between items of long work."""
         self._context.stop.check()
 
+    def _expect_declared(self, name: str, where: str) -> None:
+        """Raise Bug for a variable that schedulers would not hand on."""
+        if name not in self._context.variables:
+            raise Bug(
+                f"{self._context.job} reads the variable {name} without a declaration; in the"
+                f' job\'s code, write @job({where}=("{name}",), …).'
+            )
+
     def _expect(self, call: str) -> None:
         """Raise Bug where the job lacks the options that `call` reads."""
         if self._engine is None or call not in self._engine.calls:
@@ -215,7 +243,7 @@ class Run:
             )
 
 
-def job(
+def job(  # noqa: PLR0913  a declaration, each part by its name
     *,
     schedule: str | None,
     group: str,
@@ -223,14 +251,19 @@ def job(
     timeout: str = str(DEFAULT_TIMEOUT),
     dry_run: bool = True,
     name: str | None = None,
+    secrets: Sequence[str] = (),
+    variables: Sequence[str] = (),
 ) -> Callable[[Callable[..., object]], Job]:
     """Declare a function as a job.
 
     `schedule` is a cron expression (None: never by itself) for those who enable the job in
     maint.toml, `engine` its way of working with that engine's options (None: the job uses query and
-    change alone), `timeout` a duration, `dry_run` whether it can show without doing. Raises
+    change alone), `timeout` a duration, `dry_run` whether it can show without doing. `secrets` and
+    `variables` are the environment variables that it reads by `run.secret` and `run.variable`:
+    schedulers hand them on, and a run without one ends with 78 before it connects. Raises
     TypeError for a signature that cannot be a command line, and for an engine that is none.
     """
+    _check_variables((secrets, variables))
     if not isinstance(engine, Engine | None):  # pyright: ignore[reportUnnecessaryIsInstance]  a plugin may be untyped
         raise TypeError(f"engine is {engine!r}; write an engine with its options: engine=Sweep()")
 
@@ -251,6 +284,8 @@ def job(
             common=(*(engine.options if engine else ()), *common(limit)),
             body=_body(function, own, engine),
             check=partial(_check_command_line, own),
+            secrets=tuple(dict.fromkeys(secrets)),
+            variables=tuple(name for name in dict.fromkeys(variables) if name not in secrets),
         )
 
     return declare
@@ -308,6 +343,16 @@ def needs(part: str) -> Callable[[Job], Job]:
         return declared._replace(needs=part, body=body)
 
     return mark
+
+
+def _check_variables(lists: Sequence[Sequence[str]]) -> None:
+    """Raise TypeError for a list that is none, and for a name that no variable can have."""
+    for names in lists:
+        wrong = [name for name in names if not (name.isidentifier() and name.isascii())]
+        if isinstance(names, str) or wrong:
+            raise TypeError(
+                f'{names!r} are no names of variables; write a tuple: secrets=("SMTP_PASSWORD",)'
+            )
 
 
 def _check_command_line(own: Sequence[Option], order: Order) -> None:

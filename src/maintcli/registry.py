@@ -153,8 +153,7 @@ class _Triggers:
 
     def load(self, config: "Config", name: str) -> "Job":
         from maintcli.config.duration import duration
-        from maintcli.runtime.job import Job
-        from maintcli.runtime.options import common
+        from maintcli.runtime.job import Job, common
 
         trigger, timeout = config.triggers[name], duration(TRIGGER_TIMEOUT)
 
@@ -175,6 +174,9 @@ class _Triggers:
             common=common(timeout),
             body=body,
             needs_database=False,
+            secrets=trigger.secrets,
+            variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
+            check=lambda _order: trigger.check(),
         )
 
     @staticmethod

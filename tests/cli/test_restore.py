@@ -83,7 +83,7 @@ def test_a_role_without_the_right_is_told_the_grant(
     found = inside("restore", archive.run_id, *there, env={"DATABASE_URL": dsn})
     conn.execute("DROP OWNED BY reader; DROP ROLE reader")
     assert found.code == 77
-    assert 'GRANT INSERT ON "public"."child" TO reader' in found.err
+    assert 'GRANT INSERT ON "public"."child" TO "reader"' in found.err
 
 
 def test_a_row_locked_by_others_is_waited_for(inside: Inside, conn: Conn, tmp_path: Path) -> None:

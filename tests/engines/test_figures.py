@@ -9,12 +9,12 @@ from maintcli.engines.base.figures import FIGURES, label, phrases
 from maintcli.engines.erase.counters import Erased
 from maintcli.engines.restore.report import Restored
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.update.result import Marked, Reaped
+from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Code
-from maintcli.runtime.everywhere import together
+from maintcli.runtime.report import together
 
 
-@pytest.mark.parametrize("result", [Swept, Marked, Reaped, Erased, Restored])
+@pytest.mark.parametrize("result", [Swept, Updated, Reaped, Erased, Restored])
 def test_every_figure_of_a_result_is_in_the_table(result: type) -> None:
     """So that the documentation has a line for it."""
     assert {field.name for field in fields(result)} <= set(FIGURES)

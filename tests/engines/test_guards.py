@@ -1,7 +1,7 @@
 """Guards: they look at the whole run, by rows and not by statistics, and say how to go on."""
 
 import shlex
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -89,6 +89,26 @@ def test_numbers_are_of_the_whole_run(inside: Inside, conn: Conn) -> None:
     assert count(conn, "a, b") == 15 * 14
     assert pasted(inside, refused).json["deleted_count"] == 27
     assert (count(conn, "a"), count(conn, "b")) == (1, 1)
+
+
+@pytest.mark.parametrize("flags", [("--max-rows", "9"), ("--yes-really", "9"), ()])
+def test_a_refusal_counts_each_table_to_the_end_once(
+    inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    """The sentence and the command that it names are of one count: a second one takes as long."""
+    fill(conn, "a", old=1_500, young=1)
+    fill(conn, "b", old=1_400, young=1)
+    real, ends = guard.count.few, list[str]()
+
+    def few(context: Any, target: Any, condition: Any, most: int | None, *more: Any) -> int:
+        if most is None and "seen" in condition.as_string():
+            ends.append(target.table.name)
+        return real(context, target, condition, most, *more)
+
+    monkeypatch.setattr(guard.count, "few", few)
+    refused = sweep(inside, *flags, tables="ab")
+    assert (refused.code, "--yes-really 2900" in refused.err) == (65, True), refused.err
+    assert sorted(ends) == ["a", "b"]
 
 
 def test_the_command_leads_to_the_same_database(inside: Inside, conn: Conn, db: str) -> None:

@@ -615,3 +615,22 @@ def test_a_partition_that_others_drop_meanwhile_is_passed_over(
         thread.join()
     assert (result.code, result.json["outcome"]) == (0, "success"), result.err
     assert "public.pb: dropped by others meanwhile" in result.err
+
+
+def test_what_was_left_over_counts_once_for_its_table(inside: Inside, months: Conn) -> None:
+    """A detached partition goes once, however many rules its table has: dry run, guard and run."""
+    rule = f'[[retention]]\ntable = "public.{EVENTS}"\ncolumn = "occurred_at"\n'
+    (inside.folder / "maint.toml").write_text(
+        f'{rule}name = "all"\nkeep = "90d"\n{rule}name = "older"\nkeep = "250d"\n'
+    )
+    months.execute(f"ALTER TABLE {EVENTS} DETACH PARTITION p1")
+    oid = one(months, "SELECT %s::regclass::oid", EVENTS)
+    mark = f"maint detaches this partition of table {oid} to drop it (a run that was killed)"
+    months.execute(f"COMMENT ON TABLE p1 IS '{mark}'")  # type: ignore[arg-type]
+    dry = inside("retention-cleanup", *YES, "--dry-run", "--json").json
+    assert [rule["deleted_count"] for rule in dry["rules"]] == [45, 0]
+    assert (dry["deleted_count"], dry["remaining_count"]) == (45, 15)
+    assert "has 45 rows that would go;" in inside("retention-cleanup", "--yes-really", "44").err
+    result = inside("retention-cleanup", "--yes-really", "45", "--json")
+    assert (result.code, result.json["deleted_count"]) == (0, 45), result.err
+    assert (exists(months, "p1"), one(months, f"SELECT count(*) FROM {EVENTS}")) == (False, 15)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from maintcli.db.catalog.links import ForeignKey, Link, Links, Relation
+from maintcli.db.catalog.links import ForeignKey, Link, Links
+from maintcli.db.catalog.relations import Relation
 from maintcli.db.catalog.tables import Column, Part
 from maintcli.engines.base.batch import Step
 from maintcli.engines.base.delete import Bite
@@ -39,7 +40,9 @@ def relation(oid: int) -> Relation:
     """A table of the schema, of which `events_1` is a partition of `events`."""
     top = NAMES[EVENTS] if oid == EVENTS_1 else NAMES[oid]
     name, whole = NAMES[oid], oid == EVENTS
-    return Relation(oid, "app", name, "app", top, 9, True, True, True, False, (), (), whole)
+    return Relation(
+        oid, "app", name, whole, "app", top, 9, "me", False, True, frozenset(), "", False, (), ()
+    )
 
 
 def link(child: int, action: str, parent: int = USERS, *, table: int | None = None) -> Link:

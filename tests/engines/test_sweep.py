@@ -106,7 +106,7 @@ def test_one_locked_row_is_left_and_the_rest_is_done(inside: Inside, conn: Conn,
     assert result.code == 0
     assert result.json["locked_count"] == result.json["backlog"] == 1
     assert count(conn, "last_heartbeat < now() - interval '60 s'") == 1
-    assert any("are locked by others" in warning for warning in result.json["warnings"])
+    assert any("locked by other sessions" in warning for warning in result.json["warnings"])
 
 
 def test_a_locked_table_is_given_up_in_time(inside: Inside, conn: Conn, db: str) -> None:

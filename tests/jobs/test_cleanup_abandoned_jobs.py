@@ -107,7 +107,7 @@ def test_a_locked_row_is_left_and_counted(inside: Inside, conn: Conn, db: str) -
         result = inside(*MARK)
     assert result.code == 0
     assert (result.json["updated_count"], result.json["locked_count"]) == (4, 1)
-    assert "1 stale rows are locked by others" in result.err
+    assert "1 stale row left: locked by other sessions" in result.err
 
 
 def test_a_trigger_that_puts_rows_back_is_noticed(inside: Inside, conn: Conn) -> None:

@@ -234,7 +234,7 @@ def test_a_user_who_stays_locked_is_left_to_the_next_run(
         found = inside(JOB, "--json")
         assert (found.code, found.json["erased_count"], found.json["locked_count"]) == (0, 2, 1)
     assert found.json["backlog"] == 1
-    assert any("locked by others" in warning for warning in found.json["warnings"])
+    assert any("locked by other sessions" in warning for warning in found.json["warnings"])
 
 
 def test_time_that_is_over_before_the_second_try_forgets_nobody(

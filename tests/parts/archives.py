@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -32,12 +32,14 @@ FORMATS = (
 class Reader:
     """As much of a Session as reading the catalog takes."""
 
+    schemas: tuple[str, ...] = ()
+
     def __init__(self, conn: Conn) -> None:
         self.conn = conn
 
-    def read_composed(self, query: sql.Composable, params: Any = None, *, ours: bool):
-        with search_path.pinned(self.conn) if ours else self.conn.transaction():
-            return self.conn.execute(query, params).fetchall()
+    def read(self, query: LiteralString, params: Any = None) -> list[tuple[Any, ...]]:
+        """Return the rows, with the path pinned."""
+        return search_path.run(self.conn, sql.SQL(query), params)
 
 
 @dataclass
@@ -59,6 +61,13 @@ class Archiving:
         ]
         self.shapes = tables.reached(Reader(self.conn), oids)
         self.end(files=None)
+
+    @property
+    def columns(self) -> writer.Columns:
+        """Those of all tables."""
+        return {
+            (*key, one.name): one for key, shape in self.shapes.items() for one in shape.columns
+        }
 
     @property
     def manifest(self) -> Manifest:
@@ -92,10 +101,10 @@ class Archiving:
             self.enter(kept)
         return kept
 
-    def keep(self, sections: Sequence[Section], defaults: writer.Defaults | None = None) -> Kept:
+    def keep(self, sections: Sequence[Section]) -> Kept:
         """Write a file."""
         number = len(self.kept) + 1
-        data = written(sections, defaults or {})
+        data = written(sections, self.columns)
         name = f"{self.run_id}/{number:08d}.sql.gz"
         self.place.put(name, data)
         digest = hashlib.sha256(data).hexdigest()
@@ -137,10 +146,10 @@ class Archiving:
         return Section(schema, name, tuple(listed), kind, rows, key)
 
 
-def written(sections: Sequence[Section], defaults: writer.Defaults) -> bytes:
+def written(sections: Sequence[Section], columns: writer.Columns) -> bytes:
     """A file's content."""
     target = io.BytesIO()
-    writer.write(target, sections, defaults)
+    writer.write(target, sections, columns)
     return target.getvalue()
 
 

@@ -222,7 +222,7 @@ UNDECLARED = {
         "Sweep",
     ),
     "mark": (
-        'run.mark(Stale("drafts", "{touched_at} < {cutoff}", "touched_at", AGE), {"id": "NULL"})',
+        'run.update(Stale("drafts", "{touched_at} < {cutoff}", "touched_at", AGE), {"id": "NULL"})',
         "Update",
     ),
     "reap": ("run.reap(AGE)", "Update"),

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from maintcli.errors import TryAgain
-from maintcli.runtime import lease, slots
+from maintcli.runtime import lease
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.lease import Lease
 from maintcli.runtime.session import Session
@@ -123,11 +123,11 @@ def test_slots_bound_how_many_run(db: str, conn: Conn) -> None:
 
     first, second = (Lease("public", job, RUN[:-1] + str(n), 1) for n, job in enumerate("ab"))
     one, two = taker(60), taker(2)
-    slots.take(one, first, limit=1, timeout=61)
+    lease.take_slot(one, first, limit=1, timeout=61)
     with pytest.raises(TryAgain, match="max-concurrent-jobs"):
-        slots.take(two, second, limit=1, timeout=61)
-    slots.take(two, second, limit=1, timeout=60)
-    slots.take(two, second, limit=2, timeout=61)
+        lease.take_slot(two, second, limit=1, timeout=61)
+    lease.take_slot(two, second, limit=1, timeout=60)
+    lease.take_slot(two, second, limit=2, timeout=61)
     taken = conn.execute("SELECT slot FROM job_slots WHERE lease_run_id IS NOT NULL ORDER BY slot")
     assert taken.fetchall() == [(1,), (2,)]
     one.close()

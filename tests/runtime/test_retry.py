@@ -10,8 +10,7 @@ import pytest
 from maintcli.db import connect, sqlstate
 from maintcli.db.connect import Connection
 from maintcli.errors import DeadlinePassed, Interrupted, LeaseLost, MaintError, Unreachable
-from maintcli.runtime.deadline import Deadline
-from maintcli.runtime.retry import until
+from maintcli.runtime.deadline import Deadline, retry
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop
 
@@ -50,7 +49,7 @@ def test_no_sleep_goes_past_the_end(monkeypatch: pytest.MonkeyPatch, seconds: fl
         clock = Clock()
         monkeypatch.setattr(time, "monotonic", clock)
         with pytest.raises(Unreachable) as caught:
-            until(failing(clock), seconds=seconds, wait=clock.wait, retry=Unreachable, first=FIRST)
+            retry(failing(clock), seconds=seconds, wait=clock.wait, on=Unreachable, first=FIRST)
         assert clock.now <= seconds + 1e-6
         assert str(caught.value) != str(FIRST)
 
@@ -60,7 +59,7 @@ def test_without_time_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
     with pytest.raises(Unreachable) as caught:
-        until(failing(clock), seconds=0.4, wait=clock.wait, retry=Unreachable, first=FIRST)
+        retry(failing(clock), seconds=0.4, wait=clock.wait, on=Unreachable, first=FIRST)
     assert caught.value is FIRST
     assert clock.now == 0
 

@@ -171,7 +171,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return Code.OK
     except Exception as error:  # the last line of defence: a bug is one sentence too
-        from maintcli.runtime.bug import AGAIN, bug
+        from maintcli.runtime.outcome import AGAIN, bug
 
         found = bug(error, look=AGAIN)
         if "-v" in arguments or "--verbose" in arguments:

@@ -14,11 +14,11 @@ from maintcli.cli.order import make_log, make_order, observers
 from maintcli.config.database import no_database
 from maintcli.config.model import Config
 from maintcli.errors import Code, Outcome, Usage, gravest
+from maintcli.runtime.entry import new_run_id
 from maintcli.runtime.harness import run
-from maintcli.runtime.ids import new_run_id
 from maintcli.runtime.job import Hear, Job
-from maintcli.runtime.judge import judged
 from maintcli.runtime.log import Log
+from maintcli.runtime.outcome import record_outcome
 from maintcli.runtime.report import Report
 from maintcli.runtime.shard import Shard, shard
 from maintcli.runtime.stop import on_signals
@@ -83,7 +83,7 @@ def _run(one: One, config: Config, given: Mapping[str, Any]) -> Report:
         started_at=datetime.now(UTC),
     )
     with closing(make_log(str(one), given)) as log:
-        with judged(report, log):
+        with record_outcome(report, log):
             order = make_order(one.job, config, given, log, among=one.database)
             for warning in order.database.warnings:
                 log.warn(warning)
@@ -111,7 +111,7 @@ def run_in_all_databases(
     With --shard, a part of the databases. `name` is what all of it is called.
     """
     from maintcli.output import everywhere as present
-    from maintcli.runtime.everywhere import Told, together
+    from maintcli.runtime.report import Told, together
 
     registry.check(config)
     _refuse_repetition(jobs)

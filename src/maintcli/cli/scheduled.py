@@ -118,24 +118,22 @@ def own(config: Config, name: str, one: Declared) -> Entry:
         parallelism=_parallelism(config.section(name), one.job),
         is_default=not {"schedule", "every"} & config.section(name).values.keys(),
     )
-    return _as_trigger(config, entry, given)
+    return _as_started(config, entry, one.job, given)
 
 
-def _as_trigger(config: Config, entry: Entry, given: Mapping[str, object]) -> Entry:
-    """`entry` with what a scheduler must know of a trigger; any other as it is.
+def _as_started(config: Config, entry: Entry, job: Job, given: Mapping[str, object]) -> Entry:
+    """`entry` with the variables that its run needs, and what a scheduler must know of a trigger.
 
-    It is started once only: an answer that was lost may mean that the POST arrived.
+    That is started once only: an answer that was lost may mean that the POST arrived.
     """
+    database = entry.secrets if job.needs_database or not given.get("no_ledger") else ()
+    secrets = tuple(dict.fromkeys((*database, *job.secrets)))
+    variables = tuple(name for name in job.variables if name not in secrets)
+    entry = entry._replace(secrets=secrets, variables=variables)
     trigger = config.triggers.get(entry.job)
     if trigger is None:
         return entry
-    ledger = () if given.get("no_ledger") else entry.secrets
-    return entry._replace(
-        words=(registry.TRIGGER, trigger.name),
-        repeatable=False,
-        secrets=tuple(dict.fromkeys((*ledger, *trigger.secrets))),
-        variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
-    )
+    return entry._replace(words=(registry.TRIGGER, trigger.name), repeatable=False)
 
 
 def _planned(
@@ -160,7 +158,7 @@ def _planned(
         parallelism=_parallelism(planned, job),
     )
     is_on = planned.boolean("enabled") is not False and is_configured(config, job, given)
-    return _as_trigger(config, entry, given), is_on and bool(entry.expressions)
+    return _as_started(config, entry, job, given), is_on and bool(entry.expressions)
 
 
 def _job(planned: "Planned", jobs: Mapping[str, Declared]) -> Job:

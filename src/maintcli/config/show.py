@@ -1,7 +1,8 @@
 """Every effective setting with where it came from, for `maint config show`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import cast
 
 from maintcli.config.database import DatabaseSource
@@ -22,8 +23,15 @@ class Setting:
     origin: str
 
 
-def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> list[Setting]:
-    """Every setting in force; `jobs` gives each job's name and options. Raises ConfigError."""
+def settings(
+    config: Config,
+    jobs: Sequence[tuple[str, Sequence[Option]]],
+    secrets: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> list[Setting]:
+    """Every setting in force; `jobs` gives each job's name and options, `secrets` and `variables`
+    by the job's name what it reads from the environment. Raises ConfigError.
+    """
     rows = [*_global(config)]
     for source in config.databases.values():
         rows += _database(config, source)
@@ -31,6 +39,7 @@ def settings(config: Config, jobs: Sequence[tuple[str, Sequence[Option]]]) -> li
         rows += _table(config, key, table)
     for job, options in jobs:
         rows += _job(config, job, options)
+        rows += _needed(config, job, secrets.get(job, ()), variables.get(job, ()))
     for number, rule in enumerate(config.retention, start=1):
         rows += _written_in(rule.section, f"retention.{number}")
     for planned in config.schedules:
@@ -77,6 +86,17 @@ def _job(config: Config, job: str, options: Sequence[Option]) -> Iterator[Settin
     for key, value in section.values.items():
         if key not in keys:
             yield Setting(name, key, mask(_written(value)), section.place(key))
+
+
+def _needed(
+    config: Config, job: str, secrets: Sequence[str], variables: Sequence[str]
+) -> Iterator[Setting]:
+    name = ".".join(config.section(job).path)
+    for variable in (*secrets, *variables):
+        found = config.variables.get(variable)
+        origin = found.origin if found else "not set"
+        value = mask(config.variables.raw(variable)) if found else ""
+        yield Setting(name, variable, MASK if found and variable in secrets else value, origin)
 
 
 def _written_in(section: Section, name: str) -> Iterator[Setting]:

@@ -75,6 +75,14 @@ class Trigger(NamedTuple):
         named = (self._variable(key, default) for key, default in wanted.items())
         return tuple(dict.fromkeys(name for name in named if name))
 
+    def check(self) -> None:
+        """Raise ConfigError where what it fills in, or a secret, is missing."""
+        self.url()
+        if self.auth != "none":
+            self.secret()
+        if self.auth == "basic":
+            self.username()
+
     def url(self) -> str:
         """Where to, `${NAME}` filled in. Raises ConfigError."""
         return cast("str", self.section.text("url")).strip()

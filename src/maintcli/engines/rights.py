@@ -19,7 +19,7 @@ from maintcli.engines.base import reference, target
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.erase import keys
 from maintcli.engines.update import reap
-from maintcli.runtime import slots
+from maintcli.runtime import lease
 from maintcli.runtime.context import Context
 
 _LEDGER = {
@@ -85,7 +85,7 @@ def of_ledger(context: Context) -> Iterator[Right]:
 
 def of_slot(context: Context) -> Iterator[Right]:
     """What a run needs to be counted as one of those that go on at once."""
-    if context.order.value("timeout").approx_seconds > slots.EXEMPT_SECONDS:
+    if context.order.value("timeout").approx_seconds > lease.SLOT_EXEMPT_SECONDS:
         yield from _of_toolkit(context, "job_slots", "INSERT")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from maintcli.api import Annotated, Duration, Marked, Opt, Run, Stale, Sweep, Swept, duration, job
+from maintcli.api import Annotated, Duration, Opt, Run, Stale, Sweep, Swept, Updated, duration, job
 
 _NEVER_STARTED = "{started_at} IS NULL AND {created_at} < {cutoff} AND {status}::text"
 
@@ -17,7 +17,7 @@ def cleanup_abandoned_jobs(
     action: Annotated[
         Literal["delete", "mark"], Opt("Delete them, or set their status to abandoned.")
     ] = "delete",
-) -> Swept | Marked:
+) -> Swept | Updated:
     """Remove document runs that were never started.
 
     Their rows in source_files go with them, by ON DELETE CASCADE. A run that is started meanwhile
@@ -26,7 +26,7 @@ def cleanup_abandoned_jobs(
     if action == "mark":
         pending = _NEVER_STARTED + " = {'pending'}"
         stale = Stale("processing_jobs", pending, by="created_at", older_than=older_than)
-        return run.mark(stale, {"status": "{'abandoned'}"})
+        return run.update(stale, {"status": "{'abandoned'}"})
     return run.sweep(
         "processing_jobs",
         where=_NEVER_STARTED + " IN ({'pending'}, {'abandoned'})",

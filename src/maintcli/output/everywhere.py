@@ -6,8 +6,7 @@ from typing import Any
 from maintcli.output.json import as_json
 from maintcli.output.out import put
 from maintcli.output.text import summary
-from maintcli.runtime.everywhere import Told
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Report, Told
 
 
 def put_line(told: Told, *, quiet: bool) -> None:

@@ -8,7 +8,7 @@ from maintcli.output.schedule import Start
 from maintcli.output.schedule import row as _start
 from maintcli.output.table import Table
 from maintcli.output.words import ago, ahead
-from maintcli.runtime.status import JobStatus
+from maintcli.runtime.heartbeats import JobStatus
 
 
 def data(jobs: Sequence[JobStatus], more: Sequence[Start], problem: str | None) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 from maintcli.output.table import Table
 from maintcli.output.text import left
 from maintcli.output.words import ago, ahead, stamp
-from maintcli.runtime.heartbeats import Heartbeat, Paused, in_the_future
+from maintcli.runtime.heartbeats import Heartbeat, JobStatus, Paused, in_the_future
 from maintcli.runtime.history import Backlog
-from maintcli.runtime.status import JobStatus
 from maintcli.runtime.whole import Whole
 from maintcli.words import many
 

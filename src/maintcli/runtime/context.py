@@ -21,9 +21,9 @@ class Context:
     """A run in progress. `lease` is None in a dry run and with --no-ledger.
 
     `counts` are figures known so far: they reach the report however the run ends. `retention` are
-    the ages that the run was let through with, for the ledger. `names` are the tables that it has
-    looked for. `make_run` makes what the job is given, of this and its engine, in place of
-    api.Run.
+    the ages that the run was let through with, for the ledger. `variables` are those of the
+    environment that the job declares. `names` are the tables that it has looked for. `make_run`
+    makes what the job is given, of this and its engine, in place of api.Run.
     """
 
     job: str
@@ -36,6 +36,7 @@ class Context:
     backlog: int | None = None
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
+    variables: frozenset[str] = frozenset()
     names: list[Name] = field(default_factory=list[Name])
     make_run: Callable[["Context", Any], Any] | None = None
 

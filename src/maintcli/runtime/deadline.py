@@ -1,12 +1,15 @@
-"""The deadline, and the thread that makes it and signals true while a query runs."""
+"""The deadline, the thread that enforces it and signals while a query runs, and bounded retries."""
 
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TypeVar
 
-from maintcli.errors import DeadlinePassed, Interrupted
+from maintcli.errors import DeadlinePassed, Interrupted, MaintError
 from maintcli.runtime.stop import Stop
+
+T = TypeVar("T")
 
 GRACE_SECONDS = 5.0  # schedulers send SIGTERM once and SIGKILL 10 to 30 s later
 
@@ -64,3 +67,36 @@ def enforced(
         over.set()
         stop.finish()
         thread.join()
+
+
+def retry(
+    action: Callable[[], T],
+    *,
+    seconds: float,
+    wait: Callable[[float], None],
+    on: type[MaintError],
+    first: MaintError,
+) -> T:
+    """Repeat `action` for up to `seconds`, with jitter, while it raises `on`.
+
+    `wait` sleeps, and raises when the run must stop. `first` is the failure that brought us here:
+    it is raised again where no time is left.
+    """
+    import tenacity  # at the first failure: it costs start-up time
+
+    if seconds < 0.5:
+        raise first
+    end = time.monotonic() + seconds
+
+    def sleep(asked: float) -> None:
+        wait(min(asked, max(0.0, end - time.monotonic())))
+
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(on),
+        stop=lambda _: time.monotonic() >= end,
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=3),
+        sleep=sleep,
+        reraise=True,
+    )
+    sleep(0.2)
+    return attempts(action)

@@ -1,7 +1,6 @@
 """Any run, step by step, in the order that docs/how-a-run-goes.md tells."""
 
 import gc
-import socket
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from maintcli import __version__
 from maintcli.config.database import no_database
 from maintcli.db import connect, toolkit
 from maintcli.errors import (
@@ -22,16 +20,14 @@ from maintcli.errors import (
     Skip,
     Usage,
 )
-from maintcli.runtime import deadline, lease, ledger, slots, stop
+from maintcli.runtime import deadline, lease, ledger, stop
 from maintcli.runtime.context import Context
 from maintcli.runtime.deadline import Deadline
-from maintcli.runtime.ids import new_run_id
+from maintcli.runtime.entry import Entry, entry, new_run_id
 from maintcli.runtime.job import Job, Order
-from maintcli.runtime.judge import judged
 from maintcli.runtime.lease import lease_lost
-from maintcli.runtime.ledger import Begun, Entry
-from maintcli.runtime.origin import origin, runner_id, scheduled_for
-from maintcli.runtime.parts import membership
+from maintcli.runtime.ledger import Begun
+from maintcli.runtime.outcome import record_outcome
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
 
@@ -50,14 +46,14 @@ def run(job: Job, order: Order) -> Report:
     )
     left = " in a dry run, which changes nothing" if order.dry_run else stop.KEPT
     signals = stop.on_signals(left) if order.owns_process else stop.without_signals()
-    with signals as stopped, judged(report, order.log):  # 1. signals first
+    with signals as stopped, record_outcome(report, order.log):  # 1. signals first
         context = _connect(job, order, stopped)  # 2. configuration and connection
         session = context.session
         try:
             with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
                 with _allowed(context):
                     _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
-                with judged(report, order.log), _allowed(context), _kept(context):
+                with record_outcome(report, order.log), _allowed(context), _kept(context):
                     _body(job, context, report)  # 6. the work
             _end(context, report)  # 7. the end
         finally:
@@ -82,6 +78,10 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
             f"{job.name} cannot show what it would do, so --dry-run is refused; nothing was run."
         )
     job.check(order)  # a mistyped command is no failure of the job: the ledger never hears of it
+    for name in job.secrets:
+        order.secret(name)
+    for name in job.variables:
+        order.variable(name)
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
     if job.needs_database or order.is_recorded:
@@ -100,6 +100,7 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
         stop=stopped,
         deadline=until,
         log=order.log,
+        variables=frozenset((*job.secrets, *job.variables)),
     )
 
 
@@ -143,7 +144,7 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     except psycopg.Error:
         context.stop.check()  # a stop cancels what waits for an answer
         raise
-    begun = _begun(context, schema, _entry(job, order, report))
+    begun = _begun(context, schema, entry(job, order, report))
     context.lease = begun.lease
     report.is_recorded = True
     report.run_group = begun.group or ""
@@ -204,7 +205,7 @@ def _kept(context: Context) -> Generator[None]:
         return
     with lease.kept(mine, session.opener, context.stop, session.cancel):
         limit = context.config.max_concurrent_jobs
-        slots.take(session, mine, limit=limit, timeout=context.deadline.seconds)
+        lease.take_slot(session, mine, limit=limit, timeout=context.deadline.seconds)
         yield
 
 
@@ -213,21 +214,6 @@ def _end(context: Context, report: Report) -> None:
         return
     if not ledger.end(context.session.for_last_words(), context.lease, report):
         raise lease_lost(context.lease.name)
-
-
-def _entry(job: Job, order: Order, report: Report) -> Entry:
-    return Entry(
-        job=job.name,
-        run_id=report.run_id,
-        origin=origin(order.environ),
-        scheduled_for=scheduled_for(order.environ),
-        host=socket.gethostname(),
-        runner_id=runner_id(order.environ),
-        version=__version__,
-        config_hash=order.config.hash,
-        parameters=order.parameters(),
-        part=membership(order.shard, order.environ, order.value("timeout").approx_seconds),
-    )
 
 
 def _body(job: Job, context: Context, report: Report) -> None:

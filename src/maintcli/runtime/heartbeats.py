@@ -1,5 +1,7 @@
 """What the toolkit's tables say of each job right now. Looking writes nothing."""
 
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from maintcli.db import toolkit
+from maintcli.db import formats, toolkit
 from maintcli.runtime import history
 from maintcli.runtime.lease import ttl
 from maintcli.runtime.session import Session
@@ -57,6 +59,45 @@ class Heartbeat:
     started_at: datetime | None
     whole: Whole | None = None
     ahead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatus:
+    """What is known of a job. `late_since` is the first due time at which nothing came.
+
+    `beat` is None for a job never seen to run, `group` for one that is in the database alone.
+    Without `is_configured` there is nothing for it to do yet. `when` is the schedule in words.
+    """
+
+    name: str
+    summary: str
+    group: str | None
+    origin: str
+    schedule: str
+    timezone: str
+    enabled: bool
+    next_run_at: datetime | None
+    late_since: datetime | None = None
+    beat: Heartbeat | None = None
+    is_configured: bool = True
+    when: str = ""
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is to be started by itself."""
+        return self.enabled and bool(self.schedule)
+
+    @property
+    def state(self) -> str:
+        """The one word that matters most."""
+        beat = self.beat
+        if beat is not None and beat.running:
+            return "running"
+        if beat is not None and beat.paused:
+            return "paused"
+        if beat is None or beat.outcome is None:
+            return "never seen"
+        return "late" if self.late_since else beat.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +153,20 @@ WHERE h.name !~ ' [0-9]+/[0-9]+$'  -- the lease of one part
 ORDER BY h.name
 """)
 
+# A second pause keeps the first one's time, and its reason unless a new one is given.
+_PAUSE = sql.SQL("""
+INSERT INTO {heartbeats} AS h (name, paused_at, paused_by, pause_reason)
+VALUES (%(job)s, clock_timestamp(), %(by)s, %(why)s)
+ON CONFLICT (name) DO UPDATE SET paused_at = coalesce(h.paused_at, excluded.paused_at),
+    paused_by = excluded.paused_by, pause_reason = coalesce(excluded.pause_reason, h.pause_reason)
+RETURNING paused_at, paused_by, pause_reason
+""")
+
+_RESUME = sql.SQL("""
+UPDATE {heartbeats} SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
+WHERE name = %(job)s AND paused_at IS NOT NULL RETURNING 1
+""")
+
 
 def watch(session: Session, schema: str) -> Watch:
     """Read every job's row of the toolkit's tables in `schema`."""
@@ -134,6 +189,35 @@ def _wholes(
         return {}
     found = wholes(history.members(session, schema, (), groups))
     return {(one.run.job, one.run.run_group): one for one in reversed(found)}
+
+
+def pause(session: Session, schema: str, job: str, *, by: str, why: str | None) -> Paused:
+    """Keep `job` from running until it is resumed; a run that goes on is not stopped."""
+    values = formats.storable(session.connection, {"job": job, "by": by, "why": why})
+    ((since, who, reason),) = session.write(
+        _PAUSE.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), values
+    )
+    return Paused(since=in_utc(since), by=who, why=reason)
+
+
+def resume(session: Session, schema: str, job: str) -> bool:
+    """Let `job` run again; False where it was not paused."""
+    return bool(
+        session.write(
+            _RESUME.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), {"job": job}
+        )
+    )
+
+
+def whoami() -> str:
+    """The user and host that a pause is signed with."""
+    import pwd
+
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without a name
+        user = str(os.geteuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def in_the_future(columns: Sequence[str]) -> str:

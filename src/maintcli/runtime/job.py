@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maintcli.config.database import DatabaseConfig
-from maintcli.config.duration import Duration
+from maintcli.config.duration import Duration, duration
 from maintcli.config.model import Config
-from maintcli.config.option import Option
+from maintcli.config.option import Kind, Option
 from maintcli.config.variables import Sourced
+from maintcli.errors import ConfigError
 from maintcli.runtime.log import Log
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from maintcli.runtime.report import Report
     from maintcli.runtime.shard import Shard
 
+DEFAULT_TIMEOUT = duration("30m")
 Hear = Callable[[int, float | None], None]
 
 
@@ -23,8 +25,10 @@ class Job(NamedTuple):
     """A job's declaration. `options` are its own, whose values `body` gets.
 
     `needs` names what must be configured before there is anything to do: one of its options, or a
-    part of maint.toml. `needs_database` is False where the work itself has none. `check` raises
-    MaintError for what is wrong on the command line, before there is a run.
+    part of maint.toml. `needs_database` is False where the work itself has none. `secrets` and
+    `variables` are the environment variables that it reads; a scheduler has to hand them on. Only
+    secrets may lead to a file or another variable. `check` raises MaintError for what is wrong on
+    the command line or in what is set, before there is a run.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Job(NamedTuple):
     body: Callable[["Context", Mapping[str, Any]], object]
     needs: str | None = None
     needs_database: bool = True
+    secrets: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     check: Callable[["Order"], None] = lambda _order: None
 
     @property
@@ -71,6 +77,28 @@ class Order(NamedTuple):
         """The value of one option."""
         return self.values[name].value
 
+    def secret(self, name: str) -> str:
+        """The secret that the variable `name` holds or leads to; the log never shows it.
+
+        Raises ConfigError where it is not set, blank, or leads nowhere.
+        """
+        found = self.config.secret(name)
+        if found is None:
+            raise _missing(
+                name, f'set it, or set {name}="file:PATH" for a file that holds the secret'
+            )
+        self.log.hide(found.secret.reveal())
+        return found.secret.reveal()
+
+    def variable(self, name: str) -> str:
+        """The value of the variable `name`. Raises ConfigError where it is not set, or blank."""
+        found = self.config.variables.get(name)
+        if found is None:
+            raise _missing(name, "set it")
+        if not found.value.strip():
+            raise ConfigError(f"{found.origin} is blank; give it a value.")
+        return found.value
+
     @property
     def dry_run(self) -> bool:
         """Whether to show only."""
@@ -98,3 +126,42 @@ class Order(NamedTuple):
             for name, sourced in self.values.items()
             if sourced.origin != "default" and sourced.value is not None
         }
+
+
+def common(timeout: Duration) -> tuple[Option, ...]:
+    """The options of any job whose own default timeout is `timeout`."""
+    return (
+        Option(
+            name="dry_run",
+            kind=Kind.FLAG,
+            default=False,
+            short="-n",
+            configurable=False,
+            help="Show what a run would do, and change nothing.",
+        ),
+        Option(
+            name="timeout",
+            kind=Kind.DURATION,
+            default=timeout,
+            min="1s",
+            help="Stop by then; what was done is kept.",
+        ),
+        Option(
+            name="if_locked",
+            kind=Kind.CHOICE,
+            default="skip",
+            choices=("skip", "fail", "wait"),
+            help="When another run holds this job: skip (exit 0), fail (exit 75) or wait for it.",
+        ),
+        Option(
+            name="no_ledger",
+            kind=Kind.FLAG,
+            default=False,
+            configurable=False,
+            help="Run without the toolkit's tables: no lease, no history.",
+        ),
+    )
+
+
+def _missing(name: str, advice: str) -> ConfigError:
+    return ConfigError(f"The variable {name}, which this job needs, is not set; {advice}.")

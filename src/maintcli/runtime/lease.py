@@ -15,8 +15,9 @@ from psycopg import sql
 
 from maintcli.db import search_path, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import LeaseLost, MaintError
-from maintcli.runtime.shard import Shard
+from maintcli.errors import LeaseLost, MaintError, TryAgain
+from maintcli.runtime.session import Session
+from maintcli.runtime.shard import Shard, row_name
 from maintcli.runtime.stop import Stop
 
 TTL_SECONDS = toolkit.LEASE_SECONDS
@@ -36,6 +37,22 @@ WITH ours AS (
     UPDATE {slots} SET lease_expires_at = clock_timestamp() + {ttl} WHERE lease_run_id = {run}
 )
 SELECT count(*) FROM ours""")
+
+SLOT_EXEMPT_SECONDS = 60.0  # a job with a timeout of up to a minute needs no slot
+_SLOT_RETRY_SECONDS = 1.0
+
+_TAKE_SLOT = sql.SQL("""
+WITH missing AS (
+    INSERT INTO {slots} (slot) SELECT generate_series(1, %(limit)s) ON CONFLICT DO NOTHING
+), free AS (
+    SELECT slot FROM {slots}
+    WHERE slot <= %(limit)s AND coalesce(lease_expires_at NOT {live}, true)
+    ORDER BY slot FOR UPDATE SKIP LOCKED LIMIT 1
+)
+UPDATE {slots} s SET lease_run_id = %(run_id)s,
+    lease_expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
+FROM free WHERE s.slot = free.slot RETURNING s.slot
+""")
 
 
 class Lease(NamedTuple):
@@ -78,11 +95,6 @@ class Lease(NamedTuple):
             run=self.run_id,
             ttl=ttl(),
         )
-
-
-def row_name(job: str, shard: Shard | None) -> str:
-    """What the row of `job`, or of a part of it, is called; no job has a blank in its name."""
-    return f"{job} {shard}" if shard else job
 
 
 def lease_lost(job: str) -> LeaseLost:
@@ -144,3 +156,22 @@ def _keep(
     if connection is not None:
         with contextlib.suppress(psycopg.Error):
             connection.close()
+
+
+def take_slot(session: Session, lease: Lease, *, limit: int, timeout: float) -> None:
+    """Wait for a slot, up to half of `timeout` seconds; raises TryAgain."""
+    if timeout <= SLOT_EXEMPT_SECONDS:
+        return
+    patience = min(timeout / 2, session.deadline.left / 2)
+    waited = 0.0
+    query = _TAKE_SLOT.format(slots=lease.table("job_slots"), live=toolkit.LIVE)
+    values = {"limit": limit, "run_id": lease.run_id, "ttl": TTL_SECONDS}
+    # The rows missing at first are inserted by the first try and can be taken by the second.
+    while not any(session.write(query, values, ours=True) for _ in range(2)):
+        if waited >= patience:
+            raise TryAgain(
+                f"No slot was free for {patience:.0f} s: {limit} jobs are running already"
+                " (max-concurrent-jobs)."
+            )
+        session.stop.wait(_SLOT_RETRY_SECONDS)
+        waited += _SLOT_RETRY_SECONDS

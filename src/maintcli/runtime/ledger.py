@@ -9,11 +9,12 @@ from psycopg import sql
 
 from maintcli.db import formats, sqlstate, toolkit
 from maintcli.errors import Held, Outcome, Skip
-from maintcli.runtime import parts
-from maintcli.runtime.lease import TTL_SECONDS, Lease, lease_lost, row_name
-from maintcli.runtime.parts import Membership
+from maintcli.runtime import shard as parts
+from maintcli.runtime.entry import Entry
+from maintcli.runtime.lease import TTL_SECONDS, Lease, lease_lost
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
+from maintcli.runtime.shard import row_name
 
 _NO_GROUP, _NO_PART = sql.SQL("NULL::text"), sql.SQL("NULL::integer")
 _LOST = "started and never finished (killed, evicted, or the machine stopped)"
@@ -126,21 +127,6 @@ PERFORM 1 FROM {runs} WHERE run_id = {run} AND batches = {batches} FOR UPDATE;
 IF NOT FOUND THEN RAISE EXCEPTION 'counted already' USING ERRCODE = {counted}; END IF;""")
 
 
-class Entry(NamedTuple):
-    """What the ledger keeps of a run from its first moment. `parameters` hold no secret."""
-
-    job: str
-    run_id: str
-    origin: str
-    scheduled_for: datetime | None
-    host: str
-    runner_id: str
-    version: str
-    config_hash: str
-    parameters: Mapping[str, str]
-    part: Membership | None = None
-
-
 class Begun(NamedTuple):
     """A run that has its lease: and the runs before it that never finished, (run id, start).
 
@@ -223,7 +209,7 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
         query, turn = _END.format(**names, whole=sql.SQL("")), None
     else:
         query = _END.format(**names, whole=parts.whole(names))
-        turn = parts.turn_to_end(lease)
+        turn = parts.turn_to_end(names["heartbeats"], lease.job)
         values |= parts.ending(lease.shard, report.message)
     values = formats.storable(session.connection, values)
     try:

@@ -14,7 +14,7 @@ from maintcli.db import formats, search_path
 from maintcli.db.catalog import protections
 from maintcli.db.connect import NOT_REACHED, Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
-from maintcli.runtime.deadline import Deadline
+from maintcli.runtime.deadline import Deadline, retry
 from maintcli.runtime.stop import Never, Stop
 
 if TYPE_CHECKING:
@@ -248,8 +248,6 @@ class Session:
 
     def _connect_again(self, first: Unreachable, end: float) -> Connection:
         """Try for a while. If the run must end meanwhile, it ends because nothing was reached."""
-        from maintcli.runtime.retry import until
-
         last = first
 
         def attempt() -> Connection:
@@ -261,11 +259,11 @@ class Session:
                 raise
 
         try:
-            return until(
+            return retry(
                 attempt,
                 seconds=end - time.monotonic(),
                 wait=self.stop.wait,
-                retry=Unreachable,
+                on=Unreachable,
                 first=first,
             )
         except (DeadlinePassed, LeaseLost):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from maintcli.db.catalog.tables import Column
 from maintcli.devserver.programs import find
 from maintcli.engines.archive import reader, writer
 from maintcli.engines.archive.ledger import Kept
@@ -39,7 +40,12 @@ def sections(draw: st.DrawFn) -> Section:
 @given(st.lists(sections(), max_size=4))
 def test_what_was_written_is_read(given_sections: list[Section]) -> None:
     """Names, kinds, and every byte of every value; NULL is no text."""
-    packed = io.BytesIO(written(given_sections, {}))
+    columns = {
+        (one.schema, one.table, name): Column(name, "text", True, "text", False, "pg_catalog")
+        for one in given_sections
+        for name in one.columns
+    }
+    packed = io.BytesIO(written(given_sections, columns))
     blocks = reader.read("a", packed, UNBOUNDED)
     found = [(block, list(reader.decode(block.pieces))) for block in blocks]
     assert [(b.schema, b.table, b.columns, b.kind, b.key) for b, _ in found] == [
@@ -98,8 +104,7 @@ def test_psql_puts_rows_back_and_mends_links(conn: Conn, db: str, tmp_path: Path
         archive.section("friend", "true", columns=("id", column), kind="links", key=1)
         for column in ("parent_id", "home_id")
     ]
-    defaults = {("public", "friend", "home_id"): "0"}
-    kept = archive.keep([archive.section("parent", "id > 0"), *links], defaults)
+    kept = archive.keep([archive.section("parent", "id > 0"), *links])
     conn.execute("DELETE FROM parent WHERE id > 0")
     for one in (kept, archive.kept[0]):
         by_hand(db, archive, one)
@@ -117,6 +122,26 @@ def test_psql_reads_null_in_arrays_whatever_the_role_sets(
     conn.execute(f"ALTER DATABASE {conn.info.dbname} SET array_nulls = off")
     by_hand(db, archive, kept)
     assert contents(conn, "tags") == before
+
+
+def test_psql_compares_by_the_operators_of_the_catalog(conn: Conn, db: str, tmp_path: Path) -> None:
+    """Not by one in the user's schema, which fits varchar better and would run with their rights."""
+    conn.execute("""
+        CREATE FUNCTION public.planted(varchar, varchar) RETURNS boolean LANGUAGE plpgsql
+            AS $$BEGIN RAISE EXCEPTION 'planted'; END$$;
+        CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = public.planted);
+        CREATE TABLE parent (code varchar(9) PRIMARY KEY);
+        CREATE TABLE friend (code varchar(9) PRIMARY KEY,
+            up varchar(9) DEFAULT 'none'::varchar REFERENCES parent ON DELETE SET DEFAULT);
+        INSERT INTO parent VALUES ('none'), ('a');
+        INSERT INTO friend VALUES ('f', 'a');
+    """)
+    archive = archiving(conn, tmp_path / "archive", "parent")
+    links = archive.section("friend", "true", columns=("code", "up"), kind="links", key=1)
+    kept = archive.keep([archive.section("parent", "code < 'b'"), links])
+    conn.execute("DELETE FROM parent WHERE code < 'b'")
+    by_hand(db, archive, kept)
+    assert conn.execute("SELECT code, up FROM friend").fetchall() == [("f", "a")]
 
 
 def by_hand(db: str, archive: Archiving, kept: Kept) -> None:

@@ -202,3 +202,23 @@ def test_a_link_to_a_parent_that_is_gone_is_refused(
     report = inside("restore", archive.run_id, "--json").json
     assert report["exit_code"] == 3
     assert (report["mended_count"], report["failed_count"]) == (3, 1)
+
+
+def test_rows_that_refer_to_another_partition_than_a_refused_one_go_back(
+    inside: Inside, conn: Conn, tmp_path: Path
+) -> None:
+    """A parent in any partition is one, though PostgreSQL keeps a key for each of them."""
+    conn.execute("""
+        CREATE TABLE whole (id integer PRIMARY KEY) PARTITION BY RANGE (id);
+        CREATE TABLE low PARTITION OF whole FOR VALUES FROM (0) TO (10);
+        CREATE TABLE high PARTITION OF whole FOR VALUES FROM (10) TO (20);
+        CREATE TABLE refers (id integer PRIMARY KEY, up integer REFERENCES whole ON DELETE CASCADE);
+        INSERT INTO whole VALUES (1), (11), (12);
+        INSERT INTO refers VALUES (1, 1), (2, 11), (3, 12);
+    """)
+    archive = archiving(conn, tmp_path / "archive", "whole")
+    archive.batch(("refers", "true"))
+    conn.execute("DELETE FROM whole WHERE id = 12")
+    found = inside("restore", archive.run_id, "--json")
+    assert (found.code, found.json["restored_count"], found.json["failed_count"]) == (3, 2, 1)
+    assert conn.execute("SELECT array_agg(id ORDER BY id) FROM refers").fetchone() == ([1, 2],)

@@ -44,8 +44,13 @@ def show(location: ConfigLocation, *, json: Json = False) -> None:
     """Show every setting in force and where it came from, secrets masked."""
     config = location.read_aloud()
     location.target(config)
-    jobs = [(name, found.job.settings) for name, found in declared(config).items()]
-    rows = showing.settings(config, jobs)
+    jobs = [found.job for found in declared(config).values()]
+    rows = showing.settings(
+        config,
+        [(job.name, job.settings) for job in jobs],
+        {job.name: job.secrets for job in jobs},
+        {job.name: job.variables for job in jobs},
+    )
     table = Table(
         ("section", "key", "value", "from"),
         [(row.section, row.key, row.value, row.origin) for row in rows],

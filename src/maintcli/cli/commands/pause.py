@@ -10,9 +10,9 @@ from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.output.show import show
 from maintcli.output.status import paused
 from maintcli.registry import known
-from maintcli.runtime.pause import pause as write_pause
-from maintcli.runtime.pause import resume as write_resume
-from maintcli.runtime.pause import whoami
+from maintcli.runtime.heartbeats import pause as write_pause
+from maintcli.runtime.heartbeats import resume as write_resume
+from maintcli.runtime.heartbeats import whoami
 from maintcli.runtime.visit import toolkit_tables
 
 _PAUSED = typer.Argument(metavar="JOB", help="The job to pause.", autocompletion=complete_jobs)

@@ -8,6 +8,7 @@ from typing import Any, LiteralString, NamedTuple, Protocol
 from psycopg import sql
 
 from maintcli.db.catalog import tables
+from maintcli.db.catalog.relations import TRIGGERS
 from maintcli.db.catalog.tables import Column, Table
 
 
@@ -81,7 +82,8 @@ WHERE p.partrelid = %(oid)s
 """
 
 # A trigger for DELETE is 8, one for TRUNCATE 32.
-_PARTITIONS = sql.SQL("""
+_PARTITIONS = sql.SQL(
+    """
 WITH published AS MATERIALIZED (
     SELECT t.schemaname, t.tablename
     FROM pg_catalog.pg_publication p
@@ -124,10 +126,11 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, bound.text = 'D
                        (SELECT prrelid FROM pg_catalog.pg_publication_rel WHERE oid = d.objid)
                    WHEN 'pg_catalog.pg_class'::regclass THEN d.objid
                    END, 0) <> ALL (tree.oids)),
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = ANY (above.oids || tree.oids)
-               AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 40 <> 0)
-       OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class = ANY (tree.oids)
-                  AND w.ev_type = '4' AND w.ev_enabled <> 'D'),
+       EXISTS (SELECT FROM """
+    + TRIGGERS
+    + """ t WHERE t.enabled <> 'D' AND t.type & 40 <> 0
+               AND (t.relation = ANY (tree.oids)
+                    OR NOT t.is_rule AND t.relation = ANY (above.oids))),
        EXISTS (SELECT FROM published p
                JOIN pg_catalog.pg_namespace pn ON pn.nspname = p.schemaname
                JOIN pg_catalog.pg_class pc ON pc.relnamespace = pn.oid AND pc.relname = p.tablename
@@ -144,7 +147,8 @@ CROSS JOIN above
 WHERE i.inhparent = {root} AND NOT i.inhdetachpending
 ORDER BY CASE WHEN edge.upper IN ('MINVALUE', 'MAXVALUE') OR edge.upper IS NULL THEN NULL
               ELSE btrim(edge.upper, '''')::{type} END NULLS LAST
-""")
+"""
+)
 
 
 def scheme(reader: Reader, table: Table, column: Column) -> Scheme | None:

@@ -10,10 +10,11 @@ own `=`.
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Literal, LiteralString, NamedTuple
 
 from psycopg import sql
 
+from maintcli.db.catalog.relations import TRIGGERS
 from maintcli.db.catalog.tables import Reader
 from maintcli.errors import ConfigError
 
@@ -48,8 +49,9 @@ class Found(NamedTuple):
         return f"{self.schema}.{self.table}"
 
 
-# `fires` is the state in which a trigger or rule acts in this session, beside A (always).
-_FOUND = """
+# `fires` is the state in which the trigger of a key acts in this session, beside A (always).
+_FOUND: LiteralString = (
+    """
 WITH RECURSIVE tree(oid) AS (
     SELECT unnest(%(named)s::oid[])
     UNION
@@ -80,15 +82,12 @@ WITH RECURSIVE tree(oid) AS (
     SELECT unnest(%(deleted)s::oid[]), 'DELETE'
     UNION ALL SELECT unnest(%(updated)s::oid[]), 'UPDATE'
 ), found(kind, oid, name, of) AS (
-    SELECT 'trigger', t.tgrelid, t.tgname::text, ''
-    FROM above JOIN pg_catalog.pg_trigger t ON t.tgrelid = above.oid CROSS JOIN fires
-    WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', fires.state)
-      AND t.tgtype & 1 = 0 AND t.tgtype & CASE %(event)s WHEN 'DELETE' THEN 8 ELSE 16 END <> 0
-    UNION ALL
-    SELECT 'rule', r.ev_class, r.rulename::text, ''
-    FROM above JOIN pg_catalog.pg_rewrite r ON r.ev_class = above.oid CROSS JOIN fires
-    WHERE r.ev_enabled IN ('A', fires.state)
-      AND r.ev_type = CASE %(event)s WHEN 'DELETE' THEN '4' ELSE '2' END
+    SELECT CASE WHEN t.is_rule THEN 'rule' ELSE 'trigger' END, t.relation, t.name, ''
+    FROM above JOIN """
+    + TRIGGERS
+    + """ t ON t.relation = above.oid
+    WHERE t.fires AND (t.is_rule OR t.type & 1 = 0)
+      AND t.type & CASE %(event)s WHEN 'DELETE' THEN 8 ELSE 16 END <> 0
     UNION ALL
     SELECT 'idle key', t.tgrelid, t.tgname::text, format('%%s of %%s', keys.conname, (
         SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c
@@ -127,31 +126,30 @@ FROM found JOIN pg_catalog.pg_class c ON c.oid = found.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1, 2, 3, 4
 """
+)
 
-_TRIGGERS = """
-SELECT DISTINCT t.tgname::text
-FROM pg_catalog.pg_trigger t
-WHERE t.tgrelid = ANY (%(oids)s::oid[]) AND NOT t.tgisinternal
-  AND t.tgtype & CASE %(event)s WHEN 'DELETE' THEN 8 ELSE 16 END <> 0
-  AND t.tgenabled IN ('A', CASE current_setting('session_replication_role')
-                           WHEN 'replica' THEN 'R' ELSE 'O' END)
+_TRIGGERS: LiteralString = (
+    "SELECT DISTINCT t.name FROM "
+    + TRIGGERS
+    + """ t
+WHERE t.relation = ANY (%(oids)s::oid[]) AND NOT t.is_rule AND t.fires
+  AND t.type & CASE %(event)s WHEN 'DELETE' THEN 8 ELSE 16 END <> 0
 ORDER BY 1
 """
+)
 
-_KEEPERS = """
-SELECT DISTINCT name FROM (
-    SELECT 'trigger ' || t.tgname, t.tgtype & 2 = 0, t.tgenabled FROM pg_catalog.pg_trigger t
-    WHERE t.tgrelid = ANY (%(oids)s::oid[]) AND NOT t.tgisinternal
-      AND t.tgtype & 8 <> 0 AND t.tgtype & 1 <> 0
-    UNION ALL
-    SELECT 'rule ' || r.rulename, false, r.ev_enabled FROM pg_catalog.pg_rewrite r
-    WHERE r.ev_class = ANY (%(oids)s::oid[]) AND r.ev_type = '4'
-) found (name, after, enabled)
-WHERE (NOT after OR %(after)s)
-  AND enabled IN ('A', CASE current_setting('session_replication_role')
-                       WHEN 'replica' THEN 'R' ELSE 'O' END)
+# Of the triggers those FOR EACH ROW, BEFORE (2) alone or AFTER as well.
+_KEEPERS: LiteralString = (
+    """
+SELECT DISTINCT CASE WHEN t.is_rule THEN 'rule ' ELSE 'trigger ' END || t.name
+FROM """
+    + TRIGGERS
+    + """ t
+WHERE t.relation = ANY (%(oids)s::oid[]) AND t.fires AND t.type & 8 <> 0
+  AND (t.is_rule OR t.type & 1 <> 0 AND (t.type & 2 <> 0 OR %(after)s))
 ORDER BY 1
 """
+)
 
 _REPLICA_ROLE = """
 SELECT s.source, current_database()::text FROM pg_catalog.pg_settings s
@@ -213,16 +211,17 @@ def replica_role(reader: Reader, role: str) -> str | None:
 
 
 # The catalog does not enter that something depends on a function of its own.
-_STANDS = """
+_STANDS: LiteralString = (
+    """
 WITH concerned(oid) AS (
     SELECT w.oid FROM unnest(%(oids)s::oid[]) AS w(oid)
     UNION
     SELECT t.relid::oid FROM unnest(%(oids)s::oid[]) AS w(oid)
     CROSS JOIN LATERAL pg_catalog.pg_partition_tree(w.oid) AS t
 )
-SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-               WHERE t.tgrelid IN (TABLE concerned) AND NOT t.tgisinternal AND t.tgenabled <> 'D')
-    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.ev_class IN (TABLE concerned))
+SELECT EXISTS (SELECT FROM """
+    + TRIGGERS
+    + """ t WHERE t.relation IN (TABLE concerned) AND (t.is_rule OR t.enabled <> 'D'))
     OR EXISTS (SELECT FROM pg_catalog.pg_attribute a
                JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
                LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1
@@ -240,6 +239,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
                    SELECT 'pg_catalog.pg_class'::regclass, x.indexrelid
                    FROM pg_catalog.pg_index x WHERE x.indrelid IN (TABLE concerned)))
 """
+)
 
 
 # Our variables are called so, and are looked for after the columns of a statement.

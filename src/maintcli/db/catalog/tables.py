@@ -1,7 +1,7 @@
-"""A user's table as the catalog describes it: kind, columns, parts, privileges, indexes."""
+"""A user's table as the catalog describes it: its kind, columns, indexes, parts and privileges."""
 
-from collections.abc import Iterable
-from typing import Any, LiteralString, NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, LiteralString, NamedTuple, Protocol, Self
 
 from psycopg import sql
 
@@ -39,8 +39,10 @@ class Reader(Protocol):
 class Column(NamedTuple):
     """A column: its type as PostgreSQL prints it, and whether it can be NULL.
 
-    `type` is a domain's base type, `declared` the domain itself, with its schema. `operators` is
-    the schema of the type's own comparisons: under the user's path a bare `=` may be another.
+    `type` is a domain's base type, `declared` the domain itself, with its schema, and `full` the
+    same with its length. `operators` is the schema of the type's own comparisons: under the user's
+    path a bare `=` may be another. `generated` and `identity` are the catalog's letters, blank for
+    neither; `default` is an expression. `key` is its place in the primary key, from 1, or 0.
     """
 
     name: str
@@ -49,6 +51,11 @@ class Column(NamedTuple):
     declared: str
     is_domain: bool
     operators: str
+    full: str = ""
+    generated: str = ""
+    identity: str = ""
+    default: str | None = None
+    key: int = 0
 
     def value(self, row: sql.Composable | None = None) -> sql.Composable:
         """The column (of `row`, an alias), a domain as its base type, which operators fit."""
@@ -61,6 +68,49 @@ class Column(NamedTuple):
     def operator(self, name: LiteralString) -> sql.Composable:
         """The type's own comparison called `name`, to stand between two values."""
         return sql.SQL("OPERATOR({}.{})").format(sql.Identifier(self.operators), sql.SQL(name))
+
+
+class Shape(NamedTuple):
+    """The columns of a relation whose values can be written, and those that find one row again."""
+
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+
+class Index(NamedTuple):
+    """An index. In `columns`, those that it sorts by, None is an expression.
+
+    `predicate` is that of an index on some of the rows. `nulls_match`: NULLS NOT DISTINCT.
+    """
+
+    name: str
+    method: str
+    columns: tuple[str | None, ...]
+    predicate: str | None
+    is_valid: bool
+    is_unique: bool
+    is_primary: bool
+    is_exclusive: bool
+    nulls_match: bool
+
+    @classmethod
+    def read(cls, found: Sequence[Any]) -> Self:
+        """One element of what `INDEXES` returns."""
+        name, method, columns, *rest = found
+        return cls(name, method, tuple(columns), *rest)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has every row, by columns alone."""
+        return self.predicate is None and None not in self.columns
+
+    def finds(self, *columns: str) -> bool:
+        """Whether rows are found by all of `columns`; an index WHERE column IS NOT NULL does it."""
+        usable = self.is_valid and self.method in {"btree", "hash"}
+        if not usable or set(self.columns[: len(columns)]) != set(columns):
+            return False
+        spelled = [sql.Identifier(name).as_string() for name in columns] + list(columns)
+        return self.predicate in {None, *(f"({name} IS NOT NULL)" for name in spelled)}
 
 
 class Part(NamedTuple):
@@ -154,10 +204,15 @@ SELECT a.attrelid, a.attname::text, format_type(base.oid, NULL), NOT a.attnotnul
                   AND ao.amopstrategy = 3
                  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
                  JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-                 WHERE oc.opcintype = base.oid AND oc.opcdefault), 'pg_catalog')
+                 WHERE oc.opcintype = base.oid AND oc.opcdefault), 'pg_catalog'),
+       format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity::text,
+       pg_get_expr(f.adbin, f.adrelid),
+       coalesce(array_position((x.indkey::int2[])[0:x.indnkeyatts - 1], a.attnum), 0)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_index x ON x.indrelid = a.attrelid AND x.indisprimary
 CROSS JOIN LATERAL (
     WITH RECURSIVE below(oid, typtype, typbasetype) AS (
         SELECT oid, typtype, typbasetype FROM pg_catalog.pg_type WHERE oid = a.atttypid
@@ -172,8 +227,27 @@ WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
 
+# The indexes of the relation `c`; to_jsonb, since indnullsnotdistinct came with PostgreSQL 15.
+INDEXES: LiteralString = """(
+    SELECT json_agg(json_build_array(xc.relname, xa.amname,
+               (SELECT json_agg(a.attname ORDER BY u.place)
+                FROM unnest(x.indkey::int2[]) WITH ORDINALITY u(number, place)
+                LEFT JOIN pg_catalog.pg_attribute a
+                  ON a.attrelid = c.oid AND a.attnum = u.number AND u.number <> 0
+                WHERE u.place <= x.indnkeyatts),
+               pg_get_expr(x.indpred, x.indrelid), x.indisvalid, x.indisunique, x.indisprimary,
+               x.indisexclusion,
+               coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false))
+           ORDER BY x.indexrelid)
+    FROM pg_catalog.pg_index x
+    JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
+    JOIN pg_catalog.pg_am xa ON xa.oid = xc.relam
+    WHERE x.indrelid = c.oid
+)"""
+
 # Leaves of partitions and of plain inheritance alike; a parent of inheritance holds rows too.
-_PARTS = """
+_PARTS: LiteralString = (
+    """
 WITH RECURSIVE tree(oid) AS (
     SELECT %s::oid
     UNION
@@ -185,14 +259,9 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relkind IN ('r', 'm')
             THEN pg_relation_size(c.oid) / current_setting('block_size')::int ELSE 0 END,
        c.reltuples::float8,
-       coalesce((SELECT array_agg(DISTINCT a.attname::text)
-                 FROM pg_catalog.pg_index x
-                 JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid
-                 JOIN pg_catalog.pg_am xa ON xa.oid = xc.relam AND xa.amname = 'btree'
-                 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
-                 WHERE x.indrelid = c.oid AND x.indisvalid
-                   AND (x.indpred IS NULL OR pg_get_expr(x.indpred, x.indrelid)
-                                             = format('(%%I IS NOT NULL)', a.attname))), '{}'),
+       coalesce("""
+    + INDEXES
+    + """, '[]'),
        has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'DELETE'),
        has_any_column_privilege(c.oid, 'UPDATE'), row_security_active(c.oid),
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_total_relation_size(c.oid) ELSE 0 END,
@@ -206,6 +275,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
 WHERE c.relkind <> 'p' ORDER BY n.nspname, c.relname
 """
+)
 
 
 def describe(reader: Reader, name: Name) -> Table | None:
@@ -231,10 +301,26 @@ def columns(reader: Reader, oids: Iterable[int]) -> dict[int, dict[str, Column]]
     return found
 
 
+def shapes(reader: Reader, oids: Iterable[int]) -> dict[int, Shape]:
+    """The shapes of relations, by oid."""
+    return {oid: shape(found.values()) for oid, found in columns(reader, oids).items()}
+
+
+def shape(found: Iterable[Column]) -> Shape:
+    """The shape of a relation with these columns."""
+    listed = list(found)
+    key = sorted((one.key, one.name) for one in listed if one.key)
+    return Shape(
+        tuple(one.name for one in listed if not one.generated), tuple(name for _, name in key)
+    )
+
+
 def _part(row: tuple[Any, ...]) -> Part:
     oid, schema, table, kind, is_heap, blocks, rows, indexed, *rights = row
     kind = KINDS.get(kind, "relation")
-    return Part(oid, schema, table, kind, is_heap, blocks, rows, frozenset(indexed), *rights)
+    indexes = [one for one in map(Index.read, indexed) if one.method == "btree"]
+    firsts = {name for one in indexes for name in one.columns[:1] if name and one.finds(name)}
+    return Part(oid, schema, table, kind, is_heap, blocks, rows, frozenset(firsts), *rights)
 
 
 def missing_grant(role: str, privilege: str, on: sql.Composable) -> MissingGrant:

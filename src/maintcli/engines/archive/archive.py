@@ -10,7 +10,7 @@ from maintcli.engines.archive import ledger, manifest, tables, writer
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.reader import digest
-from maintcli.engines.archive.writer import Defaults, Section
+from maintcli.engines.archive.writer import Section
 from maintcli.engines.base import identity
 from maintcli.errors import MaintError, Usage
 from maintcli.runtime.context import Context
@@ -49,7 +49,9 @@ class Archive:
         self._last = 0
         shapes = tables.reached(context.session, oids)
         self._ranks = tables.ranks(shapes)
-        self._defaults = _defaults(shapes)
+        self._columns = {
+            (*key, column.name): column for key, shape in shapes.items() for column in shape.columns
+        }
         ((database,),) = context.session.read("SELECT current_database()::text")
         self._manifest = Manifest(
             run_id=lease.run_id,
@@ -79,7 +81,7 @@ class Archive:
         self._last = max(number, self._last + 1)
         name = f"{self._lease.run_id}/{self._last:08d}.sql.gz"
         with self._place.writing(name) as target:
-            rows = writer.write(target, chain([first], filled), self._defaults)
+            rows = writer.write(target, chain([first], filled), self._columns)
             size, checksum = target.tell(), digest(target)
         return Kept(
             number=self._last,
@@ -135,12 +137,3 @@ def _filled(sections: Iterable[Section]) -> Iterator[Section]:
 def kept_rows(kept: Kept) -> int:
     """The rows in a file; links are none."""
     return sum(count for name, count in kept.rows.items() if not name.endswith(" (links)"))
-
-
-def _defaults(shapes: tables.Shapes) -> Defaults:
-    return {
-        (schema, table, column.name): column.default
-        for (schema, table), shape in shapes.items()
-        for column in shape.columns
-        if column.default is not None and not column.generated
-    }

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from maintcli.db.catalog.tables import Column
 from maintcli.engines.archive.ledger import Kept
-from maintcli.engines.archive.tables import Column, Shape
+from maintcli.engines.archive.tables import Shape
 from maintcli.services.storage import damaged
 
 FORMAT = 1
@@ -47,7 +48,7 @@ class Manifest(NamedTuple):
 
     @property
     def _tables(self) -> list[dict[str, Any]]:
-        return [table.as_dict() for table in self.tables]
+        return [_as_dict(table) for table in self.tables]
 
 
 def key(run_id: str) -> str:
@@ -105,11 +106,45 @@ def number(value: Any, most: int = 2**63 - 1) -> int:
     return value
 
 
+def _as_dict(table: Shape) -> dict[str, Any]:
+    columns = [
+        {
+            "name": column.name,
+            "type": column.full,
+            "not_null": not column.nullable,
+            "generated": column.generated,
+            "identity": column.identity,
+            "default": column.default,
+        }
+        for column in table.columns
+    ]
+    return {
+        "schema": table.schema,
+        "table": table.table,
+        "columns": columns,
+        "primary_key": list(table.primary_key),
+        "root": table.root,
+    }
+
+
+def _column(found: Mapping[str, Any]) -> Column:
+    kind = text(found["type"])
+    return Column(
+        name=text(found["name"]),
+        type=kind,
+        nullable=not found["not_null"],
+        declared=kind,
+        is_domain=False,
+        operators="pg_catalog",
+        full=kind,
+        generated=text(found["generated"]),
+        identity=text(found["identity"]),
+        default=found["default"],
+    )
+
+
 def _table(found: Mapping[str, Any]) -> Shape:
-    columns = tuple(Column(**column) for column in found["columns"])
-    for column in columns:
-        for value in (column.name, column.type, column.generated, column.identity):
-            text(value)
+    columns = tuple(map(_column, found["columns"]))
     schema, table = found["root"] or ("", "")
     return Shape(
         oid=0,
@@ -124,7 +159,7 @@ def _table(found: Mapping[str, Any]) -> Shape:
 
 def _check_roots(tables: Sequence[Shape]) -> None:
     """A partition has the columns of its root; rows that lost it go into no other table."""
-    columns = {one.key: {(column.name, column.type) for column in one.columns} for one in tables}
+    columns = {one.key: {(column.name, column.full) for column in one.columns} for one in tables}
     for one in tables:
         if one.root and columns.get(one.root) != columns[one.key]:
             reason = f"{one.name} is not a partition of its root"

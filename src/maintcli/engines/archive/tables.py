@@ -3,61 +3,14 @@
 A restore compares them with the tables of its own day.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from psycopg import sql
-
-from maintcli.runtime.session import Session
-
-# Along foreign keys from the referenced table to those that refer to it, and to every partition.
-_REACHED = sql.SQL("""
-WITH RECURSIVE reached(oid) AS (
-    SELECT unnest(%(oids)s::oid[])
-    UNION
-    SELECT next.oid FROM reached r CROSS JOIN LATERAL (
-        SELECT conrelid AS oid FROM pg_catalog.pg_constraint
-        WHERE contype = 'f' AND confrelid = r.oid
-        UNION ALL
-        SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = r.oid
-        UNION ALL
-        SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = r.oid
-    ) next
-)
-SELECT oid FROM reached""")
-
-_TABLES = sql.SQL("""
-SELECT c.oid, n.nspname::text, c.relname::text,
-       (SELECT json_agg(json_build_array(
-            a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-            a.attgenerated, a.attidentity, pg_catalog.pg_get_expr(d.adbin, d.adrelid))
-            ORDER BY a.attnum)
-        FROM pg_catalog.pg_attribute a
-        LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       (SELECT json_agg(a.attname ORDER BY k.place)
-        FROM pg_catalog.pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY k(number, place)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-        WHERE i.indrelid = c.oid AND i.indisprimary),
-       (SELECT json_agg(DISTINCT f.confrelid::bigint) FROM pg_catalog.pg_constraint f
-        WHERE f.conrelid = c.oid AND f.contype = 'f'),
-       (SELECT json_build_array(rn.nspname, r.relname)
-        FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
-        WHERE c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid))
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = ANY (%(oids)s::oid[]) ORDER BY n.nspname, c.relname""")
-
-
-class Column(NamedTuple):
-    """A column. `generated` and `identity` are the catalog's letters, blank for neither."""
-
-    name: str
-    type: str
-    not_null: bool
-    generated: str
-    identity: str
-    default: str | None
+from maintcli.db.catalog import links
+from maintcli.db.catalog import tables as catalog
+from maintcli.db.catalog.links import Referring
+from maintcli.db.catalog.tables import Column, Reader
 
 
 class Shape(NamedTuple):
@@ -85,44 +38,31 @@ class Shape(NamedTuple):
         """`schema.table`."""
         return f"{self.schema}.{self.table}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        columns = [column._asdict() for column in self.columns]
-        return {
-            "schema": self.schema,
-            "table": self.table,
-            "columns": columns,
-            "primary_key": list(self.primary_key),
-            "root": self.root,
-        }
-
 
 Shapes = Mapping[tuple[str, str], Shape]
 """By schema and table."""
 
 
-def reached(session: Session, oids: Iterable[int]) -> Shapes:
-    """Those tables, and every table that refers to one of them, however indirectly."""
-    rows = session.read_composed(_REACHED, {"oids": list(oids)}, ours=True)
-    return shapes(session, [oid for (oid,) in rows])
+def reached(reader: Reader, oids: Iterable[int]) -> Shapes:
+    """Those tables, and every table that refers to one of them, however indirectly.
+
+    Types have their schema, since the search path of our queries has none.
+    """
+    found = links.referring(reader, oids)
+    columns = catalog.columns(reader, (one.oid for one in found))
+    shapes = (_shape(one, list(columns[one.oid].values())) for one in found)
+    return {shape.key: shape for shape in shapes}
 
 
-def shapes(session: Session, oids: Iterable[int]) -> Shapes:
-    """Those tables; types have their schema, since the path of a query of ours has none."""
-    rows = session.read_composed(_TABLES, {"oids": list(oids)}, ours=True)
-    return {shape.key: shape for shape in map(_shape, rows)}
-
-
-def _shape(row: tuple[Any, ...]) -> Shape:
-    oid, schema, table, found, key, refers_to, root = row
+def _shape(one: Referring, columns: Sequence[Column]) -> Shape:
     return Shape(
-        oid=oid,
-        schema=schema,
-        table=table,
-        columns=tuple(Column(*one) for one in found or ()),
-        primary_key=tuple(key or ()),
-        refers_to=frozenset(refers_to or ()),
-        root=(root[0], root[1]) if root else None,
+        oid=one.oid,
+        schema=one.schema,
+        table=one.table,
+        columns=tuple(columns),
+        primary_key=catalog.shape(columns).key,
+        refers_to=one.refers_to,
+        root=one.root,
     )
 
 

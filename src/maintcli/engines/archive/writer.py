@@ -16,6 +16,10 @@ from os import SEEK_END
 from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple, Self
 
+from psycopg import sql
+
+from maintcli.db.catalog.tables import Column
+
 _MOST = 10**15  # rows or bytes in a block
 MARK = b"--maint "
 END = b"\\.\n"
@@ -31,8 +35,8 @@ SET LOCAL TimeZone = 'UTC';
 """
 TAIL = "COMMIT;\n"
 
-Defaults = Mapping[tuple[str, str, str], str]
-"""Schema, table and column of a default, and its expression."""
+Columns = Mapping[tuple[str, str, str], Column]
+"""Columns of today, by schema, table and name."""
 
 NULL = b"\\N"
 ESCAPES = {
@@ -77,25 +81,25 @@ class Section(NamedTuple):
         return name if self.kind == "rows" else f"{name} (links)"
 
 
-def write(target: BinaryIO, sections: Iterable[Section], defaults: Defaults) -> Counter[str]:
+def write(target: BinaryIO, sections: Iterable[Section], columns: Columns) -> Counter[str]:
     """Write the file's content; return the rows of each section, by its name.
 
-    The sections stand in the order in which psql can put them back. `target` can seek. No more than
-    a few rows are held at a time.
+    The sections stand in the order in which psql can put them back. `columns` has at least those of
+    links. `target` can seek. No more than a few rows are held at a time.
     """
     rows: Counter[str] = Counter()
     with Member(target) as head:
         head.write(HEAD.encode())
     for section in sections:
-        rows[section.name] += _block(target, section, defaults)
+        rows[section.name] += _block(target, section, columns)
     with Member(target) as tail:
         tail.write(TAIL.encode())
     return rows
 
 
-def _block(target: BinaryIO, section: Section, defaults: Defaults) -> int:
+def _block(target: BinaryIO, section: Section, columns: Columns) -> int:
     """Write a section; return its rows. How many they are is said before them, but known after."""
-    before, after = _frame(section, defaults)
+    before, after = _frame(section, columns)
     place = target.tell()
     target.write(stored(_about(section, _MOST, (len(before), _MOST, len(after)))))
     rows = size = 0
@@ -130,7 +134,7 @@ def _about(section: Section, rows: int, sizes: tuple[int, int, int]) -> bytes:
     return MARK + json.dumps(about).encode() + blanks + b"\n"
 
 
-def _frame(section: Section, defaults: Defaults) -> tuple[bytes, bytes]:
+def _frame(section: Section, known: Columns) -> tuple[bytes, bytes]:
     """The SQL before and after a block's rows."""
     # Here and not in the head, whose length is that of all archives.
     nulls = "SET LOCAL array_nulls = on;\n"
@@ -143,10 +147,11 @@ def _frame(section: Section, defaults: Defaults) -> tuple[bytes, bytes]:
         f"{nulls}CREATE TEMP TABLE maint_links ON COMMIT DROP AS SELECT {columns} FROM {table}"
         f" WITH NO DATA;\nCOPY pg_temp.maint_links ({columns}) FROM stdin;\n"
     )
-    key, changed = section.columns[: section.key], section.columns[section.key :]
-    sets = ", ".join(f"{_quoted(c)} = l.{_quoted(c)}" for c in changed)
-    found = [f"t.{_quoted(c)} = l.{_quoted(c)}" for c in key] or ["false"]
-    free = [_free(c, defaults.get((section.schema, section.table, c))) for c in changed]
+    linked = [known[section.schema, section.table, name] for name in section.columns]
+    key, changed = linked[: section.key], linked[section.key :]
+    sets = ", ".join(f"{_quoted(c.name)} = l.{_quoted(c.name)}" for c in changed)
+    found = [_equal(c, _value(c, "l")) for c in key] or ["false"]
+    free = [_free(c) for c in changed]
     after = (
         f"UPDATE {table} AS t SET {sets} FROM pg_temp.maint_links AS l"
         f" WHERE {' AND '.join([*found, *free])};\nDROP TABLE pg_temp.maint_links;\n"
@@ -154,12 +159,21 @@ def _frame(section: Section, defaults: Defaults) -> tuple[bytes, bytes]:
     return before.encode(), after.encode()
 
 
-def _free(column: str, default: str | None) -> str:
+def _free(column: Column) -> str:
     """That the row was not linked to something else meanwhile."""
-    free = f"t.{_quoted(column)} IS NULL"
-    if default is None:
+    free = f"t.{_quoted(column.name)} IS NULL"
+    if column.default is None:
         return free
-    return f"({free} OR t.{_quoted(column)} IS NOT DISTINCT FROM ({default}))"
+    return f"({free} OR {_equal(column, f'({column.default})')})"
+
+
+def _equal(column: Column, other: str) -> str:
+    """By the type's own operator: under the path of who runs psql a bare `=` may be another."""
+    return f"{_value(column, 't')} {column.operator('=').as_string()} {other}"
+
+
+def _value(column: Column, row: str) -> str:
+    return column.value(sql.Identifier(row)).as_string()
 
 
 def _quoted(name: str) -> str:

@@ -96,16 +96,16 @@ def check(
         objection = _senseless(context, targets)
     if objection is None and really is None and (planned or not _has_limit(context)):
         return
-    found = lost()
+    total = _Total(context, lost())
     if really is not None:
-        reason = _over(context, found, really)
+        reason = _over(total, really, "--yes-really")
         reason = f"{objection} {reason}" if objection and reason else reason
     elif objection:
-        reason = f"{objection} {_Total.of(context, found).said(1)}."
+        reason = f"{objection} {total.said(1)}."
     else:
-        reason = _too_many(context, found) or _too_large(context, found)
+        reason = _too_many(total) or _too_large(total)
     if reason is not None:
-        raise Refused(f"{reason} Nothing was changed. {_way(context, found, objection)}")
+        raise Refused(f"{reason} Nothing was changed. {_way(total, objection)}")
 
 
 def sum_of(counters: Iterable[Counter], most: int | None, seconds: float | None = None) -> int:
@@ -161,34 +161,67 @@ def _senseless(context: Context, targets: Sequence[Target]) -> str | None:
     return None
 
 
-def _too_many(context: Context, losses: Sequence[Loss]) -> str | None:
-    most: int | None = context.order.value("max_rows")
-    return _over(context, losses, most, "--max-rows") if most is not None else None
+class _Total:
+    """What a run takes of all tables. Each is counted to the end once, as late as can be."""
+
+    def __init__(self, context: Context, losses: Sequence[Loss]) -> None:
+        self.context = context
+        self.losses = losses
+        self._counted: dict[int, int | None] = {}
+
+    def of(self, loss: Loss) -> int | None:
+        """The rows that go of a table, None where that takes too long to count."""
+        number = self.losses.index(loss)
+        if number not in self._counted:
+            self._counted[number] = _bounded(self.context, loss.going)
+        return self._counted[number]
+
+    @property
+    def losing(self) -> list[tuple[Loss, int | None]]:
+        """The tables of which rows go, with how many."""
+        return [(loss, self.of(loss)) for loss in self.losses if self.of(loss) != 0]
+
+    @property
+    def exact(self) -> int | None:
+        """The rows of all tables, None where some were not counted."""
+        known = [number for _, number in self.losing if number is not None]
+        return sum(known) if len(known) == len(self.losing) else None
+
+    def said(self, least: int) -> str:
+        """The number as a clause, by tables; `least` are known to go."""
+        if len(self.losing) == 1:
+            return _rows(*self.losing[0], least)
+        known = sum(number or 0 for _, number in self.losing)
+        each = ", ".join(f"{_number(number, 1)} of {loss.table}" for loss, number in self.losing)
+        fates = " or ".join(sorted({loss.fate for loss, _ in self.losing}, reverse=True))
+        return f"{_number(self.exact, max(known, least))} rows would {fates}: {each}"
 
 
-def _over(
-    context: Context, losses: Sequence[Loss], most: int, flag: str = "--yes-really"
-) -> str | None:
-    everything = [counter for loss in losses for counter in loss.going]
+def _too_many(total: _Total) -> str | None:
+    most: int | None = total.context.order.value("max_rows")
+    return _over(total, most, "--max-rows") if most is not None else None
+
+
+def _over(total: _Total, most: int, flag: str) -> str | None:
+    everything = [counter for loss in total.losses for counter in loss.going]
     if sum_of(everything, most + 1) <= most:
         return None
-    return f"{_Total.of(context, losses).said(most + 1)}; {flag} allows {most:,}."
+    return f"{total.said(most + 1)}; {flag} allows {most:,}."
 
 
-def _too_large(context: Context, losses: Sequence[Loss]) -> str | None:
-    said = next((said for loss in losses if (said := _share(context, loss))), None)
-    total = _Total.of(context, losses) if said is not None else None
-    return f"{said} {total.said(1)}." if total and len(total.losing) > 1 else said
+def _too_large(total: _Total) -> str | None:
+    said = next((said for loss in total.losses if (said := _share(total, loss))), None)
+    return f"{said} {total.said(1)}." if said and len(total.losing) > 1 else said
 
 
-def _share(context: Context, loss: Loss) -> str | None:
+def _share(total: _Total, loss: Loss) -> str | None:
     """The objection to the share of a table that goes; rows decide, not the planner's figure."""
-    percent: float | None = context.order.value("max_percent")
+    context, percent = total.context, total.context.order.value("max_percent")
     if percent is None or percent >= 100 or loss.rows is None:
         return None
     about = int(loss.about * percent / 100)
     least = sum_of(loss.going, about + 1)
-    going = least if least <= about else _bounded(context, loss.going)
+    going = least if least <= about else total.of(loss)
     if going is not None and _is_small_enough(context, loss, loss.rows, going, percent):
         return None
     whole = _bounded(context, [loss.rows]) if going is not None else None
@@ -225,33 +258,6 @@ def _bounded(context: Context, counters: Sequence[Counter]) -> int | None:
         return None
 
 
-class _Total(NamedTuple):
-    """How many rows go of each table; None where that takes too long to count."""
-
-    losing: Sequence[tuple[Loss, int | None]]
-
-    @classmethod
-    def of(cls, context: Context, losses: Sequence[Loss]) -> "_Total":
-        """Count as long as a refusal may take."""
-        counted = [(loss, _bounded(context, loss.going)) for loss in losses]
-        return cls([(loss, number) for loss, number in counted if number != 0])
-
-    @property
-    def exact(self) -> int | None:
-        """The rows of all tables, None where some were not counted."""
-        known = [number for _, number in self.losing if number is not None]
-        return sum(known) if len(known) == len(self.losing) else None
-
-    def said(self, least: int) -> str:
-        """The number as a clause, by tables; `least` are known to go."""
-        if len(self.losing) == 1:
-            return _rows(*self.losing[0], least)
-        known = sum(number or 0 for _, number in self.losing)
-        each = ", ".join(f"{_number(number, 1)} of {loss.table}" for loss, number in self.losing)
-        fates = " or ".join(sorted({loss.fate for loss, _ in self.losing}, reverse=True))
-        return f"{_number(self.exact, max(known, least))} rows would {fates}: {each}"
-
-
 def _rows(loss: Loss, exact: int | None, least: int) -> str:
     return f"{loss.table} has {_number(exact, least)} {loss.what}"
 
@@ -260,11 +266,11 @@ def _number(exact: int | None, least: int) -> str:
     return f"{exact:,}" if exact is not None else f"at least {least:,}"
 
 
-def _way(context: Context, losses: Sequence[Loss], objection: str | None) -> str:
+def _way(total: _Total, objection: str | None) -> str:
     """What lets the rows through, as a command to paste."""
+    context, exact = total.context, total.exact
     plan = "--plan FILE" if context.dry_run else "--dry-run --plan FILE"
     look = f"To look first, run with {plan}, and then with --apply FILE. " if objection else ""
-    exact = _Total.of(context, losses).exact
     if exact is not None:
         return f"{look}If it is meant, run: {command(context, '--yes-really', str(exact))}"
     if context.dry_run:

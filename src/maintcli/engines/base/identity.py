@@ -12,6 +12,7 @@ from maintcli.db.catalog import tables
 from maintcli.db.catalog.tables import Part, Table
 from maintcli.db.names import Name
 from maintcli.engines.base import count
+from maintcli.engines.base.retry import kept_rows
 from maintcli.engines.base.target import Target, check_parts
 from maintcli.errors import MaintError, TryAgain
 from maintcli.runtime.context import Context
@@ -103,10 +104,8 @@ def error(
     context: Context, table: Table | Part | str, change: str = "its definition was changed"
 ) -> MaintError:
     """The error that ends a run whose table was changed by others."""
-    deleted = context.counts.get("deleted_count", 0)
     return TryAgain(
-        f"{table} is not what it was when the run began: {change}. The run stopped there. What was"
-        f" done before is kept ({deleted:,} rows); the next run looks at the table anew."
+        f"{table} is not what it was when the run began: {change}. {kept_rows(context)}"
     )
 
 

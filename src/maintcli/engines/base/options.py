@@ -109,7 +109,7 @@ _BUDGETS = (
         kind=Kind.INTEGER,
         default=None,
         min="1",
-        help="Budget: begin no further batch after this time; the next run goes on.",
+        help="Budget: begin no further batch after this time; the next run continues.",
     ),
 )
 _THROTTLES = (
@@ -153,18 +153,18 @@ class Engine:
 class Update(Engine):
     """Sets columns of stale rows, in batches. It brings no options."""
 
-    calls = ("mark", "reap")
+    calls = ("update", "reap")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep(Engine):
-    """Deletes stale rows, or marks them instead.
+    """Deletes stale rows, or updates them instead.
 
     `max_percent` is the job's own guard (None: no guard), `partitions` whether whole ones may be
     detached.
     """
 
-    calls = ("sweep", "mark", "reap")
+    calls = ("sweep", "update", "reap")
     max_percent: float | None = None
     partitions: bool = True
 

@@ -13,7 +13,8 @@ from maintcli.errors import ConfigError, MissingPrivilege, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from maintcli.db.catalog.links import Links, Relation
+    from maintcli.db.catalog.links import Links
+    from maintcli.db.catalog.relations import Relation
 
 _CUTS = ("SET NULL", "SET DEFAULT")
 

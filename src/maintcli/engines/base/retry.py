@@ -19,7 +19,7 @@ from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import lease_lost
-from maintcli.words import span
+from maintcli.words import many, span
 
 _STATEMENT_SECONDS = 30.0
 _KEYS_DO_NOT_ACT = (
@@ -66,11 +66,9 @@ class Patience:
         """
         self._for_rows += seconds
         if self._for_rows > self._limit:
-            deleted = self.context.counts.get("deleted_count", 0)
             raise TryAgain(
                 "A trigger or a foreign key waited for rows that other sessions hold locked; gave"
-                f" up after {self._limit:.0f} s. What was done before that is kept ({deleted}"
-                " rows), and the next run continues."
+                f" up after {self._limit:.0f} s. {kept_rows(self.context)}"
             )
 
     def wait(self) -> None:
@@ -103,6 +101,17 @@ def _holder(blocker: Blocker) -> str:
     known = ", ".join(filter(None, (blocker.name, age)))
     behind = f", which waits for pid {blocker.behind}," if blocker.behind else ""
     return f"pid {blocker.pid}{f' ({known})' if known else ''}{behind}"
+
+
+def locked_rows(number: int, what: str = "stale row") -> str:
+    """The warning about rows that a run left because other sessions lock them."""
+    return f"{many(number, what)} left: locked by other sessions; the next run tries again"
+
+
+def kept_rows(context: Context) -> str:
+    """The end of an error that stopped a run after some batches."""
+    deleted = context.counts.get("deleted_count", 0)
+    return f"What was done before is kept ({many(deleted)}); the next run continues."
 
 
 def patiently(patience: Patience, action: Callable[[], T]) -> T:

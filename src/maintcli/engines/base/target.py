@@ -1,6 +1,6 @@
 """What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from string import Formatter
@@ -78,6 +78,15 @@ class Target(NamedTuple):
         """The table and its cutoff, as in `rows of …`; `with_rule` names the rule as well."""
         title = self.title if with_rule else self.table
         return f"{title} older than {moment(self.cutoff)}{self.whose}"
+
+    def without(self, oids: Collection[int]) -> "Target":
+        """The same without the parts in `oids`."""
+        parts = tuple(part for part in self.table.parts if part.oid not in oids)
+        return self._replace(table=self.table._replace(parts=parts))
+
+    def within(self, oids: Collection[int]) -> "Target":
+        """The same with only the parts in `oids`."""
+        return self.without({part.oid for part in self.table.parts} - set(oids))
 
     def bound_for(self, context: Context, age: Duration) -> sql.Composable:
         """The cutoff, in the column's own terms, had `age` been asked for."""

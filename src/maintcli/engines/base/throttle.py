@@ -10,6 +10,7 @@ from psycopg import sql
 
 from maintcli.db import sqlstate
 from maintcli.engines.base.pacing import Budget
+from maintcli.engines.base.retry import kept_rows
 from maintcli.errors import ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.words import span
@@ -111,11 +112,9 @@ class Throttle:
             }
 
     def _out(self, why: "Why") -> ThrottledOut:
-        deleted = self._context.counts.get("deleted_count", 0)
         return ThrottledOut(
             f"Throttled out: pauses took {span(self._limit)}, half of the timeout, the last because"
-            f" {why.reason}. What was done before that is kept ({deleted:,} rows), and the next run"
-            " goes on."
+            f" {why.reason}. {kept_rows(self._context)}"
         )
 
     def _say(self, sentence: str) -> None:

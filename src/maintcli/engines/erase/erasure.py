@@ -15,7 +15,7 @@ from maintcli.config.duration import Duration
 from maintcli.engines.base import approval, count
 from maintcli.engines.base.batch import Done, Step
 from maintcli.engines.base.pacing import Budget, Pace
-from maintcli.engines.base.retry import Patience, Trial, patiently, send_safely
+from maintcli.engines.base.retry import Patience, Trial, locked_rows, patiently, send_safely
 from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.erase import holding, plan, preview, users
@@ -180,10 +180,7 @@ class Erasure:
         context.counts |= asdict(found)
         context.backlog = found.locked_count + found.blocked_count
         if found.locked_count:
-            context.log.warn(
-                f"{found.locked_count:,} users, or rows of theirs, are locked by others;"
-                " the next run takes them"
-            )
+            context.log.warn(locked_rows(found.locked_count, "user"))
         if self.budget.spent_on:
             context.backlog = count.stale(context, self.eraser.users.target)
             context.log.info(f"{self.budget.spent_on} is spent; {context.backlog:,} users are left")

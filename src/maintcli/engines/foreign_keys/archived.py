@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from psycopg import sql
 
 from maintcli.db import formats
-from maintcli.db.catalog import shapes
-from maintcli.db.catalog.shapes import Shape
+from maintcli.db.catalog import tables
+from maintcli.db.catalog.tables import Shape
 from maintcli.engines.archive import ledger
 from maintcli.engines.archive.writer import Section
 from maintcli.engines.base import batch
@@ -78,7 +78,7 @@ class ArchivedWalk(ClosureWalk):
             *(link.child for link in self.script.cascade.unlinks),
         ]
         self.archive = archive
-        self.shapes = shapes.shapes(context.session, concerned)
+        self.shapes = tables.shapes(context.session, concerned)
         self.most_roots = MOST_ROOTS
         self.group = (
             1 if self.script.cascade.cascades or self.script.cascade.unlinks else _FIRST_ROOTS

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from psycopg import sql
 
 from maintcli.db.catalog.links import Link
-from maintcli.db.catalog.shapes import Shape
+from maintcli.db.catalog.tables import Shape
 from maintcli.db.sqlstate import NOT_AS_GATHERED
 from maintcli.engines.archive.writer import Section
 from maintcli.engines.foreign_keys import remove

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
-from maintcli.db.catalog.links import Link, Links, Relation
+from maintcli.db.catalog.links import Link, Links
 
 CUTS = ("SET NULL", "SET DEFAULT")
 
@@ -20,8 +20,8 @@ class Cascade:
 
     def __init__(self, part: int, links: Links) -> None:
         self.part = part
-        self.relations: Mapping[int, Relation] = links.relations
-        self.roots: Mapping[int, Relation] = links.roots
+        self.relations = links.relations
+        self.roots = links.roots
         along = [link for link in links.links if link.key.action == "CASCADE"]
         self.components = _components(part, _children(along))
         self.members: tuple[int, ...] = tuple(oid for one in self.components for oid in one)
@@ -113,8 +113,8 @@ def through_roots(cascade: Cascade, own: frozenset[int]) -> Cascade:
             continue
         if any(links_of[leaf] > 1 for leaf in leaves) or not leaves.isdisjoint(own):
             continue
-        triggers = {name for leaf in leaves for name in relations[leaf].delete_triggers}
-        relations[table] = root._replace(delete_triggers=tuple(sorted(triggers)))
+        triggers = {one for leaf in leaves for one in relations[leaf].triggers}
+        relations[table] = root._replace(triggers=tuple(triggers))
         taken |= {link: link._replace(child=table) for link in links}
     found = dict.fromkeys(taken.get(link, link) for link in every)
     return Cascade(cascade.part, Links(relations, tuple(found), cascade.roots))

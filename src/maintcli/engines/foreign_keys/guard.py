@@ -8,7 +8,8 @@ from functools import partial
 from psycopg import sql
 
 from maintcli.db import sqlstate
-from maintcli.db.catalog.links import Links, Relation
+from maintcli.db.catalog.links import Links
+from maintcli.db.catalog.relations import Relation
 from maintcli.engines.base import count
 from maintcli.engines.base.guard import Counter, Expected, Loss
 from maintcli.engines.base.target import Root

@@ -1,7 +1,7 @@
-"""Which partitions need no sweep: every row of theirs is stale, so they can go as a whole.
+"""Which partitions are expired as a whole, so that they are dropped instead of swept.
 
-The table is partitioned by range on the age column alone, and age alone makes a row stale. Then a
-partition whose upper bound lies at or below the cutoff can hold no other row.
+Such a table is partitioned by range on the age column alone, and age alone makes a row stale. Then
+a partition whose upper bound lies at or below the cutoff holds only stale rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,9 @@ from psycopg import sql
 
 from maintcli.db.catalog import partitions as catalog
 from maintcli.db.catalog.partitions import Partition, Scheme
+from maintcli.engines.base import count
 from maintcli.engines.base.target import Target
+from maintcli.engines.partitions.detach import Marked, marked
 from maintcli.runtime.context import Context
 
 _ROWS = sql.SQL("SELECT count(*) FROM (SELECT FROM {relation}{limit}) AS few")
@@ -62,36 +64,85 @@ def keeps(context: Context) -> bool:
     return "keep_detached" in values and bool(values["keep_detached"].value)
 
 
-def within(target: Target, partition: Partition) -> Target:
-    """`target` with only those of its parts that are in `partition`."""
-    parts = tuple(part for part in target.table.parts if part.oid in partition.tree)
-    return target._replace(table=target.table._replace(parts=parts))
+def whole(context: Context, target: Target, *, aloud: bool = False) -> frozenset[int]:
+    """The relations of the partitions that are dropped, by whichever part of a shared run."""
+    chosen = choose(context, target, aloud=aloud) if can_have_some(target) else None
+    return trees(chosen.partitions if chosen is not None else ())
 
 
-def detached(context: Context, target: Target) -> Sequence[sql.Composable]:
-    """What earlier runs detached, or began to, and did not drop: their successor does.
+def trees(partitions: Sequence[Partition]) -> frozenset[int]:
+    """The relations of these partitions, with those that they consist of."""
+    return frozenset(oid for partition in partitions for oid in partition.tree)
 
-    It is no part of the table any more.
+
+def leftovers(context: Context, targets: Sequence[Target]) -> list[list[sql.Composable]]:
+    """For each target what earlier runs detached, or began to, and this run drops.
+
+    They are no parts of the table any more. The first rule of a table drops them, so each is
+    listed once, however many rules the table has.
     """
+    seen: set[int] = set()
+    found: list[list[sql.Composable]] = []
+    for target in targets:
+        mine = [one for one in _left_over(context, target) if one.oid not in seen]
+        seen |= {one.oid for one in mine}
+        found.append([one.quoted for one in mine])
+    return found
+
+
+def _left_over(context: Context, target: Target) -> list[Marked]:
     if not can_have_some(target) or objection_to_any(context) is not None:
-        return ()
-    from maintcli.engines.partitions.mark import marked
-
+        return []
     parts = {part.oid for part in target.table.parts}
-    found = [one for one in marked(context, target) if one.pending or not one.attached]
-    return [one.quoted for one in found if one.is_to_be_dropped and one.oid not in parts]
+    return [
+        one
+        for one in marked(context, target)
+        if (one.pending or not one.attached) and one.is_to_be_dropped and one.oid not in parts
+    ]
 
 
-def rows_of(relation: sql.Composable, most: int | None = None) -> sql.Composable:
-    """Count the rows of such a relation, up to `most`."""
+def rows_in(
+    context: Context,
+    relation: sql.Composable,
+    most: int | None = None,
+    seconds: float | None = None,
+) -> int:
+    """Count the rows of a relation that was left over, up to `most`; raises QueryCanceled."""
     limit = sql.SQL(" LIMIT {}").format(most) if most is not None else sql.SQL("")
-    return _ROWS.format(relation=relation, limit=limit)
+    return count.exactly(context, _ROWS.format(relation=relation, limit=limit), seconds)
+
+
+def own(context: Context, target: Target, left_over: Sequence[sql.Composable]) -> int:
+    """Count the stale rows that are this run's to delete, with those of `left_over`.
+
+    With --shard those of a part. What is detached and kept is not deleted.
+    """
+    kept_detached = keeps(context)
+    shared = context.shard is not None or kept_detached
+    expired = whole(context, target) if shared else frozenset[int]()
+    mine = count.own(context, target.without(expired))
+    if not drops(context):
+        return mine
+    mine += sum(rows_in(context, relation) for relation in left_over)
+    if expired and not kept_detached:
+        mine += count.stale(context, target.within(expired))
+    return mine
+
+
+def remaining(context: Context, target: Target, left_over: Sequence[sql.Composable]) -> int | None:
+    """The rows of the table before the run, with those of `left_over`.
+
+    None where that cannot be counted quickly, as in count.py.
+    """
+    gone = whole(context, target) if keeps(context) else frozenset[int]()
+    rows = count.remaining(context, target.without(gone))
+    if rows is None or not drops(context):
+        return rows
+    return rows + sum(rows_in(context, relation) for relation in left_over)
 
 
 def _is_ours(context: Context, target: Target) -> bool:
     """Whether part 0 is just detaching what is half detached."""
-    from maintcli.engines.partitions.mark import marked
-
     return any(found.pending for found in marked(context, target))
 
 

@@ -1,13 +1,15 @@
-"""Detaching expired partitions and dropping them, so that a kill at any instant leaves no riddle.
+"""The statements that detach and drop a partition, safe to kill at any instant.
 
-First the mark, under the fence. Then the detaching, which PostgreSQL wants outside of transactions.
-Then, in one transaction: lock, count, look for fresh rows, drop, fence and ledger. Killed before
-the last, a run leaves a marked table that the next one drops.
+First the mark, under the fence: a comment that the partition carries until it is dropped. Then the
+detaching, which PostgreSQL allows only outside of transactions. Then, in one transaction: lock,
+count, look for fresh rows, drop, fence and ledger. Killed before the last, a run leaves a table of
+its own that the next run knows by the mark, and drops. A comment that was there before stands
+behind the mark, and comes back.
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -16,7 +18,6 @@ from maintcli.db import sqlstate
 from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.retry import Patience, after_loss, still_locked
 from maintcli.engines.base.target import Target
-from maintcli.engines.partitions.mark import comment_on
 from maintcli.runtime.context import Context
 from maintcli.runtime.lease import lease_lost
 
@@ -64,6 +65,69 @@ IF to_regclass({name})::oid = {oid}
 END IF;
 maint_stop := true;""")
 
+_MARKED: LiteralString = """
+SELECT c.oid, n.nspname::text, c.relname::text, d.description, i.inhparent IS NOT NULL,
+       coalesce(i.inhdetachpending, false)
+FROM pg_catalog.pg_description d
+JOIN pg_catalog.pg_class c ON c.oid = d.objoid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
+WHERE d.classoid = 'pg_catalog.pg_class'::regclass AND d.objsubid = 0
+  AND starts_with(d.description, %s) AND pg_has_role(c.relowner, 'USAGE')
+ORDER BY n.nspname, c.relname
+"""
+
+
+class Marked(NamedTuple):
+    """A table with our mark; `attached` (with `pending`: no longer wholly) or standing alone."""
+
+    oid: int
+    schema: str
+    table: str
+    comment: str
+    attached: bool
+    pending: bool
+
+    @property
+    def quoted(self) -> sql.Composable:
+        """The table's name, quoted for a statement."""
+        return sql.Identifier(self.schema, self.table)
+
+    @property
+    def is_to_be_dropped(self) -> bool:
+        """Whether it was detached to be dropped, and not to be kept."""
+        return self.comment.partition(" to ")[2].startswith("drop")
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.table}"
+
+
+def mark(context: Context, target: Target, comment: str | None, *, keep: bool) -> str:
+    """The comment for a partition that is about to be detached, with its own behind it."""
+    run = context.lease.run_id if context.lease else "without a ledger"
+    why = f"{'keep' if keep else 'drop'} it ({target.table}, run {run})"
+    return "\n".join([_prefix(target) + why, *([comment] if comment else [])])
+
+
+def former(comment: str) -> str | None:
+    """The comment that was there before the mark."""
+    return comment.partition("\n")[2] or None
+
+
+def marked(context: Context, target: Target) -> list[Marked]:
+    """The tables that runs before this one marked as partitions of `target`."""
+    return [Marked(*row) for row in context.session.read(_MARKED, [_prefix(target)])]
+
+
+def _comment_on(table: sql.Composable, comment: str | None) -> sql.Composable:
+    """The statement that sets a table's comment."""
+    return sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(comment))
+
+
+def _prefix(target: Target) -> str:
+    # The number is the table's here and nowhere else: a copy of the database is not acted on.
+    return f"maint detaches this partition of table {target.table.oid} to "
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -100,12 +164,12 @@ class Detacher:
 
     def comment(self, piece: Piece, comment: str | None) -> None:
         """Set a comment, which is also how a run makes sure of its lease."""
-        self._send(comment_on(piece.quoted, comment), _LONGER)
+        self._send(_comment_on(piece.quoted, comment), _LONGER)
 
     def detach_plainly(self, piece: Piece, comment: str) -> None:
         """Mark and detach in one transaction, which has the whole table to itself for a moment."""
         detach = _DETACH.format(table=self.target.table.quoted, partition=piece.quoted)
-        self._send(comment_on(piece.quoted, comment) + sql.SQL(";\n") + detach)
+        self._send(_comment_on(piece.quoted, comment) + sql.SQL(";\n") + detach)
 
     def detach_concurrently(self, piece: Piece) -> None:
         """Detach without standing in anybody's way, from wherever an earlier try has got to."""

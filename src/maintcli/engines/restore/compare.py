@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
-from maintcli.db.catalog.tables import missing_grant
-from maintcli.engines.archive.tables import Column, Shape
+from maintcli.db.catalog.tables import Column, missing_grant
+from maintcli.engines.archive.tables import Shape
 from maintcli.engines.restore.source import Inventory
 from maintcli.engines.restore.tables import Archived, Table, Tables
 from maintcli.errors import ConfigError, MissingPrivilege, Refused
@@ -24,11 +24,11 @@ def check_ordinary(tables: Tables, listed: Iterable[Archived], *, vouched: bool)
         why = ""
         if archived not in listed:
             why = "the manifest does not list it"
-        elif tables[archived].shape.schema.startswith(_SYSTEM):
+        elif tables[archived].relation.schema.startswith(_SYSTEM):
             why = "it is one of PostgreSQL's own"
         elif tables[archived].is_toolkits and not vouched:
             why = "it is one of maint's own, and the ledger does not know this archive"
-        elif tables[archived].is_extensions and not vouched:
+        elif tables[archived].relation.is_extensions and not vouched:
             why = "it belongs to an extension, and the ledger does not know this archive"
         if why:
             name = ".".join(archived)
@@ -60,7 +60,7 @@ def _changed(table: str, change: str, remedy: str) -> ConfigError:
 
 
 def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[str]) -> None:
-    now = {column.name: column for column in table.shape.columns}
+    now = table.columns
     for name in sorted(used):
         if name not in now:
             change = f"has lost its column {name} since"
@@ -68,16 +68,16 @@ def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[st
         if now[name].generated:
             change = f"computes its column {name} now, which held values of its own then"
             raise _changed(table.name, change, _ADD_BACK)
-        if name in before and before[name].type != now[name].type:
-            change = f"has {name} as {now[name].type} now, and had it as {before[name].type} then"
+        if name in before and before[name].full != now[name].full:
+            change = f"has {name} as {now[name].full} now, and had it as {before[name].full} then"
             remedy = "Restore into a copy of the old table, and move the rows from there."
             raise _changed(table.name, change, remedy)
 
 
 def _check_new(table: Table, archived: Iterable[str]) -> None:
     """A column that came later must be able to do without a value."""
-    for column in table.shape.columns:
-        empty = column.not_null and column.default is None
+    for column in table.columns.values():
+        empty = not column.nullable and column.default is None
         if column.name not in archived and empty and not (column.identity or column.generated):
             change = f"has a new column {column.name} that is NOT NULL and has no default"
             remedy = "Give it a default, restore, and take the default away."
@@ -99,12 +99,12 @@ def _check_rules(table: Table) -> None:
 
 def _check_rights(table: Table, *, rows: bool, links: bool) -> None:
     needed = {"SELECT", *(["INSERT"] if rows else []), *(["UPDATE"] if links else [])}
-    for privilege in sorted(needed & set(table.denied)):
-        raise missing_grant(table.role, privilege, table.quoted)
-    if table.hides_rows:
+    for privilege in sorted(needed & table.relation.denied):
+        raise missing_grant(table.relation.role, privilege, table.quoted)
+    if table.relation.hides_rows:
         reason = (
-            f"Row-level security on {table.name} hides rows from role {table.role}, which then"
-            " cannot tell which rows are there already. Restore as a role with BYPASSRLS, or as the"
-            " owner."
+            f"Row-level security on {table.name} hides rows from role {table.relation.role}, so"
+            " maint cannot tell which rows are there already. Restore as a role with BYPASSRLS, or"
+            " as the owner."
         )
         raise MissingPrivilege(reason)

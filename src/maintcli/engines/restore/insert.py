@@ -176,7 +176,7 @@ def _delete_orphans_of(
     coming = [
         _NOR.format(temp=parent.temp, match=match)
         for parent in loaded
-        if parent.table.shape.oid == reference.parent
+        if parent.table.relation.oid == reference.parent
         and {column.name for column in reference.referenced} <= set(parent.columns)
     ]
     row = sql.Identifier("maint_r")

@@ -57,8 +57,8 @@ def _defaults(connection: Connection, one: Loaded, path: sql.Composable) -> dict
     The catalog wrote the expressions with the path pinned, so with that alone they mean the same.
     Where they cannot be computed so, none counts, and a link that holds a default stays.
     """
-    written = {column.name: column.default for column in one.table.shape.columns}
-    wanted = {name: text for name in one.columns[one.key :] if (text := written[name])}
+    changed = one.table.chosen(one.columns[one.key :])
+    wanted = {column.name: text for column in changed if (text := column.default)}
     if not wanted:
         return {}
     values = sql.SQL(", ").join(

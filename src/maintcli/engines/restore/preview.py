@@ -158,14 +158,13 @@ def _read(context: Context, query: sql.Composed) -> int:
 
 def _from(loaded: load.Loaded, columns: Sequence[str], rows: Sequence[Row]) -> sql.Composed:
     """Values as rows of a statement, called maint_r."""
-    types = {column.name: column.type for column in loaded.table.shape.columns}
     places = [loaded.columns.index(column) for column in columns]
     # Literals, not parameters: a name may hold a percent sign.
     arrays = [_Array([row[place] for row in rows]) for place in places]
     comma = sql.SQL(", ")
     values = [
-        sql.SQL("{0}::{1} AS {0}").format(sql.Identifier(column), sql.SQL(types[column]))  # pyright: ignore[reportArgumentType]  from the catalog
-        for column in columns
+        sql.SQL("{0}::{1} AS {0}").format(sql.Identifier(one.name), sql.SQL(one.full))  # pyright: ignore[reportArgumentType]  from the catalog
+        for one in loaded.table.chosen(columns)
     ]
     return _ROWS.format(
         values=comma.join(values),

@@ -28,9 +28,8 @@ from maintcli.engines.restore.source import Inventory, Source, find_source, take
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job
+from maintcli.runtime.job import Job, common
 from maintcli.runtime.lease import lease_lost
-from maintcli.runtime.options import common
 from maintcli.services.storage import damaged
 from maintcli.words import many
 
@@ -57,7 +56,7 @@ def restore(context: Context, *, run: str, only: str | None, moved: str | None) 
     tables = find_tables(context.session, {*held.rows, *held.links}, roots)
     listed = {shape.key for shape in then}
     compare.check_ordinary(tables, listed, vouched=found.schema is not None)
-    context.session.admit_code_on(one.shape.oid for one in tables.values())
+    context.session.admit_code_on(one.relation.oid for one in tables.values())
     for manifest in found.manifests:
         compare.check(held, tables, manifest.tables)
     report.triggers(context, held, tables)

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from functools import partial
 
-from psycopg import sql
-
-from maintcli.engines.base import count, guard
-from maintcli.engines.base.guard import Counter, Expected, Loss
-from maintcli.engines.partitions import expired as partitions
-from maintcli.engines.partitions.choose import detached, rows_of
+from maintcli.engines.base import guard
+from maintcli.engines.base.guard import Expected, Loss
+from maintcli.engines.partitions import choose as partitions
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.task import Task
 from maintcli.runtime.context import Context
@@ -24,29 +21,25 @@ def now(context: Context, tasks: Sequence[Task]) -> Expected:
     """What a dry run would count at this moment."""
     from maintcli.engines.foreign_keys import guard as below
 
-    own = [partial(partitions.own, context, task) for task in tasks]
+    targets = [task.target for task in tasks]
+    left_over = partitions.leftovers(context, targets)
+    own = [
+        partial(partitions.own, context, target, some)
+        for target, some in zip(targets, left_over, strict=True)
+    ]
     return below.expected(context, [task.root for task in tasks], own)
 
 
 def losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
     """What a sweep deletes, with what goes along foreign keys: each row once."""
     targets = [task.target for task in tasks]
+    left_over = partitions.leftovers(context, targets)
     more: list[Loss] = []
-    counted: set[str] = set()  # detached partitions, which each rule of their table finds
-    for target in targets:
-        some = {one.as_string(): one for one in detached(context, target)}
-        if going := [_rows_of(context, some[name]) for name in some.keys() - counted]:
-            more.append(Loss(str(target.table), "", going, None, 0))
-        counted |= some.keys()
+    for target, some in zip(targets, left_over, strict=True):
+        going = [partial(partitions.rows_in, context, relation) for relation in some]
+        more += [Loss(str(target.table), "", going, None, 0)] if going else []
     if any(task.links is not None for task in tasks):
         from maintcli.engines.foreign_keys import guard as below
 
         more += below.losses(context, [task.root for task in tasks])
     return guard.together(guard.losses(context, targets), more)
-
-
-def _rows_of(context: Context, relation: sql.Composable) -> Counter:
-    def rows(most: int | None, seconds: float | None = None) -> int:
-        return count.exactly(context, rows_of(relation, most), seconds)
-
-    return rows

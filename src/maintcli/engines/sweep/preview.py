@@ -14,7 +14,8 @@ from maintcli.db.catalog.protections import triggers
 from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import count
 from maintcli.engines.base.delete import sealed, way
-from maintcli.engines.partitions import expired as partitions
+from maintcli.engines.partitions import choose as partitions
+from maintcli.engines.partitions import drop
 from maintcli.engines.sweep import result
 from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept
@@ -46,9 +47,10 @@ def preview(context: Context, tasks: Sequence[Task]) -> Swept:
     below = reached_in_turn(context, tasks)
     several = len(tasks) > 1
     counted: list[tuple[Swept, float]] = []
-    for task, one in zip(tasks, below, strict=True):
+    left_over = partitions.leftovers(context, [task.target for task in tasks])
+    for task, one, left in zip(tasks, below, left_over, strict=True):
         with sqlstate.about(task.target.title):
-            counted.append(_preview(context, task, one, several=several))
+            counted.append(_preview(context, task, one, left, several=several))
     swept = result.total([swept for swept, _ in counted])
     seconds = sum(seconds for _, seconds in counted)
     context.backlog = swept.deleted_count
@@ -67,15 +69,21 @@ def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequen
 
 
 def _preview(
-    context: Context, task: Task, reached: "Sequence[Reach]", *, several: bool
+    context: Context,
+    task: Task,
+    reached: "Sequence[Reach]",
+    left_over: Sequence[sql.Composable],
+    *,
+    several: bool,
 ) -> tuple[Swept, float]:
     target, order = task.target, context.order
     table = str(target.table)
     began = time.perf_counter()
-    stale = partitions.own(context, task)
-    probed = _probed(context, task, partitions.whole(context, task)) if stale else None
+    stale = partitions.own(context, target, left_over)
+    probed = _probed(context, task, partitions.whole(context, target)) if stale else None
     work_seconds = time.perf_counter() - began if probed is None else probed
-    nulls, remaining = count.nulls(context, target), partitions.remaining(context, task)
+    nulls = count.nulls(context, target)
+    remaining = partitions.remaining(context, target, left_over)
     began = time.perf_counter()
     below = _below(context, reached, stale)
     work_seconds += time.perf_counter() - began + stale * _DELETE_SECONDS_A_ROW
@@ -92,7 +100,7 @@ def _preview(
     else:
         how_long = f", in {about}" if going else ""
         context.log.info(f"would delete {many(going)} of {old}{how_long}")
-    whole = partitions.show(context, task)
+    whole = drop.show(context, target)
     for chosen in task.plans:
         if chosen.part.oid in whole:
             continue

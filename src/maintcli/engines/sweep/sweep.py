@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from maintcli.engines.base import approval, forecast
 from maintcli.engines.base.pacing import Budget
-from maintcli.engines.base.retry import Patience, patiently
+from maintcli.engines.base.retry import Patience, locked_rows, patiently
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.graph import CUTS
-from maintcli.engines.partitions import expired as partitions
+from maintcli.engines.partitions import drop as partitions
 from maintcli.engines.sweep import counted, preview, result, space
 from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.passes import Passes
@@ -175,10 +175,12 @@ class Sweep:
         context, account = self.resources.context, self.resources.account
         for number, task in enumerate(self.tasks):
             note = partial(account.enter, number, str(task.target.table))
-            found = partitions.drop(context, task, note, self._may_go_on)
-            self.tasks = [*self.tasks[:number], found.task, *self.tasks[number + 1 :]]
-            self.prepared.append(found.before)
-            self.aside.append(_oids(task) - _oids(found.task))
+            found = partitions.drop(context, task.target, note, self._may_go_on)
+            before = task.without(found.others)
+            left = before.without(found.mine)
+            self.tasks = [*self.tasks[:number], left, *self.tasks[number + 1 :]]
+            self.prepared.append(before)
+            self.aside.append(_oids(task) - _oids(left))
             self.held_rows += found.held_rows
             if self.throttled_out is not None:
                 raise self.throttled_out
@@ -202,8 +204,7 @@ class Sweep:
         if account.deleted > account.named > 0:
             log.info(f"and {account.deleted - account.named:,} more")
         if whole.locked_count:
-            rows = f"{whole.locked_count:,} stale rows"
-            log.warn(f"{rows} are locked by others; the next run takes them")
+            log.warn(locked_rows(whole.locked_count))
         context.backlog = passes.stale + held if passes.stale is not None else None
         if passes.came:
             log.warn(f"{passes.came:,} stale rows came while the run went on; the next takes them")

@@ -11,7 +11,7 @@ from maintcli.engines.sweep.plan import Plan
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from maintcli.db.catalog.links import Links
 
@@ -28,6 +28,11 @@ class Task(NamedTuple):
         """The table, and the other one that its predicate looks into."""
         elsewhere = self.target.elsewhere
         return (self.target.table.oid, *([elsewhere.table.oid] if elsewhere else []))
+
+    def without(self, oids: "Collection[int]") -> "Task":
+        """The same without the parts in `oids`, which are gone, or others' to finish with."""
+        plans = tuple(plan for plan in self.plans if plan.part.oid not in oids)
+        return self._replace(target=self.target.without(oids), plans=plans)
 
     @property
     def root(self) -> Root:

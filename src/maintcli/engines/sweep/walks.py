@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
-from maintcli.db.catalog import shapes
+from maintcli.db.catalog import tables
 from maintcli.db.catalog.protections import keepers
 from maintcli.db.catalog.tables import Column
 from maintcli.db.sqlstate import SCHEMA_CHANGED
@@ -159,7 +159,7 @@ def key(context: Context, task: Task, walk: "ClosureWalk") -> sql.Composable:
         shown = [(name, first_eight(name)) for name in target.show]
     else:
         oid = walk.script.cascade.part
-        columns = shapes.shapes(context.session, [oid])[oid].key
+        columns = tables.shapes(context.session, [oid])[oid].key
         shown = [(name, _in_full(target.table.columns[name])) for name in columns]
     named = [
         sql.SQL("pg_catalog.concat({}, {}::text)").format(f"{name} = ", value)

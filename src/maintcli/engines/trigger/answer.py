@@ -1,4 +1,4 @@
-"""What a backend's answer means."""
+"""Reads a backend's answer: its status, whether it says that all was done, and its figures."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from maintcli.services.address import Address
     from maintcli.services.http import Answer
 
-# The same another time may well be answered otherwise.
+# Retryable statuses.
 _LATER: Final = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-_AWAY: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_DENIED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _DURATION: Final = re.compile(r"\d{1,9}(\.\d{1,9})? ?[a-zµ]{0,8}")
 
 
@@ -33,7 +33,7 @@ _UNCLEAR: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triggered:
-    """How the backend answered; `processed`, `failed` and `duration` as it says, where it does."""
+    """The backend's answer; `processed`, `failed` and `duration` are its own figures, or None."""
 
     status: int
     processed: int | None = None
@@ -41,18 +41,18 @@ class Triggered:
     duration: int | float | str | None = None
 
 
-def check(answer: "Answer", address: "Address", login: str) -> None:
-    """Raise for everything but a 2xx."""
+def check_status(answer: "Answer", address: "Address", login: str) -> None:
+    """Raise unless the status is a 2xx. `login` is what was sent, for the message."""
     code = answer.status
     if 200 <= code < 300:
         return
-    status = named(code)
-    if code in _AWAY:
-        # 77, as where the database takes no password: somebody has to grant something. That the
-        # settings are wrong (78) nobody knows from here; the backend's may be.
+    status = _named(code)
+    if code in _DENIED:
+        # 77, as for a password that the database refuses. Whether our settings are wrong (78), or
+        # the backend's, cannot be told from here.
         raise MissingPrivilege(
-            f"{address} answered {status}: it does not take {login}. Check that both sides hold the"
-            " same."
+            f"{address} answered {status}: it refused {login}. Check that both sides have the same"
+            " secret."
         )
     if code in _LATER or code >= 500:
         raise Unreachable(
@@ -62,21 +62,23 @@ def check(answer: "Answer", address: "Address", login: str) -> None:
         location = _location(address, answer.headers["location"])
         raise Fail(
             f"{address} answered {status}, which points to {location}; nothing was sent there. If"
-            " that is the right place, write it into the url."
+            " that is the right address, set it as the url."
         )
     raise Fail(f"{address} answered {status}.")
 
 
-def named(status: int) -> str:
-    """The status with its usual name: a server's own might hold anything."""
+def _named(status: int) -> str:
+    """The status with its standard name: a server's own could be any text."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return f"{status}"
 
 
-def figures(answer: "Answer", found: Mapping[str, object], log: "Log") -> Triggered:
-    """Those that the content has. Raises Fail where it cannot be told how many failed."""
+def read(answer: "Answer", address: "Address", log: "Log") -> Triggered:
+    """The figures in the content. Raises Fail unless it is clear whether all was done."""
+    found = _content(answer, log)
+    _check_success(answer, address, found)
     processed, failed = (_count(found.get(key)) for key in ("processed", "failed"))
     if failed is None and found.get("failed") is not None:
         raise Fail(_UNCLEAR.format(key="failed", kind="a whole number", example=0))
@@ -90,18 +92,20 @@ def figures(answer: "Answer", found: Mapping[str, object], log: "Log") -> Trigge
     )
 
 
-def check_success(answer: "Answer", address: "Address", found: Mapping[str, object]) -> None:
-    """Raise Fail where a 2xx says in its content that it was none, or does not say it clearly."""
+def _check_success(answer: "Answer", address: "Address", found: Mapping[str, object]) -> None:
+    """Raise Fail if the content of a 2xx says that it failed, or is not clear."""
     said = {key: found[key] for key in ("success", "ok") if found.get(key) is not None}
     for key, value in said.items():
         if value is False:
-            raise Fail(f"{address} answered {named(answer.status)}, but without success.")
+            raise Fail(
+                f"{address} answered {_named(answer.status)}, but its content says that it failed."
+            )
         if value is not True:
             raise Fail(_UNCLEAR.format(key=key, kind="true or false", example="true"))
 
 
-def content(answer: "Answer", log: "Log") -> Mapping[str, object]:
-    """The JSON object that came; an empty one where it is none, which is no fault."""
+def _content(answer: "Answer", log: "Log") -> Mapping[str, object]:
+    """The JSON object of the answer; empty for any other content, which is allowed."""
     import json
 
     if not answer.is_whole:
@@ -111,18 +115,18 @@ def content(answer: "Answer", log: "Log") -> Mapping[str, object]:
         found = json.loads(answer.body, parse_int=_integer)
     except (ValueError, RecursionError):
         if answer.body.strip():
-            log.debug("the answer is no JSON, so it has no figures")
+            log.debug("the answer is not JSON, so it has no figures")
         return {}
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
 
 def _integer(digits: str) -> int | float:
-    """As float() where Python would refuse so many digits, and with them the whole answer."""
+    """A number; a float for more digits than Python converts, which would refuse the answer."""
     return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _count(value: object) -> int | None:
-    """A whole number, also as text or as `2.0`, or the length of a list of what it was."""
+    """A whole number, also as text or as `2.0`, or the length of a list."""
     if isinstance(value, list):
         return len(cast("list[object]", value))
     if isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < 16:
@@ -139,9 +143,9 @@ def _duration(value: object) -> int | float | str | None:
 
 
 def _later(headers: Mapping[str, str]) -> str:
-    """When it wants to be asked again (RFC 9110, 10.2.3), where it says so in seconds."""
+    """The Retry-After of the answer (RFC 9110, 10.2.3), if it is in seconds."""
     wanted = headers.get("retry-after", "").strip()
-    return f" and asks for {wanted} s of rest" if re.fullmatch(r"\d{1,9}", wanted) else ""
+    return f" (retry after {wanted} s)" if re.fullmatch(r"\d{1,9}", wanted) else ""
 
 
 def _location(address: "Address", text: str) -> str:
@@ -149,4 +153,4 @@ def _location(address: "Address", text: str) -> str:
     try:
         return str(addresses.read(urljoin(f"{address}".partition("?")[0], text)))
     except ValueError:
-        return "what is no URL of ours to follow"
+        return "an address that is not an HTTP URL"

@@ -1,1 +1,1 @@
-"""Changing rows instead of deleting them."""
+"""Updating rows instead of deleting them."""

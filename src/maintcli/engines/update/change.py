@@ -1,12 +1,12 @@
 """One statement that writes, with ledger and fence: for jobs whose work fits one transaction."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from maintcli.db import sqlstate
+from maintcli.db import search_path, sqlstate
 from maintcli.engines.base.batch import Step
 from maintcli.engines.base.pacing import Pace
 from maintcli.engines.base.retry import Patience, send_safely
@@ -23,7 +23,7 @@ maint_stop := true;""")
 
 
 def change(
-    context: Context, query: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None
+    context: Context, query: sql.Composable, params: Mapping[str, Any] | Sequence[Any] | None
 ) -> int:
     """Run `query` once and return its row count; the ledger counts it as `updated_count`.
 
@@ -32,8 +32,7 @@ def change(
     """
     if context.dry_run:
         raise Refused("this job tried to write during a dry run; nothing was changed.")
-    text = psycopg.ClientCursor(context.session.connection).mogrify(query, params)
-    statement = sql.SQL(text)  # pyright: ignore[reportArgumentType]  quoted by psycopg
+    statement = search_path.bound(context.session.connection, query, params)
     rows = _send(context, statement)
     context.counts["updated_count"] = context.counts.get("updated_count", 0) + rows
     return rows

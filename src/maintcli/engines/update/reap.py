@@ -45,17 +45,15 @@ def reap(context: Context, *, running_for: Duration | None = None) -> Reaped:
     statuses.check(context, target.table, KEY, target.map, STATUSES)
     limit = f"it ran for over {running_for}" if running_for else "its lease ended"
     status = target.column("status")
-    marking = update.run(
-        context, target, _changes(target, f"{limit}: its runner died"), kind=status
-    )
-    failed = marking.kinds[target.map.status("failed")]
+    done = update.run(context, target, _changes(target, f"{limit}: its runner died"), kind=status)
+    failed = done.kinds[target.map.status("failed")]
     return Reaped(
-        updated_count=marking.updated,
-        requeued_count=marking.updated - failed,
+        updated_count=done.updated,
+        requeued_count=done.updated - failed,
         failed_count=failed,
-        locked_count=marking.locked,
+        locked_count=done.locked,
         null_count=_without_time(context, target),
-        batches=marking.batches,
+        batches=done.batches,
         cutoff=moment(target.cutoff),
     )
 

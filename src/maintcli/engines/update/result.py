@@ -1,13 +1,13 @@
-"""What a marking, or a reaping, has to show."""
+"""The figures of an update of stale rows, and of a reap."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
-    """The figures of a marking; in a dry run `updated_count` is what a real run would update.
+class Updated:
+    """The figures of an update; in a dry run `updated_count` is what a real run would update.
 
-    `locked_count` rows were stale and left, because others held them locked. `null_count` rows
+    `locked_count` stale rows were left, because other sessions held them locked. `null_count` rows
     have no time and are kept; it is None where counting took too long.
     """
 
@@ -20,10 +20,10 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """The figures of a reaping: jobs put back to pending, and jobs given up.
+    """The figures of a reap: jobs put back to pending, and jobs given up.
 
-    `locked_count` jobs were left, because others held them locked; `null_count` are running and
-    have no time, and are kept (None: counting took too long).
+    `locked_count` jobs were left, because other sessions held them locked; `null_count` are running
+    and have no time, and are kept (None: counting took too long).
     """
 
     updated_count: int

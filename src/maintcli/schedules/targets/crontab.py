@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from maintcli.config.scheduler import Settings
 from maintcli.schedules.fields import is_special, normal
 from maintcli.schedules.model import Entry, Note, Rendered
-from maintcli.schedules.targets.text import comment, header
+from maintcli.schedules.targets.text import comment, further, header, held
 from maintcli.schedules.words import words
 from maintcli.schedules.zones import shifted
 
@@ -61,7 +61,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """One file, and a note for each entry whose times this clock cannot say."""
     notes: list[Note] = []
     blocks = [_block(entry, settings, notes) for entry in entries]
-    lines = [_head(settings), "SHELL=/bin/sh", f"PATH={_PATH}"]
+    lines = [_head(entries, settings), "SHELL=/bin/sh", f"PATH={_PATH}"]
     if settings.mailto:
         lines.append(f"MAILTO={settings.mailto}")
     return Rendered({_file(settings): "\n".join([*lines, *blocks, ""])}, notes)
@@ -71,7 +71,7 @@ def _file(settings: Settings) -> str:
     return SYSTEM_FILE if settings.user else FILE
 
 
-def _head(settings: Settings) -> str:
+def _head(entries: Sequence[Entry], settings: Settings) -> str:
     widest = max(map(len, (settings.command, settings.variables, settings.config_file)))
     facts = {
         "file": _file(settings),
@@ -83,6 +83,8 @@ def _head(settings: Settings) -> str:
         "header": header(_file(settings), "crontab"),
     }
     variables = _VARIABLES.format(**facts) if settings.variables else ""
+    where = "That file holds" if settings.variables else "The environment holds"
+    variables += held(where, further(entries))
     said = (_SETTINGS if settings.config_file else _NO_SETTINGS).format(**facts)
     install = _SYSTEM if settings.user else _OWNED
     return f"{install}{_HEAD}".format(**facts, variables=variables, settings=said)

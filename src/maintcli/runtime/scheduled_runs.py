@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from psycopg import sql
 
 from maintcli.runtime.heartbeats import Heartbeat, in_utc, watch
-from maintcli.runtime.seen import Came, Looked, Seen
 from maintcli.runtime.session import Row, Session
 
 _MOST_RECENT = 200
@@ -39,6 +38,40 @@ FROM unnest(%(jobs)s::text[], %(seconds)s::float8[]) AS asked (job, seconds), LA
     ORDER BY r.started_at DESC LIMIT %(most)s
 ) found ORDER BY found.started_at DESC
 """)
+
+
+class Came(NamedTuple):
+    """A run; `ended_at` is None where it goes on or was lost."""
+
+    origin: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class Seen(NamedTuple):
+    """Of one job: the newest run that a scheduler started, and the newest by hand.
+
+    `recent` are the scheduler's runs of the time that was asked for, the newest first. `paused`
+    says since when, by whom and why; blank where it is not paused.
+    """
+
+    newest: Came | None = None
+    by_hand: Came | None = None
+    recent: tuple[Came, ...] = ()
+    paused: str = ""
+    is_running: bool = False
+
+
+class Looked(NamedTuple):
+    """All of it. `since` is from when on this version and configuration are known to be in force;
+    None where no run had them. `last_other` is then the newest run that a scheduler started.
+    """
+
+    now: datetime
+    made_at: datetime
+    since: datetime | None
+    last_other: datetime | None
+    jobs: Mapping[str, Seen]
 
 
 def look(

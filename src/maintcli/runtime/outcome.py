@@ -1,8 +1,9 @@
-"""An error that no code expected: whose it is, where it was raised, and its traceback."""
+"""How an error becomes a run's outcome; and of one that no code expected, whose bug it is."""
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import PurePath
 from types import FrameType
@@ -10,12 +11,58 @@ from types import FrameType
 import psycopg
 
 from maintcli.db import sqlstate
-from maintcli.errors import Bug
+from maintcli.errors import Bug, Interrupted, LeaseLost, MaintError, Outcome
+from maintcli.runtime.log import Log
+from maintcli.runtime.report import Report
 
 AGAIN = "Run again with -v"
 _MOST_FRAMES = 40  # the innermost; two functions that call each other have a thousand
 _MOST_WORDS = 1000
 _OURS = __name__.partition(".")[0]
+
+
+@contextmanager
+def record_outcome(report: Report, log: Log) -> Generator[None]:
+    """Turn whatever the block raises into the report's outcome; the first failure stays."""
+    try:
+        yield
+    except MaintError as error:
+        _record(report, log, error)
+    except psycopg.Error as error:
+        log.debug(_folded([*traceback.format_tb(error.__traceback__), sqlstate.said(error)]))
+        _record(report, log, sqlstate.meaning(error))
+    except GeneratorExit:
+        raise
+    except KeyboardInterrupt:  # where the signal is not ours to handle: a run inside a program
+        _record(report, log, Interrupted(signal="SIGINT"))
+    except BaseException as error:  # noqa: BLE001  whatever a job or we did wrong, sys.exit too, ends as one sentence and code 70
+        found = trace(error)
+        log.debug(_folded([found]))
+        look = f"See maint show {report.run_id}" if report.is_recorded else AGAIN
+        if report.outcome is Outcome.SUCCESS:
+            report.traceback = "\n".join(map(log.safe, found.splitlines()))
+        _record(report, log, bug(error, look=look))
+
+
+def _record(report: Report, log: Log, error: MaintError) -> None:
+    report.lease_lost |= isinstance(error, LeaseLost)
+    if report.outcome is not Outcome.SUCCESS:
+        log.warn(f"and then: {error}")
+        return
+    report.outcome = error.outcome
+    report.exit_code = error.exit_code
+    report.message = log.safe(str(error))
+    report.statements = [log.safe(statement) for statement in error.statements]
+    if report.exit_code:
+        log.error(str(error), error.statements)
+    else:
+        log.info(str(error))
+
+
+def _folded(trace: Sequence[str]) -> str:
+    # One line: a log stays one line an event, and filters keep working.
+    lines = "\n".join(trace).splitlines()
+    return " | ".join(line.strip() for line in lines if line.strip())
 
 
 def bug(error: BaseException, *, look: str) -> Bug:

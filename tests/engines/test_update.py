@@ -1,4 +1,4 @@
-"""Marking in the face of others, of lost connections and of an end that comes early."""
+"""Updating in the face of others, of lost connections and of an end that comes early."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from maintcli.engines.update import marking
+from maintcli.engines.update import update
 from tests.jobs.every import MARKED, STRAGGLERS, Conn, fill, one
 from tests.parts.faults import Moment
 from tests.parts.inside import Inside
@@ -27,14 +27,14 @@ def network(server: Server) -> Generator[Proxy]:
 
 def before_a_batch(act: Callable[[], object]) -> Any:
     """Let `act` happen once, when a round's rows are listed and the first batch is about to go."""
-    real, acts = marking.send_safely, [act]
+    real, acts = update.send_safely, [act]
 
     def send(*given: Any) -> Any:
         while acts:
             acts.pop()()
         return real(*given)
 
-    return mock.patch.object(marking, "send_safely", send)
+    return mock.patch.object(update, "send_safely", send)
 
 
 def test_a_place_that_holds_another_row_by_now(inside: Inside, conn: Conn) -> None:

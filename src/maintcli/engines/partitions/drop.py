@@ -1,8 +1,9 @@
-"""Removing the expired partitions of one table, after finishing what an earlier run began."""
+"""Dropping the expired partitions of one table, after finishing what an earlier run began."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -10,13 +11,85 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.db.catalog.partitions import Partition
 from maintcli.engines.base import count
+from maintcli.engines.base.batch import Done
 from maintcli.engines.base.target import Target
-from maintcli.engines.partitions.choose import Chosen, within
-from maintcli.engines.partitions.detach import Detacher, Piece, wait_for_readers
-from maintcli.engines.partitions.mark import Marked, former, mark, marked
+from maintcli.engines.partitions.choose import (
+    Chosen,
+    can_have_some,
+    choose,
+    drops,
+    keeps,
+    objection_to_any,
+    trees,
+    whole,
+)
+from maintcli.engines.partitions.detach import (
+    Detacher,
+    Marked,
+    Piece,
+    former,
+    mark,
+    marked,
+    wait_for_readers,
+)
 from maintcli.errors import StillLocked
 from maintcli.runtime.context import Context
 from maintcli.words import many
+
+
+class Dropped(NamedTuple):
+    """The relations that are left to sweep no more: other parts' (`others`), and this run's.
+
+    `mine` are gone, or in use by other sessions; `held_rows` are the stale rows in the latter.
+    """
+
+    others: frozenset[int] = frozenset()
+    mine: frozenset[int] = frozenset()
+    held_rows: int = 0
+
+
+def drop(
+    context: Context, target: Target, note: Callable[[Done], None], go_on: Callable[[], bool]
+) -> Dropped:
+    """Detach and drop the expired partitions of the target's table; the rest is for the sweep.
+
+    `note` is told of each partition that is gone, `go_on` is asked before each. Of a run that is
+    divided by --shard part 0 does that, and the others leave them alone.
+    """
+    if not can_have_some(target):
+        return Dropped()
+    if not drops(context):
+        return Dropped(others=whole(context, target, aloud=True))
+    removal = Removal(context, target, Detacher(context, target, note), go_on)
+    if objection_to_any(context) is None:
+        removal.finish_earlier()
+    chosen = choose(context, target)
+    if chosen is not None:
+        removal.remove(chosen)
+    return Dropped(mine=frozenset(removal.gone | removal.held), held_rows=removal.held_rows)
+
+
+def show(context: Context, target: Target) -> frozenset[int]:
+    """Log which partitions a real run would detach, with rows and bytes; return their relations."""
+    if not can_have_some(target):
+        return frozenset()
+    chosen = choose(context, target)
+    found = chosen.partitions if chosen is not None else ()
+    if not drops(context):
+        if found:
+            context.log.info(f"{len(found):,} partitions are expired as a whole: part 0 drops them")
+        return trees(found)
+    what = "detached and kept" if keeps(context) else "dropped"
+    for partition in found:
+        rows = count.table_rows(context, target.within(partition.tree))
+        context.log.info(
+            f"{partition} is expired as a whole: it would be {what}, with {many(rows)} and"
+            f" {partition.bytes:,} bytes"
+        )
+    for left in marked(context, target):
+        if left.is_to_be_dropped and (left.pending or not left.attached):
+            context.log.info(f"{left} was being detached by an earlier run, and would be dropped")
+    return trees(found)
 
 
 @dataclass(slots=True)
@@ -111,7 +184,7 @@ class Removal:
             log.warn(f"{piece} was detached from {self.target.table} and is still there: {why}")
             return
         except StillLocked:
-            log.warn(f"{piece} was detached, and is used by others; the next run drops it")
+            log.warn(f"{piece} was detached; other sessions use it, so the next run drops it")
             return
         if fresh:
             log.warn(
@@ -133,7 +206,7 @@ class Removal:
 
     def _hold(self, partition: Partition) -> None:
         self.held |= partition.tree
-        held = within(self.target, partition)
+        held = self.target.within(partition.tree)
         try:
             rows = count.remaining(self.context, held)
         except psycopg.errors.LockNotAvailable:
@@ -142,5 +215,5 @@ class Removal:
             rows = sum(max(0, int(part.rows)) for part in held.table.parts)
         self.held_rows += rows
         self.context.log.warn(
-            f"{partition} is expired as a whole, but others use it; the next run removes it"
+            f"{partition} is expired as a whole, but others use it; the next run tries again"
         )
