@@ -16,7 +16,7 @@ from maintcli.config.messages import sentence
 from maintcli.config.model import Config
 from maintcli.config.scheduler import KEYS, Settings, check, default, read_settings
 from maintcli.errors import Usage
-from maintcli.schedules.targets.systemd.syntax import is_below_home
+from maintcli.schedules.targets.systemd import is_below_home
 
 
 class RenderOptions:

@@ -17,7 +17,7 @@ from maintcli.config.messages import bare, mask, quote
 from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError, MissingPrivilege, Unreachable, Usage
 from maintcli.runtime.log import printable
-from maintcli.schedules.check.github import ENABLED
+from maintcli.schedules.check.deployed import ENABLED
 from maintcli.schedules.targets.github import FILE
 
 Texts = Mapping[str, str]

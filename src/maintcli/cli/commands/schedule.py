@@ -29,7 +29,8 @@ from maintcli.runtime.log import printable
 from maintcli.schedules.advice import advise
 from maintcli.schedules.due import coming
 from maintcli.schedules.model import Entry, Rendered
-from maintcli.schedules.targets import TARGETS, kubernetes
+from maintcli.schedules.targets import TARGETS
+from maintcli.schedules.targets.kubernetes import job as kubernetes
 
 _JOBS = typer.Argument(
     metavar="JOB",

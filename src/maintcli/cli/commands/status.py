@@ -24,7 +24,7 @@ from maintcli.runtime import readyz as readiness
 from maintcli.runtime.heartbeats import watch
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.readyz import Check, Demand, checks, demand, unasked
-from maintcli.runtime.scheduled_runs import first_with
+from maintcli.runtime.history import first_with
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.due import following
 
