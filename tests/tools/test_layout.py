@@ -39,7 +39,11 @@ def test_the_table_counts_every_file_once() -> None:
 
 def test_a_row_has_the_sizes_of_files_and_functions() -> None:
     """Files, lines, median and longest file; functions, median and longest function."""
-    texts = ["def f():\n    return 1\n", "def g():\n    a = 1\n    b = 2\n    return a + b\n", "x = 1\n"]
+    texts = [
+        "def f():\n    return 1\n",
+        "def g():\n    a = 1\n    b = 2\n    return a + b\n",
+        "x = 1\n",
+    ]
     assert layout.row("p", texts) == ("p", "3", "7", "2", "4", "2", "3", "4")
 
 

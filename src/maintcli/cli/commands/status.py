@@ -22,9 +22,9 @@ from maintcli.registry import known
 from maintcli.runtime import history
 from maintcli.runtime import readyz as readiness
 from maintcli.runtime.heartbeats import watch
+from maintcli.runtime.history import first_with
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.readyz import Check, Demand, checks, demand, unasked
-from maintcli.runtime.history import first_with
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.due import following
 
