@@ -1,4 +1,4 @@
-"""What every place for files shares: how it lists a file, when it is full, and its errors."""
+"""A file that is kept somewhere, and what all places say of it alike."""
 
 import errno
 from datetime import datetime
