@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from maintcli.errors import BadLocation, ConfigError, MaintError, Refused
+from maintcli.errors import BadLocation, MaintError
 from maintcli.services.stored import Stored
 
 SCHEMES = ("s3", "gs", "az")
@@ -145,16 +145,3 @@ def _path(rest: str, origin: str) -> Path:
         reason = "write file:// and an absolute path of this machine, e.g. file:///srv/archive"
         raise BadLocation(f"{origin}: {reason}.")
     return Path(f"/{path}")
-
-
-def damaged(file: str, reason: str) -> Refused:
-    """The error for a file that is not what was put there."""
-    return Refused(f"{file} is not as it was archived: {reason}. Nothing of it was restored.")
-
-
-def full(place: str, reason: str) -> ConfigError:
-    """The error for a place that has no room left: no second try makes room."""
-    return ConfigError(
-        f"{place} has no room for more: {reason}. No row was deleted that is not kept there. Make"
-        " room, or name another place, and run again: it goes on from here."
-    )

@@ -1,10 +1,12 @@
-"""What every place for files shares: how it lists a file, and when it is full."""
+"""A file that is kept somewhere, and what all places say of it alike."""
 
 import errno
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from maintcli.errors import ConfigError, Refused
+
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Stored(NamedTuple):
@@ -15,8 +17,21 @@ class Stored(NamedTuple):
     modified_at: datetime
 
 
+def damaged(file: str, reason: str) -> Refused:
+    """The error for a file that is not what was put there."""
+    return Refused(f"{file} is not as it was archived: {reason}. Nothing of it was restored.")
+
+
+def full(place: str, reason: str) -> ConfigError:
+    """The error for a place that has no room left, which another try does not change."""
+    return ConfigError(
+        f"{place} is full: {reason}. Every deleted row is safe in the archive. Make room, or name"
+        " another place, and run again: it continues from here."
+    )
+
+
 def is_full(error: OSError) -> bool:
-    """Whether a disk, a quota, or the size of a file has come to its end.
+    """Whether a disk, a quota, or the size of a file has reached its limit.
 
     A place that fails may work at the next try; one that is full does not.
     """
