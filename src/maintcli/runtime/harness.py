@@ -243,8 +243,10 @@ def _kept(context: Context) -> Generator[None]:
 def _end(context: Context, report: Report) -> None:
     if context.lease is None or report.lease_lost:
         return
-    if not ledger.end(context.session.for_last_words(), context.lease, report):
+    ended = ledger.end(context.session.for_last_words(), context.lease, report)
+    if ended is None:
         raise lease_lost(context.lease.name)
+    report.consecutive_failures, report.previous_outcome = ended
 
 
 def _body(job: Job, context: Context, report: Report) -> None:
