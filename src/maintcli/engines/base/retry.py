@@ -14,6 +14,7 @@ import psycopg
 from maintcli.db import sqlstate
 from maintcli.db.catalog import blockers
 from maintcli.db.catalog.blockers import Blocker
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
@@ -186,32 +187,43 @@ def _react(
     patience: Patience, pace: Pace, error: psycopg.Error, trial: Trial, failures: int
 ) -> Trial:
     """Decide what follows a failed batch: how it is tried next, or an error."""
-    context, state = patience.context, error.sqlstate
-    if state == sqlstate.LEASE_LOST:
-        raise lease_lost(context.lease.job if context.lease else "this job") from None
-    if state == sqlstate.ROLE_CHANGED:
+    if error.sqlstate == sqlstate.ROLE_CHANGED:
         raise ConfigError(_KEYS_DO_NOT_ACT) from None
-    if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
+    why = retryable(patience.context, error)
+    if why is Transient.LOCKED and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial
     if failures >= _MOST_FAILURES:
         raise sqlstate.meaning(error) from None
-    if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
-        pace.shrink()
-        return Trial(skip_locked=True, small=trial.small or state == sqlstate.QUERY_CANCELED)
-    if state is not None and state.startswith("40"):  # deadlock, serialization
-        context.stop.wait(0.05 * failures)
-        return trial._replace(skip_locked=True)
-    if sqlstate.is_lost(error, context.session.connection_or_none):
-        after_loss(context, error)
+    if why is Transient.LOST:
         return trial
-    raise error
+    if why is Transient.CONFLICT:
+        patience.context.stop.wait(0.05 * failures)
+        return trial._replace(skip_locked=True)
+    pace.shrink()
+    return Trial(skip_locked=True, small=trial.small or why is Transient.CANCELED)
+
+
+def retryable(context: Context, error: psycopg.Error) -> Transient:
+    """Why what failed with `error` may be tried again, on a new connection if this one is lost.
+
+    Raises LeaseLost, Unreachable where it is unknown whether a batch counted, and `error` itself
+    where another try is of no use.
+    """
+    if error.sqlstate == sqlstate.LEASE_LOST:
+        raise lease_lost(context.job) from None
+    why = sqlstate.transient(error, context.session.connection_or_none)
+    if why is None:
+        raise error
+    if why is Transient.LOST:
+        after_loss(context, error)
+    return why
 
 
 def after_loss(context: Context, error: psycopg.Error) -> None:
-    """Say that the connection broke, or raise Unreachable where a new one is of no use."""
+    """Log that the connection was lost, or raise Unreachable if a new one is of no use."""
     if context.lease is None:
-        why = "without a ledger nobody can say whether the last batch counted"
+        why = "without run history maint cannot tell whether the last batch counted"
         raise sqlstate.connection_lost(f"{sqlstate.said(error)}; {why}") from None
-    context.log.warn("the connection broke in mid-run; going on with a new one")
+    context.log.warn("the connection was lost; continuing with a new one")
     context.stop.wait(0.1)

@@ -15,10 +15,11 @@ import psycopg
 
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
-from maintcli.db import names, sqlstate
+from maintcli.db import names
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.base.retry import after_loss
+from maintcli.engines.base.retry import retryable
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
@@ -29,7 +30,6 @@ from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, common
-from maintcli.runtime.lease import lease_lost
 from maintcli.services.storage import damaged
 from maintcli.words import many
 
@@ -190,15 +190,10 @@ class _Restore:
             try:
                 return action()
             except psycopg.Error as error:
-                state, failures = error.sqlstate or "", failures + 1
-                if state == sqlstate.LEASE_LOST:
-                    raise lease_lost(context.lease.name if context.lease else "") from None
-                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
-                lost = sqlstate.is_lost(error, context.session.connection_or_none)
-                if failures >= _MOST_FAILURES or not (passes or lost):
+                failures += 1
+                why = retryable(context, error)
+                if failures >= _MOST_FAILURES or why is Transient.CANCELED:
                     raise
-                if lost:
-                    after_loss(context, error)
                 context.stop.wait(0.1 * failures)
 
 
