@@ -54,7 +54,7 @@ def test_the_end_says_how_the_run_before_ended(
     run_was(conn, "partial", job="another", ago="1 min")
     conn.execute("UPDATE job_heartbeats SET consecutive_failures = 3")
     ended = _end(session, own, Outcome.FAILED, conn)
-    assert ended == ledger.Ended(4, Outcome(before))
+    assert ended == ledger.Ended(4, before)
     assert _end(session, own, Outcome.FAILED, conn) == ended  # said again after a lost COMMIT
 
 

@@ -156,7 +156,7 @@ class Ended(NamedTuple):
     """
 
     consecutive_failures: int
-    previous_outcome: Outcome | None
+    previous_outcome: str | None
 
 
 def begin(session: Session, schema: str, entry: Entry) -> Begun:
@@ -249,10 +249,11 @@ def _said(
     while True:
         try:
             rows = session.write(query, values, settings=turn, ours=True)
-            return Ended(rows[0][0], Outcome(rows[0][1]) if rows[0][1] else None) if rows else None
         except psycopg.errors.LockNotAvailable:
             if turn is None or session.deadline.left < 1:
                 raise
+        else:
+            return Ended(*rows[0]) if rows else None
 
 
 def _check_kept(session: Session, lease: Lease, report: Report) -> None:

@@ -44,8 +44,8 @@ class Report:
     is_recorded: bool = False
     ledger_missing: bool = False
     traceback: str = ""
-    previous_outcome: Outcome | None = None
-    consecutive_failures: int = 0
+    consecutive_failures: int | None = None
+    previous_outcome: str | None = None
 
     @property
     def success(self) -> bool:

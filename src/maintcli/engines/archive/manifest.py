@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from maintcli.db.catalog.tables import Column
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.tables import Shape
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 
 FORMAT = 1
 NAME = "manifest.json"
