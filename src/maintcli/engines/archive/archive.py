@@ -6,7 +6,7 @@ from itertools import chain
 
 import psycopg
 
-from maintcli.engines.archive import ledger, manifest, tables, writer
+from maintcli.engines.archive import ledger, manifest, writer
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.reader import digest
@@ -47,8 +47,8 @@ class Archive:
         self._lease = lease
         self._place = place
         self._last = 0
-        shapes = tables.reached(context.session, oids)
-        self._ranks = tables.ranks(shapes)
+        shapes = manifest.reached(context.session, oids)
+        self._ranks = manifest.ranks(shapes)
         self._columns = {
             (*key, column.name): column for key, shape in shapes.items() for column in shape.columns
         }

@@ -18,7 +18,7 @@ from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, Trial, locked_rows, patiently, send_safely
 from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
-from maintcli.engines.erase import holding, plan, preview, users
+from maintcli.engines.erase import holding, preview, users
 from maintcli.engines.erase.batch import Eraser
 from maintcli.engines.erase.counters import Counters, Erased
 from maintcli.engines.erase.holding import Holding
@@ -89,9 +89,12 @@ def _refuse_a_copy(context: Context) -> None:
 
 def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    rows = plan.roots(context, whose, held)
+    rows = preview.roots(context, whose, held)
     users, beside = [whose.target], [root.target for root in rows]
-    lost, now = partial(plan.losses, context, whose, rows), partial(plan.now, context, whose, rows)
+    lost, now = (
+        partial(preview.losses, context, whose, rows),
+        partial(preview.now, context, whose, rows),
+    )
     planned = context.dry_run and context.order.value("plan") is not None
     try:
         with approval.planning(context, [*users, *beside], now() if planned else None):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from psycopg import sql
 
 from maintcli.db.catalog.tables import Column, missing_grant
-from maintcli.engines.archive.tables import Shape
+from maintcli.engines.archive.manifest import Shape
 from maintcli.engines.restore.source import Inventory
 from maintcli.engines.restore.tables import Archived, Table, Tables
 from maintcli.errors import ConfigError, MissingPrivilege, Refused
