@@ -1,6 +1,6 @@
 """One transaction of a restore: a file of the archive, its rows and then its links.
 
-A link is what SET NULL or SET DEFAULT cut. It is mended where nobody has linked the row anew.
+A link is what SET NULL or SET DEFAULT cut. It is mended unless the row was linked anew.
 """
 
 from collections import Counter
@@ -93,7 +93,7 @@ def _end(session: Session, connection: Connection) -> None:
 
 
 def _count(lease: Lease, connection: Connection, rows: int) -> int:
-    """Write the ledger; the batches of the run with this one."""
+    """Write the ledger; return the batches of the run, this one included."""
     progress = ledger.progress(lease, "updated_count")
     body = _COUNT.format(rows=rows, fence=lease.fence(), progress=progress)
     connection.execute(do_block(body, connection))
@@ -102,8 +102,9 @@ def _count(lease: Lease, connection: Connection, rows: int) -> int:
 
 
 def _has_counted(context: Context, lease: Lease, batches: int) -> bool:
-    """Whether a COMMIT that nobody heard of took effect: it may still be about to, so the fence
-    waits for it.
+    """Whether a COMMIT whose answer was lost took effect.
+
+    It may still be running, so the fence waits for it.
     """
     session = context.session
     while True:
@@ -148,7 +149,7 @@ def whole_file(
 def insert_into(
     counters: Counters, connection: Connection, rows: Sequence[tuple[Loaded, int]]
 ) -> None:
-    """Insert loaded rows, so many of each table, and count what became of them."""
+    """Insert loaded rows, and count what became of them. Each comes with its number of rows."""
     outcome = insert(connection, [one for one, _ in rows])
     for number, (one, count) in enumerate(rows):
         refused = outcome.refused[number]
@@ -161,7 +162,7 @@ def insert_into(
 
 @dataclass(slots=True)
 class _Batch:
-    """What is loaded, with counts; what is to be marked; what is left for later."""
+    """A file's loaded rows and links with their counts, and the tables to be marked."""
 
     connection: Connection
     path: sql.Composable
@@ -184,7 +185,7 @@ class _Batch:
             self.rows.append((one, block.size - self._set_aside(one, block)))
 
     def _set_aside(self, one: Loaded, block: Block) -> int:
-        """Take away the rows without a key, unless it is known that they have to go back."""
+        """Remove loaded rows without a key, unless the ledger says that they have to go back."""
         if one.table.has_certain_key(one.columns):
             return 0
         if self.marks and block.name not in self.marked:
