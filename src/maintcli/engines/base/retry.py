@@ -14,6 +14,7 @@ import psycopg
 from maintcli.db import sqlstate
 from maintcli.db.catalog import blockers
 from maintcli.db.catalog.blockers import Blocker
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.base.batch import Done, Step, send
 from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
@@ -169,18 +170,19 @@ def _react(
         raise lease_lost(context.lease.job if context.lease else "this job") from None
     if state == sqlstate.ROLE_CHANGED:
         raise ConfigError(_KEYS_DO_NOT_ACT) from None
-    if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
+    why = sqlstate.transient(error, context.session.connection_or_none)
+    if why is Transient.LOCKED and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial
     if failures >= _MOST_FAILURES:
         raise sqlstate.meaning(error) from None
-    if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
+    if why in {Transient.LOCKED, Transient.CANCELED}:
         pace.shrink()
-        return Trial(skip_locked=True, small=trial.small or state == sqlstate.QUERY_CANCELED)
-    if state is not None and state.startswith("40"):  # deadlock, serialization
+        return Trial(skip_locked=True, small=trial.small or why is Transient.CANCELED)
+    if why is Transient.CONFLICT:
         context.stop.wait(0.05 * failures)
         return trial._replace(skip_locked=True)
-    if sqlstate.is_lost(error, context.session.connection_or_none):
+    if why is Transient.LOST:
         after_loss(context, error)
         return trial
     raise error

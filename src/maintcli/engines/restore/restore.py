@@ -16,6 +16,7 @@ import psycopg
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
 from maintcli.db import names, sqlstate
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
 from maintcli.engines.base.retry import after_loss
@@ -190,14 +191,13 @@ class _Restore:
             try:
                 return action()
             except psycopg.Error as error:
-                state, failures = error.sqlstate or "", failures + 1
-                if state == sqlstate.LEASE_LOST:
+                if error.sqlstate == sqlstate.LEASE_LOST:
                     raise lease_lost(context.lease.name if context.lease else "") from None
-                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
-                lost = sqlstate.is_lost(error, context.session.connection_or_none)
-                if failures >= _MOST_FAILURES or not (passes or lost):
+                why = sqlstate.transient(error, context.session.connection_or_none)
+                failures += 1
+                if failures >= _MOST_FAILURES or why in {None, Transient.CANCELED}:
                     raise
-                if lost:
+                if why is Transient.LOST:
                     after_loss(context, error)
                 context.stop.wait(0.1 * failures)
 
