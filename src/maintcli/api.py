@@ -93,6 +93,11 @@ class Run:
         """Whether to show only. `sweep` and `query` heed it by themselves."""
         return self._context.dry_run
 
+    @property
+    def has_database(self) -> bool:
+        """Whether `query` and `change` can work: False for a job that does without."""
+        return self._context.has_database
+
     def sweep(
         self,
         table: str,
@@ -253,6 +258,7 @@ def job(  # noqa: PLR0913  a declaration, each part by its name
     name: str | None = None,
     secrets: Sequence[str] = (),
     variables: Sequence[str] = (),
+    needs_database: bool | Literal["if there"] = True,
 ) -> Callable[[Callable[..., object]], Job]:
     """Declare a function as a job.
 
@@ -260,8 +266,10 @@ def job(  # noqa: PLR0913  a declaration, each part by its name
     maint.toml, `engine` its way of working with that engine's options (None: the job uses query and
     change alone), `timeout` a duration, `dry_run` whether it can show without doing. `secrets` and
     `variables` are the environment variables that it reads by `run.secret` and `run.variable`:
-    schedulers hand them on, and a run without one ends with 78 before it connects. Raises
-    TypeError for a signature that cannot be a command line, and for an engine that is none.
+    schedulers hand them on, and a run without one ends with 78 before it connects. With
+    `needs_database="if there"` a run whose database is down, or not configured, does its work all
+    the same, after a few seconds; `run.has_database` tells. Raises TypeError for a signature that
+    cannot be a command line, and for an engine that is none.
     """
     _check_variables((secrets, variables))
     if not isinstance(engine, Engine | None):  # pyright: ignore[reportUnnecessaryIsInstance]  a plugin may be untyped
@@ -284,6 +292,7 @@ def job(  # noqa: PLR0913  a declaration, each part by its name
             common=(*(engine.options if engine else ()), *common(limit)),
             body=_body(function, own, engine),
             check=partial(_check_command_line, own),
+            needs_database=needs_database,
             secrets=tuple(dict.fromkeys(secrets)),
             variables=tuple(name for name in dict.fromkeys(variables) if name not in secrets),
         )

@@ -80,7 +80,7 @@ def test_help_imports_no_job_and_no_command(tmp_path: Path) -> None:
 def test_operator_commands_stay_light(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Not on a terminal, no command imports rich; none imports pydantic or tenacity."""
     modules = imported_by(*arguments, cwd=tmp_path)
-    assert not modules & {"rich", "pydantic", "tenacity", "dotenv", "urllib3"}
+    assert not modules & {"rich", "pydantic", "tenacity", "dotenv", "http.client"}
 
 
 @pytest.mark.parametrize(("name", "entry"), {**registry.JOBS, **COMMANDS}.items())

@@ -210,7 +210,7 @@ def test_a_redirect_is_not_followed(alone: Inside, there: Backend, status: int) 
     assert "points to https://" not in result.err  # with a user it is none of ours to repeat
     there.behave = reply(status, location="/login?token=t0ken")
     again = send(alone)
-    assert f"which points to {there.url}/login?…; nothing was sent there" in again.err
+    assert f"which points to {there.url}/…; nothing was sent there" in again.err
     assert "t0ken" not in again.out + result.out + again.err + result.err
     assert "pa55word" not in result.out + result.err
     assert len(there.requests) == 2
@@ -332,7 +332,7 @@ def test_a_dry_run_sends_nothing(alone: Inside, there: Backend) -> None:
     """It needs no database, and says what would be sent, with which secret."""
     result = alone("trigger", "pending", "--dry-run")
     assert result.code == 0, result.err
-    assert f"would send POST {there.url}/api/jobs/process-pending" in result.out
+    assert f"would send POST {there.url}/…" in result.out
     assert "with X-Cron-Secret from environment CRON_SECRET, and wait 55 s" in result.out
     assert there.requests == []
 

@@ -87,7 +87,7 @@ PART = Part(
 def text(step: Step) -> str:
     """What a step is made of."""
     none = sql.SQL("")
-    pieces = [step.settings or none, step.declare or none, step.bite, step.check or none]
+    pieces = [step.settings or none, step.declare or none, step.bite, step.terms.check or none]
     return "\n\n".join(piece.as_string() for piece in pieces) + "\n"
 
 

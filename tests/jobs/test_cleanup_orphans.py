@@ -195,7 +195,7 @@ def test_a_parent_s_table_that_stays_locked_leaves_the_orphans(
         assert (found.code, found.json["deleted_count"]) == (0, 0), found.err
         assert found.json["locked_count"] == found.json["backlog"] == 20
         application.commit()
-    assert any("the next run takes them" in warning for warning in found.json["warnings"])
+    assert any("the next run tries again" in warning for warning in found.json["warnings"])
     assert inside(JOB, "--json").json["deleted_count"] == 19
     assert count(conn, "stored_files", "owner = 1000") == 1
 

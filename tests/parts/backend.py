@@ -17,10 +17,11 @@ Behaviour = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What has come: the first line, and the headers by their lowercase names."""
+    """What has come: the first line, the headers by their lowercase names, and the body."""
 
     line: str
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 def reply(status: int = 200, body: str = "", **headers: str) -> Behaviour:
@@ -32,7 +33,7 @@ def reply(status: int = 200, body: str = "", **headers: str) -> Behaviour:
 
 
 def say(data: bytes) -> Behaviour:
-    """These bytes, and the end of the connection."""
+    """These bytes, and the end of the connection unless the server keeps it."""
     return lambda connection: connection.sendall(data)
 
 
@@ -66,19 +67,29 @@ def flood(connection: socket.socket) -> None:
 
 @dataclass
 class Backend:
-    """Listens on a port of its own from `listen` on; `behave` is what it does with each request."""
+    """Listens on a port of its own from `listen` on; `behave` is what it does with each request.
+
+    After that it closes the connection, without saying so before, unless it `keeps` them.
+    `closed` counts those that it has closed.
+    """
 
     behave: Behaviour = field(default_factory=reply)
     requests: list[Request] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
+    keeps: bool = False
+    connections: int = 0
+    closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def __post_init__(self) -> None:
         backend = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
+                backend.connections += 1
                 with suppress(OSError):
                     backend._serve(self.request)
+                self.request.close()
+                backend.closed.release()
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -108,21 +119,22 @@ class Backend:
         if self.tls:
             connection = self.tls.wrap_socket(connection, server_side=True)
         with connection, connection.makefile("rb") as file:
-            line = file.readline().decode().strip()
-            headers = dict[str, str]()
-            while text := file.readline().decode().strip():
-                name, _, value = text.partition(":")
-                headers[name.lower()] = value.strip()
-            _ = file.read(int(headers.get("content-length", "0")))
-            if line:
-                self.requests.append(Request(line, headers))
+            while line := file.readline().decode().strip():
+                headers = dict[str, str]()
+                while text := file.readline().decode().strip():
+                    name, _, value = text.partition(":")
+                    headers[name.lower()] = value.strip()
+                body = file.read(int(headers.get("content-length", "0")))
+                self.requests.append(Request(line, headers, body))
                 self.behave(connection)
+                if not self.keeps:
+                    break
 
 
 @contextmanager
-def backend(tls: ssl.SSLContext | None = None) -> Generator[Backend]:
+def backend(tls: ssl.SSLContext | None = None, *, keeps: bool = False) -> Generator[Backend]:
     """One that listens."""
-    found = Backend(tls=tls)
+    found = Backend(tls=tls, keeps=keeps)
     found.listen()
     try:
         yield found

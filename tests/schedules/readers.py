@@ -11,7 +11,7 @@ import yaml
 
 from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import crontab
-from maintcli.schedules.targets.systemd.calendar import events
+from maintcli.schedules.targets.systemd_calendar import events
 
 
 class Stated(NamedTuple):

@@ -16,7 +16,7 @@ from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError
 from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import TARGETS
-from maintcli.schedules.targets.kubernetes import from_deployed, one_off
+from maintcli.schedules.targets.kubernetes.job import from_deployed, one_off
 from tests.schedules.readers import Stated, as_systemd, read, values
 
 CONFIG = """\

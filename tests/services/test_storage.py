@@ -349,7 +349,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     place = storage(str(tmp_path), "--archive")
     place.put("file", b"old")
     full = mock.patch("os.fsync", side_effect=OSError(28, "No space left on device"))
-    with full, pytest.raises(ConfigError, match="no room for more: No space left on device"):
+    with full, pytest.raises(ConfigError, match="is full: No space left on device"):
         place.put("file", b"new")
     assert (place.get("file", MOST), _names(tmp_path)) == (b"old", ["file"])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import maintcli
-from maintcli.schedules.targets.systemd.syntax import is_below_home
+from maintcli.schedules.targets.systemd import is_below_home
 
 _MOST_LINKS: Final = 40
 _MOST_BYTES: Final = 4096  # of a script, to see what runs it

@@ -162,7 +162,7 @@ def _of_enabled(context: Context) -> tuple[list[Right], dict[str, str]]:
 
 def _of(job: Job, context: Context) -> list[Right]:
     """What a run of `job` needs on its tables. Raises MaintError where that cannot be known."""
-    if not job.needs_database:
+    if job.needs_database is not True:  # what else the job does would be done, too
         return []
     if not job.can_dry_run:
         raise Fail("It has no dry run, which would tell.")

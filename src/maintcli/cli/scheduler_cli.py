@@ -10,7 +10,7 @@ from maintcli.cli import tool
 from maintcli.config.messages import bare, quote
 from maintcli.config.scheduler import Settings
 from maintcli.errors import MissingPrivilege, Unreachable, Usage
-from maintcli.schedules.check.github import ENABLED
+from maintcli.schedules.check.deployed import ENABLED
 from maintcli.schedules.targets.github import FILE
 
 Texts = Mapping[str, str]

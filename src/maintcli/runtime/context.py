@@ -22,7 +22,8 @@ class Context:
 
     `counts` are figures known so far: they reach the report however the run ends. `retention` are
     the ages that the run was let through with, for the ledger. `variables` are those of the
-    environment that the job declares. `names` are the tables that it has looked for. `make_run`
+    environment that the job declares. `has_database` is False where the run does without.
+    `names` are the tables that it has looked for. `make_run`
     makes what the job is given, of this and its engine, in place of api.Run.
     """
 
@@ -37,6 +38,7 @@ class Context:
     counts: dict[str, Any] = field(default_factory=dict[str, Any])
     retention: dict[str, str] = field(default_factory=dict[str, str])
     variables: frozenset[str] = frozenset()
+    has_database: bool = True
     names: list[Name] = field(default_factory=list[Name])
     make_run: Callable[["Context", Any], Any] | None = None
 

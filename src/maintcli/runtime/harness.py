@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 import psycopg
 
 from maintcli.config.database import no_database
-from maintcli.db import connect, toolkit
+from maintcli.db import connect, sqlstate, toolkit
 from maintcli.errors import (
     ConfigError,
     Held,
     Interrupted,
     MaintError,
     MissingGrant,
+    MissingPrivilege,
     Skip,
+    Unreachable,
     Usage,
 )
 from maintcli.runtime import deadline, lease, ledger, stop
@@ -29,9 +31,11 @@ from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.ledger import Begun
 from maintcli.runtime.outcome import record_outcome
 from maintcli.runtime.report import Report
-from maintcli.runtime.session import Session
+from maintcli.runtime.session import RECONNECT_SECONDS, Session
 
 _HELD_RETRY_SECONDS = 1.0
+_IF_THERE_SECONDS = 3.0
+_ABSENT = (ConfigError, MissingPrivilege, Unreachable)
 _DENIED = (MissingGrant, psycopg.errors.InsufficientPrivilege)
 
 
@@ -47,15 +51,16 @@ def run(job: Job, order: Order) -> Report:
     left = " in a dry run, which changes nothing" if order.dry_run else stop.KEPT
     signals = stop.on_signals(left) if order.owns_process else stop.without_signals()
     with signals as stopped, record_outcome(report, order.log):  # 1. signals first
-        context = _connect(job, order, stopped)  # 2. configuration and connection
+        context = _connect(job, order, stopped, report)  # 2. configuration and connection
         session = context.session
         try:
             with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
-                with _allowed(context):
+                with _or_without(job, context, report), _allowed(context):
                     _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
                 with record_outcome(report, order.log), _allowed(context), _kept(context):
                     _body(job, context, report)  # 6. the work
-            _end(context, report)  # 7. the end
+            with _or_without(job, context, report):
+                _end(context, report)  # 7. the end
         finally:
             session.close()
     report.warnings = order.log.warnings
@@ -72,7 +77,7 @@ def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
         order.log.error(f"could not tell {tell.__module__}: {type(error).__name__}: {error}")
 
 
-def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
+def _connect(job: Job, order: Order, stopped: stop.Stop, report: Report) -> Context:
     if order.dry_run and not job.can_dry_run:
         raise Usage(
             f"{job.name} cannot show what it would do, so --dry-run is refused; nothing was run."
@@ -84,24 +89,48 @@ def _connect(job: Job, order: Order, stopped: stop.Stop) -> Context:
         order.variable(name)
     limit = order.value("timeout")
     until = Deadline(limit.approx_seconds, str(limit))
-    if job.needs_database or order.is_recorded:
-        session = Session(_opener(job, order, until), stopped, until, say=order.log.info)
-        try:
-            _ = session.connection
-        except Interrupted as error:
-            left = " before the database was reached; nothing was changed"
-            raise Interrupted(error.signal, left) from None
-    else:
-        session = Session(_no_database, stopped, until)
-    return Context(
+    context = Context(
         job=job.name,
         order=order,
-        session=session,
+        session=Session(_no_database, stopped, until),
         stop=stopped,
         deadline=until,
         log=order.log,
         variables=frozenset((*job.secrets, *job.variables)),
+        has_database=False,
     )
+    if job.needs_database or order.is_recorded:
+        with _or_without(job, context, report):
+            context.session = _open(job, order, stopped, until)
+            context.has_database = True
+    return context
+
+
+def _open(job: Job, order: Order, stopped: stop.Stop, until: Deadline) -> Session:
+    patience = _IF_THERE_SECONDS if job.needs_database == "if there" else RECONNECT_SECONDS
+    opener = _opener(job, order, until, patience)
+    session = Session(opener, stopped, until, say=order.log.info, patience=patience)
+    try:
+        _ = session.connection
+    except Interrupted as error:
+        left = " before the database was reached; nothing was changed"
+        raise Interrupted(error.signal, left) from None
+    return session
+
+
+@contextmanager
+def _or_without(job: Job, context: Context, report: Report) -> Generator[None]:
+    """Let a job that wants the database only if it is there work on without."""
+    try:
+        yield
+    except (psycopg.Error, MaintError) as raised:
+        error = sqlstate.meaning(raised) if isinstance(raised, psycopg.Error) else raised
+        if job.needs_database != "if there" or not isinstance(error, _ABSENT):
+            raise
+        context.has_database &= not isinstance(error, Unreachable)
+        report.ledger_missing = context.order.is_recorded
+        lack = "This run is missing in the history" if report.ledger_missing else "No database"
+        context.log.warn(f"{lack}: {error}")
 
 
 def _no_database() -> connect.Connection:
@@ -115,7 +144,9 @@ def _no_ledger() -> ConfigError:
     )
 
 
-def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Connection]:
+def _opener(
+    job: Job, order: Order, until: Deadline, patience: float
+) -> Callable[[], connect.Connection]:
     database = order.database
     if database.url is None:
         raise no_database(database.section) if job.needs_database else _no_ledger()
@@ -124,7 +155,7 @@ def _opener(job: Job, order: Order, until: Deadline) -> Callable[[], connect.Con
         order.log.hide(password)
 
     def opener() -> connect.Connection:
-        name, seconds = f"maint/{job.name}", until.left
+        name, seconds = f"maint/{job.name}", min(until.left, patience)
         return connect.connect(target, application=name, read_only=order.dry_run, seconds=seconds)
 
     return opener
@@ -134,7 +165,7 @@ def _begin(job: Job, context: Context, report: Report) -> None:
     """Take the lease and write the ledger row; a dry run and --no-ledger do neither."""
     order, session = context.order, context.session
     report.shard = str(order.shard or "")
-    if not order.is_recorded:
+    if not (order.is_recorded and context.has_database):
         return
     database = order.database
     try:

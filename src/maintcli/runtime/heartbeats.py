@@ -4,13 +4,14 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
 
-from maintcli.db import formats, toolkit
+from maintcli.db import formats
 from maintcli.runtime import history
+from maintcli.runtime.history import in_utc
 from maintcli.runtime.lease import ttl
 from maintcli.runtime.session import Session
 from maintcli.runtime.whole import Whole, wholes
@@ -122,23 +123,7 @@ SELECT h.name, h.last_heartbeat, h.runner_id, h.last_success_at, h.consecutive_f
             THEN 'lost' ELSE newest.outcome END,
        newest.run_id::text, newest.started_at, ahead.columns, newest.run_group
 FROM {heartbeats} h
-LEFT JOIN LATERAL (
-    SELECT r.run_id, r.started_at, k.lease_expires_at
-    FROM {runs} r JOIN {heartbeats} k ON k.lease_run_id = r.run_id
-    WHERE r.job = h.name AND r.outcome = 'running' AND k.lease_expires_at {live}
-    ORDER BY r.started_at LIMIT 1
-) live ON true
-LEFT JOIN LATERAL (
-    SELECT run_id, outcome, started_at, run_group FROM {runs}
-    WHERE job = h.name AND started_at <= clock_timestamp() ORDER BY started_at DESC LIMIT 1
-) newest ON true
-LEFT JOIN LATERAL (
-    SELECT array_agg(run_id::text ORDER BY started_at) AS ids,
-           array_agg(started_at ORDER BY started_at) AS starts, array_agg(run_id) AS uuids
-    FROM {runs} r WHERE job = h.name AND outcome = 'running' AND NOT EXISTS (
-        SELECT FROM {heartbeats} k
-        WHERE k.lease_run_id = r.run_id AND k.lease_expires_at {live})
-) lost ON true
+{runs_of_job}
 LEFT JOIN LATERAL (
     SELECT array_agg(DISTINCT c.name) AS columns
     FROM {heartbeats} k CROSS JOIN LATERAL (VALUES
@@ -172,11 +157,11 @@ def watch(session: Session, schema: str) -> Watch:
     """Read every job's row of the toolkit's tables in `schema`."""
     names = {
         "heartbeats": sql.Identifier(schema, "job_heartbeats"),
-        "runs": sql.Identifier(schema, "job_runs"),
+        "runs_of_job": history.of_each_job(schema),
         "migrations": sql.Identifier(schema, "maint_migrations"),
     }
     ((now, made_at),) = session.read_composed(_CLOCK.format(**names))
-    rows = session.read_composed(_BEATS.format(**names, live=toolkit.LIVE, ttl=ttl()))
+    rows = session.read_composed(_BEATS.format(**names, ttl=ttl()))
     joined = _wholes(session, schema, [group for *_, group in rows if group])
     beats = [_beat(tuple(rest), joined.get((rest[0], group))) for *rest, group in rows]
     return Watch(in_utc(now), in_utc(made_at), {beat.name: beat for beat in beats})
@@ -226,11 +211,6 @@ def in_the_future(columns: Sequence[str]) -> str:
         return ""
     lies = "lies" if len(columns) == 1 else "lie"
     return f"{' and '.join(columns)} {lies} in the future, since the server's clock went back"
-
-
-def in_utc(when: datetime) -> datetime:
-    """`when` in UTC: psycopg answers in the zone of the role or the server."""
-    return when.astimezone(UTC)
 
 
 def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:

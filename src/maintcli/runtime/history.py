@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
 
 import psycopg
 from psycopg import sql
@@ -135,6 +135,55 @@ _MOST_RUNS = 50
 _MOST_DAYS = 30
 _FAILURES = [outcome.value for outcome in Outcome if outcome.is_failure]
 
+# Joined with each job's row `h`: the run that goes on, the newest, and those that never finished.
+_OF_EACH_JOB = sql.SQL("""LEFT JOIN LATERAL (
+    SELECT r.run_id, r.started_at, k.lease_expires_at
+    FROM {runs} r JOIN {heartbeats} k ON k.lease_run_id = r.run_id
+    WHERE r.job = h.name AND r.outcome = 'running' AND k.lease_expires_at {live}
+    ORDER BY r.started_at LIMIT 1
+) live ON true
+LEFT JOIN LATERAL (
+    SELECT run_id, outcome, started_at, run_group FROM {runs}
+    WHERE job = h.name AND started_at <= clock_timestamp() ORDER BY started_at DESC LIMIT 1
+) newest ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(run_id::text ORDER BY started_at) AS ids,
+           array_agg(started_at ORDER BY started_at) AS starts, array_agg(run_id) AS uuids
+    FROM {runs} r WHERE job = h.name AND outcome = 'running' AND NOT EXISTS (
+        SELECT FROM {heartbeats} k
+        WHERE k.lease_run_id = r.run_id AND k.lease_expires_at {live})
+) lost ON true""")
+
+_MOST_RECENT = 200
+_BY_SCHEDULER = sql.SQL("(r.origin <> 'manual' OR r.scheduled_for IS NOT NULL)")
+
+_IN_FORCE = sql.SQL("""
+SELECT min(r.started_at) FILTER (WHERE r.config_hash = %(hash)s AND r.version = %(version)s),
+       max(r.started_at)
+FROM {runs} r WHERE {by_scheduler}
+""")
+
+_NEWEST_STARTED = sql.SQL("""
+SELECT asked.job, found.by_scheduler, found.origin, found.started_at, found.finished_at
+FROM unnest(%(jobs)s::text[]) AS asked (job), LATERAL (
+    (SELECT true AS by_scheduler, r.origin, r.started_at, r.finished_at FROM {runs} r
+     WHERE r.job = asked.job AND {by_scheduler} ORDER BY r.started_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT false, r.origin, r.started_at, r.finished_at FROM {runs} r
+     WHERE r.job = asked.job AND NOT {by_scheduler} ORDER BY r.started_at DESC LIMIT 1)
+) found
+""")
+
+_RECENTLY_SCHEDULED = sql.SQL("""
+SELECT asked.job, found.origin, found.started_at, found.finished_at
+FROM unnest(%(jobs)s::text[], %(seconds)s::float8[]) AS asked (job, seconds), LATERAL (
+    SELECT r.origin, r.started_at, r.finished_at FROM {runs} r
+    WHERE r.job = asked.job AND {by_scheduler}
+      AND r.started_at > clock_timestamp() - make_interval(secs => asked.seconds)
+    ORDER BY r.started_at DESC LIMIT {most}
+) found ORDER BY found.started_at DESC
+""")
+
 
 def history(
     session: Session, schema: str, *, job: str | None = None, limit: int = 20, failed: bool = False
@@ -226,9 +275,59 @@ def backlogs(session: Session, schema: str) -> dict[str, Backlog]:
     return {name: Backlog(rows_left, forecast) for name, rows_left, forecast in rows}
 
 
+def of_each_job(schema: str) -> sql.Composable:
+    """SQL joined with a job's row `h`, as live, newest and lost: see heartbeats.py."""
+    return _OF_EACH_JOB.format(**_names(schema))
+
+
+def in_force(
+    session: Session, schema: str, config_hash: str, version: str
+) -> tuple[datetime | None, datetime | None]:
+    """Of the runs that a scheduler started: when the first had that configuration and version, and
+    when the newest started.
+    """
+    values = {"hash": config_hash, "version": version}
+    ((since, newest),) = _scheduled(session, schema, _IN_FORCE, values)
+    return since, newest
+
+
+def newest_started(session: Session, schema: str, jobs: Sequence[str]) -> list[Row]:
+    """Of each of `jobs` the newest run that a scheduler started, and the newest of any other:
+    job, whether a scheduler did, origin, start, end.
+    """
+    return _scheduled(session, schema, _NEWEST_STARTED, {"jobs": jobs})
+
+
+def recently_scheduled(session: Session, schema: str, jobs: Mapping[str, timedelta]) -> list[Row]:
+    """The runs that a scheduler started within each job's time: job, origin, start, end."""
+    seconds = [span.total_seconds() for span in jobs.values()]
+    values = {"jobs": [*jobs], "seconds": seconds}
+    return _scheduled(session, schema, _RECENTLY_SCHEDULED, values)
+
+
+def first_with(session: Session, schema: str, config_hash: str) -> datetime | None:
+    """When the first run with that configuration started; None where none had it yet."""
+    query = sql.SQL("SELECT min(started_at) FROM {runs} WHERE config_hash = %(hash)s")
+    ((found,),) = _scheduled(session, schema, query, {"hash": config_hash})
+    return cast("datetime | None", found)
+
+
+def _scheduled(
+    session: Session, schema: str, query: sql.SQL, values: Mapping[str, Any]
+) -> list[Row]:
+    filled = query.format(**_names(schema), by_scheduler=_BY_SCHEDULER, most=_MOST_RECENT)
+    rows = session.read_composed(filled, values, ours=True)
+    return [tuple(in_utc(v) if isinstance(v, datetime) else v for v in row) for row in rows]
+
+
+def in_utc(when: datetime) -> datetime:
+    """`when` in UTC: psycopg answers in the zone of the role or the server."""
+    return when.astimezone(UTC)
+
+
 def _run(row: Row) -> PastRun:
     fields = PastRun.__slots__
-    values: list[Any] = [v.astimezone(UTC) if isinstance(v, datetime) else v for v in row]
+    values: list[Any] = [in_utc(v) if isinstance(v, datetime) else v for v in row]
     return PastRun(**dict(zip(fields, values, strict=True)))
 
 

@@ -1,7 +1,7 @@
 """What the runtime knows of a job: its declaration, and what somebody ordered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.duration import Duration, duration
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = duration("30m")
 Hear = Callable[[int, float | None], None]
+IfThere = Literal["if there"]
 
 
 class Job(NamedTuple):
     """A job's declaration. `options` are its own, whose values `body` gets.
 
     `needs` names what must be configured before there is anything to do: one of its options, or a
-    part of maint.toml. `needs_database` is False where the work itself has none. `secrets` and
-    `variables` are the environment variables that it reads; a scheduler has to hand them on. Only
-    secrets may lead to a file or another variable. `check` raises MaintError for what is wrong on
-    the command line or in what is set, before there is a run.
+    part of maint.toml. `needs_database` is False where the work itself has none; with "if there" it
+    is done also while the database is down. `secrets` and `variables` are the environment variables
+    that it reads; a scheduler has to hand them on. Only secrets may lead to a file or another
+    variable. `check` raises MaintError for what is wrong on the command line or in what is set,
+    before there is a run.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Job(NamedTuple):
     common: tuple[Option, ...]
     body: Callable[["Context", Mapping[str, Any]], object]
     needs: str | None = None
-    needs_database: bool = True
+    needs_database: bool | IfThere = True
     secrets: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     check: Callable[["Order"], None] = lambda _order: None

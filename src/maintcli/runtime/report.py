@@ -19,8 +19,9 @@ class Report:
     `backlog` is the number of items that were due and are left, None where nobody knows. `shard`
     (`0/4`) and `run_group` are blank for a run that is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
-    has a row of it. `statements` are SQL that mends what `message` says. `traceback` is for the
-    ledger alone, and empty but for a bug.
+    has a row of it; `ledger_missing` where it should have one, and the work was done without.
+    `statements` are SQL that mends what `message` says. `traceback` is for the ledger alone, and
+    empty but for a bug.
     """
 
     job: str
@@ -40,6 +41,7 @@ class Report:
     shard: str = ""
     run_group: str = ""
     is_recorded: bool = False
+    ledger_missing: bool = False
     traceback: str = ""
 
     @property
@@ -67,6 +69,7 @@ class Report:
             "dry_run": self.dry_run,
             "backlog": self.backlog,
             "warnings": self.warnings,
+            **({"recorded": False} if self.ledger_missing else {}),
             **({"shard": self.shard} if self.shard else {}),
             **({"run_group": self.run_group} if self.run_group else {}),
             **self.counts,

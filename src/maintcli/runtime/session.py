@@ -48,11 +48,13 @@ class Session:
         deadline: Deadline,
         *,
         say: Callable[[str], None] = lambda _sentence: None,
+        patience: float = RECONNECT_SECONDS,
     ) -> None:
         self.stop = stop
         self.deadline = deadline
         self.opener = opener
         self._say = say
+        self._patience = patience
         self.runs_code_of_users = False
         self._connection: Connection | None = None
         self._schemas: tuple[str, ...] | None = None
@@ -235,7 +237,7 @@ class Session:
                 self._connection.close()
 
     def _connect(self) -> Connection:
-        seconds = min(RECONNECT_SECONDS, self.deadline.left / 2)
+        seconds = min(self._patience, self.deadline.left / 2)
         end = time.monotonic() + seconds
         try:
             with said_when_slow(lambda: self._say(f"{_waiting(seconds)}.")):

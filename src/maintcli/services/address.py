@@ -1,15 +1,16 @@
 """Where something is sent over HTTP."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 _PORTS: Final = {"http": 80, "https": 443}
+_NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 _KEPT: Final = "!#$%&'()*+,/:;=?@[]~"  # what a target may hold as it stands
 
 
 class Address(NamedTuple):
-    """The parts of a URL. As text it goes without its query, which may hold a secret."""
+    """The parts of a URL. As text it goes without path and query, which may hold a token."""
 
     scheme: str
     host: str
@@ -23,14 +24,31 @@ class Address(NamedTuple):
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
-    def is_private(self) -> bool:
-        """Whether nobody on the way can read what is sent: it is encrypted, or goes nowhere."""
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: requests with the same ones may share a connection."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """The host, and the port unless it is the usual one; a request's header Host."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The whole of it: not to be shown."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether no other machine can read what is sent: it is encrypted, or stays here."""
         return self.scheme == "https" or _is_loopback(self.host)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}{'?…' if self.query else ''}"
+        return f"{self.scheme}://{self.authority}/{'…' if self.target != '/' else ''}"
+
+    def __repr__(self) -> str:
+        return f"Address({self})"
 
 
 def read(text: str) -> Address:
@@ -67,3 +85,19 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def is_public(ip: str) -> bool:
+    """Whether an IP address is one of the public internet.
+
+    Not so those of this machine, of private networks and of carriers, and not those of IPv6 that
+    stand for one of IPv4: what they lead to depends on the network.
+    """
+    found = ip_address(ip.partition("%")[0])
+    if isinstance(found, IPv4Address):
+        return found.is_global and not found.is_multicast
+    stands_for_another = (
+        found.ipv4_mapped or found.sixtofour or found.teredo or any(found in net for net in _NAT64)
+    )
+    is_plain = not (found.is_multicast or found.is_site_local or stands_for_another)
+    return found.is_global and is_plain

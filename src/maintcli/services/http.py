@@ -1,29 +1,39 @@
-"""One request over HTTP, sent once, within a bounded time, and never to where it is redirected."""
+"""Requests over HTTP, each within a bounded time and with a bounded answer.
+
+The standard library's client, on sockets that are connected here: so a host is resolved once, what
+was checked is what is connected to, and no library logs a URL.
+"""
 
 import os
+import select
 import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse, RemoteDisconnected
-from threading import Timer
-from typing import Final, NamedTuple
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NameResolutionError
-from urllib3.response import BaseHTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from http.client import RemoteDisconnected as Disconnected
+from io import BufferedReader
+from threading import Thread, Timer
+from typing import Final, NamedTuple, Self
+from urllib.parse import urljoin
 
 from maintcli import __version__
-from maintcli.errors import Unreachable, Unsent
-from maintcli.services.address import Address
+from maintcli.errors import Refused, Unreachable, Unsent
+from maintcli.services.address import Address, is_public, read
 
 MOST_BYTES: Final = 64 * 1024
 _CONNECT_SECONDS: Final = 10.0
+_REDIRECTS: Final = {301, 302, 303, 307, 308}
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 class Answer(NamedTuple):
-    """What came back. The body is read of a 2xx alone; `is_whole` is False where it is too long."""
+    """What came back; `is_whole` is False where the body was longer than 64 KiB.
+
+    Names of headers are in lowercase. Of an answer that is no 2xx the body may be cut, too.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -31,29 +41,156 @@ class Answer(NamedTuple):
     is_whole: bool = True
 
 
-def post(
-    address: Address,
-    headers: Mapping[str, str],
-    body: bytes | None = None,
-    *,
-    seconds: float,
-) -> Answer:
-    """POST, and read at most 64 KiB of the answer, all within `seconds`.
+class Client:
+    """The requests of one run, which keeps connections open between them; for one thread.
 
-    Raises Unsent where no connection came about: only then may it be sent once more. Raises
-    Unreachable for a certificate that is not to be trusted, and where no answer came.
+    `public_only` refuses hosts of private networks and of this machine, for URLs that others gave.
+    Every request ends within its `seconds`, whatever the server does, and raises
+
+    - Unsent where no connection came about: only then may a POST be sent once more;
+    - Unreachable for a certificate that is not to be trusted, and where no answer came;
+    - Refused for what `public_only` refuses.
+
+    Messages show a URL without its path and query, which may hold a token.
     """
-    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
-    connection = kind(address.host, address.port, timeout=min(_CONNECT_SECONDS, seconds))
-    connection.response_class = _Final
-    sent = {"User-Agent": f"maint/{__version__}", "Accept": "application/json", **headers}
-    limit = _Limit(connection, seconds)
-    try:
-        _connect(connection, address, limit)
-        return _exchange(connection, address, sent, body, limit)
-    finally:
-        limit.close()
-        connection.close()
+
+    def __init__(self, *, public_only: bool = False) -> None:
+        self._public_only = public_only
+        self._open: dict[tuple[str, str, int], HTTPConnection] = {}
+        self._resolved: dict[tuple[str, int], Sequence[str]] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def get(
+        self,
+        address: Address,
+        headers: Mapping[str, str] = _NOTHING,
+        *,
+        seconds: float,
+        redirects: int = 0,
+    ) -> Answer:
+        """GET, and follow at most so many `redirects`; the answer may be one more of them.
+
+        None is followed from https:// to http://, and no header goes along to another host.
+        """
+        with _Limit(seconds) as limit:
+            answer = self._request("GET", address, headers, None, limit)
+            for _ in range(redirects):
+                target = _target(address, answer)
+                if target is None:
+                    break
+                if target.origin != address.origin:
+                    headers = _NOTHING
+                address = target
+                answer = self._request("GET", address, headers, None, limit)
+            return answer
+
+    def post(
+        self,
+        address: Address,
+        headers: Mapping[str, str] = _NOTHING,
+        body: bytes | None = None,
+        *,
+        seconds: float,
+    ) -> Answer:
+        """POST, once."""
+        with _Limit(seconds) as limit:
+            return self._request("POST", address, headers, body, limit)
+
+    def put(
+        self, address: Address, headers: Mapping[str, str], body: bytes, *, seconds: float
+    ) -> Answer:
+        """PUT."""
+        with _Limit(seconds) as limit:
+            return self._request("PUT", address, headers, body, limit)
+
+    def _request(
+        self,
+        method: str,
+        address: Address,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limit: "_Limit",
+    ) -> Answer:
+        kept = self._open.pop(address.origin, None)
+        if kept is not None and _is_readable(kept.sock):  # closed by the other side
+            kept.close()
+            kept = None
+        connection = kept or self._connect(address, limit)
+        sent = {
+            "Host": address.authority,
+            "User-Agent": f"maint/{__version__}",
+            "Accept": "application/json",
+            **headers,
+        }
+        try:
+            limit.hold(connection.sock)
+            connection.request(method, address.target, body, sent)
+            response = connection.getresponse()
+            answer = _read(response, limit)
+        except (OSError, HTTPException) as error:
+            connection.close()
+            if kept and method != "POST" and not limit.is_over and _is_gone(error):
+                # It was being closed while this was sent, which did no harm; a POST may have.
+                return self._request(method, address, headers, body, limit)
+            raise _no_answer(method, address, error, limit) from None
+        except BaseException:
+            connection.close()
+            raise
+        if answer.status < 200 or response.will_close or not response.isclosed():
+            connection.close()
+        else:
+            self._open[address.origin] = connection
+        return answer
+
+    def _connect(self, address: Address, limit: "_Limit") -> HTTPConnection:
+        try:
+            opened = self._connected(address, limit)
+        except ssl.SSLCertVerificationError as error:
+            raise Unreachable(
+                f"{address} has no certificate to be trusted, so nothing was sent:"
+                f" {error.verify_message}."
+            ) from None
+        except (OSError, UnicodeError) as error:
+            reason = f"it took more than {limit}" if limit.is_over else _why(error)
+            raise Unsent(f"{address} cannot be reached, and nothing was sent: {reason}.") from None
+        connection = HTTPConnection(address.host, address.port)
+        connection.sock = opened
+        connection.auto_open = 0  # or it would connect again, by the name
+        connection.response_class = _Final
+        return connection
+
+    def _connected(self, address: Address, limit: "_Limit") -> socket.socket:
+        place = (address.host, address.port)
+        if place not in self._resolved:
+            self._resolved[place] = _resolve(*place, limit)
+        ips = self._resolved[place]
+        refused = next((ip for ip in ips if self._public_only and not is_public(ip)), None)
+        if refused:
+            raise Refused(
+                f"{address} leads to {refused}, which is no public address, so nothing was sent."
+            )
+        opened = _first_open(ips, address.port, limit)
+        try:
+            limit.hold(opened)
+            if address.scheme == "https":
+                # Its own variable: the context reads the certificates of the system, in 20 ms.
+                self._tls = self._tls or ssl.create_default_context()
+                opened = self._tls.wrap_socket(opened, server_hostname=address.host)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
 
 class _Final(HTTPResponse):
@@ -61,10 +198,37 @@ class _Final(HTTPResponse):
 
     def begin(self) -> None:
         """Read up to the headers of the answer."""
-        super().begin()
+        self._begin()
         while self.status < 200 and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
             vars(self)["headers"] = None  # or it would take what it has for the answer
+            self._begin()
+
+    def _begin(self) -> None:
+        file = self.fp
+        vars(self)["fp"] = head = _Head(file)
+        try:
             super().begin()
+        finally:
+            if vars(self)["fp"] is head:
+                self.fp = file
+
+
+class _Head:
+    """The lines before a body. The library takes them for whole where they end too early."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+        self._has_begun = False
+        self.close = file.close
+
+    def readline(self, limit: int) -> bytes:
+        """One line; raises IncompleteRead where it, or what must follow, is not there."""
+        line = self._file.readline(limit)
+        has_end = line.endswith(b"\n") or len(line) == limit
+        if not has_end and (line or self._has_begun):
+            raise IncompleteRead(line)
+        self._has_begun = True
+        return line
 
 
 class _Limit:
@@ -73,109 +237,140 @@ class _Limit:
     It has a descriptor of its own, since the library gives up the socket before the body is read.
     """
 
-    def __init__(self, connection: HTTPConnection, seconds: float) -> None:
+    def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.is_over = False
-        self._connection = connection
+        self._deadline = time.monotonic() + seconds
         self._twin: socket.socket | None = None
         self._timer = Timer(seconds, self._cut)
         self._timer.daemon = True
+
+    def __enter__(self) -> Self:
         self._timer.start()
+        return self
 
-    def hold(self) -> None:
-        """Take hold of the connection, now that there is one."""
-        self._twin = socket.socket(fileno=os.dup(self._connection.sock.fileno()))
-
-    def close(self) -> None:
-        """It was kept, or is over."""
+    def __exit__(self, *_: object) -> None:
         self._timer.cancel()
         self._timer.join()
-        if self._twin is not None:
-            self._twin.close()
+        self._let_go()
+
+    @property
+    def left(self) -> float:
+        """Seconds, and never none: a socket takes 0 for not waiting at all."""
+        return max(self._deadline - time.monotonic(), 0.001)
+
+    def hold(self, connection: socket.socket) -> None:
+        """Cut this one from now on."""
+        self._let_go()
+        connection.settimeout(self.left)
+        self._twin = socket.socket(fileno=os.dup(connection.fileno()))
+        if self.is_over:  # just now, before there was anything to cut
+            self._cut()
 
     def __str__(self) -> str:
         return f"{self.seconds:.0f} s"
 
+    def _let_go(self) -> None:
+        twin, self._twin = self._twin, None
+        if twin is not None:
+            twin.close()
+
     def _cut(self) -> None:
         self.is_over = True
-        with suppress(OSError, AttributeError):  # it is closed, or not there yet
-            (self._twin or self._connection.sock).shutdown(socket.SHUT_RDWR)
+        twin = self._twin
+        if twin is not None:
+            with suppress(OSError):  # it is closed
+                twin.shutdown(socket.SHUT_RDWR)
 
 
-def _connect(connection: HTTPConnection, address: Address, limit: _Limit) -> None:
+def _resolve(host: str, port: int, limit: _Limit) -> Sequence[str]:
+    """The IP addresses of a host, asked for in a thread: the system's own limit may be minutes."""
+    found: list[str] = []
+    failed: list[OSError | UnicodeError] = []
+
+    def ask() -> None:
+        try:
+            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(info[4][0]) for info in infos))
+        except (OSError, UnicodeError) as error:
+            failed.append(error)
+
+    thread = Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(limit.left)
+    if failed:
+        raise failed[0]
+    if not found:
+        limit.is_over = True
+        raise TimeoutError
+    return found
+
+
+def _first_open(ips: Sequence[str], port: int, limit: _Limit) -> socket.socket:
+    """A connection to the first of `ips` that takes one; else the last one's error."""
+    for ip in ips[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((ip, port), min(_CONNECT_SECONDS, limit.left))
+    return socket.create_connection((ips[-1], port), min(_CONNECT_SECONDS, limit.left))
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    """Whether something came although nothing was asked: the end, or what is no answer."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _read(response: HTTPResponse, limit: _Limit) -> Answer:
+    """The answer; what is wrong with the body counts where the status says that all is well."""
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    body, is_whole = b"", True
     try:
-        connection.connect()
-        limit.hold()
-    except ssl.SSLCertVerificationError as error:
-        raise Unreachable(
-            f"{address} has no certificate to be trusted, so nothing was sent:"
-            f" {error.verify_message}."
-        ) from None
-    except (OSError, HTTPError) as error:
-        reason = f"it took more than {limit}" if limit.is_over else _why(error)
-        raise Unsent(f"{address} cannot be reached, and nothing was sent: {reason}.") from None
-    if limit.is_over:
-        raise Unsent(
-            f"{address} cannot be reached, and nothing was sent: it took more than {limit}."
-        )
-    connection.timeout = limit.seconds
+        # Until nothing comes: only then is it known whether all came that was announced.
+        while len(body) <= MOST_BYTES and (piece := response.read(MOST_BYTES + 1 - len(body))):
+            body += piece
+        if limit.is_over or (len(body) <= MOST_BYTES and response.length):
+            raise IncompleteRead(body)
+    except (OSError, HTTPException):
+        if 200 <= response.status < 300:
+            raise
+        is_whole = False
+    is_whole = is_whole and len(body) <= MOST_BYTES
+    return Answer(response.status, headers, body[:MOST_BYTES], is_whole)
 
 
-def _exchange(
-    connection: HTTPConnection,
-    address: Address,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    limit: _Limit,
-) -> Answer:
+def _target(address: Address, answer: Answer) -> Address | None:
+    """Where an answer leads to, if it may be followed."""
+    if answer.status not in _REDIRECTS or "location" not in answer.headers:
+        return None
     try:
-        connection.request(
-            "POST", address.target, body, headers, preload_content=False, decode_content=False
-        )
-        answer = _read(connection.getresponse())
-    except (OSError, HTTPException, HTTPError) as error:
-        is_late = limit.is_over or isinstance(_cause(error), TimeoutError)
-        reason = f"it had not all come within {limit}" if is_late else _why(error)
-        raise Unreachable(
-            f"{address} gave no answer: {reason}. What was sent may have arrived, so it is not sent"
-            " again."
-        ) from None
-    if limit.is_over:  # what was cut looks like the end of a short answer
-        raise Unreachable(
-            f"{address} gave no answer: it had not all come within {limit}. What was sent may have"
-            " arrived, so it is not sent again."
-        )
-    return answer
+        target = read(urljoin(address.url, answer.headers["location"]))
+    except ValueError:
+        return None
+    return None if address.scheme == "https" and target.scheme == "http" else target
 
 
-def _read(response: BaseHTTPResponse) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    if not 200 <= response.status < 300:
-        return Answer(response.status, headers)
-    body = b""
-    # Until nothing comes: only then does the library compare what came with what was announced.
-    while len(body) <= MOST_BYTES and (
-        piece := response.read(MOST_BYTES + 1 - len(body), decode_content=False)
-    ):
-        body += piece
-    return Answer(response.status, headers, body[:MOST_BYTES], is_whole=len(body) <= MOST_BYTES)
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, Disconnected | ConnectionError)
+
+
+def _no_answer(method: str, address: Address, error: Exception, limit: _Limit) -> Unreachable:
+    is_late = limit.is_over or isinstance(error, TimeoutError)
+    reason = f"it had not all come within {limit}" if is_late else _why(error)
+    again = " What was sent may have arrived, so it is not sent again." if method == "POST" else ""
+    return Unreachable(f"{address} gave no answer: {reason}.{again}")
 
 
 def _why(error: Exception) -> str:
     """A clause of our own: the libraries' texts repeat what was sent."""
-    cause = _cause(error)
-    if isinstance(error, NameResolutionError):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "its name is not known"
-    if isinstance(cause, TimeoutError):
+    if isinstance(error, TimeoutError):
         return f"it did not answer within {_CONNECT_SECONDS:.0f} s"
-    if isinstance(cause, RemoteDisconnected):
+    if isinstance(error, Disconnected):
         return "the connection was closed before it came"
-    if isinstance(cause, ssl.SSLError):
+    if isinstance(error, ssl.SSLError):
         return "the encrypted connection failed"
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     return "what came is no HTTP, or not all of it"
-
-
-def _cause(error: BaseException) -> BaseException:
-    return error.__cause__ if isinstance(error, HTTPError) and error.__cause__ else error

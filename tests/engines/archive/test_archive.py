@@ -112,7 +112,7 @@ def test_a_place_that_fails_in_mid_run_stops_the_run(
 
     monkeypatch.setattr(os, "fsync", full_after_a_while)
     found = inside(archive_events, "--archive", str(tmp_path / "place"), "--json")
-    assert (found.code, "has no room for more: No space left" in found.json["message"]) == (
+    assert (found.code, "is full: No space left" in found.json["message"]) == (
         78,
         True,
     )

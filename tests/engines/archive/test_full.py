@@ -53,7 +53,7 @@ def test_a_full_disk_ends_the_run_with_nothing_lost(
     maint.file_bytes = LIMIT
     full = maint(*sweep)
     assert full.code == 78, full.err
-    assert "kept has no room for more: File too large" in full.json["message"]
+    assert "kept is full: File too large" in full.json["message"]
     gone = full.json["deleted_count"] + full.json["cascaded_count"]
     assert 0 < gone == full.json["archived_count"] < 120
     assert conn.execute("SELECT count(*) FROM roots").fetchone() == (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from maintcli.config.scheduler import Settings
 from maintcli.errors import Code, ConfigError
 from maintcli.schedules.model import Entry
-from maintcli.schedules.targets.kubernetes import render
+from maintcli.schedules.targets.kubernetes.base import render
 from maintcli.schedules.targets.kubernetes.job import limits
 from tests.schedules.kubernetes import robfig
 from tests.schedules.kubernetes.made import ANALYTICS, SESSIONS, entries, manifests

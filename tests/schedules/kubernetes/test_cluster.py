@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from maintcli.config.scheduler import Settings
 from maintcli.schedules.check.kubernetes import check
 from maintcli.schedules.model import Entry
-from maintcli.schedules.targets.kubernetes import render
+from maintcli.schedules.targets.kubernetes.base import render
 from tests.schedules.kubernetes.made import ANALYTICS, SESSIONS, entries, manifests
 
 BOTH = [SESSIONS, ANALYTICS]

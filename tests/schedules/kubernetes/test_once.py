@@ -9,8 +9,8 @@ import yaml
 
 from maintcli.config.scheduler import Settings
 from maintcli.errors import ConfigError, Usage
-from maintcli.schedules.targets.kubernetes import from_deployed, one_off, render
-from maintcli.schedules.targets.kubernetes.job import limits
+from maintcli.schedules.targets.kubernetes.base import render
+from maintcli.schedules.targets.kubernetes.job import from_deployed, limits, one_off
 from tests.parts.inside import Inside
 from tests.schedules.kubernetes.made import ANALYTICS, SESSIONS, manifests
 

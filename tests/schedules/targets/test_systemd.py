@@ -16,7 +16,7 @@ from maintcli.errors import Code
 from maintcli.schedules.due import coming
 from maintcli.schedules.model import Entry, Note
 from maintcli.schedules.targets.systemd import render
-from maintcli.schedules.targets.systemd.calendar import events
+from maintcli.schedules.targets.systemd_calendar import events
 from tests.schedules.readers import as_systemd, read, values
 from tests.schedules.strategies import expressions, several
 

@@ -17,8 +17,8 @@ from maintcli.errors import Code, MaintError, Usage
 from maintcli.output import readyz as present
 from maintcli.output.show import show
 from maintcli.runtime.heartbeats import watch
+from maintcli.runtime.history import first_with
 from maintcli.runtime.readyz import Check, Demand, checks, demand, status, unasked
-from maintcli.runtime.scheduled_runs import first_with
 from maintcli.runtime.visit import toolkit_tables
 
 _RUNNER = "jobs"

@@ -6,10 +6,9 @@ as much again) reaches the ledger without another round trip.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path, sqlstate
@@ -71,32 +70,36 @@ class Done(NamedTuple):
     inserted: int = 0
 
 
+class Terms(NamedTuple):
+    """What a caller lays down for a batch, whatever its walk does.
+
+    `most` is how many rows the run may still delete, as the server knows it (None: any number); a
+    bite that is `limited` keeps to it. `watched`: who waits for the batch is counted. `check`
+    raises where the tables are not what they were when the run began. `oid` is the relation whose
+    inserted rows are counted.
+    """
+
+    most: sql.Composable | None = None
+    watched: bool = False
+    check: sql.Composable | None = None
+    oid: int | None = None
+
+
 class Step(NamedTuple):
     """PL/pgSQL for a batch: the bite that is repeated, settings, and declarations.
 
     A bite adds to maint_n what it changed, says in maint_end how far it got, and sets maint_stop
-    when there is no more to do. `most` is how many rows the run may still delete, as the server
-    knows it (None: any number); a bite that is `limited` keeps to it. `watched`: who waits for the
-    batch is counted. `seconds` is how long it may take, where that is not the usual.
-    `check` raises where the tables are not what they were when the run began, `after` follows the
-    ledger's own entry. A `sender` has a way of its own to send it. `failed` is told what became of
-    it, and says whether the next one is another already. `walk_closer`: after an error of single
-    rows another walk can take its place. `oid` is the relation whose inserted rows are counted.
+    when there is no more to do. `seconds` is how long it may take, where that is not the usual.
+    `after` follows the ledger's own entry.
     """
 
     bite: sql.Composable
     settings: sql.Composable | None = None
     declare: sql.Composable | None = None
     counter: ledger.Counter = "deleted_count"
-    most: sql.Composable | None = None
-    watched: bool = False
     seconds: float | None = None
     after: sql.Composable | None = None
-    check: sql.Composable | None = None
-    sender: "Callable[..., Done] | None" = None
-    failed: "Callable[[psycopg.Error], bool] | None" = None
-    walk_closer: bool = False
-    oid: int | None = None
+    terms: Terms = Terms()
 
 
 # What follows the bites is ours alone, so the catalog's names alone are meant from there on.
@@ -166,8 +169,6 @@ _PLAN_ONCE = sql.SQL("SET LOCAL plan_cache_mode = force_generic_plan")
 
 def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
     """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
-    if step.sender is not None:
-        return step.sender(context, step, budget_ms=budget_ms, statement_seconds=statement_seconds)
     session = context.session
     settings, query, then = message(context, step, budget_ms)
     began = time.perf_counter()
@@ -186,17 +187,17 @@ class Message(NamedTuple):
 def message(context: Context, step: Step, budget_ms: float, *, counted: bool = True) -> Message:
     """Put together the message of `step`; without fence and ledger where it is not `counted`."""
     lease, session = (context.lease if counted else None), context.session
-    foreign = session.runs_code_of_users
+    foreign, terms = session.runs_code_of_users, step.terms
     nothing = sql.SQL("")
     parts = {
         "declare": step.declare or nothing,
-        "most": sql.SQL(" := {}").format(step.most) if step.most else nothing,
+        "most": sql.SQL(" := {}").format(terms.most) if terms.most else nothing,
         "bite": step.bite,
         "budget": sql.Literal(budget_ms / 1000),
         "pinned": sql.SQL("{};").format(search_path.PINNED) if foreign else nothing,
         "keys_act": _KEYS_ACT,
-        "inserted": _INSERTED.format(step.oid) if step.oid else sql.SQL("0"),
-        "check": step.check or nothing,
+        "inserted": _INSERTED.format(terms.oid) if terms.oid else sql.SQL("0"),
+        "check": terms.check or nothing,
         "ledger": (ledger.progress(lease, step.counter) if lease else nothing)
         + (step.after or nothing),
         "fence": lease.fence() if lease else nothing,
@@ -211,7 +212,7 @@ def message(context: Context, step: Step, budget_ms: float, *, counted: bool = T
     return Message(
         sql.SQL("; ").join(filter(None, settings)),
         quoted(_FRAME, parts, session.connection),
-        _RESULT.format(total=total, waiting=_WAITING if step.watched else sql.SQL("0")),
+        _RESULT.format(total=total, waiting=_WAITING if terms.watched else sql.SQL("0")),
     )
 
 

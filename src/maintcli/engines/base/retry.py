@@ -127,24 +127,46 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
         return found
 
 
-def send_safely(patience: Patience, pace: Pace, step: Callable[[Trial], Step]) -> Done:
+class Sender:
+    """How batches are sent, and what follows an error; a walk may have ways of its own."""
+
+    def send(
+        self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
+    ) -> Done:
+        """Send one batch; psycopg's errors pass through."""
+        return send(context, step, budget_ms=budget_ms, statement_seconds=statement_seconds)
+
+    def failed(self, error: psycopg.Error) -> bool:
+        """Whether the next batch is another after `error`, and may be sent at once."""
+        del error
+        return False
+
+    @property
+    def walk_closer(self) -> bool:
+        """Whether another walk can take its place after an error of single rows."""
+        return False
+
+
+def send_safely(
+    patience: Patience, pace: Pace, step: Callable[[Trial], Step], sender: Sender | None = None
+) -> Done:
     """Send the batch that `step` makes, until it counts or there is no more to try."""
-    trial, failures, made = Trial(), 0, None
+    trial, failures, made, sender = Trial(), 0, None, sender or Sender()
     while True:
         began = time.monotonic()
         try:
             made = step(trial)
-            done = send(
+            done = sender.send(
                 patience.context,
                 made,
                 budget_ms=pace.budget_ms,
                 statement_seconds=made.seconds or _STATEMENT_SECONDS,
             )
         except psycopg.Error as error:
-            if made and made.failed and made.failed(error):
-                patience.context.stop.wait(time.monotonic() - began)  # who waited for us goes on
+            if made and sender.failed(error):
+                patience.context.stop.wait(time.monotonic() - began)  # let blocked sessions proceed
                 continue
-            if made and made.walk_closer and _wants_a_closer_walk(error, trial):
+            if made and sender.walk_closer and _wants_a_closer_walk(error, trial):
                 raise
             failures += 1
             trial = _react(patience, pace, error, trial, failures)
@@ -165,33 +187,43 @@ def _react(
     patience: Patience, pace: Pace, error: psycopg.Error, trial: Trial, failures: int
 ) -> Trial:
     """Decide what follows a failed batch: how it is tried next, or an error."""
-    context, state = patience.context, error.sqlstate
-    if state == sqlstate.LEASE_LOST:
-        raise lease_lost(context.lease.job if context.lease else "this job") from None
-    if state == sqlstate.ROLE_CHANGED:
+    if error.sqlstate == sqlstate.ROLE_CHANGED:
         raise ConfigError(_KEYS_DO_NOT_ACT) from None
-    why = sqlstate.transient(error, context.session.connection_or_none)
+    why = retryable(patience.context, error)
     if why is Transient.LOCKED and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial
     if failures >= _MOST_FAILURES:
         raise sqlstate.meaning(error) from None
-    if why in {Transient.LOCKED, Transient.CANCELED}:
-        pace.shrink()
-        return Trial(skip_locked=True, small=trial.small or why is Transient.CANCELED)
+    if why is Transient.LOST:
+        return trial
     if why is Transient.CONFLICT:
-        context.stop.wait(0.05 * failures)
+        patience.context.stop.wait(0.05 * failures)
         return trial._replace(skip_locked=True)
+    pace.shrink()
+    return Trial(skip_locked=True, small=trial.small or why is Transient.CANCELED)
+
+
+def retryable(context: Context, error: psycopg.Error) -> Transient:
+    """Why what failed with `error` may be tried again, on a new connection if this one is lost.
+
+    Raises LeaseLost, Unreachable where it is unknown whether a batch counted, and `error` itself
+    where another try is of no use.
+    """
+    if error.sqlstate == sqlstate.LEASE_LOST:
+        raise lease_lost(context.job) from None
+    why = sqlstate.transient(error, context.session.connection_or_none)
+    if why is None:
+        raise error
     if why is Transient.LOST:
         after_loss(context, error)
-        return trial
-    raise error
+    return why
 
 
 def after_loss(context: Context, error: psycopg.Error) -> None:
-    """Say that the connection broke, or raise Unreachable where a new one is of no use."""
+    """Log that the connection was lost, or raise Unreachable if a new one is of no use."""
     if context.lease is None:
-        why = "without a ledger nobody can say whether the last batch counted"
+        why = "without run history maint cannot tell whether the last batch counted"
         raise sqlstate.connection_lost(f"{sqlstate.said(error)}; {why}") from None
-    context.log.warn("the connection broke in mid-run; going on with a new one")
+    context.log.warn("the connection was lost; continuing with a new one")
     context.stop.wait(0.1)

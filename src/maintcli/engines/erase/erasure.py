@@ -13,7 +13,7 @@ import psycopg
 
 from maintcli.config.duration import Duration
 from maintcli.engines.base import approval, count
-from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.batch import Done, Step, Terms
 from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, Trial, locked_rows, patiently, send_safely
 from maintcli.engines.base.target import log_changes
@@ -160,7 +160,7 @@ class Erasure:
 
     def _step(self, user: User, at: int, trial: Trial) -> Step:
         step = self.eraser.step(user, at, self.pace.bite, skip_locked=trial.skip_locked)
-        return step._replace(most=self.budget.rows_left(self.counters.deleted))
+        return step._replace(terms=Terms(most=self.budget.rows_left(self.counters.deleted)))
 
     def _rest(self, done: Done, state: str) -> None:
         bite = self.pace.bite

@@ -90,7 +90,7 @@ class ArchivedWalk(ClosureWalk):
         # A window is what a batch is taken from, not how much of a batch.
         wide = max(bite.size, _WINDOWS * self.windows.first_bite)
         made = super().step(bite._replace(size=wide))
-        return made._replace(sender=self._send, settings=self.settings_for(None))
+        return made._replace(settings=self.settings_for(None))
 
     def begin_with(self, bite: Bite) -> int:
         """The one group's roots: a lock does not make it small, for the batch ends with it."""
@@ -122,11 +122,12 @@ class ArchivedWalk(ClosureWalk):
             self.group = min(self.most_roots, 2 * self.group)
         return units
 
-    def _send(
+    def send(
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
+        """Send both messages; the rows are durable in the archive before the second."""
         began, queries = time.perf_counter(), carry.wanted(self.script.cascade, self.shapes)
-        looking = step._replace(check=None)  # the second message looks
+        looking = step._replace(terms=step.terms._replace(check=None))  # the second message looks
         first = batch.message(context, looking, budget_ms, counted=False)
         gathered: list[tuple[Done, Below]] = []
 

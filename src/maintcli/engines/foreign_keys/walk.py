@@ -2,11 +2,13 @@
 
 from copy import copy
 
+import psycopg
 from psycopg import sql
 
 from maintcli.engines.base import delete
 from maintcli.engines.base.batch import Below, Done, Step
 from maintcli.engines.base.delete import Bite
+from maintcli.engines.base.retry import Sender
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.engines.foreign_keys.script import Script
@@ -17,7 +19,7 @@ from maintcli.runtime.session import STATEMENT_CAP_SECONDS
 MOST_ROOTS = 1_024
 
 
-class ClosureWalk:
+class ClosureWalk(Sender):
     """Walks a part that foreign keys refer to.
 
     With `final` roots, rows below may go in batches before them; else each root goes with all that
@@ -46,6 +48,15 @@ class ClosureWalk:
         self.fixed_ms: float | None = None
         self.told: Below | None = None
         self.once_more = False
+
+    @property
+    def walk_closer(self) -> bool:
+        """Whether rows can be passed by one by one, and are not yet."""
+        return not self.isolating
+
+    def failed(self, error: psycopg.Error) -> bool:
+        """Whether the windows are others after `error`."""
+        return self.windows.failed(error)
 
     @property
     def first_bite(self) -> float:
@@ -87,8 +98,6 @@ class ClosureWalk:
             self.settings,
             sql.SQL(" ").join([pieces.declare, self.declare(self.begin_with(bite))]),
             seconds=self.windows.seconds or (None if self.final else STATEMENT_CAP_SECONDS),
-            failed=self.windows.failed,
-            walk_closer=not self.isolating,
         )
 
     def begin_with(self, bite: Bite) -> int:

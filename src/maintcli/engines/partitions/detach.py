@@ -14,12 +14,10 @@ from typing import Literal, LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.db import sqlstate
 from maintcli.engines.base.batch import Done, Step, send
-from maintcli.engines.base.retry import Patience, after_loss, still_locked
+from maintcli.engines.base.retry import Patience, retryable, still_locked
 from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
-from maintcli.runtime.lease import lease_lost
 
 PATIENCE_SECONDS = 30.0
 _STATEMENT_SECONDS = 300.0  # counting a large partition takes long
@@ -214,16 +212,7 @@ class Detacher:
 
     def _react(self, error: psycopg.Error) -> None:
         """Wait before the next try, or raise what ends them."""
-        state = error.sqlstate or ""
-        if state == sqlstate.LEASE_LOST:
-            raise lease_lost(self.context.job) from None
-        if sqlstate.is_lost(error, self.context.session.connection_or_none):
-            after_loss(self.context, error)
-        elif state not in (
-            sqlstate.LOCK_NOT_AVAILABLE,
-            sqlstate.QUERY_CANCELED,
-        ) and not state.startswith("40"):
-            raise error
+        retryable(self.context, error)
         self.patience.wait()
 
 

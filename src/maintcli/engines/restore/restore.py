@@ -15,11 +15,11 @@ import psycopg
 
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
-from maintcli.db import names, sqlstate
+from maintcli.db import names
 from maintcli.db.sqlstate import Transient
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.base.retry import after_loss
+from maintcli.engines.base.retry import retryable
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
@@ -30,7 +30,6 @@ from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, common
-from maintcli.runtime.lease import lease_lost
 from maintcli.services.storage import damaged
 from maintcli.words import many
 
@@ -191,14 +190,10 @@ class _Restore:
             try:
                 return action()
             except psycopg.Error as error:
-                if error.sqlstate == sqlstate.LEASE_LOST:
-                    raise lease_lost(context.lease.name if context.lease else "") from None
-                why = sqlstate.transient(error, context.session.connection_or_none)
                 failures += 1
-                if failures >= _MOST_FAILURES or why in {None, Transient.CANCELED}:
+                why = retryable(context, error)
+                if failures >= _MOST_FAILURES or why is Transient.CANCELED:
                     raise
-                if why is Transient.LOST:
-                    after_loss(context, error)
                 context.stop.wait(0.1 * failures)
 
 

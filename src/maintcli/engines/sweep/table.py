@@ -12,7 +12,7 @@ from psycopg import sql
 from maintcli.db import sqlstate
 from maintcli.db.catalog.tables import Part
 from maintcli.engines.base import identity
-from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.batch import Done, Step, Terms
 from maintcli.engines.base.delete import Bite
 from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, Trial, send_safely
@@ -142,7 +142,7 @@ class TableSweep:
         """Send the next batch of `walk`, or of the one that takes its place."""
         step = partial(self._step, walk, pace, part)
         try:
-            return walk, send_safely(self.resources.patience, pace, step)
+            return walk, send_safely(self.resources.patience, pace, step, walk)
         except psycopg.Error as error:
             if error.sqlstate == sqlstate.SCHEMA_CHANGED:
                 raise identity.error(self.resources.context, self.task.target.table) from None
@@ -184,7 +184,7 @@ class TableSweep:
         step = walk.step(bite)
         check = sql.Composed([identity.check(self.task.target, part), walk.unchanged])
         watched = self.resources.throttle.is_due
-        return step._replace(most=most, watched=watched, check=check, oid=part.oid)
+        return step._replace(terms=Terms(most, watched, check, part.oid))
 
     def _note(self, done: Done, window: "Again", part: Part) -> None:
         account = self.resources.account

@@ -11,6 +11,7 @@ from maintcli.db.sqlstate import SCHEMA_CHANGED
 from maintcli.engines.base import stripes
 from maintcli.engines.base.batch import Below, Done, Step
 from maintcli.engines.base.delete import Bite, delete, first_eight, lock_tables
+from maintcli.engines.base.retry import Sender
 from maintcli.engines.foreign_keys.tally import Rule, Tally
 from maintcli.engines.sweep.plan import Plan, Way
 from maintcli.engines.sweep.task import Task
@@ -36,7 +37,7 @@ _UNREFERENCED = sql.SQL("""IF EXISTS (
 END IF;""")
 
 
-class Plain:
+class Plain(Sender):
     """A walk over rows to which no foreign key refers; foreign_keys/walk.py walks the others.
 
     `windows` is the way through the relation `oid`; another walk can take it up where it is.
@@ -45,6 +46,11 @@ class Plain:
     def __init__(self, oid: int, windows: Ranges) -> None:
         self.oid, self.windows = oid, windows
         self.part, self.predicate = windows.part, windows.predicate
+
+    @property
+    def walk_closer(self) -> bool:
+        """A closure walk can pass by single rows."""
+        return True
 
     @property
     def unchanged(self) -> sql.Composable:
@@ -60,7 +66,7 @@ class Plain:
         """A step, in which whatever waits with `bite.skip_locked` waits for a row."""
         locks = [lock_tables([sql.SQL("ONLY {}").format(self.part)])] if bite.skip_locked else []
         settings = sql.SQL("; ").join([settings, *locks])
-        return Step(body, settings, declare, walk_closer=True)
+        return Step(body, settings, declare)
 
 
 class PlainWalk(Plain):

@@ -149,8 +149,8 @@ def _later(headers: Mapping[str, str]) -> str:
 
 
 def _location(address: "Address", text: str) -> str:
-    """Without user, password and query."""
+    """Without user, password, path and query."""
     try:
-        return str(addresses.read(urljoin(f"{address}".partition("?")[0], text)))
+        return str(addresses.read(urljoin(address.url, text)))
     except ValueError:
         return "an address that is not an HTTP URL"

@@ -58,7 +58,7 @@ def _address(wanted: Trigger) -> Address:
         address = addresses.read(wanted.url())
     except ValueError as error:
         raise ConfigError(f"{origin}: {error}.") from None
-    if wanted.auth != "none" and not (address.is_private or wanted.allow_http):
+    if wanted.auth != "none" and not (address.is_confidential or wanted.allow_http):
         reason = (
             f"http:// would show the secret to anyone on the way to {address.host}; use"
             " https://, or set allow-http = true if the network is your own"
@@ -136,12 +136,12 @@ def _send(context: Context, address: Address, who: _Login, limit: Deadline) -> T
 
 
 def _post(context: Context, address: Address, who: _Login, limit: Deadline) -> "Answer":
-    from maintcli.services import http
+    from maintcli.services.http import Client
 
     def attempt() -> "Answer":
         try:
-            with context.stop.breaking():
-                return http.post(address, who.headers, seconds=max(limit.left, _LEAST_SECONDS))
+            with context.stop.breaking(), Client() as client:
+                return client.post(address, who.headers, seconds=max(limit.left, _LEAST_SECONDS))
         except Interrupted:
             context.log.warn("stopped while the request was being sent: it may have arrived")
             raise

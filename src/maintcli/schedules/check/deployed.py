@@ -1,23 +1,34 @@
-"""What schedulers have, as their tools print it: crontabs, units of systemd, copies of files."""
+"""What schedulers have, as their tools print it: crontabs, workflows, units, copies of files."""
 
+import json
 import re
 import shlex
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final, cast
 
-from maintcli.config.messages import mask
-from maintcli.config.scheduler import Settings
-from maintcli.schedules.check import github, kubernetes
+from maintcli.config.messages import mask, quote
+from maintcli.config.scheduler import BY_HAND, Settings
+from maintcli.schedules.check import kubernetes
 from maintcli.schedules.check.files import Finding, Kind, compare, difference, unlike
 from maintcli.schedules.model import Entry
 from maintcli.schedules.targets import crontab
+from maintcli.schedules.targets.github import FILE
 from maintcli.schedules.targets.text import path_of, split
 
 Texts = Mapping[str, str]
 
+ENABLED: Final = "MAINT_ENABLED"
+_WHY: Final = {
+    "deleted": "GitHub has no such workflow; it must be on the default branch",
+    "disabled_inactivity": "GitHub disabled its schedules after 60 days without a commit;"
+    f" gh workflow enable {FILE}",
+    "disabled_manually": f"it was disabled by hand; gh workflow enable {FILE}",
+    "disabled_fork": f"it is disabled because the repository is a fork; gh workflow enable {FILE}",
+}
 _UNIT: Final = re.compile(r"^# (/\S+\.(?:service|timer))$", re.MULTILINE)
 _DROP_IN: Final = re.compile(r"^# /\S+\.d/\S+\.conf$", re.MULTILINE)
 _STARTS: Final = re.compile(r"^\s*(OnCalendar|ExecStart)\s*=", re.MULTILINE)
@@ -35,7 +46,7 @@ def check(
         case "crontab":
             return [*_crontab(rendered, texts)]
         case "github":
-            return [*github.check(rendered, texts, settings)]
+            return [*_github(rendered, texts, settings)]
         case "kubernetes":
             return [*kubernetes.check(entries, texts, settings)]
         case "systemd":
@@ -89,6 +100,79 @@ def _take(rest: list[crontab.Line], fits: Callable[[crontab.Line], bool]) -> cro
 
 def _said(line: crontab.Line) -> str:
     return mask(f"{shlex.join(('maint', *line.words))} at {line.when}")
+
+
+def _github(rendered: Texts, texts: Texts, settings: Settings) -> Iterator[Finding]:
+    """`texts` are the file itself, or what `gh api` prints of the workflow or of MAINT_ENABLED.
+
+    Raises ValueError for JSON that is none of these.
+    """
+    for text in texts.values():
+        if text.lstrip().startswith("{"):
+            yield from _answer(rendered, _read(text), starts=settings.start != BY_HAND)
+        else:
+            yield from _file(rendered, text)
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return cast("dict[str, Any]", json.loads(text))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _answer(rendered: Texts, found: dict[str, Any], *, starts: bool) -> Iterator[Finding]:
+    """`starts`: something is scheduled there, so that MAINT_ENABLED matters."""
+    if "content" in found:
+        yield from _file(rendered, b64decode(str(found["content"])).decode(errors="replace"))
+    elif "state" in found or isinstance(found.get("workflows"), list):
+        yield from _state(found) if rendered else ()
+    elif found.get("name") == ENABLED or isinstance(found.get("variables"), list):
+        yield from _enabled(found) if rendered and starts else ()
+    else:
+        raise ValueError(
+            "it is neither a workflow nor its state; give what"
+            f" `gh api repos/{{owner}}/{{repo}}/actions/workflows/{FILE}` prints"
+        )
+
+
+def _file(rendered: Texts, text: str) -> Iterator[Finding]:
+    if rendered:
+        yield from compare(rendered, {FILE: text.replace("\r\n", "\n")}, {})
+    elif text:
+        yield Finding(Kind.FOREIGN, FILE, "it is there, and no job is declared")
+
+
+def _listed(found: object, key: str, name: str) -> dict[str, Any]:
+    """The one of a list whose `key` ends in `name`."""
+    for one in cast("list[object]", found):
+        if isinstance(one, dict) and str(cast("dict[str, Any]", one).get(key)).endswith(name):
+            return cast("dict[str, Any]", one)
+    return {}
+
+
+def _state(found: dict[str, Any]) -> Iterator[Finding]:
+    if "workflows" in found:
+        found = {"state": "deleted"} | _listed(found["workflows"], "path", f"/{FILE}")
+    state = str(found["state"])
+    if state != "active":
+        kind = Kind.MISSING if state == "deleted" else Kind.OFF
+        yield Finding(kind, FILE, _WHY.get(state, f"its state is {quote(state)}"))
+
+
+def _enabled(found: dict[str, Any]) -> Iterator[Finding]:
+    if "variables" in found:
+        found = _listed(found["variables"], "name", ENABLED)
+    if "unknown" in found:
+        yield Finding(Kind.NOTED, FILE, f"whether {ENABLED} is true is unknown: {found['unknown']}")
+    elif found.get("value") != "true":
+        said = quote(found["value"]) if found.get("value") is not None else "not set"
+        yield Finding(
+            Kind.OFF,
+            FILE,
+            f"the variable {ENABLED} is {said}, so every scheduled job is skipped;"
+            f" gh variable set {ENABLED} --body true",
+        )
 
 
 def _systemd(rendered: Texts, texts: Texts) -> Iterator[Finding]:

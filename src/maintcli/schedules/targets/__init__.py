@@ -29,7 +29,7 @@ class Target(NamedTuple):
 TARGETS: Final[dict[str, Target]] = {
     "crontab": Target("crontab", "deploy", ("crontab.example", "maint.cron")),
     "github": Target("github", ".github/workflows", ("maintenance.yml",)),
-    "kubernetes": Target("kubernetes", "deploy/kubernetes", ("*.yaml",)),
+    "kubernetes": Target("kubernetes.base", "deploy/kubernetes", ("*.yaml",)),
     "systemd": Target("systemd", "deploy/systemd", ("maint-*.service", "maint-*.timer")),
     "railway": Target(
         "railway", "deploy", ("railway.toml", "railway/*.toml", "railway/Dockerfile")

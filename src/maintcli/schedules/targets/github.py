@@ -10,8 +10,15 @@ from typing import Final
 
 from maintcli.config.scheduler import BY_HAND, Settings
 from maintcli.schedules.model import Entry, Note, Rendered
-from maintcli.schedules.targets.repository import misplaced
-from maintcli.schedules.targets.text import comment, further, header, held, noted, scalar
+from maintcli.schedules.targets.text import (
+    comment,
+    further,
+    header,
+    held,
+    misplaced_config,
+    noted,
+    scalar,
+)
 from maintcli.schedules.targets.utc import Clock, Cron, crons
 
 FILE: Final = "maintenance.yml"
@@ -113,7 +120,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
         return Rendered({}, [Note("action", what, near)], refused=True)
     keys: dict[Cron, list[str]] = {}
     zones: dict[str, str] = {}
-    notes = [*misplaced(settings), *_unpinned(settings.action)]
+    notes = [*misplaced_config(settings), *_unpinned(settings.action)]
     jobs: list[str] = []
     for entry in entries:
         found, left_out = crons(entry, _CLOCK)

@@ -11,9 +11,18 @@ from typing import Final
 
 from maintcli.config.scheduler import Settings
 from maintcli.schedules.model import Entry, Note, Rendered
-from maintcli.schedules.targets.repository import dockerfile, is_needed, misplaced, missing
-from maintcli.schedules.targets.repository import path as path_of_dockerfile
-from maintcli.schedules.targets.text import comment, further, header, held, noted
+from maintcli.schedules.targets.text import (
+    comment,
+    dockerfile,
+    dockerfile_path,
+    further,
+    header,
+    held,
+    misplaced_config,
+    missing_install,
+    needs_dockerfile,
+    noted,
+)
 from maintcli.schedules.targets.utc import Clock, in_utc
 
 FILE: Final = "railway.toml"  # what Railway looks for, so that of the first service
@@ -47,11 +56,11 @@ $paths$notes""")
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """A file for each service; the first one has the name that Railway looks for."""
-    refused = [*missing(settings)]
+    refused = [*missing_install(settings)]
     if refused:
         return Rendered({}, refused, refused=True)
     services: list[tuple[Entry, str, str]] = []
-    notes: list[Note] = [*misplaced(settings)]
+    notes: list[Note] = [*misplaced_config(settings)]
     for entry in entries:
         crons, left_out = in_utc(entry, _CLOCK)
         notes += left_out
@@ -59,7 +68,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
             services.append((entry, cron, _path(entry.key, number) if services else FILE))
     paths = "".join(f"#   {path}\n" for _, _, path in services)
     guide = _GUIDE.substitute(paths=paths, notes=noted(notes))
-    built = path_of_dockerfile("railway") if is_needed(settings) else "Dockerfile"
+    built = dockerfile_path("railway") if needs_dockerfile(settings) else "Dockerfile"
     files = {
         path: _service(entry, cron, path, built, guide if path == FILE else "")
         for entry, cron, path in services

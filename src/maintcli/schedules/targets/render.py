@@ -10,9 +10,19 @@ from typing import Final
 
 from maintcli.config.scheduler import Settings
 from maintcli.schedules.model import Entry, Note, Rendered
-from maintcli.schedules.targets.repository import dockerfile, is_needed, misplaced, missing
-from maintcli.schedules.targets.repository import path as path_of_dockerfile
-from maintcli.schedules.targets.text import comment, further, header, held, noted, scalar
+from maintcli.schedules.targets.text import (
+    comment,
+    dockerfile,
+    dockerfile_path,
+    further,
+    header,
+    held,
+    misplaced_config,
+    missing_install,
+    needs_dockerfile,
+    noted,
+    scalar,
+)
 from maintcli.schedules.targets.utc import Clock, in_utc
 
 FILE: Final = "render.yaml"
@@ -53,11 +63,11 @@ _DOCKER: Final = Template("""\
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
     """The Blueprint; no file where there is nothing to put into it."""
-    refused = [*missing(settings)]
+    refused = [*missing_install(settings)]
     if refused:
         return Rendered({}, refused, refused=True)
     services: list[str] = []
-    notes: list[Note] = [*misplaced(settings)]
+    notes: list[Note] = [*misplaced_config(settings)]
     for entry in entries:
         crons, left_out = in_utc(entry, _CLOCK)
         notes += [*left_out, *_too_long(entry)]
@@ -80,12 +90,12 @@ def _too_long(entry: Entry) -> Iterable[Note]:
 
 
 def _service(entry: Entry, cron: str, number: int, settings: Settings) -> str:
-    template = _DOCKER if is_needed(settings) else _HERE
+    template = _DOCKER if needs_dockerfile(settings) else _HERE
     return _SERVICE.substitute(
         summary=comment(entry.summary or entry.job),
         name=scalar(_PREFIX + entry.key + (f"{_ANOTHER}{number + 1}" if number else "")),
         start=template.substitute(
-            dockerfile=path_of_dockerfile("render"),
+            dockerfile=dockerfile_path("render"),
             command=scalar(shlex.join(("maint", *entry.command))),
         ),
         cron=cron,

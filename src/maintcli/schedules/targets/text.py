@@ -1,12 +1,18 @@
-"""The text of rendered files: header, comments, names of variables, scalars of YAML."""
+"""What several targets render alike: header, comments, scalars of YAML, a Dockerfile.
+
+Railway and Render start from a repository, and build the Dockerfile where it is not that of maint.
+"""
 
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from itertools import takewhile
+from string import Template
 from textwrap import fill
 from typing import Final
 
+from maintcli.config.scheduler import Settings
 from maintcli.schedules.model import DATABASE_URL, Entry, Note
 
 KEPT: Final = "## kept below"  # the comments of what is rendered begin with a single #
@@ -19,6 +25,20 @@ _WORDS: Final = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
 _WIDEST_LIST: Final = 88
 # JSON is YAML but for these: not printable in YAML, or ends of a line there.
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_ROOT: Final = "deploy"  # where these targets write; a platform counts from the repository's root
+_FROM_IMAGE: Final = Template("FROM $image\n")
+_BY_PIP: Final = Template("""\
+FROM $base
+RUN pip install --no-cache-dir --root-user-action=ignore $install
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+""")
+_COPY_SETTINGS: Final = "COPY maint.toml /etc/maint/\n"
+_END_OF_DOCKERFILE: Final = """\
+WORKDIR /etc/maint
+USER 65532:65532
+# The platform says the whole command, which begins with maint.
+ENTRYPOINT []
+"""
 
 
 def header(path: str, target: str) -> str:
@@ -86,7 +106,7 @@ def _wrapped(text: str, following: str) -> str:
     return f"{lines}\n"
 
 
-def key(variable: str) -> str:
+def secret_key(variable: str) -> str:
     """The name of `variable` where names are in lowercase, with hyphens."""
     return variable.lower().replace("_", "-")
 
@@ -110,3 +130,49 @@ def listed(name: str, texts: tuple[str, ...]) -> str:
     if len(line) <= _WIDEST_LIST:
         return line
     return "\n".join([f"{name}:", *(f"  - {part}" for part in parts)])
+
+
+def needs_dockerfile(settings: Settings) -> bool:
+    """Whether maint comes from elsewhere than from the repository itself."""
+    return bool(settings.install or settings.image)
+
+
+def missing_install(settings: Settings) -> Iterable[Note]:
+    """What is wanted before anything can be rendered for another repository than that of maint."""
+    if not settings.is_home and not needs_dockerfile(settings):
+        what = "this is not the repository of maint, so say where maint comes from"
+        near = '[schedule] install = "git+https://…@COMMIT" or "maintcli==…", or image = "…"'
+        yield Note("install", what, near)
+
+
+def dockerfile_path(target: str) -> str:
+    """Where it is, from the root of the repository."""
+    return f"{_ROOT}/{_dockerfile_name(target)}"
+
+
+def dockerfile(settings: Settings, target: str) -> dict[str, str]:
+    """The file by its path below the target's folder; none where the repository has its own."""
+    if not needs_dockerfile(settings):
+        return {}
+    if settings.install:
+        base = "python:3.13" if settings.install.startswith("git+") else "python:3.13-slim"
+        begin = _BY_PIP.substitute(base=base, install=shlex.quote(settings.install))
+    else:
+        begin = _FROM_IMAGE.substitute(image=settings.image)
+    head = header(_dockerfile_name(target), target)
+    return {
+        _dockerfile_name(
+            target
+        ): f"{head}\n{begin}{_COPY_SETTINGS if settings.config else ''}{_END_OF_DOCKERFILE}"
+    }
+
+
+def _dockerfile_name(target: str) -> str:
+    return f"{target}/Dockerfile"
+
+
+def misplaced_config(settings: Settings) -> Iterable[Note]:
+    """That the settings are not where a run will look for them: at the root of the repository."""
+    if settings.elsewhere:
+        what = f"the jobs read maint.toml at the root of the repository, not {settings.elsewhere}"
+        yield Note("maint.toml", what, "copy it there, or they run with their defaults")

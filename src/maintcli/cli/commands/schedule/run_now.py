@@ -14,7 +14,7 @@ from maintcli.cli.scheduled import find
 from maintcli.config.messages import bare
 from maintcli.errors import Usage
 from maintcli.output.out import put
-from maintcli.schedules.targets import kubernetes
+from maintcli.schedules.targets.kubernetes import job as kubernetes
 
 _ENTRY = typer.Argument(metavar="ENTRY", help="A job, or an entry of [[schedules]].")
 _WORDS = typer.Argument(metavar="OPTION", help="After --: its options, instead of those it has.")

@@ -5,10 +5,8 @@ and the two fields of days must both match only where one of them has a plain st
 cron is content with one that begins with a star.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from string import Template
 from textwrap import indent
 from typing import Final, NamedTuple
@@ -17,18 +15,17 @@ from maintcli.config.scheduler import Settings
 from maintcli.schedules import cron, zones
 from maintcli.schedules.fields import DAYS, WEEKDAYS, fields, normal
 from maintcli.schedules.model import Entry, Note
-from maintcli.schedules.targets.kubernetes.job import spec
+from maintcli.schedules.targets.kubernetes.job import (
+    MOST_CHARACTERS,
+    MOST_OF_INDEXED,
+    label,
+    spec,
+)
 from maintcli.schedules.targets.text import comment, header, scalar
 
 ENTRY: Final = "maintcli/entry"
 NUMBER: Final = "maintcli/number"  # of the expression, where its entry has several
 _SCHEDULE: Final = "maintcli/schedule"  # as declared, where Kubernetes needs another spelling
-# A name is a DNS label of at most 52 characters, since a Job's name adds 11 to them; of 48 for an
-# Indexed Job, whose pods have the number of their part behind.
-_MOST_CHARACTERS: Final = 52
-MOST_OF_INDEXED: Final = 48
-_NOT_IN_A_LABEL: Final = re.compile(r"[^a-z0-9]+")
-_HASH_CHARACTERS: Final = 8
 _OTHER_FILES: Final = ("kustomization", "example-readyz")
 _LATEST_SECONDS: Final = 3600
 _ANY_TIME: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -179,16 +176,6 @@ def _names(entries: Sequence[Entry]) -> dict[tuple[str, int], str]:
         for number in range(1, len(entry.expressions) + 1):
             wanted = entry.key if number == 1 else f"{entry.key}-{number}"
             taken = keys - {entry.key} if number > 1 else ()
-            most = MOST_OF_INDEXED if entry.parallelism > 1 else _MOST_CHARACTERS
+            most = MOST_OF_INDEXED if entry.parallelism > 1 else MOST_CHARACTERS
             found[entry.key, number] = label(wanted, (*_OTHER_FILES, *taken), most=most)
     return found
-
-
-def label(text: str, taken: Iterable[str] = (), *, most: int = _MOST_CHARACTERS) -> str:
-    """`text` where it is a label and not taken; else the nearest, with a hash of `text`."""
-    plain = _NOT_IN_A_LABEL.sub("-", text.lower()).strip("-")
-    if plain == text and len(text) <= most and text not in taken:
-        return text
-    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
-    room = most - _HASH_CHARACTERS - 1
-    return f"{plain[:room].rstrip('-') or 'job'}-{digest}"

@@ -4,6 +4,7 @@ The service runs as a user of its own that exists while it runs. The database's 
 a file that root alone can read, and that systemd hands to the service. Needs systemd 250 or newer.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import PurePosixPath
@@ -13,9 +14,8 @@ from maintcli.config.scheduler import Settings
 from maintcli.errors import Code
 from maintcli.schedules.due import least_gap
 from maintcli.schedules.model import DATABASE_URL, Entry, Note, Rendered
-from maintcli.schedules.targets.systemd import syntax
-from maintcli.schedules.targets.systemd.calendar import events, lost
-from maintcli.schedules.targets.text import header, key, noted
+from maintcli.schedules.targets.systemd_calendar import events, lost
+from maintcli.schedules.targets.text import header, noted, secret_key
 from maintcli.schedules.words import words
 
 _GRACE_SECONDS: Final = 120  # for the start, the last batch, and what is said at the end
@@ -99,6 +99,9 @@ UMask=0077
 """
 _FILE: Final = "# Needs {folder}/{name}, which holds {what} and belongs to root (mode 600).\n"
 _DAY_MINUTES: Final = 1440
+_PLAIN: Final = re.compile(r"[\w@+=:,./-]+", re.ASCII)
+_ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_HOMES: Final = ("/home", "/root", "/run/user")
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
@@ -123,7 +126,7 @@ def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
 
 def _events(entry: Entry) -> Sequence[str] | Note:
     """What the timer says, or why there is none."""
-    if not all(map(syntax.can_say, entry.command)):
+    if not all(map(_can_say, entry.command)):
         return Note(entry.key, "an option holds a character that systemd takes in no unit")
     found = [events(expression, entry.zone) for expression in entry.expressions]
     if any(one is None for one in found):
@@ -145,29 +148,29 @@ def _inexact(entry: Entry) -> Iterator[Note]:
 
 
 def _service(name: str, entry: Entry, settings: Settings) -> str:
-    env_file = syntax.plain(settings.variables)
+    env_file = _plain(settings.variables)
     folder = str(PurePosixPath(env_file or "/etc/maint/env").parent)
     return _SERVICE.format(
         header=header(f"{name}.service", "systemd"),
-        summary=syntax.plain(entry.summary or f"maint {entry.job}"),
+        summary=_plain(entry.summary or f"maint {entry.job}"),
         folder=folder,
         needs=_needs(entry, folder, env_file),
         limit=_limit(entry) if entry.repeatable else "",
         settings=_settings(settings.config_file),
         secrets=_credentials(entry, folder, env_file),
-        command=syntax.command([settings.command, *entry.command]),
+        command=_command_line([settings.command, *entry.command]),
         timeout=round(entry.timeout_seconds),
         start_timeout=round(entry.timeout_seconds) + _GRACE_SECONDS,
         restart=_restart(entry) if entry.repeatable else _ONCE,
         hardening=_HARDENING.format(
-            home="read-only" if any(map(syntax.is_below_home, _paths(settings))) else "yes"
+            home="read-only" if any(map(is_below_home, _paths(settings))) else "yes"
         ),
     )
 
 
 def _settings(path: str) -> str:
     """The line that names the file; one in the file of variables is stronger."""
-    return f"Environment={syntax.quoted(f'MAINT_CONFIG={path}')}\n" if path else ""
+    return f"Environment={_quoted(f'MAINT_CONFIG={path}')}\n" if path else ""
 
 
 def _paths(settings: Settings) -> tuple[str, str]:
@@ -179,7 +182,7 @@ def _needs(entry: Entry, folder: str, env_file: str) -> str:
     lines = [
         _FILE.format(
             folder=folder,
-            name=key(name),
+            name=secret_key(name),
             what="the database's URL" if name == DATABASE_URL else name,
         )
         for name in entry.secrets
@@ -191,7 +194,7 @@ def _needs(entry: Entry, folder: str, env_file: str) -> str:
 
 def _credentials(entry: Entry, folder: str, env_file: str) -> str:
     """Secrets as credentials, and further variables from a file."""
-    names = [(name, key(name)) for name in entry.secrets]
+    names = [(name, secret_key(name)) for name in entry.secrets]
     lines = [f"Environment={variable}=file:%d/{name}" for variable, name in names]
     lines += [f"EnvironmentFile=-{env_file}"] if env_file else []
     lines += [f"LoadCredential={name}:{folder}/{name}" for _, name in names]
@@ -225,6 +228,39 @@ def _timer(name: str, entry: Entry, found: Sequence[str], notes: Iterable[Note])
     return _TIMER.format(
         notes=noted(notes),
         header=header(f"{name}.timer", "systemd"),
-        description=syntax.plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
+        description=_plain(f"{entry.key}: {words(entry.expressions, entry.zone)}"),
         events="\n".join(f"OnCalendar={event}" for event in dict.fromkeys(found)),
     )
+
+
+def is_below_home(path: str) -> bool:
+    """Whether ProtectHome=yes hides `path`."""
+    return any(PurePosixPath(path).is_relative_to(home) for home in _HOMES)
+
+
+def _plain(text: str) -> str:
+    """A value on one line, without what is not printable, and with nothing to fill in."""
+    line = " ".join(text.split()).replace("%", "%%")
+    return "".join(c if c.isprintable() else "?" for c in line)
+
+
+def _can_say(word: str) -> bool:
+    """Whether a unit may hold `word`: one with a noncharacter of Unicode is no UTF-8 to systemd."""
+    return not any(c == "\0" or _is_noncharacter(ord(c)) for c in word)
+
+
+def _is_noncharacter(code: int) -> bool:
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+def _command_line(words: Sequence[str]) -> str:
+    """A command line for ExecStart=, where `%` and `$` have a meaning."""
+    return " ".join(_quoted(word).replace("$", "$$") for word in words)
+
+
+def _quoted(word: str) -> str:
+    """A word of a value that is split at blanks, and where `%` has a meaning."""
+    if _PLAIN.fullmatch(word):
+        return word
+    text = "".join(_ESCAPES.get(c, f"\\x{ord(c):02x}" if ord(c) < 32 else c) for c in word)
+    return '"' + text.replace("%", "%%") + '"'

@@ -1,5 +1,0 @@
-"""systemd: a service and a timer for each entry."""
-
-from maintcli.schedules.targets.systemd.units import render
-
-__all__ = ["render"]
