@@ -36,15 +36,17 @@ CHANGES = {
 
 @contextmanager
 def after_batches(family: Family, batches: int, ddl: str) -> Generator[None]:
-    """Run `ddl` when so many batches are done, before the next one begins."""
+    """Run `ddl` when so many batches are done, before the next one begins; one that fails is none."""
     send, done = retry.send, 0
 
     def sent(*arguments: Any, **options: Any) -> Done:
         nonlocal done
         if done == batches:
             family.do(ddl)
+            done += 1
+        found = send(*arguments, **options)
         done += 1
-        return send(*arguments, **options)
+        return found
 
     with mock.patch.object(retry, "send", sent):
         yield

@@ -25,7 +25,7 @@ def make_order(
     `among` is the database where it is one of several: then --shard has chosen it, and whoever
     listens is told of all together.
     """
-    check_names(config)
+    registry.check(config)
     values = config.resolve(job.name, job.settings, given)
     if among is not None:
         values.pop("shard", None)
@@ -47,17 +47,6 @@ def _lacking(job: Job, context: "Context") -> MaintError | None:
     from maintcli.cli.rights import lacking
 
     return lacking(job, context)
-
-
-def check_names(config: Config) -> None:
-    """Refuse sections of jobs that do not exist, of tables that no job asks for, and of sweeps
-    and triggers whose name is taken.
-    """
-    registry.check(config)
-    if config.tables and not config.plugins:  # a plugin may sweep tables of any name
-        from maintcli.db.example import columns
-
-        config.check_tables(columns())
 
 
 def make_log(name: str, given: Mapping[str, Any]) -> Log:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from maintcli import registry
-from maintcli.cli.all_databases import names
 from maintcli.cli.location import location
 from maintcli.cli.order import make_log, make_order, observers
+from maintcli.config.database import no_database
 from maintcli.config.model import Config
 from maintcli.errors import Code, Outcome, Usage, gravest
 from maintcli.runtime.entry import new_run_id
@@ -38,7 +38,7 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Code:
             order.log.warn(warning)
         report = run(job, order._replace(progress=hear))
         record(order.log, report)
-    show(report, given)
+    show_report(report, given)
     return report.exit_code
 
 
@@ -116,9 +116,9 @@ def run_in_all_databases(
     registry.check(config)
     _refuse_repetition(jobs)
     title = name or jobs[0].name
-    databases = names(config, None if name else _part(jobs[0], config, given))
+    among = databases(config, None if name else _part(jobs[0], config, given))
     began, started_at = time.monotonic(), datetime.now(UTC)
-    ones = [One(job, database) for database in databases for job in jobs]
+    ones = [One(job, database) for database in among for job in jobs]
     told: list[Told] = []
 
     def tell(one: One, report: Report) -> None:
@@ -176,7 +176,7 @@ def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]
     return shown(job.name)
 
 
-def show(report: Report, given: Mapping[str, Any]) -> None:
+def show_report(report: Report, given: Mapping[str, Any]) -> None:
     """Print the report to standard output, as --json, --quiet or neither wants it."""
     from maintcli.output.out import put
 
@@ -188,3 +188,14 @@ def show(report: Report, given: Mapping[str, Any]) -> None:
         from maintcli.output.text import summary
 
         put(summary(report))
+
+
+def databases(config: Config, part: Shard | None = None) -> list[str]:
+    """The databases that have a URL, in the order of their names; of a part every Nth.
+
+    Raises ConfigError where there are none at all.
+    """
+    found = [n for n, one in config.databases.items() if one.url_origin(config.variables)]
+    if not found:
+        raise no_database("database")
+    return [n for i, n in enumerate(sorted(found)) if part is None or part.has(i)]

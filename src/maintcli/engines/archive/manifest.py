@@ -15,7 +15,7 @@ from maintcli.db.catalog import tables as catalog
 from maintcli.db.catalog.links import Referring
 from maintcli.db.catalog.tables import Column, Reader
 from maintcli.engines.archive.ledger import Kept
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 
 FORMAT = 1
 NAME = "manifest.json"

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from maintcli.engines.archive.manifest import number, text
 from maintcli.engines.archive.writer import END, ESCAPES, HEAD, MARK, NULL, TAIL
 from maintcli.errors import Refused
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 
 PIECE_BYTES = 1 << 18
 _LONGEST_ABOUT = 1 << 22  # bytes of the line before a block: 1,600 columns of 63 bytes, escaped

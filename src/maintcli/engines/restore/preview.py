@@ -15,7 +15,7 @@ from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source
 from maintcli.engines.restore.tables import Key, Tables
 from maintcli.runtime.context import Context
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 from maintcli.words import many
 
 _ROWS_A_QUERY = 10_000

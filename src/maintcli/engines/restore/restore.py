@@ -30,7 +30,7 @@ from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, common
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 from maintcli.words import many
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction

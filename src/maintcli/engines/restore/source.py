@@ -22,7 +22,8 @@ from maintcli.engines.restore.tables import Archived
 from maintcli.errors import ConfigError, NoSuchFile, NoToolkitTables, TryAgain, Usage
 from maintcli.runtime import history
 from maintcli.runtime.context import Context
-from maintcli.services.storage import Storage, damaged, storage
+from maintcli.services.storage import Storage, storage
+from maintcli.services.stored import damaged
 
 _opened = cache(storage)
 # What no ledger vouches for may be made to unpack without end.
