@@ -119,7 +119,13 @@ UPDATE {heartbeats} SET
     last_error_at = CASE WHEN failed THEN now WHEN NOT succeeded THEN last_error_at END
 FROM news
 WHERE name = %(name)s AND lease_token = %(token)s
-RETURNING 1
+RETURNING consecutive_failures, (
+    SELECT before.outcome FROM {runs} before
+    WHERE before.job = %(job)s AND before.run_id <> %(run_id)s
+      AND NOT EXISTS (SELECT FROM {runs} this WHERE this.run_id = %(run_id)s
+                      AND this.run_group = before.run_group)
+      AND before.outcome NOT IN ('running', 'skipped')
+    ORDER BY before.started_at DESC LIMIT 1)
 """)
 
 _UNLESS_COUNTED = sql.SQL("""{fence}
@@ -183,8 +189,10 @@ def _why_not(
     return Held(f"already running (run {run_id} on {runner}); its lease ends {when}.")
 
 
-def end(session: Session, lease: Lease, report: Report) -> bool:
-    """Write the run's end and give the lease back; False where the lease was no longer ours.
+def end(session: Session, lease: Lease, report: Report) -> tuple[int, str | None] | None:
+    """Write the run's end and give the lease back; None where the lease was no longer ours.
+
+    Else: how often the job has failed in a row, with this run, and the outcome of the run before.
 
     After a lost connection it is written again; an end whose COMMIT nobody heard of does not
     count twice.
@@ -223,14 +231,16 @@ def end(session: Session, lease: Lease, report: Report) -> bool:
 
 def _said(
     session: Session, query: sql.Composable, values: dict[str, Any], turn: sql.Composable | None
-) -> bool:
+) -> tuple[int, str | None] | None:
     """Say it, again while other parts, each for a moment, hold the row that they share."""
     while True:
         try:
-            return bool(session.write(query, values, settings=turn, ours=True))
+            rows = session.write(query, values, settings=turn, ours=True)
         except psycopg.errors.LockNotAvailable:
             if turn is None or session.deadline.left < 1:
                 raise
+        else:
+            return (rows[0][0], rows[0][1]) if rows else None
 
 
 def _check_kept(session: Session, lease: Lease, report: Report) -> None:

@@ -20,8 +20,9 @@ class Report:
     (`0/4`) and `run_group` are blank for a run that is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
     has a row of it; `ledger_missing` where it should have one, and the work was done without.
-    `statements` are SQL that mends what `message` says. `traceback` is for the ledger alone, and
-    empty but for a bug.
+    `consecutive_failures` of the job, with this run, and the `previous_outcome` are known once the
+    ledger has its end. `statements` are SQL that mends what `message` says. `traceback` is for the
+    ledger alone, and empty but for a bug.
     """
 
     job: str
@@ -43,6 +44,8 @@ class Report:
     is_recorded: bool = False
     ledger_missing: bool = False
     traceback: str = ""
+    consecutive_failures: int | None = None
+    previous_outcome: str | None = None
 
     @property
     def success(self) -> bool:
