@@ -315,12 +315,16 @@ def load(entry: Entry) -> object:
 
 
 def plugins() -> Iterator[tuple[str, str, str]]:
-    """Yield (distribution, command, target) of every installed plugin, listed or not."""
+    """(Distribution, command, target) of every installed plugin, listed or not."""
+    return (found for found in packages(ENTRY_POINT_GROUP) if found[1] not in JOBS)
+
+
+def packages(group: str) -> list[tuple[str, str, str]]:
+    """(Distribution, name, target) of each entry point of `group` that is installed."""
     from importlib.metadata import entry_points
 
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.dist is not None and point.name not in JOBS:
-            yield point.dist.name, point.name, point.value
+    points = entry_points(group=group)
+    return [(point.dist.name, point.name, point.value) for point in points if point.dist]
 
 
 def is_listed(distribution: str, listed: Collection[str]) -> bool:
