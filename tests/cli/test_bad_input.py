@@ -57,7 +57,7 @@ def refuses(
         ("postgresql://u:1@234/w@h/d", 78, ("password ends at a / or ?", "%40 for @")),
         ("postgresql://u:1234/w@h/d", 78, ("password ends at a / or ?", "%2F for /")),
         ("postgresql://u@h/d?sslmod=require", 78, ("did you mean sslmode",)),
-        ("nonsense", 78, ("it is no URL",)),
+        ("nonsense", 78, ("it is not a URL",)),
         ("postgresql://u@127.0.0.1:1/d", 69, ("cannot be reached", "Check host and port")),
         ("postgresql://u@/d?host=/nowhere", 69, ("cannot be reached",)),
     ],
@@ -233,7 +233,7 @@ def test_absurd_ages_from_a_variable(inside: Inside, stale: Conn, age: str, code
         ('[tables.active_sessions]\nname = "x; DROP TABLE active_sessions"', ("no table x; DROP",)),
         ('[tables.active_sessions]\nname = "a\'b"', ("no table a'b",)),
         (f'[tables.active_sessions]\nname = "{"n" * 70}"', ("longer than", "63 bytes")),
-        ('[tables.active_sessions]\nname = "a.b.c"', ("is no table name",)),
+        ('[tables.active_sessions]\nname = "a.b.c"', ("is not a table name",)),
         (
             '[tables.active_sessions.columns]\nlast_heartbeat = "seen"',
             ("no column seen", "it has: session_id"),

@@ -248,7 +248,7 @@ WRONG = [
         "mail.mesages; did you mean mail.messages? Name yours in maint.toml",
     ),
     ("table", '"messages"', "There is no table messages; did you mean mail.messages? Name yours"),
-    ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is no table name; write"),
+    ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is not a table name; write"),
     (
         "column",
         '"sent"',
