@@ -12,7 +12,7 @@ PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check
 TEST := $(RUN) pytest --numprocesses=$(WORKERS) --maxprocesses=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports workflows docs bench chaos write-docs requirements clean
+.PHONY: help demo test check lint types imports sizes workflows docs bench chaos write-docs requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: $(VENV)/.demo ## install, and take a tour on a PostgreSQL of its own
 test: $(VENV)/.dev ## run all tests, on a PostgreSQL of their own
 	@$(TEST) $(ARGS)
 
-check: lint types imports workflows docs ## check style, types, layers, workflows and documentation
+check: lint types imports sizes workflows docs ## check style, types, layers, workflows and documentation
 
 lint: $(VENV)/.dev
 	@$(RUN) ruff check --quiet
@@ -37,6 +37,9 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
+
+sizes: $(VENV)/.dev
+	@$(BIN)/python tools/layout.py
 
 workflows: $(VENV)/.dev
 	@$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
@@ -72,7 +75,7 @@ clean: ## remove what these commands made
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo '1 of 2: the packages of requirements/$*.txt, into $(VENV); some minutes, the first time'
-	@$(RUN) pip --disable-pip-version-check install --progress-bar off --require-hashes --requirement requirements/$*.txt
+	@$(RUN) pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/$*.txt
 	@echo '2 of 2: maint, into $(VENV)'
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -11,6 +11,7 @@ import pytest
 from maintcli.engines.foreign_keys import seen
 from maintcli.runtime import session
 from tests.parts.cli import Maint
+from tests.parts.clock import Clock, one_chunk_a_batch
 from tests.parts.databases import create, database, drop
 from tests.parts.inside import Inside
 from tests.parts.server import Server, session_server
@@ -91,6 +92,20 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run in this process tries for a second, not for thirty, to reach its database."""
     monkeypatch.setattr(session, "RECONNECT_SECONDS", 1.0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A run in this process does not wait; its clock moves by what it would have waited."""
+    made = Clock()
+    made.install(monkeypatch)
+    return made
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in this process has batches of one size, however fast or busy the machine is."""
+    one_chunk_a_batch(monkeypatch)
 
 
 @pytest.fixture

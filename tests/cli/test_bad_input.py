@@ -233,7 +233,7 @@ def test_absurd_ages_from_a_variable(inside: Inside, stale: Conn, age: str, code
         ('[tables.active_sessions]\nname = "x; DROP TABLE active_sessions"', ("no table x; DROP",)),
         ('[tables.active_sessions]\nname = "a\'b"', ("no table a'b",)),
         (f'[tables.active_sessions]\nname = "{"n" * 70}"', ("longer than", "63 bytes")),
-        ('[tables.active_sessions]\nname = "a.b.c"', ("is no table name",)),
+        ('[tables.active_sessions]\nname = "a.b.c"', ("is not a table name",)),
         (
             '[tables.active_sessions.columns]\nlast_heartbeat = "seen"',
             ("no column seen", "it has: session_id"),

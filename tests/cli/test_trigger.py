@@ -24,7 +24,7 @@ from tests.parts.backend import (
 )
 from tests.parts.cli import Maint, Result
 from tests.parts.inside import Inside
-from tests.parts.waiting import until
+from tests.parts.waiting import PATIENCE, until
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 CANARY = "c4n4ry-s3cr3t-c4n4ry"
@@ -272,7 +272,7 @@ def test_a_backend_that_is_just_starting_is_waited_for(maint: Maint) -> None:
         assert process.stderr is not None
         assert any("Trying again" in line for line in iter(process.stderr.readline, ""))
         there.listen()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, "processed 1" in out) == (0, True), err
         assert len(there.requests) == 1
     finally:
@@ -478,11 +478,11 @@ def test_one_at_a_time(recorded: Inside, maint: Maint, there: Backend, conn: Con
     there.behave = silence
     config = str(recorded.folder / "maint.toml")
     process = maint.start("trigger", "pending", "--config", config, env=recorded.env)
-    _ = until(lambda: there.requests, "a request has come", seconds=60)
+    _ = until(lambda: there.requests, "a request has come")
     second = recorded("trigger", "pending")
     assert (second.code, "skipped" in second.out) == (0, True)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 143
     assert "it may have arrived" in err
     assert len(there.requests) == 1
@@ -500,10 +500,10 @@ def test_the_process_list_never_shows_the_secret(maint: Maint, there: Backend) -
         "--no-ledger",
         env={"BACKEND_URL": there.url, "CRON_SECRET": CANARY},
     )
-    _ = until(lambda: there.requests, "a request has come", seconds=60)
+    _ = until(lambda: there.requests, "a request has come")
     line = Path(f"/proc/{process.pid}/cmdline")
     assert CANARY not in (line.read_text() if line.exists() else "")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert CANARY not in out + err

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.engines.test_sweep import Conn, count, fill
+from tests.parts.clock import Clock
 from tests.parts.faults import Moment
 from tests.parts.inside import Inside
 from tests.parts.proxy import proxy
@@ -93,12 +94,14 @@ def test_a_limit_without_a_ledger(inside: Inside, conn: Conn) -> None:
     assert (found["deleted_count"], count(conn, STALE)) == (4000, 6000)
 
 
-def test_time_is_a_budget(inside: Inside, conn: Conn) -> None:
+@pytest.mark.usefixtures("steady")
+def test_time_is_a_budget(
+    inside: Inside, conn: Conn, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What began before the time is over is finished; each run gets something done."""
     expected = fill(conn, 60_000, 0.6)
-    result = inside(
-        "cleanup-sessions", "--json", "--max-seconds", "1", "--share", "1", "--batch-target", "5ms"
-    )
+    clock.batches_take(0.4, monkeypatch)
+    result = inside("cleanup-sessions", "--json", "--max-seconds", "1")
     found = result.json
     assert (result.code, found["outcome"]) == (0, "success"), result.err
     assert 0 < found["deleted_count"] < expected

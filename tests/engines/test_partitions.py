@@ -368,13 +368,14 @@ def test_a_tree_of_partitions_goes_as_a_whole(
 # -- others at work
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_partition_that_is_read_is_left_whole(
     inside: Inside, months: Conn, sweep_events: str, db: str
 ) -> None:
     """It is counted, said, and gone with the next run; nothing is half detached."""
     with psycopg.connect(db) as reader:
         reader.execute("SELECT FROM p1 LIMIT 1")
-        result = inside(sweep_events, *YES, "--timeout", "20s", "--json")
+        result = inside(sweep_events, *YES, "--json")
         assert result.code == 0, result.err
         assert there(months) == ["p1", "p3"]
     assert result.json["locked_count"] == result.json["backlog"] == 20

@@ -269,6 +269,7 @@ def test_a_session_that_waits_for_the_table_is_let_by(conn: Conn, db: str) -> No
         assert source.reason(value(conn, query)) is None
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_vacuum_is_waited_for_but_not_for_long(
     inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,7 +280,7 @@ def test_a_vacuum_is_waited_for_but_not_for_long(
     monkeypatch.setattr(
         throttle_sources, "_VACUUMS", sql.SQL("SELECT to_json(({oids}::oid[])[1]::regclass::text)")
     )
-    result = inside(*SLOWLY, "--timeout", "20s")
+    result = inside(*SLOWLY)
     assert (result.code, result.json["backlog"]) == (0, 0), result.err
     assert result.json["throttled_by"].keys() == {"vacuum"}
     assert result.err.count("pausing: a vacuum works on") == 1
@@ -357,6 +358,7 @@ def test_a_limit_of_zero_is_refused(inside: Inside, option: str, value: str) -> 
     assert "must be at least" in result.err
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("origin", ["--max-replica-lag", None])
 def test_what_cannot_be_read_later_counts_as_bad_only_where_it_was_asked_for(
     inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch, origin: str | None
@@ -368,7 +370,7 @@ def test_what_cannot_be_read_later_counts_as_bad_only_where_it_was_asked_for(
 
     fill(conn, 20_000, 0.6)
     monkeypatch.setattr(ReplicaLag, "query", sql.SQL("SELECT to_json(1 / 0)"))
-    limits = (origin, "5s", "--timeout", "10s") if origin else ()
+    limits = (origin, "5s") if origin else ()
     result = inside(*SLOWLY, *limits)
     if origin:
         assert result.code == 75

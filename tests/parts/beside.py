@@ -50,29 +50,39 @@ def uncommitted(
             thread.join()
 
 
-def shut_gate(conn: Conn, table: str, *, after: int = 20) -> None:
-    """From the statement on that follows so many, a DELETE from the table waits at a gate."""
+def shut_gate(conn: Conn, table: str, *, after: int = 300) -> None:
+    """From the row on that follows so many, a DELETE from the table waits at a gate.
+
+    Rows are counted, not statements: how many rows a statement takes is a matter of time.
+    """
     conn.execute("CREATE TABLE gate (open boolean)")
     conn.execute("CREATE SEQUENCE strokes")
     function = sql.SQL(
         "CREATE FUNCTION wait_for_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF nextval('strokes') > {} THEN WHILE NOT EXISTS (SELECT FROM gate)"
-        " LOOP PERFORM pg_sleep(0.005); END LOOP; END IF; RETURN NULL; END $$"
+        " LOOP PERFORM pg_sleep(0.005); END LOOP; END IF; RETURN old; END $$"
     )
     conn.execute(function.format(after))
-    trigger = sql.SQL("CREATE TRIGGER gate BEFORE DELETE ON {} EXECUTE FUNCTION wait_for_gate()")
+    trigger = sql.SQL(
+        "CREATE TRIGGER gate BEFORE DELETE ON {} FOR EACH ROW EXECUTE FUNCTION wait_for_gate()"
+    )
     conn.execute(trigger.format(sql.Identifier(table)))
+
+
+def at_gate(conn: Conn) -> bool:
+    """Whether a run waits there."""
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    return conn.execute(asleep).fetchone() != (0,)
 
 
 def kill_at_gate(conn: Conn, process: subprocess.Popen[str]) -> None:
     """SIGKILL a run that waits at the gate, open it, let the server finish, and end the lease."""
-    at_gate = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    until(lambda: conn.execute(at_gate).fetchone() != (0,), "a batch waits at the gate", seconds=60)
+    until(lambda: at_gate(conn), "a batch waits at the gate")
     process.kill()
     process.communicate()
     conn.execute("INSERT INTO gate VALUES (true)")
     ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'maint/%'"
-    until(lambda: conn.execute(ours).fetchone() == (0,), "the server is done", seconds=60)
+    until(lambda: conn.execute(ours).fetchone() == (0,), "the server is done")
     conn.execute(
         "UPDATE job_heartbeats SET lease_expires_at = now() WHERE lease_run_id IS NOT NULL"
     )

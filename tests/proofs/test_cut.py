@@ -41,7 +41,7 @@ def test_a_run_whose_batch_was_cut_off_goes_on_and_counts_it_once(
         if not cut.done:  # batches are made by time: this run had fewer
             continue
         assert (found.code, found.json["outcome"]) == (0, "success"), found.err
-        assert any("connection broke" in line for line in found.json["warnings"])
+        assert any("connection was lost" in line for line in found.json["warnings"])
         (run,) = arena.ledger()
         assert run.deleted == found.json["deleted_count"] == arena.stale_rows
         assert arena.stale() == 0

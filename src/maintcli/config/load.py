@@ -9,6 +9,7 @@ from maintcli.config.database import read_databases
 from maintcli.config.files import check_config_file, config_file_warnings, read_found, read_named
 from maintcli.config.messages import bare, mask, printable
 from maintcli.config.model import Config
+from maintcli.config.observers import read_observers
 from maintcli.config.option import Kind, Option
 from maintcli.config.resolve import Resolver
 from maintcli.config.section import Section
@@ -40,6 +41,7 @@ _KEYS: Final = (
     "databases",
     "jobs",
     "max-concurrent-jobs",
+    "observers",
     "plugins",
     "retention",
     "schedule",
@@ -86,6 +88,7 @@ def load(
         scheduler=_scheduler(top),
         text=document.text,
         triggers=_triggers(top, base, cwd),
+        observers=read_observers(top, base),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from maintcli.config.database import DatabaseConfig, DatabaseSource
 from maintcli.config.messages import bare, closest, hint
+from maintcli.config.observers import ObserverConfig
 from maintcli.config.option import Option
 from maintcli.config.resolve import Resolver
 from maintcli.config.secret import Read, read_secret
@@ -39,7 +40,8 @@ class Config:
     [jobs.NAME] as they stand, `${NAME}` not filled in; a job in it is enabled. `warnings` are for
     the log, once. `sweeps` are the jobs that the file makes, `retention` the rules of
     retention-cleanup, `schedules` the entries beside those of [jobs.NAME], `scheduler` the section
-    [schedule]. `triggers` are by the names of their jobs. `text` is the file's.
+    [schedule]. `triggers` are by the names of their jobs, `observers` who is told how runs
+    go. `text` is the file's.
     """
 
     path: Path | None
@@ -60,6 +62,7 @@ class Config:
     scheduler: Section = field(default_factory=lambda: Section(""), repr=False)
     text: str = field(default="", repr=False)
     triggers: "Mapping[str, Trigger]" = field(default_factory=dict[str, "Trigger"], repr=False)
+    observers: ObserverConfig = field(default_factory=ObserverConfig, repr=False)
 
     @property
     def max_concurrent_jobs(self) -> int:

@@ -21,7 +21,8 @@ class Report:
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
     has a row of it; `ledger_missing` where it should have one, and the work was done without.
     `statements` are SQL that mends what `message` says. `traceback` is for the ledger alone, and
-    empty but for a bug.
+    empty but for a bug. `previous_outcome` and `consecutive_failures` are what the ledger said at
+    the end, so that observers can tell a change from good to bad: see ledger.Ended.
     """
 
     job: str
@@ -43,6 +44,8 @@ class Report:
     is_recorded: bool = False
     ledger_missing: bool = False
     traceback: str = ""
+    consecutive_failures: int | None = None
+    previous_outcome: str | None = None
 
     @property
     def success(self) -> bool:

@@ -18,7 +18,7 @@ from maintcli.errors import (
     NoSuchFile,
     Unreachable,
 )
-from maintcli.services.storage import Stored, damaged, full, is_full
+from maintcli.services.stored import Stored, damaged, full, is_full
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig

@@ -1,7 +1,7 @@
-"""Trying a batch until it counts: locks, deadlocks, time limits and lost connections.
+"""Sending a batch, and its retries: locks, deadlocks, time limits and lost connections.
 
 A batch may be sent again after any failure: rows that are gone are not deleted twice, and the
-ledger's own total says whether a lost COMMIT had counted.
+ledger's own total shows whether a lost COMMIT took effect.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ import psycopg
 from maintcli.db import sqlstate
 from maintcli.db.catalog import blockers
 from maintcli.db.catalog.blockers import Blocker
-from maintcli.engines.base.batch import Done, Step, send
+from maintcli.db.sqlstate import Transient
+from maintcli.engines.base.batch import Done, Step, message, read
 from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
 from maintcli.runtime.context import Context
@@ -25,7 +26,7 @@ _STATEMENT_SECONDS = 30.0
 _KEYS_DO_NOT_ACT = (
     "session_replication_role became replica during the run: a trigger, or another client of a"
     " pooler, has set it. Foreign keys and other triggers do not act under it, so rows that refer"
-    " would be left behind. The last batch was rolled back. Have the trigger set it back to origin"
+    " would be left behind. The last batch was rolled back. Make the trigger set it back to origin"
     " before it ends."
 )
 _MOST_FAILURES = 8  # in a row, on one batch
@@ -34,16 +35,16 @@ T = TypeVar("T")
 
 
 class Trial(NamedTuple):
-    """How a batch is tried: without rows that others hold locked; `small` after a time limit."""
+    """How a batch is tried: without rows that others lock; `small` after a time limit."""
 
     skip_locked: bool = False
     small: bool = False
 
 
 class Patience:
-    """How long a run waits for a table that others hold locked as a whole.
+    """How long a run waits for a table that another session locks as a whole.
 
-    `done` is what it does to rows.
+    `done` is what the run does to rows.
     """
 
     def __init__(
@@ -60,10 +61,7 @@ class Patience:
         self._since = None
 
     def waited_for_rows(self, seconds: float) -> None:
-        """Take in that triggers waited so long for rows; raise TryAgain where it is too much.
-
-        They are asked for one after the other, so the time counts over the whole run.
-        """
+        """Add the time that triggers waited for rows; raise TryAgain if it is too much in all."""
         self._for_rows += seconds
         if self._for_rows > self._limit:
             raise TryAgain(
@@ -81,10 +79,10 @@ class Patience:
 
 
 def still_locked(context: Context, seconds: float, done: str = "deleted") -> StillLocked:
-    """The error that names the table, and who has locked it for so many seconds."""
+    """The error that names the table, and the session that locked it for so many seconds."""
     rows = context.counts.get(f"{done}_count", 0)
     blocker = None
-    with contextlib.suppress(psycopg.Error, Unreachable):  # whoever it was, it was locked
+    with contextlib.suppress(psycopg.Error, Unreachable):  # the lock is reported without its holder
         blocker = blockers.find(context.session, context.names)
     return StillLocked(
         f"{blocker.table if blocker else 'A table of this run'} was locked by"
@@ -115,7 +113,7 @@ def kept_rows(context: Context) -> str:
 
 
 def patiently(patience: Patience, action: Callable[[], T]) -> T:
-    """Do `action`, again while a lock keeps it from its tables; for reading before a sweep."""
+    """Do `action`, again while its tables are locked; for reading before a sweep."""
     while True:
         try:
             found = action()
@@ -124,6 +122,16 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
             continue
         patience.ended()
         return found
+
+
+def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
+    """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
+    settings, body, result = message(context, step, budget_ms)
+    began = time.perf_counter()
+    rows = context.session.write(
+        body, settings=settings, then=result, statement_seconds=statement_seconds
+    )
+    return read(rows, (time.perf_counter() - began) * 1000)
 
 
 class Sender:
@@ -149,7 +157,7 @@ class Sender:
 def send_safely(
     patience: Patience, pace: Pace, step: Callable[[Trial], Step], sender: Sender | None = None
 ) -> Done:
-    """Send the batch that `step` makes, until it counts or there is no more to try."""
+    """Send the batch that `step` makes, until it takes effect, or raise."""
     trial, failures, made, sender = Trial(), 0, None, sender or Sender()
     while True:
         began = time.monotonic()
@@ -186,32 +194,43 @@ def _react(
     patience: Patience, pace: Pace, error: psycopg.Error, trial: Trial, failures: int
 ) -> Trial:
     """Decide what follows a failed batch: how it is tried next, or an error."""
-    context, state = patience.context, error.sqlstate
-    if state == sqlstate.LEASE_LOST:
-        raise lease_lost(context.lease.job if context.lease else "this job") from None
-    if state == sqlstate.ROLE_CHANGED:
+    if error.sqlstate == sqlstate.ROLE_CHANGED:
         raise ConfigError(_KEYS_DO_NOT_ACT) from None
-    if state == sqlstate.LOCK_NOT_AVAILABLE and trial.skip_locked:
+    why = retryable(patience.context, error)
+    if why is Transient.LOCKED and trial.skip_locked:
         patience.wait()  # no row lock: the table as a whole is locked
         return trial
     if failures >= _MOST_FAILURES:
         raise sqlstate.meaning(error) from None
-    if state in (sqlstate.LOCK_NOT_AVAILABLE, sqlstate.QUERY_CANCELED):
-        pace.shrink()
-        return Trial(skip_locked=True, small=trial.small or state == sqlstate.QUERY_CANCELED)
-    if state is not None and state.startswith("40"):  # deadlock, serialization
-        context.stop.wait(0.05 * failures)
-        return trial._replace(skip_locked=True)
-    if sqlstate.is_lost(error, context.session.connection_or_none):
-        after_loss(context, error)
+    if why is Transient.LOST:
         return trial
-    raise error
+    if why is Transient.CONFLICT:
+        patience.context.stop.wait(0.05 * failures)
+        return trial._replace(skip_locked=True)
+    pace.shrink()
+    return Trial(skip_locked=True, small=trial.small or why is Transient.CANCELED)
+
+
+def retryable(context: Context, error: psycopg.Error) -> Transient:
+    """Why what failed with `error` may be tried again, on a new connection if this one is lost.
+
+    Raises LeaseLost, Unreachable where it is unknown whether a batch counted, and `error` itself
+    where another try is of no use.
+    """
+    if error.sqlstate == sqlstate.LEASE_LOST:
+        raise lease_lost(context.job) from None
+    why = sqlstate.transient(error, context.session.connection_or_none)
+    if why is None:
+        raise error
+    if why is Transient.LOST:
+        after_loss(context, error)
+    return why
 
 
 def after_loss(context: Context, error: psycopg.Error) -> None:
-    """Say that the connection broke, or raise Unreachable where a new one is of no use."""
+    """Log that the connection was lost, or raise Unreachable if a new one is of no use."""
     if context.lease is None:
-        why = "without a ledger nobody can say whether the last batch counted"
+        why = "without run history maint cannot tell whether the last batch counted"
         raise sqlstate.connection_lost(f"{sqlstate.said(error)}; {why}") from None
-    context.log.warn("the connection broke in mid-run; going on with a new one")
+    context.log.warn("the connection was lost; continuing with a new one")
     context.stop.wait(0.1)

@@ -15,10 +15,11 @@ import psycopg
 
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
-from maintcli.db import names, sqlstate
+from maintcli.db import names
+from maintcli.db.sqlstate import Transient
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.reader import Block
-from maintcli.engines.base.retry import after_loss
+from maintcli.engines.base.retry import retryable
 from maintcli.engines.restore import compare, report
 from maintcli.engines.restore.batch import insert_into, transaction, whole_file
 from maintcli.engines.restore.load import load_missing
@@ -29,8 +30,7 @@ from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
 from maintcli.runtime.context import Context
 from maintcli.runtime.job import Job, common
-from maintcli.runtime.lease import lease_lost
-from maintcli.services.storage import damaged
+from maintcli.services.stored import damaged
 from maintcli.words import many
 
 _LEFT_ROWS = 200_000  # rows without a key in one transaction
@@ -74,7 +74,7 @@ def _wanted(only: str | None) -> Callable[[Block], bool]:
 
 @dataclass(slots=True)
 class _Restore:
-    """A restore while it runs. `left` are rows without a key, by table, that come last."""
+    """A restore in progress. `left` are rows without a key, by table, which are restored last."""
 
     context: Context
     source: Source
@@ -86,7 +86,7 @@ class _Restore:
     left: Counter[Archived] = field(default_factory=Counter[Archived])
 
     def run(self) -> Restored:
-        """Every file, and then what is left of rows without a key.
+        """Restore every file, then the rows without a key that are left.
 
         Those that an earlier restore put back are looked for before more of them go back.
         """
@@ -107,7 +107,7 @@ class _Restore:
                 self._note(self._safely(partial(action, archived, (number, parts))))
 
     def _earlier(self) -> Counter[Archived]:
-        """At most so many rows without a key went back in an earlier restore, by table."""
+        """Upper bounds of the rows without a key that went back in an earlier restore, by table."""
         found: Counter[Archived] = Counter()
         for kept in self.held.files:
             if not self.marked.get(kept.file):
@@ -150,7 +150,7 @@ class _Restore:
         return counters
 
     def _blocks(self, archived: Archived) -> Iterator[Block]:
-        """Its rows; with the ledger those that went back earlier."""
+        """Blocks with rows of a table; with the ledger only those that went back earlier."""
         for kept in self.held.files:
             for block in self.source.blocks(kept):
                 counts = self.source.schema is None or self._is_marked(kept, block)
@@ -184,21 +184,16 @@ class _Restore:
         return result
 
     def _safely(self, action: Callable[[], T]) -> T:
-        """Do `action`, again after what passes: what went back is not put back twice."""
+        """Do `action`; retry transient errors. No row is inserted twice: each row is looked up."""
         context, failures = self.context, 0
         while True:
             try:
                 return action()
             except psycopg.Error as error:
-                state, failures = error.sqlstate or "", failures + 1
-                if state == sqlstate.LEASE_LOST:
-                    raise lease_lost(context.lease.name if context.lease else "") from None
-                passes = state == sqlstate.LOCK_NOT_AVAILABLE or state.startswith("40")
-                lost = sqlstate.is_lost(error, context.session.connection_or_none)
-                if failures >= _MOST_FAILURES or not (passes or lost):
+                failures += 1
+                why = retryable(context, error)
+                if failures >= _MOST_FAILURES or why is Transient.CANCELED:
                     raise
-                if lost:
-                    after_loss(context, error)
                 context.stop.wait(0.1 * failures)
 
 
