@@ -17,7 +17,7 @@ FAST := tests/config tests/services tests/observers \
   tests/engines/test_guards.py tests/engines/test_scripts.py tests/engines/test_sweep.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types imports workflows docs bench chaos write-docs requirements clean
+.PHONY: help demo test test-fast check lint types imports sizes workflows docs bench chaos write-docs requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,7 @@ test: $(VENV)/.dev ## run all tests, on a PostgreSQL of their own
 test-fast: $(VENV)/.dev ## run some tests of each kind, in under a minute
 	@$(TEST) --maxprocesses=2 -m 'not chaos and not slow' $(FAST) $(ARGS)
 
-check: lint types imports workflows docs ## check style, types, layers, workflows and documentation
+check: lint types imports sizes workflows docs ## check style, types, layers, workflows and documentation
 
 lint: $(VENV)/.dev
 	@$(RUN) ruff check --quiet
@@ -45,6 +45,9 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
+
+sizes: $(VENV)/.dev
+	@$(BIN)/python tools/layout.py
 
 workflows: $(VENV)/.dev
 	@$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
@@ -80,7 +83,7 @@ clean: ## remove what these commands made
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo '1 of 2: the packages of requirements/$*.txt, into $(VENV); some minutes, the first time'
-	@$(RUN) pip --disable-pip-version-check install --progress-bar off --require-hashes --requirement requirements/$*.txt
+	@$(RUN) pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/$*.txt
 	@echo '2 of 2: maint, into $(VENV)'
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

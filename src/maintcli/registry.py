@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maintcli.config.rules import ConfiguredSweep
     from maintcli.config.triggers import Trigger
     from maintcli.runtime.context import Context
-    from maintcli.runtime.job import Job
+    from maintcli.runtime.job import Job, Order
 
 JOB_GROUPS: Final = ("Sessions", "Billing", "Queues", "Analytics", "Retention", "Upkeep")
 CONFIGURED_GROUP: Final = "Configured sweeps"
@@ -39,13 +39,17 @@ class Entry(NamedTuple):
     origin: str = "built in"
 
 
-def _table(package: str, *rows: tuple[str, str, str]) -> dict[str, Entry]:
-    """Commands by name, summary and heading: each is in the module that has its name."""
-    modules = [name.replace("-", "_") for name, _, _ in rows]
+def _table(package: str, *rows: tuple[str, ...]) -> dict[str, Entry]:
+    """Commands by name, summary, heading, and the module where it has not the command's name."""
     return {
-        name: Entry(f"maintcli.{package}.{module}:{module}", summary, group)
-        for module, (name, summary, group) in zip(modules, rows, strict=True)
+        name: Entry(_target(package, name, *where), summary, group)
+        for name, summary, group, *where in rows
     }
+
+
+def _target(package: str, name: str, where: str = "") -> str:
+    function = name.replace("-", "_")
+    return f"maintcli.{package}.{where or function}:{function}"
 
 
 JOBS: dict[str, Entry] = _table(
@@ -64,25 +68,25 @@ JOBS: dict[str, Entry] = _table(
 )
 COMMANDS: dict[str, Entry] = _table(
     "cli.commands",
-    ("list", "List your jobs, when each is due, and how it last ended.", "Watching"),
+    ("list", "List your jobs, when each is due, and how it last ended.", "Watching", "status"),
     ("status", "Show how each job is doing, and which are late.", "Watching"),
     ("history", "Show past runs, the newest first.", "Watching"),
-    ("show", "Show all that the ledger holds of one run.", "Watching"),
-    ("readyz", "Check that enabled jobs run and succeed; else exit with 1.", "Watching"),
+    ("show", "Show all that the ledger holds of one run.", "Watching", "history"),
+    ("readyz", "Check that enabled jobs run and succeed; else exit with 1.", "Watching", "status"),
     ("run", "Run several jobs, and go on after a failure.", "Operating"),
-    ("run-entry", "Run an entry of the schedule, with its own options.", "Operating"),
+    ("run-entry", "Run an entry of the schedule, with its own options.", "Operating", "run"),
     ("trigger", "Ask a backend to do its work, by one POST.", "Operating"),
     ("pause", "Keep a job from running until it is resumed.", "Operating"),
-    ("resume", "Let a paused job run again.", "Operating"),
-    ("restore", "Put back the rows that a run archived and removed.", "Operating"),
+    ("resume", "Let a paused job run again.", "Operating", "pause"),
+    ("restore", "Put back the rows that a run archived and removed.", "Operating", "archives"),
     ("archives", "List the archives of removed rows, and remove old ones.", "Operating"),
     ("init", "Look for tables that jobs know, and write a first maint.toml.", "Setting up"),
     ("demo", "Take a tour on a PostgreSQL of its own.", "Setting up"),
     ("schedule", "Show when jobs are due, and write and check it for a scheduler.", "Setting up"),
     ("db", "Make, check and drop maint's own tables.", "Setting up"),
     ("config", "Write a configuration, or show the one in force.", "Setting up"),
-    ("secret", "Print a new secret: 32 random bytes in hex.", "Setting up"),
-    ("plugins", "List jobs of other packages, and which may run.", "Setting up"),
+    ("secret", "Print a new secret: 32 random bytes in hex.", "Setting up", "config"),
+    ("plugins", "List jobs of other packages, and which may run.", "Setting up", "config"),
 )
 
 
@@ -158,6 +162,9 @@ class _Triggers:
 
             return send(context, trigger)
 
+        def check(_order: "Order") -> None:
+            trigger.check()
+
         return Job(
             name=name,
             summary=self._summary(trigger),
@@ -172,7 +179,7 @@ class _Triggers:
             needs_database=False,
             secrets=trigger.secrets,
             variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
-            check=lambda _order: trigger.check(),
+            check=check,
         )
 
     @staticmethod
@@ -311,12 +318,16 @@ def load(entry: Entry) -> object:
 
 
 def plugins() -> Iterator[tuple[str, str, str]]:
-    """Yield (distribution, command, target) of every installed plugin, listed or not."""
+    """(Distribution, command, target) of every installed plugin, listed or not."""
+    return (found for found in packages(ENTRY_POINT_GROUP) if found[1] not in JOBS)
+
+
+def packages(group: str) -> list[tuple[str, str, str]]:
+    """(Distribution, name, target) of each entry point of `group` that is installed."""
     from importlib.metadata import entry_points
 
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.dist is not None and point.name not in JOBS:
-            yield point.dist.name, point.name, point.value
+    points = entry_points(group=group)
+    return [(point.dist.name, point.name, point.value) for point in points if point.dist]
 
 
 def is_listed(distribution: str, listed: Collection[str]) -> bool:

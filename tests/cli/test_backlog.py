@@ -74,7 +74,7 @@ def test_a_run_ends_with_one_line_that_says_what_is_left(inside: Inside, conn: C
     fill(conn, 3_000, 1)
     result = inside("cleanup-sessions", "--limit", "1000")
     (line,) = result.out.splitlines()
-    said = "2,000 rows left: the next run can say how fast new ones come in"
+    said = "2,000 rows left: after the next run maint can estimate when they will be gone"
     assert "success: deleted 1,000" in line
     assert said in line
     assert "--limit 1,000 is spent; 2,000 stale rows left" in result.err

@@ -248,33 +248,41 @@ WRONG = [
         "mail.mesages; did you mean mail.messages? Name yours in maint.toml",
     ),
     ("table", '"messages"', "There is no table messages; did you mean mail.messages? Name yours"),
-    ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is no table name; write"),
+    ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is not a table name; write"),
     (
         "column",
         '"sent"',
         "mail.messages has no column sent. Name yours in maint.toml: [sweeps.old-",
     ),
-    ("column", '"status"', "mail.messages.status is of type text, which tells no age."),
+    ("column", '"status"', "mail.messages.status is of type text, which is not a time."),
     ("show", '["ident"]', '[sweeps.old-mail] show = "…" (it has: id, status, sent_at).'),
-    ("where", '"state = 1"', 'is no condition on the rows of mail.messages: column "state" does'),
-    ("where", '"status"', "is no condition on the rows of mail.messages: "),
-    ("where", '"true) OR (true"', "is no condition on the rows of mail.messages: syntax error"),
+    (
+        "where",
+        '"state = 1"',
+        'is not a valid condition on rows of mail.messages: column "state" does',
+    ),
+    ("where", '"status"', "is not a valid condition on rows of mail.messages: "),
+    (
+        "where",
+        '"true) OR (true"',
+        "is not a valid condition on rows of mail.messages: syntax error",
+    ),
     (
         "where",
         '"true; DROP TABLE mail.messages"',
-        "is no condition on the rows of mail.messages: sy",
+        "is not a valid condition on rows of mail.messages: sy",
     ),
     (
         "where",
         '"count(*) > 0"',
-        "is no condition on the rows of mail.messages: aggregate functions",
+        "is not a valid condition on rows of mail.messages: aggregate functions",
     ),
     (
         "max-percnt",
         "5",
         "maint.toml [sweeps.old-mail]: unknown key max-percnt; did you mean max-pe",
     ),
-    ("max-percent", '"many"', "maint.toml [sweeps.old-mail] max-percent: 'many' is no number"),
+    ("max-percent", '"many"', "maint.toml [sweeps.old-mail] max-percent: 'many' is not a number"),
     (
         "timeout",
         '"0"',
@@ -306,8 +314,8 @@ def test_a_condition_that_is_not_complete(mail: Inside, conn: Conn, condition: s
     say(mail, SWEEP.replace("status = 'done'", condition))
     result = mail("old-mail")
     assert result.code == 78
-    assert "[sweeps.old-mail] where in maint.toml is no condition on the rows of" in result.err
-    assert "it is not complete; close what is open" in result.err
+    assert "[sweeps.old-mail] where in maint.toml is not a valid condition on rows of" in result.err
+    assert "it is incomplete; close every quotation mark" in result.err
     assert not any(word in result.err for word in ("THEN", "LIMIT", "search_path"))
     assert left(conn) == "abcde"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.cli import tour
-from maintcli.cli.tour import Step
+from maintcli.cli.commands import demo as tour
+from maintcli.cli.commands.demo import Step
 from maintcli.devserver import programs
 from maintcli.devserver.programs import server_user
 from maintcli.errors import Code, Fail

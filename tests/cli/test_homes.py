@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.cli.homes import fault
+from maintcli.cli.render_options import service_fault as fault
 from maintcli.schedules.targets import systemd as unit
 from tests.parts.folders import short_folder
 from tests.parts.inside import Inside

@@ -314,10 +314,10 @@ def test_a_tool_that_gives_no_answer(
     bare: Inside, monkeypatch: pytest.MonkeyPatch, script: str | None, code: int, sentence: str
 ) -> None:
     """One sentence on standard error, the right code, and what else was looked at all the same."""
-    from maintcli.cli import tool as running
+    from maintcli.cli import scheduler_cli
 
     if script is not None and "sleep" in script:
-        monkeypatch.setattr(running.run, "__kwdefaults__", {"seconds": 0.2})
+        monkeypatch.setattr(scheduler_cli.run_tool, "__kwdefaults__", {"seconds": 0.2})
     bare("schedule", "render", "--target", "kubernetes", "--write")
     answers = {} if script is None else {"get": script}
     env = tool(bare.folder / "bin", "kubectl" if answers else "other", answers)

@@ -128,7 +128,7 @@ def test_another_database_s_plan_is_refused(inside: Inside, sweep_events: str, p
     ("age", "said"),
     [
         ("8 days", "it is 8 days old, and at most 7 are allowed"),
-        ("-2 days", "which lies ahead by the database's clock"),
+        ("-2 days", "which is in the future by the database's clock"),
     ],
 )
 def test_an_old_plan_is_refused(
@@ -193,7 +193,7 @@ def test_a_shorter_age_is_refused_until_acknowledged(
         assert "shorter than the 90d of the run of" in refused.err
         assert "7 rows are stale only by the shorter one" in refused.err
         assert "public.analytics_events has 11 old rows" in refused.err
-        assert "If it is meant, run: maint sweep-events --yes-really 11" in refused.err
+        assert "If this is intended, run: maint sweep-events --yes-really 11" in refused.err
     assert left(conn) == 20
     assert inside(sweep_events, "--yes-really", "11", "--json").json["deleted_count"] == 11
     events(conn, 2, 60)

@@ -31,7 +31,7 @@ def test_a_first_run_knows_only_itself() -> None:
     """Its pace, not what comes in."""
     found = forecast(run(0, 900, 5_000), [])
     assert (found.pace_per_hour, found.inflow_per_hour, found.catches_up) == (9_000, None, None)
-    assert found.outlook == "the next run can say how fast new ones come in"
+    assert found.outlook == "after the next run maint can estimate when they will be gone"
 
 
 def test_a_backlog_that_shrinks_is_gone_some_day() -> None:

@@ -140,7 +140,7 @@ def test_a_finished_status_of_another_name_is_warned_about(
     for how in (["--dry-run"], []):
         (warning,) = inside(*RUN, "--tables", "jobs", *how).json["warnings"]
         assert warning == (
-            "no row of public.tasks was found with the status completed; it has done, running."
+            "no row of public.tasks has the status completed; it has done, running."
             ' If one of them means the same, name it: [tables.jobs.statuses] completed = "…" in'
             " maint.toml"
         )

@@ -172,9 +172,12 @@ WRONG = [
         'column = "x"',
         "audit.events has no column x. Name yours in maint.toml: [[retention]] rule 2 c",
     ),
-    ('column = "kind"', "audit.events.kind is of type text, which tells no age."),
-    ('where = "kind = 1"', "[[retention]] rule 2 where in maint.toml is no condition on the rows"),
-    ('where = "random() < 0.5"', "it calls random(), whose answer changes from look to look"),
+    ('column = "kind"', "audit.events.kind is of type text, which is not a time."),
+    (
+        'where = "kind = 1"',
+        "[[retention]] rule 2 where in maint.toml is not a valid condition on rows",
+    ),
+    ('where = "random() < 0.5"', "it calls random(), whose answer changes from call to call"),
     ('where = "pg_catalog.RANDOM () < 0.5"', "it calls random(), whose answer changes"),
     (
         "final = 1",

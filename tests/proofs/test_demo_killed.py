@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from maintcli.cli import tour
+from maintcli.cli.commands import demo as tour
 from tests.parts.cli import Maint
 from tests.parts.folders import short_folder
 from tests.parts.users import processes_of

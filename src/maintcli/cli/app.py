@@ -1,18 +1,21 @@
-"""The root of the command line."""
+"""The root of the command line, and what it says of an error."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand
 
 from maintcli import __version__, registry
 from maintcli.cli import location
-from maintcli.cli.failed import misused, put_failure
 from maintcli.cli.text_options import TextGroup
-from maintcli.errors import Code, Interrupted, MaintError
+from maintcli.config.messages import sentence
+from maintcli.errors import Code, Fail, Interrupted, MaintError, Usage
 
 if TYPE_CHECKING:
     from maintcli.runtime.job import Job
@@ -119,7 +122,7 @@ def _job(name: str, entry: registry.Entry, load: Callable[[], Any]) -> LazyComma
     return LazyCommand(name, entry, loader)
 
 
-def _run(job: "Job", given: Mapping[str, Any]) -> None:
+def _run(job: "Job", /, **given: Any) -> None:
     from maintcli.cli.run import run_job  # and with it the database: --help needs none
 
     raise typer.Exit(run_job(job, given))
@@ -185,3 +188,45 @@ def _complain(error: MaintError, arguments: Sequence[str]) -> int:
     sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
     put_failure(arguments, error)
     return error.exit_code
+
+
+# Commands that run a job, and its name where that is known by then.
+_RUNNERS: Final = {"restore": "restore", "trigger": None, "run-entry": None}
+_OF_ALL: Final = ("success", "outcome", "exit_code", "message", "statements")
+
+
+def put_failure(arguments: Sequence[str], error: MaintError) -> None:
+    """Print an object if `arguments` ask for JSON: for a job as of any run, but with no run_id.
+
+    Nothing where standard output is what failed.
+    """
+    words = [*takewhile(lambda word: word != "--", arguments)]
+    if "--json" not in words or error.in_json:
+        return
+    from maintcli.output.json import as_json
+    from maintcli.output.out import put
+    from maintcli.runtime.log import printable
+    from maintcli.runtime.report import Report
+
+    name = words[0]
+    report = Report(
+        job=name,
+        run_id="",
+        dry_run=not {"--dry-run", "-n"}.isdisjoint(words),
+        started_at=datetime.now(UTC),
+        outcome=error.outcome,
+        exit_code=error.exit_code,
+        message=printable(str(error)),
+        statements=[printable(statement) for statement in error.statements],
+    )
+    found = {**report.as_dict(), "run_id": None, "job": _RUNNERS.get(name, name)}
+    if name in registry.COMMANDS and name not in _RUNNERS:
+        found = {key: found[key] for key in _OF_ALL if key in found}
+    with suppress(Fail):
+        put(as_json(found))
+
+
+def misused(error: Exception) -> Usage | None:
+    """What Typer says is wrong with the command line; None where the error is another."""
+    said = getattr(error, "format_message", None)
+    return Usage(sentence(str(said()))) if callable(said) else None

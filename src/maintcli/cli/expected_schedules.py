@@ -1,4 +1,4 @@
-"""When runs are expected, by the schedule of a job or by an entry of [[schedules]]."""
+"""When runs are expected, and how each job is doing by that."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -13,7 +13,11 @@ from maintcli.config.database import ALL
 from maintcli.config.model import Config
 from maintcli.config.section import Section
 from maintcli.output.schedule import Start
+from maintcli.registry import COMMANDS
+from maintcli.runtime.heartbeats import Heartbeat, JobStatus, Watch
 from maintcli.runtime.job import Job
+from maintcli.runtime.ledger import JOBS_RUNNER
+from maintcli.runtime.readyz import Expected
 from maintcli.schedules.due import Due, Schedule
 from maintcli.schedules.model import Entry
 from maintcli.schedules.words import words
@@ -85,4 +89,81 @@ def _start(due: Due) -> Start:
         schedule=entry.expressions,
         every=entry.every,
         when=words(entry.expressions, entry.zone),
+    )
+
+
+def statuses(
+    jobs: Mapping[str, Declared],
+    schedules: Mapping[str, Schedule],
+    seen: Watch | None,
+    now: datetime,
+    *,
+    unused: bool = False,
+) -> list[JobStatus]:
+    """Every declared job that is enabled or was seen to run, then those that only the database
+    knows; a restore is no job to watch.
+
+    `schedules` says for each declared one when it is due. With `unused` the others, too.
+    """
+    beats = dict(seen.beats) if seen else {}
+    beats.pop(JOBS_RUNNER, None)
+    rows = [
+        _status(name, job, schedules[name], beats.pop(name, None), seen, now)
+        for name, job in jobs.items()
+        if unused or job.is_enabled or schedules[name].enabled or name in beats
+    ]
+    return rows + [_orphan(beat) for name, beat in beats.items() if name not in COMMANDS]
+
+
+def expected(schedules: Mapping[str, Schedule], now: datetime) -> Iterator[Expected]:
+    """What `readyz` may expect of the jobs that are due at times."""
+    for name, schedule in schedules.items():
+        period, patience = schedule.period(now), schedule.patience(now)
+        if period is not None and patience is not None:
+            yield Expected(job=name, period_seconds=period, patience_seconds=patience)
+
+
+def _status(
+    name: str,
+    job: Declared,
+    schedule: Schedule,
+    beat: Heartbeat | None,
+    seen: Watch | None,
+    now: datetime,
+) -> JobStatus:
+    return JobStatus(
+        name=name,
+        summary=job.job.summary,
+        group=job.group,
+        origin=job.origin,
+        schedule=", ".join(schedule.expressions),
+        timezone=schedule.zone,
+        enabled=schedule.enabled,
+        next_run_at=schedule.next_after(now),
+        late_since=_late(schedule, beat, seen) if seen else None,
+        beat=beat,
+        is_configured=job.is_configured,
+        when=words(schedule.expressions, schedule.zone),
+    )
+
+
+def _late(schedule: Schedule, beat: Heartbeat | None, seen: Watch) -> datetime | None:
+    if beat and (beat.paused or beat.running):
+        return None
+    times = (beat.last_heartbeat, beat.started_at) if beat else ()
+    last = max((t for t in times if t is not None and t <= seen.now), default=seen.made_at)
+    return schedule.missed_since(last, seen.now)
+
+
+def _orphan(beat: Heartbeat) -> JobStatus:
+    return JobStatus(
+        name=beat.name,
+        summary="",
+        group=None,
+        origin="database",
+        schedule="",
+        timezone="UTC",
+        enabled=False,
+        next_run_at=None,
+        beat=beat,
     )

@@ -13,6 +13,7 @@ from maintcli.errors import Outcome, Usage
 from maintcli.runtime.harness import run
 from maintcli.runtime.job import Job
 from maintcli.runtime.log import Level, Log
+from maintcli.runtime.observe import Observers
 from maintcli.runtime.report import Report
 
 
@@ -42,7 +43,7 @@ def run_job(
     job = registry.job(found, registry.known(found, name))
     given = {**_given(job, options), "config": location.config, "database": location.database}
     log = Log(job.name, Level.WARNING)
-    order = make_order(job, found, given, log)._replace(observers=(), owns_process=False)
+    order = make_order(job, found, given, log)._replace(observers=Observers(), owns_process=False)
     for warning in (*found.warnings, *order.database.warnings):
         log.warn(warning)
     report = run(job, order)

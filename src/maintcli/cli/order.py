@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,16 @@ from maintcli import registry
 from maintcli.cli.location import location
 from maintcli.config.model import Config
 from maintcli.errors import ConfigError, MaintError
+from maintcli.runtime.entry import new_run_id
 from maintcli.runtime.job import Job, Order
 from maintcli.runtime.log import Level, Log, open_found, open_named
+from maintcli.runtime.observe import Observers
+from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:
     from maintcli.runtime.context import Context
+
+_PLACES = {"GITHUB_ACTIONS", "KUBERNETES_SERVICE_HOST"}  # where observers are on by themselves
 
 
 def make_order(
@@ -25,7 +31,7 @@ def make_order(
     `among` is the database where it is one of several: then --shard has chosen it, and whoever
     listens is told of all together.
     """
-    check_names(config)
+    registry.check(config)
     values = config.resolve(job.name, job.settings, given)
     if among is not None:
         values.pop("shard", None)
@@ -35,7 +41,7 @@ def make_order(
         values=values,
         log=log,
         environ=os.environ,
-        observers=observers() if among is None else (),
+        observers=observers(config) if among is None else Observers(),
         lacking=partial(_lacking, job),
         place=location(given).words(among),
     )
@@ -47,17 +53,6 @@ def _lacking(job: Job, context: "Context") -> MaintError | None:
     from maintcli.cli.rights import lacking
 
     return lacking(job, context)
-
-
-def check_names(config: Config) -> None:
-    """Refuse sections of jobs that do not exist, of tables that no job asks for, and of sweeps
-    and triggers whose name is taken.
-    """
-    registry.check(config)
-    if config.tables and not config.plugins:  # a plugin may sweep tables of any name
-        from maintcli.db.example import columns
-
-        config.check_tables(columns())
 
 
 def make_log(name: str, given: Mapping[str, Any]) -> Log:
@@ -81,15 +76,31 @@ def make_log(name: str, given: Mapping[str, Any]) -> Log:
     return log
 
 
-def observers() -> list[Any]:
-    """Those told at the end, because of where we run."""
-    found: list[Any] = []
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from maintcli.observers import github
+def observers(config: Config) -> Observers:
+    """Those who are told how a run goes. Raises ConfigError."""
+    if not config.observers.each and _PLACES.isdisjoint(os.environ):
+        return Observers()  # and an import is saved
+    from maintcli.observers import observers as configured
 
-        found.append(github.tell)
-    if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        from maintcli.observers import kubernetes
+    return configured(config, os.environ)
 
-        found.append(kubernetes.tell)
-    return found
+
+def tell_not_started(
+    job: Job, config: Config, given: Mapping[str, Any], log: Log, error: MaintError
+) -> None:
+    """Tell the observers of a run that never came about, as its command or settings are wrong."""
+    try:
+        found = observers(config)
+    except MaintError:  # what is wrong with their own section is not said in place of `error`
+        return
+    report = Report(
+        job=job.name,
+        run_id=new_run_id(),
+        dry_run=bool(given.get("dry_run")),
+        started_at=datetime.now(UTC),
+        outcome=error.outcome,
+        exit_code=error.exit_code,
+        message=log.safe(str(error)),
+        warnings=log.warnings,
+    )
+    found.tell_end(report, log)

@@ -44,11 +44,11 @@ class _Asked(Run):
     def sweeps(self, stales: Sequence[Stale]) -> Any:
         raise _Told(rights.of_sweeps(self._context, stales))
 
-    def mark(self, stale: Stale, values: Mapping[str, str]) -> Any:
+    def update(self, stale: Stale, values: Mapping[str, str]) -> Any:
         raise _Told(rights.of_update(self._context, stale, values))
 
     def reap(self, *_: object, **__: object) -> Any:
-        raise _Told(rights.of_reaping(self._context))
+        raise _Told(rights.of_reap(self._context))
 
     def sweep_orphans(self, pairs: Sequence[str], **_: object) -> Any:
         raise _Told(rights.of_orphans(self._context, pairs, self._context.job))

@@ -5,15 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from maintcli import registry
-from maintcli.cli.all_databases import names
 from maintcli.cli.location import location
-from maintcli.cli.order import make_log, make_order, observers
+from maintcli.cli.order import make_log, make_order, observers, tell_not_started
+from maintcli.config.database import no_database
 from maintcli.config.model import Config
-from maintcli.errors import Code, Outcome, Usage, gravest
+from maintcli.errors import Code, MaintError, Outcome, Usage, gravest
 from maintcli.runtime.entry import new_run_id
 from maintcli.runtime.harness import run
 from maintcli.runtime.job import Hear, Job
@@ -32,13 +33,18 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Code:
     if location(given).is_everywhere(config):
         return run_in_all_databases([job], config, given)
     # Before there is a log: what is wrong with the command line or the files is one sentence.
-    order = make_order(job, config, given, make_log(job.name, given))
+    log = make_log(job.name, given)
+    try:
+        order = make_order(job, config, given, log)
+    except MaintError as error:
+        tell_not_started(job, config, given, log, error)
+        raise
     with closing(order.log), progress(job, given) as hear:
         for warning in (*config.warnings, *order.database.warnings):
             order.log.warn(warning)
         report = run(job, order._replace(progress=hear))
         record(order.log, report)
-    show(report, given)
+    show_report(report, given)
     return report.exit_code
 
 
@@ -116,9 +122,9 @@ def run_in_all_databases(
     registry.check(config)
     _refuse_repetition(jobs)
     title = name or jobs[0].name
-    databases = names(config, None if name else _part(jobs[0], config, given))
+    among = databases(config, None if name else _part(jobs[0], config, given))
     began, started_at = time.monotonic(), datetime.now(UTC)
-    ones = [One(job, database) for database in databases for job in jobs]
+    ones = [One(job, database) for database in among for job in jobs]
     told: list[Told] = []
 
     def tell(one: One, report: Report) -> None:
@@ -126,15 +132,17 @@ def run_in_all_databases(
         if not given.get("json"):
             present.put_line(told[-1], quiet=bool(given.get("quiet")))
 
+    listening = observers(config)
     with closing(make_log(title, given)) as log:
         for warning in config.warnings:
             log.warn(warning)
+    begun = together(title, (), code=Code.OK, started_at=started_at)
+    listening.tell_start(replace(begun, dry_run=bool(given.get("dry_run"))), log)
     code = run_several(ones, config, given, tell)
     whole = together(title, told, code=code, started_at=started_at)
     whole.dry_run = bool(given.get("dry_run"))
     whole.duration_ms = round((time.monotonic() - began) * 1000)
-    for listener in observers():
-        listener(whole)
+    listening.tell_end(whole, log)
     rest = [str(one.database) for one in ones[len(told) :]]
     present.put_whole(whole, told, rest, given)
     return code
@@ -176,7 +184,7 @@ def progress(job: Job, given: Mapping[str, Any]) -> AbstractContextManager[Hear]
     return shown(job.name)
 
 
-def show(report: Report, given: Mapping[str, Any]) -> None:
+def show_report(report: Report, given: Mapping[str, Any]) -> None:
     """Print the report to standard output, as --json, --quiet or neither wants it."""
     from maintcli.output.out import put
 
@@ -188,3 +196,14 @@ def show(report: Report, given: Mapping[str, Any]) -> None:
         from maintcli.output.text import summary
 
         put(summary(report))
+
+
+def databases(config: Config, part: Shard | None = None) -> list[str]:
+    """The databases that have a URL, in the order of their names; of a part every Nth.
+
+    Raises ConfigError where there are none at all.
+    """
+    found = [n for n, one in config.databases.items() if one.url_origin(config.variables)]
+    if not found:
+        raise no_database("database")
+    return [n for i, n in enumerate(sorted(found)) if part is None or part.has(i)]

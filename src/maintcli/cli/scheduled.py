@@ -127,8 +127,10 @@ def _as_started(config: Config, entry: Entry, job: Job, given: Mapping[str, obje
     That is started once only: an answer that was lost may mean that the POST arrived.
     """
     database = entry.secrets if job.needs_database or not given.get("no_ledger") else ()
-    secrets = tuple(dict.fromkeys((*database, *job.secrets)))
-    variables = tuple(name for name in job.variables if name not in secrets)
+    told = config.observers
+    secrets = tuple(dict.fromkeys((*database, *job.secrets, *told.secrets)))
+    further = dict.fromkeys((*job.variables, *told.variables))
+    variables = tuple(name for name in further if name not in secrets)
     entry = entry._replace(secrets=secrets, variables=variables)
     trigger = config.triggers.get(entry.job)
     if trigger is None:

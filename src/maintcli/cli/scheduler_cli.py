@@ -1,15 +1,22 @@
 """What a scheduler has: asked of its own tool, or read from a file with the output of that tool."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from errno import ENOENT
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
-from maintcli.cli import tool
-from maintcli.config.messages import bare, quote
+from maintcli.config.messages import bare, mask, quote
 from maintcli.config.scheduler import Settings
-from maintcli.errors import MissingPrivilege, Unreachable, Usage
+from maintcli.errors import ConfigError, MissingPrivilege, Unreachable, Usage
+from maintcli.runtime.log import printable
 from maintcli.schedules.check.deployed import ENABLED
 from maintcli.schedules.targets.github import FILE
 
@@ -52,9 +59,9 @@ def _read(place: str) -> str:
 
 def _crontab(_rendered: list[str], _settings: Settings) -> Texts:
     """The user's own, and those of the system that cron would read."""
-    said = tool.run("crontab", "-l")
+    said = run_tool("crontab", "-l")
     if said.code and "no crontab for" not in said.err:
-        raise tool.failed(["crontab", "-l"], said.reason)
+        raise no_answer(["crontab", "-l"], said.reason)
     return {"crontab -l": said.out, **dict(_of_the_system())}
 
 
@@ -83,26 +90,26 @@ def _system_text(path: Path) -> str:
 def _kubernetes(_rendered: list[str], settings: Settings) -> Texts:
     namespace = ["--namespace", settings.namespace] if settings.namespace else []
     command = ("kubectl", *namespace, "get", "cronjobs", "--output", "json")
-    text = tool.needed(*command)
+    text = output_of(*command)
     _ = _object(text, command)
     return {" ".join(command): text}
 
 
 def _systemd(rendered: list[str], _settings: Settings) -> Texts:
     """Every unit that is called as ours are, and which of them are on."""
-    listed = tool.run(
+    listed = run_tool(
         "systemctl", "list-unit-files", "--no-legend", "--no-pager", "--plain", "maint-*"
     )
     if listed.code and listed.err.strip():
-        raise tool.failed(["systemctl", "list-unit-files"], listed.reason)
+        raise no_answer(["systemctl", "list-unit-files"], listed.reason)
     lines = [line.split() for line in listed.out.splitlines() if line.strip()]
     names = [line[0] for line in lines if line[0].startswith("maint-")]
     if not names:
         return {"systemctl cat": ""}
     timers = [name for name in names if name in rendered and name.endswith(".timer")]
-    texts = {"systemctl cat": tool.needed("systemctl", "--no-pager", "cat", *names)}
+    texts = {"systemctl cat": output_of("systemctl", "--no-pager", "cat", *names)}
     if timers:
-        texts["systemctl show"] = tool.needed("systemctl", "--no-pager", "show", _SHOWN, *timers)
+        texts["systemctl show"] = output_of("systemctl", "--no-pager", "show", _SHOWN, *timers)
     return texts
 
 
@@ -129,11 +136,11 @@ def _enabled() -> str:
 def _api(path: str) -> str | None:
     """What GitHub answers; None where it has no such thing."""
     command = ("gh", "api", path)
-    said = tool.run(*command)
+    said = run_tool(*command)
     if said.code and "HTTP 404" in said.err:
         return None
     if said.code:
-        raise tool.failed(command, said.reason)
+        raise no_answer(command, said.reason)
     _ = _object(said.out, command)
     return said.out
 
@@ -145,7 +152,7 @@ def _object(text: str, command: Sequence[str]) -> dict[str, object]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise tool.failed(command, "what it printed is no JSON object")
+        raise no_answer(command, "what it printed is no JSON object")
     return cast("dict[str, object]", found)
 
 
@@ -155,3 +162,99 @@ _TOOLS: Final[dict[str, Callable[[list[str], Settings], Texts]]] = {
     "kubernetes": _kubernetes,
     "systemd": _systemd,
 }
+
+
+SECONDS: Final = 30.0
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_LONGEST: Final = 200
+_ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "GH_PROMPT_DISABLED": "1", "NO_COLOR": "1"}
+
+
+class Said(NamedTuple):
+    """How it ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def reason(self) -> str:
+        """The last line of its complaint, in which tools say what is wrong."""
+        lines = [line.strip() for line in self.err.splitlines() if line.strip()]
+        last = printable(mask(lines[-1])).rstrip(".?!") if lines else f"it ended with {self.code}"
+        return f"{last[:_LONGEST]}…" if len(last) > _LONGEST else last
+
+
+def run_tool(*command: str, seconds: float = SECONDS) -> Said:
+    """Run `command` to its end.
+
+    Raises ConfigError where it is not installed, Unreachable where it takes longer or prints too
+    much.
+    """
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the names of tools are ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **_ENVIRONMENT},
+                start_new_session=True,  # no terminal to ask on; and all its children can be ended
+            )
+        except OSError as error:
+            reason = "it is not installed" if error.errno == ENOENT else error.strerror
+            raise ConfigError(
+                f"{command[0]} is needed for that and cannot be run: {reason}. Install it, or hand"
+                " over what it prints elsewhere: --deployed FILE."
+            ) from None
+        out = _read_pipe(process, command, seconds)
+        errors.seek(0)
+        return Said(process.returncode, _decoded(out), _decoded(errors.read(_MOST_BYTES)))
+
+
+def _read_pipe(process: subprocess.Popen[bytes], command: Sequence[str], seconds: float) -> bytes:
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        _kill(process)
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        with process.stdout as pipe:
+            out = pipe.read(_MOST_BYTES + 1)
+        if len(out) <= _MOST_BYTES:
+            process.wait()
+    finally:
+        timer.cancel()
+        _kill(process)
+    if late.is_set():
+        raise no_answer(command, f"it took longer than {seconds:g} s")
+    if len(out) > _MOST_BYTES:
+        raise no_answer(command, "it printed more than 16 MiB")
+    return out
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):  # it and its children have ended
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def no_answer(command: Sequence[str], reason: str) -> Unreachable:
+    """The error for a command that gives no answer."""
+    return Unreachable(f"The command {' '.join(command)!r} did not answer: {reason}.")
+
+
+def output_of(*command: str) -> str:
+    """What it prints, which must succeed. Raises ConfigError and Unreachable."""
+    said = run_tool(*command)
+    if said.code:
+        raise no_answer(command, said.reason)
+    return said.out
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode(errors="replace")

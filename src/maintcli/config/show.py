@@ -45,6 +45,8 @@ def settings(
     for planned in config.schedules:
         rows += _written_in(planned, f"schedules.{planned.number}")
     rows += _written_in(config.scheduler, "schedule")
+    for name, observer in config.observers.each.items():
+        rows += _written_in(observer.section, f"observers.{name}")
     return rows
 
 

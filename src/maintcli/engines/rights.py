@@ -1,7 +1,7 @@
-"""The privileges that a job needs on its tables: told all at once, before any statement fails.
+"""The privileges that a job needs on its tables, all at once, before any statement fails.
 
-By the catalog alone, which every role may read. What a row lock takes is UPDATE on one column, so
-no more is asked for; what LOCK TABLE takes, a privilege on the whole table.
+They are read from the catalog alone, which every role may read. A row lock needs UPDATE on one
+column only; LOCK TABLE needs a privilege on the whole table.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +49,7 @@ ORDER BY r.number
 class Right(NamedTuple):
     """A privilege on a table, or on one `column` of it.
 
-    `locks_rows` will do with any column, `locks_table` with whatever lets one lock the table.
+    `locks_rows`: any column will do; `locks_table`: any privilege that lets a role lock the table.
     """
 
     schema: str
@@ -73,7 +73,7 @@ class Right(NamedTuple):
 
     @property
     def enough(self) -> str:
-        """What has_table_privilege() is asked for: one of them will do."""
+        """The privileges for has_table_privilege(), of which one is enough."""
         return ", ".join(_LOCKS_TABLES[: 4 if self.privilege == "MAINTAIN" else 3])
 
 
@@ -84,7 +84,7 @@ def of_ledger(context: Context) -> Iterator[Right]:
 
 
 def of_slot(context: Context) -> Iterator[Right]:
-    """What a run needs to be counted as one of those that go on at once."""
+    """What a run needs to take one of the slots for concurrent runs."""
     if context.order.value("timeout").approx_seconds > lease.SLOT_EXEMPT_SECONDS:
         yield from _of_toolkit(context, "job_slots", "INSERT")
 
@@ -100,7 +100,7 @@ def _of_toolkit(context: Context, table: str, *privileges: str) -> Iterator[Righ
 
 
 def of_sweeps(context: Context, stales: Sequence[Stale]) -> Iterator[Right]:
-    """What a sweep needs, on the tables that it reaches, too."""
+    """What a sweep needs, also on the tables that it reaches."""
     for stale in stales:
         found = target.locate(context, stale)
         if found is not None:
@@ -108,15 +108,15 @@ def of_sweeps(context: Context, stales: Sequence[Stale]) -> Iterator[Right]:
 
 
 def of_update(context: Context, stale: Stale, columns: Iterable[str]) -> Iterator[Right]:
-    """What marking needs: it changes those columns."""
+    """What an update of those columns needs."""
     found = target.locate(context, stale)
     if found is not None:
         mapped, table = found
         yield from _updating(table, [mapped.column(name) for name in columns])
 
 
-def of_reaping(context: Context) -> Iterator[Right]:
-    """What reaping needs: it changes the columns that the table has."""
+def of_reap(context: Context) -> Iterator[Right]:
+    """What a reap needs: it updates those of its columns that the table has."""
     found = target.locate(context, Stale(reap.KEY, "", "", Duration()))
     if found is not None:
         mapped, table = found
@@ -172,7 +172,7 @@ def _deleting(context: Context, table: Table, *, locked: bool = False) -> Iterat
 
 
 def _below(links: Links, parts: set[int]) -> Iterator[Right]:
-    """As engines/foreign_keys/look.py asks for it."""
+    """As engines/foreign_keys checks it."""
     for relation in links.relations.values():
         yield Right(relation.schema, relation.table, "SELECT")
     cascades = [link for link in links.links if link.key.action == "CASCADE"]
@@ -209,13 +209,13 @@ def _lock(schema: str, table: str, column: str) -> Right:
 
 
 class Missing(NamedTuple):
-    """Schemas that are closed to this role, and the rights that it lacks."""
+    """Schemas that this role may not use, and the rights that it lacks."""
 
     schemas: tuple[str, ...]
     rights: tuple[Right, ...]
 
     def statements(self, role: str) -> list[str]:
-        """The GRANTs that end it: one for each schema, and one for each table."""
+        """The GRANTs that are needed: one for each schema, and one for each table."""
         to = sql.Identifier(role).as_string()
         found = [
             f"GRANT USAGE ON SCHEMA {sql.Identifier(schema).as_string()} TO {to};"
@@ -231,7 +231,7 @@ class Missing(NamedTuple):
 
 
 def needed(rights: Iterable[Right]) -> list[Right]:
-    """The rights, each once, without a lock that another of them allows."""
+    """The rights, each once, without a lock that another of them covers."""
     unique = sorted(set(rights))
     tables = {(right.schema, right.table, right.privilege) for right in unique if not right.column}
     updates = [one for one in unique if one.privilege == "UPDATE" and not one.locks_table]
@@ -250,7 +250,7 @@ def needed(rights: Iterable[Right]) -> list[Right]:
 
 
 def missing(reader: Reader, rights: Sequence[Right]) -> Missing:
-    """Which of `rights` this role lacks; all of them are on tables that are there."""
+    """Which of `rights` this role lacks; all are on existing tables."""
     rows = reader.read(
         _HELD,
         {

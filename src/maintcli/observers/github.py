@@ -8,8 +8,21 @@ import re
 import sys
 from pathlib import Path
 
+from maintcli.config.observers import ObserverSettings
 from maintcli.engines.base.figures import label
+from maintcli.runtime.observe import Event, Observer
 from maintcli.runtime.report import Report
+
+
+def observer(settings: ObserverSettings) -> Observer:
+    """Tells GitHub of ends; it sees for itself that a run has started."""
+    settings.section.only(["enabled"])
+    return _tell
+
+
+def _tell(event: Event) -> None:
+    if event.kind != "started":
+        tell(event.report)
 
 
 def tell(report: Report) -> None:

@@ -30,7 +30,7 @@ from maintcli.runtime.job import Job, Order
 from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.ledger import Begun
 from maintcli.runtime.outcome import record_outcome
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Report, sentence
 from maintcli.runtime.session import RECONNECT_SECONDS, Session
 
 _HELD_RETRY_SECONDS = 1.0
@@ -57,6 +57,7 @@ def run(job: Job, order: Order) -> Report:
             with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
                 with _or_without(job, context, report), _allowed(context):
                     _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
+                order.observers.tell_start(report, order.log)
                 with record_outcome(report, order.log), _allowed(context), _kept(context):
                     _body(job, context, report)  # 6. the work
             with _or_without(job, context, report):
@@ -65,16 +66,8 @@ def run(job: Job, order: Order) -> Report:
             session.close()
     report.warnings = order.log.warnings
     report.duration_ms = round((time.monotonic() - started) * 1000)
-    for tell in order.observers:
-        _tell(tell, report, order)
+    order.observers.tell_end(report, order.log)
     return report
-
-
-def _tell(tell: Callable[[Report], None], report: Report, order: Order) -> None:
-    try:
-        tell(report)
-    except Exception as error:  # noqa: BLE001  who listens must not change what happened
-        order.log.error(f"could not tell {tell.__module__}: {type(error).__name__}: {error}")
 
 
 def _connect(job: Job, order: Order, stopped: stop.Stop, report: Report) -> Context:
@@ -243,8 +236,10 @@ def _kept(context: Context) -> Generator[None]:
 def _end(context: Context, report: Report) -> None:
     if context.lease is None or report.lease_lost:
         return
-    if not ledger.end(context.session.for_last_words(), context.lease, report):
+    ended = ledger.end(context.session.for_last_words(), context.lease, report)
+    if ended is None:
         raise lease_lost(context.lease.name)
+    report.consecutive_failures, report.previous_outcome = ended
 
 
 def _body(job: Job, context: Context, report: Report) -> None:
@@ -257,6 +252,8 @@ def _body(job: Job, context: Context, report: Report) -> None:
         result = job.body(context, values)
         if is_dataclass(result) and not isinstance(result, type):
             context.counts |= asdict(result)
+        own, left = context.counts.pop("message", ""), context.backlog
+        report.message = own or sentence(context.counts, backlog=left, dry_run=context.dry_run)
     finally:
         report.counts = context.counts
         report.backlog = context.backlog

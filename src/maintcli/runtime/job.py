@@ -10,11 +10,11 @@ from maintcli.config.option import Kind, Option
 from maintcli.config.variables import Sourced
 from maintcli.errors import ConfigError
 from maintcli.runtime.log import Log
+from maintcli.runtime.observe import Observers
 
 if TYPE_CHECKING:
     from maintcli.errors import MaintError
     from maintcli.runtime.context import Context
-    from maintcli.runtime.report import Report
     from maintcli.runtime.shard import Shard
 
 DEFAULT_TIMEOUT = duration("30m")
@@ -69,7 +69,7 @@ class Order(NamedTuple):
     values: Mapping[str, Sourced[Any]]
     log: Log
     environ: Mapping[str, str]
-    observers: Sequence[Callable[["Report"], None]] = ()
+    observers: Observers = Observers()
     progress: Hear = lambda _done, _share: None
     lacking: "Callable[[Context], MaintError | None]" = lambda _context: None
     place: Sequence[str] = ()

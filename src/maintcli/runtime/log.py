@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 import unicodedata
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from maintcli.errors import ConfigError
 # Not blocking: a pipe whose reader is slow or missing must not hold up a run.
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 _NAME: Final = "maint.log"
+_TAIL_LINES: Final = 50
 _WRONG: Final = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
@@ -46,6 +48,7 @@ class Log:
         self.name = name
         self.threshold = threshold
         self.warnings: list[str] = []
+        self._tail = deque[str](maxlen=_TAIL_LINES)
         self._files = files
         self._failed: set[LogFile] = set()
         self._secrets: set[str] = set()
@@ -54,6 +57,11 @@ class Log:
     def has_files(self) -> bool:
         """Whether anything is kept of it."""
         return bool(self._files)
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """The last lines from INFO up, the oldest first."""
+        return tuple(self._tail)
 
     def close(self) -> None:
         """Close the files."""
@@ -100,6 +108,8 @@ class Log:
     def _write(self, level: Level, sentence: str, statements: Sequence[str] = ()) -> None:
         line = self._line(level, sentence)
         line += "".join(f"{self.safe(statement)}\n" for statement in statements)
+        if level >= Level.INFO:
+            self._tail.append(line.rstrip("\n"))
         stream = cast("TextIO | None", sys.stderr)
         if level >= self.threshold and stream is not None:  # None: started with it closed
             with suppress(OSError):  # a full disk or a closed pipe must not stop the work

@@ -12,7 +12,7 @@ from typing import BinaryIO, NoReturn
 from uuid import uuid4
 
 from maintcli.errors import BadLocation, MaintError, MissingPrivilege, NoSuchFile, Unreachable
-from maintcli.services.storage import Stored, damaged, full, is_full
+from maintcli.services.stored import Stored, damaged, full, is_full
 
 _FOLDER_MODE = 0o700
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -1,25 +1,15 @@
 """Where files are kept: a folder, or a bucket at one of three vendors."""
 
-import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from maintcli.errors import BadLocation, ConfigError, MaintError, Refused
+from maintcli.errors import BadLocation, MaintError
+from maintcli.services.stored import Stored
 
 SCHEMES = ("s3", "gs", "az")
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class Stored(NamedTuple):
-    """A file as `walk` lists it; `modified_at` is in UTC."""
-
-    key: str
-    size_bytes: int
-    modified_at: datetime
 
 
 class Storage(Protocol):
@@ -66,7 +56,7 @@ class Storage(Protocol):
         ...
 
     def folders(self) -> Sequence[str]:
-        """The names of the folders here, sorted. Raises BadLocation where there is no place."""
+        """The names of the folders here, sorted. Raises BadLocation if the place does not exist."""
         ...
 
     def list(self, folder: str) -> Mapping[str, int]:
@@ -144,7 +134,9 @@ def _expanded(path: str, origin: str) -> Path:
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:
-        raise BadLocation(f"{origin}: there is no such home; write it out.") from None
+        raise BadLocation(
+            f"{origin}: that home folder does not exist; write the full path."
+        ) from None
 
 
 def _path(rest: str, origin: str) -> Path:
@@ -155,24 +147,3 @@ def _path(rest: str, origin: str) -> Path:
         reason = "write file:// and an absolute path of this machine, e.g. file:///srv/archive"
         raise BadLocation(f"{origin}: {reason}.")
     return Path(f"/{path}")
-
-
-def damaged(file: str, reason: str) -> Refused:
-    """The error for a file that is not what was put there."""
-    return Refused(f"{file} is not as it was archived: {reason}. Nothing of it was restored.")
-
-
-def full(place: str, reason: str) -> ConfigError:
-    """The error for a place that has no room left, which another try does not change."""
-    return ConfigError(
-        f"{place} is full: {reason}. Every deleted row is safe in the archive. Make room, or name"
-        " another place, and run again: it continues from here."
-    )
-
-
-def is_full(error: OSError) -> bool:
-    """Whether a disk, a quota, or the size of a file has reached its limit.
-
-    A place that fails may work at the next try; one that is full does not.
-    """
-    return error.errno in _FULL

@@ -1,4 +1,4 @@
-"""maint config: the configuration file, and what is in force."""
+"""maint config, plugins and secret: the configuration, and what it may name."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -63,3 +63,41 @@ def show(location: ConfigLocation, *, json: Json = False) -> None:
 
 
 config = group("config", "Write a configuration, or show the one in force.", init, show)
+
+
+@operator("plugins")
+def plugins(location: ConfigLocation, *, json: Json = False) -> None:
+    """List jobs of other packages, and which may run."""
+    config = location.read_aloud()
+    found = [
+        {
+            "job": name,
+            "package": distribution,
+            "target": target,
+            "listed": registry.is_listed(distribution, config.plugins),
+        }
+        for distribution, name, target in sorted(registry.plugins())
+    ]
+    rows = [
+        (str(p["job"]), str(p["package"]), "yes" if p["listed"] else "no", str(p["target"]))
+        for p in found
+    ]
+    table = Table(
+        ("job", "package", "listed", "target"), rows, "No package with jobs is installed."
+    )
+    unlisted = sorted({str(p["package"]) for p in found if not p["listed"]})
+    advice = [f"To trust a package, add it to maint.toml: plugins = {_toml(unlisted)}"]
+    display({"plugins": found}, lambda: [table, *(advice if unlisted else [])], json=json)
+
+
+def _toml(names: list[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+@operator("secret")
+def secret(*, json: Json = False) -> None:
+    """Print a new secret: 32 random bytes in hex."""
+    from secrets import token_hex
+
+    text = token_hex(32)
+    display({"secret": text}, lambda: [text], json=json)

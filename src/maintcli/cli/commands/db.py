@@ -1,21 +1,21 @@
 """maint db: the toolkit's own tables, and the example."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from maintcli.cli import all_databases
 from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, Yes, agree, group, operator
 from maintcli.cli.rights import Survey, survey
+from maintcli.cli.run import databases
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
 from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
-from maintcli.errors import MaintError, NoOpenSchema, NoToolkitTables, Usage
+from maintcli.errors import Code, MaintError, NoOpenSchema, NoToolkitTables, Usage, gravest
 from maintcli.output.show import show
 from maintcli.output.table import Table
 from maintcli.runtime.visit import bounded, connected
@@ -34,7 +34,7 @@ def migrate(location: ConfigLocation, *, json: Json = False) -> int | None:
     """Make the toolkit's tables, or bring them up to date; safe to repeat."""
     config = location.read_aloud()
     if location.is_everywhere(config):
-        return all_databases.each(config, _migrate, _migrated, json=json)
+        return _in_each(config, _migrate, _migrated, json=json)
     found = _migrate(location.target(config))
     show(found, lambda: _migrated(found), json=json)
     return None
@@ -61,7 +61,7 @@ def check(location: ConfigLocation, *, json: Json = False) -> int | None:
     """
     config = location.read_aloud()
     if location.is_everywhere(config):
-        return all_databases.each(
+        return _in_each(
             config, partial(_checked, config), lambda found: [_good(found["schema"])], json=json
         )
     try:
@@ -198,6 +198,41 @@ def _dropped(found: Mapping[str, Any]) -> list[str]:
     return [
         f"Dropped {many(len(tables), 'table')} in schema {found['schema']}: {', '.join(tables)}."
     ]
+
+
+def _in_each(
+    config: Config,
+    act: Callable[[DatabaseConfig], Mapping[str, Any]],
+    view: Callable[[Mapping[str, Any]], Sequence[str]],
+    *,
+    json: bool,
+) -> Code:
+    """Do something shorter than a run to every database; the gravest code.
+
+    `act` gives what --json shows, `view` makes lines of it.
+    """
+    found = [_one(config, name, act) for name in databases(config)]
+    code = gravest(one["exit_code"] for one in found)
+    show(
+        {"success": code == Code.OK, "exit_code": int(code), "databases": found},
+        lambda: [
+            f"{one['database']}: {line}"
+            for one in found
+            for line in ([one["message"]] if one["message"] else view(one))
+        ],
+        json=json,
+    )
+    return code
+
+
+def _one(
+    config: Config, name: str, act: Callable[[DatabaseConfig], Mapping[str, Any]]
+) -> dict[str, Any]:
+    head = {"database": name, "exit_code": Code.OK, "message": ""}
+    try:
+        return {**head, **act(config.database(name))}
+    except MaintError as error:
+        return {**head, "exit_code": error.exit_code, "message": str(error)}
 
 
 db = group("db", "Make, check and drop maint's own tables.", migrate, check, example, uninstall)

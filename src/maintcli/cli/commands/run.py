@@ -1,4 +1,4 @@
-"""maint run"""
+"""maint run and maint run-entry"""
 
 import sys
 from dataclasses import asdict
@@ -8,10 +8,11 @@ import typer
 
 from maintcli.cli.declared import declared, idle
 from maintcli.cli.location import ConfigLocation, Loudness
-from maintcli.cli.operator import complete_jobs, operator
-from maintcli.cli.run import One, run_in_all_databases, run_several
-from maintcli.cli.run import show as show_report
-from maintcli.cli.scheduled import none_enabled
+from maintcli.cli.operator import Json, complete_jobs, operator
+from maintcli.cli.options import read_words
+from maintcli.cli.run import One, run_in_all_databases, run_job, run_several, show_report
+from maintcli.cli.scheduled import find, none_enabled
+from maintcli.config.section import Section
 from maintcli.errors import Bug, Usage, gravest
 from maintcli.output.json import as_json
 from maintcli.output.out import put
@@ -23,6 +24,8 @@ _JOBS = typer.Argument(metavar="JOB", help="The jobs, in this order.", autocompl
 _ALL = typer.Option("--all", help="Every job that is enabled and has a schedule.")
 _DRY = typer.Option("--dry-run", "-n", help="Show what the runs would do, and change nothing.")
 _JSON = typer.Option("--json", help="Print one JSON object for all runs instead of text.")
+_ENTRY = typer.Argument(metavar="ENTRY", help="A job, or an entry of [[schedules]].")
+_DRY_ENTRY = typer.Option("--dry-run", "-n", help="Show what the run would do, and change nothing.")
 
 
 @operator("run")
@@ -72,3 +75,26 @@ def run(
     if json:
         put(as_json({"exit_code": int(code), "runs": [report.as_dict() for report in reports]}))
     return code
+
+
+@operator("run-entry")
+def run_entry(
+    location: ConfigLocation,
+    loudness: Loudness,
+    *,
+    entry: Annotated[str, _ENTRY],
+    dry_run: Annotated[bool, _DRY_ENTRY] = False,
+    json: Json = False,
+) -> int:
+    """Run an entry of the schedule, with its own options.
+
+    That is what a scheduler runs: a job, with the `options` of maint.toml. A crontab has this where
+    the whole command would be longer than a line may be. What the entry says is stronger than an
+    option given here, except --dry-run.
+    """
+    config = location.read()
+    found = find(config, entry)
+    job = declared(config)[found.job].job
+    given = {**asdict(location), **asdict(loudness), "json": json or None}
+    given |= read_words(job, found.options, Section(""))
+    return run_job(job, given | ({"dry_run": True} if dry_run else {}))

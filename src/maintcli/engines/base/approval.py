@@ -1,7 +1,7 @@
-"""What somebody agreed to before the first row: a plan that was looked at, or the age as it was.
+"""The approval of a run before its first row: a plan that still holds, or every guard.
 
 `--dry-run --plan FILE` writes what was counted, `--apply FILE` runs only while that still holds.
-Without a plan, a job that has a guard does not begin to go by a shorter age unasked.
+Without a plan, a job that has a guard refuses the first run with a shorter age.
 """
 
 import os
@@ -19,7 +19,7 @@ from maintcli.runtime.job import Order
 
 
 def look_ahead(order: Order) -> None:
-    """Complain about a path of the command line that cannot be used, before there is a run."""
+    """Raise Usage for a path on the command line that cannot be used, before the run begins."""
     if (path := _given(order, "apply")) is not None:
         from maintcli.engines.base import plan_file
 
@@ -43,7 +43,7 @@ def check(
     """Raise Refused unless a plan that still holds lets this through, or every guard.
 
     `lost` looks up what the whole run takes, `now` counts what a dry run would count. `beside` are
-    tables that a plan counts as well, and that have no age of their own.
+    more tables that a plan counts, which have no age of their own.
     """
     path = _given(context.order, "apply")
     planned, objection = False, None
@@ -61,9 +61,9 @@ def check(
 def planning(
     context: Context, targets: Sequence[Target], counted: Expected | None
 ) -> Generator[None]:
-    """Write the plan, and make of what guards refuse a warning: a plan is the way past them.
+    """Write the plan of --plan; what guards refuse is then a warning, as a plan passes them.
 
-    `counted` is what a dry run found, None in a real run. Without --plan nothing is done.
+    `counted` is what a dry run found, None in a real run. Without --plan this does nothing.
     """
     path = _given(context.order, "plan")
     if path is None or counted is None:

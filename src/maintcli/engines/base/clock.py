@@ -1,4 +1,4 @@
-"""A user's time column: a moment in its terms, and whether its unit is the declared one."""
+"""A user's time column: a moment in its type and unit, and a check of the declared unit."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,7 +40,7 @@ def in_terms_of(
     if column.type not in _AS_COLUMN or (column.type in EPOCH_TYPES and not mapped.epoch):
         setting = mapped.setting(key, "epoch")
         raise ConfigError(
-            f"{table!s}.{column.name} is of type {column.type}, which tells no age. Use a"
+            f"{table!s}.{column.name} is of type {column.type}, which is not a time. Use a"
             f' timestamptz, a timestamp, a date, or an integer with {setting} = "s" or "ms" in'
             f" {mapped.file}."
         )
@@ -60,10 +60,10 @@ _LAST_BLOCKS = 32
 _OTHER: Final = {"s": "ms", "ms": "s"}
 _SCALE: Final = {"s": 1, "ms": 1000}
 
-# 0 and less stand for "never".
+# 0 and less mean "never".
 _NEWEST = sql.SQL("SELECT pg_catalog.max({by}) FROM ONLY {part} WHERE {by} > 0")
 
-# Without an index: what was written first, and what stands at the end.
+# Without an index: the first rows, and the rows in the last blocks.
 _SAMPLE = sql.SQL("""SELECT pg_catalog.max(maint_by) FROM (
     (SELECT {by} AS maint_by FROM ONLY {part} LIMIT {most})
     UNION ALL
@@ -72,10 +72,10 @@ _SAMPLE = sql.SQL("""SELECT pg_catalog.max(maint_by) FROM (
 
 
 def check_unit(context: Context, table: Table, key: str, mapped: TableMap, by: Column) -> None:
-    """Raise Refused where the newest value of `by` shows that the declared unit is another.
+    """Raise Refused if the newest value of `by` shows that the declared unit is wrong.
 
-    That is a time before 1990; or one after 2200 that would be an everyday one in the other unit,
-    so that a far "never" in the right unit passes. A look that takes over a second is given up.
+    That is a time before 1990; or one after 2200 that would be a usual one in the other unit, so
+    that a distant "never" in the right unit passes. A look of over a second is given up.
     """
     if by.type not in EPOCH_TYPES or mapped.epoch is None:
         return

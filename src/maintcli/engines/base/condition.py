@@ -1,4 +1,4 @@
-"""A condition that somebody wrote in SQL: whether PostgreSQL takes it, before the first row."""
+"""A check of a condition that a user wrote in SQL, before the first row."""
 
 import re
 
@@ -14,8 +14,8 @@ from maintcli.runtime.context import Context
 _LOOK = sql.SQL("SELECT FROM {table} WHERE CASE WHEN {condition}\n{end}")
 _END = "THEN true END LIMIT 0"
 
-# The catalog's functions that answer otherwise at each call. A sweep looks at its rows again and
-# again; the clock alone may go on meanwhile. Of age() and the like only some are volatile.
+# The catalog's functions whose answer changes from call to call. A sweep looks at its rows again
+# and again; only the clock may advance. Of age() and the like only some are volatile.
 _CHANGING = """
 SELECT proname::text FROM pg_catalog.pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace
@@ -28,7 +28,7 @@ _CALL = re.compile(r'(\w+)"?\s*\(')
 _NOT_WRONG = (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled)
 _WRONG = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
 
-# A leaf has a name of its own. The columns are those of the row, whatever its table is called.
+# A leaf has its own name; the columns of its rows are the same.
 _BY_ROOT = sql.SQL("(SELECT {condition}\nFROM (SELECT {columns}) AS {name})")
 
 
@@ -43,7 +43,7 @@ def of_parts(table: Table, condition: sql.Composable) -> sql.Composable:
 
 
 def check(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:
-    """Raise ConfigError where `condition` cannot be asked of a row; `setting` is its place."""
+    """Raise ConfigError unless `condition` is one on rows of `table`; `setting` is its place."""
     try:
         _ = context.session.read_composed(
             _LOOK.format(table=table.quoted, condition=condition, end=sql.SQL(_END))
@@ -57,25 +57,25 @@ def check(context: Context, table: Table, condition: sql.Composable, setting: st
 
 
 def _check_steady(context: Context, table: Table, condition: sql.Composable, setting: str) -> None:
-    """Raise ConfigError where what is stale by `condition` is chance."""
+    """Raise ConfigError if `condition` depends on chance."""
     calls = _CALL.findall(_LITERAL.sub(" ", condition.as_string()).lower())
     for (name,) in context.session.read(_CHANGING, [calls]) if calls else ():
         reason = (
-            f"it calls {name}(), whose answer changes from look to look, so a run would remove"
-            " other rows than its dry run and its guards have counted"
+            f"it calls {name}(), whose answer changes from call to call, so a run would delete"
+            " other rows than its dry run and its guards counted"
         )
         raise _not_one(context, table, setting, reason)
 
 
 def _not_one(context: Context, table: Table, setting: str, reason: str) -> ConfigError:
     where = f"{setting} in {context.config.where}"
-    return ConfigError(f"{where} is no condition on the rows of {table}: {reason}.")
+    return ConfigError(f"{where} is not a valid condition on rows of {table}: {reason}.")
 
 
 def _fault(error: psycopg.Error, condition: str) -> str:
-    """What is wrong, as a clause that shows nothing of what stands behind `condition` here."""
+    """What is wrong, as a clause that shows nothing of our own SQL after `condition`."""
     said = sqlstate.said(error, of_rows=False)
     beyond = "THEN" in said and "THEN" not in condition.upper()
     if isinstance(error, psycopg.errors.SyntaxError) and (beyond or _END in said):
-        return "it is not complete; close what is open (a quotation mark, a bracket), or end it"
+        return "it is incomplete; close every quotation mark and bracket"
     return said

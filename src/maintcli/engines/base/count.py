@@ -1,4 +1,4 @@
-"""Counting, bounded in rows and time, because counting is what takes long on large tables."""
+"""Counting rows, bounded in rows and time: on large tables counting takes long."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
 REMAINING_MOST = 1_000_000
-_ASIDE_SECONDS = 1.0  # for figures that are nice to have
+_ASIDE_SECONDS = 1.0  # for figures that are only informative
 _EXACT_BELOW = 100_000
 
-# After many deletes an index-only scan fetches every row from the heap all the same, at random.
+# After many deletes an index-only scan fetches every row from the heap anyway, in random order.
 _NO_INDEX_ONLY = sql.SQL("SET LOCAL enable_indexonlyscan = off")
 
 
@@ -56,7 +56,7 @@ def any_row(context: Context, target: Target, condition: sql.Composable) -> bool
 
 
 def some_gone(context: Context, oids: Sequence[int]) -> bool:
-    """Whether one of these relations was dropped: a partition may be, at any moment."""
+    """Whether one of these relations was dropped, as partitions may be at any moment."""
     query = "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = ANY (%s)"
     ((there,),) = context.session.read(query, [list(oids)])
     return int(there) < len(oids)
@@ -73,7 +73,7 @@ def remaining(context: Context, target: Target) -> int | None:
 
 
 def nulls(context: Context, target: Target) -> int | None:
-    """The rows without a time, which every sweep keeps."""
+    """The rows whose age column is NULL, which every sweep keeps."""
     if not target.by.nullable:
         return 0
     return aside(context, target, sql.SQL("{} IS NULL").format(sql.Identifier(target.by.name)))
@@ -98,7 +98,7 @@ def aside(
     most: int | None = None,
     seconds: float = _ASIDE_SECONDS,
 ) -> int | None:
-    """Count what is nice to know; None from `most` up, or when a part takes over `seconds`."""
+    """Count for information; None from `most` up, or when a part takes over `seconds`."""
     try:
         found = sum(_count(context, part, condition, most, seconds) for part in target.table.parts)
     except psycopg.errors.QueryCanceled:

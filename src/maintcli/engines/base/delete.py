@@ -1,4 +1,4 @@
-"""The dangerous statement, as a part of a batch."""
+"""The DELETE statement of a batch."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,20 +8,20 @@ from psycopg import sql
 
 _DELETE = sql.SQL("DELETE FROM ONLY {part} WHERE {which}")
 
-# Within a CASE no index can serve the predicate, and no subquery in it becomes a join. So there is
-# one way to the rows, that of the window, with no setting that would reach subqueries, functions
-# and triggers as well.
+# Within a CASE the predicate uses no index, and a subquery in it does not become a join. So rows
+# are found by the window alone, without a setting that would affect subqueries, functions and
+# triggers as well.
 _SEALED = sql.SQL("CASE WHEN {predicate}\nTHEN true END")
 
-# The planner takes a list of unknown length to be short, and looks up a subquery's match row by row
-# where an index serves. For a range it expects so many rows that it would hash the whole other
-# table, anew for each statement.
+# The planner assumes that a list of unknown length is short, and looks up a subquery's match row by
+# row by an index. For a range it expects so many rows that it would hash the whole other table in
+# each statement.
 _LISTED = sql.SQL("ctid = ANY (ARRAY(SELECT ctid FROM ONLY {part} WHERE {window}))")
 _QUERY = re.compile(r"\b(select|table|values)\b", re.IGNORECASE)
 
 _WHICH = sql.SQL("{window} AND {predicate}")
 
-# The rows are locked, and looked at again, before the DELETE looks at them a second time.
+# The rows are locked and checked again, before the DELETE checks them a second time.
 _WHICH_CHOSEN = sql.SQL("""ctid = ANY (ARRAY(
     SELECT ctid FROM ONLY {part} WHERE {window} AND {predicate}{limit} FOR UPDATE{skip}
 ))
@@ -76,10 +76,10 @@ def delete(
     predicate: sql.Composable,
     bite: Bite,
 ) -> sql.Composable:
-    """The dangerous statement. The predicate stands in the DELETE itself.
+    """The DELETE, with the predicate in its own WHERE.
 
-    READ COMMITTED looks at it again on the newest version of a row that changed while we waited,
-    so a heartbeat that arrives during the run saves its session. What is shown of a row is cut to 8
+    READ COMMITTED checks it again on the newest version of a row that changed while we waited, so
+    a heartbeat that arrives during the run saves its session. What is shown of a row is cut to 8
     characters. A bite that is limited, or leaves locked rows, is slower.
     """
     window = way(part, window, predicate)
@@ -97,22 +97,22 @@ def delete(
 
 
 def way(part: sql.Composable, window: sql.Composable, predicate: sql.Composable) -> sql.Composable:
-    """The condition that leads to the rows of `window`, as is best beside `predicate`."""
+    """The condition that finds the rows of `window`, in the form that suits `predicate`."""
     if not _QUERY.search(predicate.as_string()):
         return window
     return _LISTED.format(part=part, window=window)
 
 
 def sealed(predicate: sql.Composable) -> sql.Composable:
-    """The same condition, of which the planner can make no way to the rows."""
+    """The same condition, in a form that the planner cannot use to find rows."""
     return _SEALED.format(predicate=predicate)
 
 
 def lock_tables(sources: Iterable[sql.Composable]) -> sql.Composable:
-    """Lock tables as a DELETE does: whoever waits for a lock afterwards waits for a row."""
+    """Lock tables as a DELETE does: a wait for a lock after it is a wait for a row."""
     return sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(sources))
 
 
 def first_eight(column: str) -> sql.Composable:
-    """The first 8 characters of a column, by which a row is named in the log."""
+    """The first 8 characters of a column, to name a row in the log."""
     return _FIRST_EIGHT.format(sql.Identifier(column))

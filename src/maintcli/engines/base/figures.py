@@ -1,4 +1,4 @@
-"""The figures of a report: what people read for each name, here and nowhere else."""
+"""The figures of a report: the meaning of each name, and its label for people."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -9,8 +9,7 @@ from maintcli.words import size, took
 class Figure(NamedTuple):
     """`meaning` is for the documentation; `label` is what people read, in a dry run `would`.
 
-    Without a label it is the name, less `_count`. One that is `dull` is not worth a word where it
-    is zero.
+    Without a label it is the name without `_count`. One that is `dull` is left out if it is zero.
     """
 
     meaning: str
@@ -73,16 +72,16 @@ _RANKS = {name: rank for rank, name in enumerate(FIGURES)}
 
 
 def said(counts: Mapping[str, Any], *, dry_run: bool = False) -> Iterator[tuple[str, str]]:
-    """Name and value of each figure that is worth a word, as people read them.
+    """Label and value of each figure that people should see, in the order of FIGURES.
 
-    Those that are lists or tables are for --json, and None stands for what was not counted. Their
-    order is that of FIGURES: the ledger's jsonb keeps none.
+    Lists and tables are for --json alone; None, for what was not counted, is left out. The ledger's
+    jsonb keeps no order.
     """
     for name, value in sorted(counts.items(), key=lambda one: _RANKS.get(one[0], len(_RANKS))):
         if value is None or isinstance(value, Mapping | list | tuple):
             continue
         if name == "cutoff" and _has_several_cutoffs(counts):
-            continue  # each rule has its own, and a line in the log
+            continue  # each rule has its own, in the log
         if value or not FIGURES.get(name, _NO_FIGURE).dull:
             yield label(name, dry_run=dry_run), _value(name, value)
 
@@ -90,7 +89,7 @@ def said(counts: Mapping[str, Any], *, dry_run: bool = False) -> Iterator[tuple[
 def _has_several_cutoffs(counts: Mapping[str, Any]) -> bool:
     try:
         return len({rule["cutoff"] for rule in counts.get("rules", ())}) > 1
-    except (TypeError, KeyError):  # a job of another package calls something else so
+    except (TypeError, KeyError):  # a plugin's figure of the same name
         return False
 
 
@@ -100,7 +99,7 @@ def phrases(counts: Mapping[str, Any], *, dry_run: bool = False) -> str:
 
 
 def label(name: str, *, dry_run: bool = False) -> str:
-    """What people read for the figure `name`; a job's own figures are read as they are called."""
+    """The label of the figure `name`; a job's own figures are labelled by their names."""
     figure = FIGURES.get(name, _NO_FIGURE)
     own = name.removesuffix("_count").replace("_", " ")
     return (figure.would if dry_run else "") or figure.label or own

@@ -1,4 +1,4 @@
-"""The backlog that a run leaves, and when it will be gone: what came in, went, and is left."""
+"""The backlog that a run leaves, and the forecast of when it will be gone."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,10 +20,9 @@ _SAMPLE_BLOCKS = 512
 
 
 class Run(NamedTuple):
-    """A run that ended at `ended_at` and left `backlog` rows (None: nobody knows).
+    """A run that ended at `ended_at` and left `backlog` rows (None: unknown).
 
-    `seconds` is how long it took; `unfinished` says that it could have gone on: a budget, a time
-    limit or an error ended it.
+    `seconds` is how long it took; `unfinished`: a budget, a time limit or an error ended it.
     """
 
     ended_at: datetime
@@ -35,11 +34,11 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A backlog and what will become of it. Rates are in rows an hour, None where unknown.
+    """A backlog and its forecast. Rates are in rows an hour, None where unknown.
 
-    `inflow_per_hour` are rows that became stale, `cleared_per_hour` what the runs take away at the
-    schedule they had, both since an earlier run that knew its backlog. `pace_per_hour` is this
-    run's own speed. `clears_in_seconds` is None where it never catches up, or nobody knows.
+    `inflow_per_hour` are rows that became stale, `cleared_per_hour` what the runs delete at the
+    schedule they had, both since an earlier run with a known backlog. `pace_per_hour` is this
+    run's own speed. `clears_in_seconds` is None where it never catches up, or is unknown.
     """
 
     backlog: int
@@ -53,9 +52,9 @@ class Forecast:
 
     @property
     def outlook(self) -> str:
-        """What will become of the backlog, as a clause."""
+        """The forecast as a clause."""
         if self.catches_up is None:
-            return "the next run can say how fast new ones come in"
+            return "after the next run maint can estimate when they will be gone"
         rates = f"{self.inflow_per_hour:,} rows an hour come in, {self.cleared_per_hour:,} go"
         if self.clears_in_seconds is None:
             return f"never catches up: {rates}"
@@ -74,11 +73,11 @@ def say(context: Context, targets: Sequence[Target], why: str) -> None:
     left = _measure(context, targets)
     context.backlog = left.rows if left else None
     if left is None:
-        context.log.info(f"{why}; how many stale rows are left takes long to count")
+        context.log.info(f"{why}; counting the rows that are left takes too long")
         return
     about = "about " if left.is_estimate else ""
     if not left.rows:
-        context.log.info(f"{why}; no stale row is left")
+        context.log.info(f"{why}; no stale rows left")
         return
     found = _make(context, left.rows, estimated=left.is_estimate)
     context.counts["forecast"] = found.as_dict()
@@ -88,7 +87,7 @@ def say(context: Context, targets: Sequence[Target], why: str) -> None:
 def forecast(this: Run, past: Sequence[Run], *, estimated: bool = False) -> Forecast:
     """The forecast at the end of `this` run; `past` are those before it, the newest first.
 
-    Between two known backlogs, what came in is the difference and all that was deleted meanwhile.
+    Between two known backlogs, what came in is the difference plus all that was deleted in between.
     """
     backlog = this.backlog or 0
     pace = round(this.deleted / this.seconds * 3600) if this.seconds > 0 else None
@@ -121,13 +120,13 @@ def _since(this: Run, past: Sequence[Run]) -> tuple[list[Run], Run]:
 
 
 def _cleared(runs: Sequence[Run]) -> float:
-    """Rows a run: a run that found too few rows does not say how many it could have taken."""
+    """Rows per run, of unfinished runs: another one shows no limit of what it could delete."""
     limited = [run.deleted for run in runs if run.unfinished]
     return sum(limited) / len(limited) if limited else 0.0
 
 
 def _make(context: Context, backlog: int, *, estimated: bool) -> Forecast:
-    """The forecast of a run that ends now with `backlog` rows left; the ledger tells the past."""
+    """The forecast of a run that ends now with `backlog` rows left, by the run history."""
     this, past = _runs(context, backlog)
     return forecast(this, past, estimated=estimated)
 
@@ -152,7 +151,7 @@ class Backlog(NamedTuple):
 
 
 def _measure(context: Context, targets: Sequence[Target]) -> Backlog | None:
-    """The stale rows of all `targets`; None where not even a sample can be had in time."""
+    """The stale rows of all `targets`; None if even a sample takes too long."""
     whole = Backlog(0, is_estimate=False)
     for target in targets:
         found = _of(context, target)
@@ -184,4 +183,4 @@ def _sampled(context: Context, target: Target) -> int:
         ((found,),) = context.session.read_composed(query, statement_seconds=_SECONDS)
         rows += found * 100.0 / percent
     digits = len(str(int(rows)))
-    return int(round(rows, 2 - digits))  # two of them are known, if that
+    return int(round(rows, 2 - digits))  # a sample gives two of them at most

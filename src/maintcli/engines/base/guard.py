@@ -1,9 +1,9 @@
-"""Guards: refuse what nobody can have meant, before the first row is touched.
+"""Guards: refuse a run that would delete far too much, before the first row.
 
 They look at the run as a whole: what several rules, and foreign keys, take from a table counts
-together, and so does what goes from all tables. Whatever objects, --yes-really N is the ceiling of
-that same number. A count ends where the answer is known; only a refusal counts to the end, bounded
-in time, so that it names the number and the command.
+together, and so does what goes from all tables. For every guard, --yes-really N is the limit of
+that same number. A count ends as soon as the answer is known; only a refusal counts to the end,
+bounded in time, so that it names the number and the command.
 """
 
 import shlex
@@ -20,8 +20,8 @@ from maintcli.engines.base.target import Target
 from maintcli.errors import Refused
 from maintcli.runtime.context import Context
 
-SMALL_TABLE = 1_000  # below this a large share is an everyday thing
-_SECONDS = 10.0  # for a figure of a refusal, and for one that the planner's stands in for
+SMALL_TABLE = 1_000  # below this a large share is usual
+_SECONDS = 10.0  # for a figure of a refusal, and for one that the planner's can replace
 
 Counter = Callable[[int | None, float | None], int]
 """Counts rows up to a number, None for all, in so many seconds; raises QueryCanceled."""
@@ -30,8 +30,8 @@ Counter = Callable[[int | None, float | None], int]
 class Loss(NamedTuple):
     """A table that loses rows: `going` counts those and `rows` all of it, None for any share.
 
-    `about` is the planner's figure for all, `what` the rows that go as a clause: `old rows`. Of a
-    table whose rows stay and are updated the `fate` is to change.
+    `about` is the planner's figure for all, `what` the rows that go as a clause: `old rows`. The
+    `fate` of rows that are updated and stay is to change.
     """
 
     table: str
@@ -57,7 +57,7 @@ class Expected(NamedTuple):
 
 
 def losses(context: Context, targets: Sequence[Target]) -> list[Loss]:
-    """The stale rows of each table once, as a row that two rules call stale goes once."""
+    """The stale rows of each table; a row that is stale by two rules counts once."""
     merged: dict[int, list[Target]] = {}
     for target in targets:
         merged.setdefault(target.table.oid, []).append(target)
@@ -65,12 +65,12 @@ def losses(context: Context, targets: Sequence[Target]) -> list[Loss]:
 
 
 def changes(context: Context, targets: Sequence[Target]) -> list[Loss]:
-    """The same of rows that are updated and stay."""
+    """The same for rows that are updated and stay."""
     return [loss._replace(fate="change") for loss in losses(context, targets)]
 
 
 def together(losses: Sequence[Loss], more: Sequence[Loss]) -> list[Loss]:
-    """`losses`, with the rows that the same tables, or others, lose beside them."""
+    """`losses` and `more` by table."""
     found = {loss.table: loss for loss in losses}
     for loss in more:
         own = found.get(loss.table)
@@ -86,10 +86,10 @@ def check(
     *,
     planned: bool = False,
 ) -> None:
-    """Raise Refused where more rows go than anybody can have meant, or than --yes-really says.
+    """Raise Refused where more rows would go than a guard, or --yes-really, allows.
 
-    `lost` looks up what the run takes from all tables. `objection` is one of another kind, that the
-    same number lets through; with `planned` no guard is asked.
+    `lost` looks up what the run takes from all tables. `objection` is another reason to refuse,
+    which --yes-really also overrides; with `planned` no guard applies.
     """
     really: int | None = context.order.value("yes_really")
     if objection is None and not planned:
@@ -148,13 +148,13 @@ def _has_limit(context: Context) -> bool:
 
 
 def _senseless(context: Context, targets: Sequence[Target]) -> str | None:
-    """At any size: what is true of every row, for a wrong table, or one that is not filled yet."""
+    """Why the condition cannot be meant: it holds for every row, by a wrong or an empty table."""
     for target in targets:
         if target.elsewhere is None or count.any_row(context, target, target.elsewhere.found):
             continue
         if count.stale(context, target, most=1):
             return (
-                f"not one row of {target.table} has its match in {target.elsewhere.table}"
+                f"no row of {target.table} has a match in {target.elsewhere.table}"
                 f".{target.elsewhere.column}, so all of them count as stale once they are old"
                 " enough. That column is the wrong one, or its table is empty."
             )
@@ -267,19 +267,19 @@ def _number(exact: int | None, least: int) -> str:
 
 
 def _way(total: _Total, objection: str | None) -> str:
-    """What lets the rows through, as a command to paste."""
+    """How to let the rows go after all, as a command to paste."""
     context, exact = total.context, total.exact
     plan = "--plan FILE" if context.dry_run else "--dry-run --plan FILE"
     look = f"To look first, run with {plan}, and then with --apply FILE. " if objection else ""
     if exact is not None:
-        return f"{look}If it is meant, run: {command(context, '--yes-really', str(exact))}"
+        return f"{look}If this is intended, run: {command(context, '--yes-really', str(exact))}"
     if context.dry_run:
-        return f"{look}If it is meant, --yes-really N lets up to N rows through, once."
+        return f"{look}If this is intended, --yes-really N lets up to N rows go, once."
     return f"{look}To count them, run: {command(context, '--dry-run')}"
 
 
 def command(context: Context, *more: str) -> str:
-    """This command once more, with `more` in place of what it says of guards and dry runs."""
+    """This command again, with `more` instead of its options for guards and dry runs."""
     words = ["maint", context.job, *context.order.place]
     for name, given in context.order.values.items():
         if given.origin.startswith("--") and name not in {"yes_really", "dry_run", "plan"}:

@@ -1,8 +1,8 @@
-"""Whether a table is still the one that the run began with, asked inside each batch.
+"""A check in each batch that the table is still the one that the run began with.
 
-Others may rename it and put another in its place, switch row-level security on, detach a
-partition, or change the column that says the age. The batch that meets that is rolled back. It is
-asked at the end of a batch, which has locked the table by then: nothing changes before COMMIT.
+Other sessions may rename it and create another of that name, enable row-level security, detach a
+partition, or change the age column. The batch that finds this is rolled back. The check stands at
+the end of a batch, which has locked the table by then: nothing changes before COMMIT.
 """
 
 from psycopg import sql
@@ -23,7 +23,7 @@ _SAME = sql.SQL("""EXISTS (SELECT FROM pg_catalog.pg_class AS c
       AND NOT pg_catalog.row_security_active(c.oid)
       AND a.atttypid = {type}::pg_catalog.regtype{whole})""")
 
-# Row-level security of the whole counts for a partition as well: nobody meant to pass it by.
+# Row-level security of the whole table protects the rows of its partitions as well.
 _WHOLE = sql.SQL("""
       AND pg_catalog.to_regclass({table})::oid = {root}
       AND NOT pg_catalog.row_security_active({root})
@@ -60,14 +60,14 @@ def same(target: Target, part: Part) -> sql.Composable:
 
 
 def check(target: Target, part: Part) -> sql.Composable:
-    """PL/pgSQL that ends a batch which met another table than the run began with."""
+    """PL/pgSQL that fails a batch if the table is not the one that the run began with."""
     return _CHECK.format(same=same(target, part), state=sqlstate.TABLE_CHANGED)
 
 
 def again(context: Context, target: Target) -> Target:
-    """The target with its table as it is now, partitions that came meanwhile among its parts.
+    """The target with its table as it is now, with partitions that were added since.
 
-    Raises TryAgain where it is another table, and what a run raises that finds it like that.
+    Raises TryAgain where it is another table, and what `target.find` raises.
     """
     known = target.table
     table = _describe(context, known)
@@ -83,7 +83,7 @@ def again(context: Context, target: Target) -> Target:
 
 
 def gone(context: Context, known: Table, part: Part) -> str | None:
-    """How a partition left its table, which is what it was apart from that; None: it did not."""
+    """How a partition left its otherwise unchanged table; None if it did not."""
     table = _describe(context, known)
     if part.oid == known.oid or table is None or _difference(known, table) is not None:
         return None
@@ -93,7 +93,7 @@ def gone(context: Context, known: Table, part: Part) -> str | None:
 
 
 def changed(context: Context, known: Table, part: Part) -> MaintError | None:
-    """The error for a table or part that is not what it was; None where no change is seen."""
+    """The error for a table or part that was changed; None if no change is found."""
     for one in (known, part):
         if (change := _difference(one, _describe(context, one))) is not None:
             return error(context, one, change)
@@ -103,10 +103,8 @@ def changed(context: Context, known: Table, part: Part) -> MaintError | None:
 def error(
     context: Context, table: Table | Part | str, change: str = "its definition was changed"
 ) -> MaintError:
-    """The error that ends a run whose table was changed by others."""
-    return TryAgain(
-        f"{table} is not what it was when the run began: {change}. {kept_rows(context)}"
-    )
+    """The error that ends a run whose table was changed by another session."""
+    return TryAgain(f"{table} was changed during the run: {change}. {kept_rows(context)}")
 
 
 def _describe(context: Context, known: Table | Part) -> Table | None:

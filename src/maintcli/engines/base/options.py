@@ -6,7 +6,7 @@ from typing import ClassVar
 from maintcli.config.duration import duration
 from maintcli.config.option import Kind, Option
 
-BATCH_TARGET = duration("10ms")  # docs/performance.md says why
+BATCH_TARGET = duration("10ms")  # see docs/performance.md
 MAX_REPLICA_LAG = duration("10s")
 MAX_ARCHIVE_QUEUE = 100  # 1.6 GB, where segments have the usual 16 MB
 
@@ -83,7 +83,7 @@ _ARCHIVE = (
         kind=Kind.LOCATION,
         default=None,
         metavar="DIR|URL",
-        help="Keep the removed rows here, for maint restore: a folder, or s3://…, gs://… or"
+        help="Archive the deleted rows here, for maint restore: a folder, or s3://…, gs://… or"
         " az://… (needs maintcli[storage]).",
     ),
 )
@@ -93,7 +93,7 @@ _NO_ARCHIVE = (
         kind=Kind.LOCATION,
         default=None,
         metavar="DIR|URL",
-        help="Refused here: of what is erased no copy may be kept.",
+        help="Refused here: no copy may be kept of erased data.",
     ),
 )
 _BUDGETS = (
@@ -102,7 +102,7 @@ _BUDGETS = (
         kind=Kind.INTEGER,
         default=None,
         min="1",
-        help="Budget: delete at most this many rows; a run that leaves the rest is a success.",
+        help="Budget: delete at most this many rows; a run that leaves the rest succeeds.",
     ),
     Option(
         name="max_seconds",
@@ -139,7 +139,7 @@ _THROTTLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A way of working. `calls` are the methods of api.Run that it is for."""
+    """A way of working. `calls` are the methods of api.Run that it enables."""
 
     calls: ClassVar[tuple[str, ...]] = ()
 
@@ -198,7 +198,7 @@ class Erase(Engine):
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """Those of a sweep that fit batches of one user's rows: no parts, and no archive."""
+        """Those of a sweep without shards and archive."""
         how = (*_APPROVAL, *_PACE, *_NO_ARCHIVE, *_BUDGETS, *_THROTTLES)
         return (*_guards(self.max_percent), *how)
 

@@ -14,7 +14,7 @@ _BITES = 8  # a batch looks at the clock after each bite, and so ends this near 
 class Budget:
     """What a run may spend: `--limit` rows, and `--max-seconds` since the run began.
 
-    It is looked at after each batch, so that every run gets something done.
+    It is checked after each batch, so that every run makes progress.
     """
 
     def __init__(self, context: Context) -> None:
@@ -71,9 +71,9 @@ class Pace:
     def learn(self, units: float, server_ms: float, wall_ms: float, fixed_ms: float = 0.0) -> float:
         """Take in a batch that got through `units`, and return the seconds to rest after it.
 
-        The way to the server and back is rest too: the server idles meanwhile. When it is
-        longer than the target, the batch grows to be worth the trip; so it does where the server
-        takes `fixed_ms` for any batch.
+        The round trip counts as rest: the server is idle. If it is longer than the target, the
+        batch grows to be worth the trip; so it does where the server takes `fixed_ms` for any
+        batch.
         """
         trip_ms = max(0.0, wall_ms - server_ms)
         worth_ms = min(fixed_ms + MOST_MS, _WORTH * fixed_ms)

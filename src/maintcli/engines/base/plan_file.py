@@ -1,7 +1,7 @@
 """The plan file between `--dry-run --plan FILE` and `--apply FILE`: what was counted, of what.
 
 It holds no row and no secret. Its checksum covers the settings, so that a file changed by hand is
-noticed, and two settings can be told apart at a glance. A plan holds for the same job, part,
+noticed, and two plans can be compared at a glance. A plan holds for the same job, part,
 database and settings, for a week, and while the rows are about as many.
 """
 
@@ -30,7 +30,7 @@ OLDEST = timedelta(days=7)
 CLOCKS_APART = timedelta(hours=1)
 SLACK_ROWS = 10  # of a handful of rows, a tenth is less than one
 _LARGEST_BYTES = 4 * 2**20
-_NOTHING = "Nothing was changed. Look again with --dry-run --plan FILE."
+_NOTHING = "Nothing was changed. Make a new plan with --dry-run --plan FILE."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def write(path: Path, plan: Plan) -> None:
 
 
 def read(path: Path) -> Plan:
-    """Read a plan. Raises Usage where there is no such file, and where it is no plan."""
+    """Read a plan. Raises Usage for a file that is missing or is not a plan."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_BYTES + 1)
@@ -96,10 +96,12 @@ def read(path: Path) -> Plan:
         return _plan(json.loads(content[:_LARGEST_BYTES].decode()))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         clause = (
-            str(error) if isinstance(error, _NotOursError) else "it is damaged, or of another kind"
+            str(error)
+            if isinstance(error, _NotOursError)
+            else "it is damaged, or another kind of file"
         )
         raise Usage(
-            f"--apply {path} is no plan that maint can use: {clause}. Make one with"
+            f"--apply {path} is not a plan that maint can use: {clause}. Make one with"
             " --dry-run --plan FILE."
         ) from None
 
@@ -146,7 +148,7 @@ def check(
 
 
 class _NotOursError(ValueError):
-    """Said in the message as it stands."""
+    """Its text is the clause of the message."""
 
 
 def _as_dict(plan: Plan) -> dict[str, Any]:
@@ -240,9 +242,9 @@ def _check_place(context: Context, plan: Plan) -> None:
     if plan.shard != shard:
         raise _refused(f"the plan was made for {_part(plan.shard)}, and this is {_part(shard)}")
     here, there = _place(context), _Place(plan.database, plan.host, plan.system)
-    if here.system is None or there.system is None:  # what cannot be asked is not compared
+    if here.system is None or there.system is None:  # an unknown identifier is not compared
         here, there = here._replace(system=None), there._replace(system=None)
-    else:  # one database is reached by many names of its host
+    else:  # a host has many names
         here = here._replace(host=there.host)
     if here != there:
         raise _refused(f"it was made for {_called(there)}, and this is {_called(here)}")
@@ -259,9 +261,11 @@ def _called(found: _Place) -> str:
 
 def _check_age(context: Context, plan: Plan) -> None:
     ((now,),) = context.session.read("SELECT now()")
-    if plan.made_at - now > CLOCKS_APART:  # it would be young for as long as the clock was ahead
+    if (
+        plan.made_at - now > CLOCKS_APART
+    ):  # else it would stay valid for as long as the clock was ahead
         when = moment(plan.made_at)
-        raise _refused(f"it was made at {when}, which lies ahead by the database's clock")
+        raise _refused(f"it was made at {when}, which is in the future by the database's clock")
     if now - plan.made_at > OLDEST:
         days = (now - plan.made_at).days
         raise _refused(f"it is {days} days old, and at most {OLDEST.days} are allowed")
@@ -271,25 +275,25 @@ def _check_settings(context: Context, plan: Plan, targets: Sequence[Target]) -> 
     planned = [one.setting for one in plan.rules]
     known = {one.table for one in plan.rules}
     if more := sorted(known - {str(target.table) for target in targets}):
-        raise _refused(f"it also holds rows of {more[0]} that this run does not sweep")
+        raise _refused(f"it also covers {more[0]}, which this run does not sweep")
     for target in sorted(targets, key=lambda target: str(target.table) in known):
         setting = _rule_of(target).setting
         if setting not in planned:
-            raise _refused(f"its settings are not those of this run: {_change(plan, target)}")
+            raise _refused(f"its settings differ from those of this run: {_change(plan, target)}")
         planned.remove(setting)
     if planned:
         table = planned[0]["table"]
-        raise _refused(f"it also holds rows of {table} that this run does not sweep")
+        raise _refused(f"it also covers {table}, which this run does not sweep")
     context.log.debug(f"the settings are those of the plan ({plan.config_hash})")
 
 
 def _change(plan: Plan, target: Target) -> str:
-    """Which setting is another than in the plan, in words."""
+    """How a setting differs from the plan, in words."""
     wanted = _rule_of(target)
     name = retention.age_column(target)
     alike = [p for p in plan.rules if (p.table, p.column) == (wanted.table, wanted.column)]
     if not alike:
-        return f"it knows nothing of {name}"
+        return f"it does not cover {name}"
     for planned in alike:
         if planned.condition == wanted.condition:
             return f"{name} was counted by {planned.older_than}, and {wanted.older_than} is set now"
@@ -307,4 +311,4 @@ def _check_rows(context: Context, table: str, planned: int, found: int) -> None:
 
 
 def _refused(clause: str) -> Refused:
-    return Refused(f"the plan of --apply does not hold any more: {clause}. {_NOTHING}")
+    return Refused(f"the plan of --apply no longer holds: {clause}. {_NOTHING}")

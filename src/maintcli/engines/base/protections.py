@@ -1,4 +1,4 @@
-"""Refusing what the role may not do, and what would pass a protection that plain SQL respects."""
+"""Refuses what the role may not do, and what would bypass a protection that SQL respects."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def check_rights(context: Context, table: Table, *, delete: bool = False) -> Non
 
 
 def check_readable(one: "Table | Part | Relation", role: str) -> None:
-    """Raise MissingPrivilege: a row that is not seen would count as absent."""
+    """Raise MissingPrivilege unless all rows are visible: a hidden one would count as absent."""
     if not one.can_select:
         raise missing("SELECT", one, role)
     if one.hides_rows:
@@ -51,12 +51,12 @@ def check(
     event: Event = "DELETE",
     updated: Sequence[Table] = (),
 ) -> None:
-    """Look before rows of `tables` are deleted, or updated, and those that `links` lead to.
+    """Check before rows of `tables` are deleted or updated, and those that `links` lead to.
 
-    Rows of the tables `updated` are only changed, by their own name.
+    Rows of the tables `updated` are updated by the run itself.
 
-    Raises Refused for a trigger or rule that would be passed, ConfigError for what PostgreSQL
-    would not do or not allow.
+    Raises Refused for a trigger or rule that would be bypassed, ConfigError for what PostgreSQL
+    does not enforce or allow.
     """
     parts, stamped = _parts(tables), _parts(updated)
     along = links.links if links else ()
@@ -95,14 +95,14 @@ def _passed(found: Found, event: Event) -> Refused:
         else f"the rule {found.name} of {found} would not apply"
     )
     return Refused(
-        f"{what}: maint works on each of its partitions (or inheriting tables) by itself."
+        f"{what}: maint changes each of its partitions (or inheriting tables) directly."
         f" Nothing was {done}. Make it a FOR EACH ROW trigger of those, or drop it."
     )
 
 
 def _idle(context: Context, found: Sequence[Found], role: str) -> ConfigError:
     key = found[0].of
-    stays = "so what refers by it would stay and refer to nothing. Nothing was deleted."
+    stays = "so rows that refer by it would stay and refer to nothing. Nothing was deleted."
     if (remedy := protections.replica_role(context.session, role)) is not None:
         return ConfigError(
             f"The foreign key {key} does not act under session_replication_role = replica,"

@@ -1,7 +1,7 @@
-"""Trying a batch until it counts: locks, deadlocks, time limits and lost connections.
+"""Sending a batch, and its retries: locks, deadlocks, time limits and lost connections.
 
 A batch may be sent again after any failure: rows that are gone are not deleted twice, and the
-ledger's own total says whether a lost COMMIT had counted.
+ledger's own total shows whether a lost COMMIT took effect.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from maintcli.db import sqlstate
 from maintcli.db.catalog import blockers
 from maintcli.db.catalog.blockers import Blocker
 from maintcli.db.sqlstate import Transient
-from maintcli.engines.base.batch import Done, Step, send
+from maintcli.engines.base.batch import Done, Step, message, read
 from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
 from maintcli.runtime.context import Context
@@ -26,7 +26,7 @@ _STATEMENT_SECONDS = 30.0
 _KEYS_DO_NOT_ACT = (
     "session_replication_role became replica during the run: a trigger, or another client of a"
     " pooler, has set it. Foreign keys and other triggers do not act under it, so rows that refer"
-    " would be left behind. The last batch was rolled back. Have the trigger set it back to origin"
+    " would be left behind. The last batch was rolled back. Make the trigger set it back to origin"
     " before it ends."
 )
 _MOST_FAILURES = 8  # in a row, on one batch
@@ -35,16 +35,16 @@ T = TypeVar("T")
 
 
 class Trial(NamedTuple):
-    """How a batch is tried: without rows that others hold locked; `small` after a time limit."""
+    """How a batch is tried: without rows that others lock; `small` after a time limit."""
 
     skip_locked: bool = False
     small: bool = False
 
 
 class Patience:
-    """How long a run waits for a table that others hold locked as a whole.
+    """How long a run waits for a table that another session locks as a whole.
 
-    `done` is what it does to rows.
+    `done` is what the run does to rows.
     """
 
     def __init__(
@@ -61,10 +61,7 @@ class Patience:
         self._since = None
 
     def waited_for_rows(self, seconds: float) -> None:
-        """Take in that triggers waited so long for rows; raise TryAgain where it is too much.
-
-        They are asked for one after the other, so the time counts over the whole run.
-        """
+        """Add the time that triggers waited for rows; raise TryAgain if it is too much in all."""
         self._for_rows += seconds
         if self._for_rows > self._limit:
             raise TryAgain(
@@ -82,10 +79,10 @@ class Patience:
 
 
 def still_locked(context: Context, seconds: float, done: str = "deleted") -> StillLocked:
-    """The error that names the table, and who has locked it for so many seconds."""
+    """The error that names the table, and the session that locked it for so many seconds."""
     rows = context.counts.get(f"{done}_count", 0)
     blocker = None
-    with contextlib.suppress(psycopg.Error, Unreachable):  # whoever it was, it was locked
+    with contextlib.suppress(psycopg.Error, Unreachable):  # the lock is reported without its holder
         blocker = blockers.find(context.session, context.names)
     return StillLocked(
         f"{blocker.table if blocker else 'A table of this run'} was locked by"
@@ -116,7 +113,7 @@ def kept_rows(context: Context) -> str:
 
 
 def patiently(patience: Patience, action: Callable[[], T]) -> T:
-    """Do `action`, again while a lock keeps it from its tables; for reading before a sweep."""
+    """Do `action`, again while its tables are locked; for reading before a sweep."""
     while True:
         try:
             found = action()
@@ -125,6 +122,16 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
             continue
         patience.ended()
         return found
+
+
+def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
+    """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
+    settings, body, result = message(context, step, budget_ms)
+    began = time.perf_counter()
+    rows = context.session.write(
+        body, settings=settings, then=result, statement_seconds=statement_seconds
+    )
+    return read(rows, (time.perf_counter() - began) * 1000)
 
 
 class Sender:
@@ -150,7 +157,7 @@ class Sender:
 def send_safely(
     patience: Patience, pace: Pace, step: Callable[[Trial], Step], sender: Sender | None = None
 ) -> Done:
-    """Send the batch that `step` makes, until it counts or there is no more to try."""
+    """Send the batch that `step` makes, until it takes effect, or raise."""
     trial, failures, made, sender = Trial(), 0, None, sender or Sender()
     while True:
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a job, or a rule of maint.toml, says of one table: which rows are stale."""
+"""Which rows of a table are stale, as a job or a rule of maint.toml declares it."""
 
 from typing import TYPE_CHECKING, Final, LiteralString, NamedTuple
 

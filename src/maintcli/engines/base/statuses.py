@@ -1,4 +1,4 @@
-"""The statuses of a user's table: what they are called there, and whether its column allows them.
+"""The statuses of a user's table: their names there, and whether its column allows them.
 
 A condition or a value names a status of the reference schema as `{'pending'}`.
 """
@@ -20,7 +20,7 @@ from maintcli.words import some
 
 COLUMN: Final = "status"
 
-# Only what speaks of this column alone can be asked about a status alone.
+# Only a constraint on this column alone can be checked for a status alone.
 _RULES: Final = """
 SELECT k.conname::text, pg_get_constraintdef(k.oid),
        CASE WHEN k.contype = 'c' THEN pg_get_expr(k.conbin, k.conrelid) END,
@@ -50,7 +50,7 @@ _FIRST: Final = sql.SQL(
 )
 _ANY: Final = sql.SQL("SELECT EXISTS (SELECT FROM {table} WHERE {column}::text = ANY ({wanted}))")
 _ANY_SECONDS: Final = 1.0
-# A queue that worked has rows of these. It may well have none that is pending or running just now.
+# A queue that worked has rows of these; it may have no pending or running ones at the moment.
 _LASTING: Final = frozenset({"completed", "delivered", "received"})
 _KNOWN: Final = frozenset({*STATUSES, "dead", "quarantined", "unparsed"})  # the reference schema's
 _MOST_LISTED: Final = 12
@@ -68,7 +68,7 @@ def is_status(field: str) -> bool:
 
 
 def holes(mapped: TableMap, names: Iterable[str]) -> Mapping[str, sql.Literal]:
-    """What stands in a condition for each of these statuses."""
+    """The literal in a condition for each of these statuses."""
     return {f"'{name}'": sql.Literal(mapped.status(name)) for name in names}
 
 
@@ -87,7 +87,7 @@ def check(context: Context, table: Table, key: str, mapped: TableMap, names: Ite
 def check_any(
     context: Context, table: Table, key: str, mapped: TableMap, names: Iterable[str]
 ) -> None:
-    """The same unless it can hold at least one: a condition on none would find nothing for ever."""
+    """The same unless it can hold at least one: a condition on none would never find a row."""
     wanted = sorted(names)
     for name in wanted[1:]:
         column = table.columns[mapped.column(COLUMN)]
@@ -99,10 +99,10 @@ def check_any(
 def warn_if_unknown(
     context: Context, table: Table, key: str, mapped: TableMap, names: Iterable[str]
 ) -> None:
-    """Warn where no row has any of the statuses `names`, and rows have others that maint does not
-    know: a job that looks for a status by a wrong name finds nothing for ever.
+    """Warn if no row has any of the statuses `names`, and rows have others that are unknown to
+    maint: a job that looks for a status by a wrong name never finds a row.
 
-    One that passes, like running, is missed in a dry run, or where no status of the table is known.
+    A transient one, like running, is missed only in a dry run, or if no status is known.
     """
     names = sorted(names)
     known = {mapped.status(name) for name in _KNOWN}
@@ -114,7 +114,7 @@ def warn_if_unknown(
         return
     listed = some([bare(value) for value in sorted(found)], _MOST_LISTED)
     context.log.warn(
-        f"no row of {table} was found with the status {' or '.join(wanted)}; it has {listed}."
+        f"no row of {table} has the status {' or '.join(wanted)}; it has {listed}."
         " If one of them means the same, name it:"
         f' [tables.{bare(key)}.statuses] {names[0]} = "…" in maint.toml'
     )
@@ -130,7 +130,7 @@ def _values(context: Context, table: Table, mapped: TableMap) -> set[str]:
 
 
 def _any_has(context: Context, table: Table, mapped: TableMap, wanted: list[str]) -> bool:
-    """Whether a row has one of these statuses; False where that takes too long to say."""
+    """Whether a row has one of these statuses; False if that takes too long."""
     column = sql.Identifier(mapped.column(COLUMN))
     query = _ANY.format(table=table.quoted, column=column, wanted=wanted)
     try:

@@ -1,7 +1,7 @@
-"""Stripes of a table's blocks, which several processes share out without a word to each other.
+"""Stripes of a table's blocks, which several processes divide without coordination.
 
-Whose a stripe is depends on its number and its table alone, and so on no moment at which a process
-looks at the table's size.
+The owner of a stripe depends on its number and its table alone, and so not on the moment at which a
+process reads the table's size.
 """
 
 from typing import overload
@@ -10,7 +10,7 @@ from psycopg import sql
 
 from maintcli.runtime.shard import Shard
 
-STRIPE_BLOCKS = 1024  # 8 MB: several batches, and even a table of 100 MB has enough to share out
+STRIPE_BLOCKS = 1024  # 8 MB: several batches, and a table of 100 MB still has enough stripes
 
 _MINE = sql.SQL("""({condition}
 ) AND (ctid::text::point)[0]::bigint / {stripe} % {parts} = {part}""")

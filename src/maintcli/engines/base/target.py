@@ -1,4 +1,4 @@
-"""What a sweep is about: the user's table, its time column, the cutoff and the predicate."""
+"""The target of a run: the user's table, its age column, the cutoff and the predicate."""
 
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -44,8 +44,8 @@ class Target(NamedTuple):
     """A table to sweep. `predicate` is true of a stale row; `show` are columns to name it by.
 
     `final`: a stale row cannot become fresh again. `age_alone`: the predicate is `by < bound`.
-    `map` is how the user calls it, `origin` where the age was set, None for an option of the job.
-    `elsewhere`: what the predicate looks into beside the row; None for the row alone.
+    `map` is the user's mapping of names, `origin` where the age was set (None: a job's option),
+    `elsewhere` the other table that the predicate looks into, if any.
     `also` is the user's own condition, which is in the predicate.
     """
 
@@ -71,7 +71,7 @@ class Target(NamedTuple):
 
     @property
     def whose(self) -> str:
-        """What makes a row stale beside its age, as a clause to put behind; empty where nothing."""
+        """What makes a row stale besides its age, as a clause to append; may be empty."""
         return f" {self.elsewhere.whose}" if self.elsewhere else ""
 
     def old(self, *, with_rule: bool = False) -> str:
@@ -89,7 +89,7 @@ class Target(NamedTuple):
         return self.without({part.oid for part in self.table.parts} - set(oids))
 
     def bound_for(self, context: Context, age: Duration) -> sql.Composable:
-        """The cutoff, in the column's own terms, had `age` been asked for."""
+        """The cutoff for another `age`, in the column's own type."""
         return _cutoff(context, self.key, self.map, self.table, self.by, age)[1]
 
     def column(self, name: str) -> Column:
@@ -127,7 +127,7 @@ def log_changes(
 def find(context: Context, stale: Stale, *, deleting: bool = True) -> Target | None:
     """Resolve the reference names of a job through config and catalog, and compute the cutoff.
 
-    None where the table does not exist and need not. Without `deleting` its rows are only changed.
+    None for an optional table that does not exist. Without `deleting` its rows are only updated.
     """
     key = stale.table
     found = locate(context, stale)
@@ -181,18 +181,18 @@ def _fields(where: str) -> set[str]:
 
 
 def locate(context: Context, stale: Stale) -> tuple[TableMap, Table] | None:
-    """The table, and how the user calls it; None where it does not exist and need not."""
+    """The table with its mapping; None for an optional one that does not exist."""
     key = stale.table
     mapped = stale.map or (
         reference.own_table(context, key) if stale.own else context.config.table(key)
     )
     if mapped is None:
-        context.log.debug(f"the toolkit has no table {key} yet; passed over")
+        context.log.debug(f"maint's own table {key} does not exist yet; skipped")
         return None
     name = names.split(mapped.name or key, mapped.setting(key, "name") if mapped.name else key)
     table = context.describe(name)
     if table is None and stale.optional and not mapped.name:
-        context.log.debug(f"there is no table {key}; passed over")
+        context.log.debug(f"there is no table {key}; skipped")
         return None
     if table is None:
         setting, near = mapped.setting(key, "name"), reference.did_you_mean(context.session, name)
@@ -221,7 +221,7 @@ def check_parts(
 def _not_sweepable(found: Table | Part, key: str, mapped: TableMap) -> ConfigError:
     setting = mapped.setting(key, "name")
     return ConfigError(
-        f"{found!s} is a {found.kind}; rows can be removed only from a table or a partitioned"
+        f"{found!s} is a {found.kind}; rows can be deleted only from a table or a partitioned"
         f' table. Name the table behind it in {mapped.file}: {setting} = "schema.table".'
     )
 
@@ -252,8 +252,8 @@ def _cutoff(
         ((moment, text),) = context.session.read_composed(query)
     except psycopg.errors.InvalidParameterValue:
         setting = f'{mapped.setting(key, "timezone")} = "{mapped.timezone}"'
-        reason = f"{setting} is no time zone that PostgreSQL knows."
+        reason = f"{setting} is not a time zone that PostgreSQL knows."
         raise ConfigError(reason) from None
     except (psycopg.DataError, psycopg.errors.DatetimeFieldOverflow):
-        raise Refused(f"an age of {age} leads to no date that PostgreSQL can hold.") from None
+        raise Refused(f"an age of {age} leads to a date that PostgreSQL cannot store.") from None
     return moment, sql.SQL("{}::{}").format(text, sql.SQL(column.type))  # pyright: ignore[reportArgumentType]  one of _AS_COLUMN

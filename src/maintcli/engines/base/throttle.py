@@ -1,33 +1,32 @@
-"""Throttles: pausing between batches, with the reason said, recorded and bounded."""
+"""Throttles: pausing between batches, with the reason logged, recorded and bounded."""
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
 
-import psycopg
-from psycopg import sql
-
-from maintcli.db import sqlstate
 from maintcli.engines.base.pacing import Budget
 from maintcli.engines.base.retry import kept_rows
+from maintcli.engines.base.throttle_sources import (
+    WAITING,
+    Look,
+    Why,
+    patience_with_waiting,
+    sources,
+    waiting,
+)
 from maintcli.errors import ThrottledOut
 from maintcli.runtime.context import Context
 from maintcli.words import span
 
-if TYPE_CHECKING:
-    from maintcli.engines.base.throttle_sources import Source, Why
-
-
 EVERY_SECONDS = 1.0
 _LIMITS = ("max_replica_lag", "max_archive_queue")
-_MOST_SAID = 10  # pauses that the log tells of; the report has the sum of all
+_MOST_SAID = 10  # pauses in the log; the report has the sum of all
 
 
 class Throttle:
-    """Asks at most once a second whether to pause, and pauses.
+    """Looks at most once a second whether to pause, and pauses.
 
-    The first look comes after the first batch: a sweep of one batch is over before it could harm.
+    The first look comes after the first batch: a sweep of one batch ends before it could do harm.
     """
 
     def __init__(self, context: Context, oids: Sequence[int], budget: Budget) -> None:
@@ -58,8 +57,7 @@ class Throttle:
         """Pause while there is a reason to; to be called between batches.
 
         `sessions` waited for the last batch. Returns early when the run's time is spent. Raises
-        ThrottledOut when all pauses together have taken half of the timeout, and the reason to stop
-        when one is heard.
+        ThrottledOut when all pauses together have taken half of the timeout, or the reason to stop.
         """
         if not self.is_due:
             return
@@ -68,22 +66,21 @@ class Throttle:
             why = self._pause(why)
         self._next = time.monotonic() + EVERY_SECONDS
 
-    def _held_up(self, sessions: int) -> "Why | None":
-        from maintcli.engines.base.throttle_sources import WAITING, held_up, patience
+    def _held_up(self, sessions: int) -> Why | None:
+        """The reason to pause after a batch that so many `sessions` waited for."""
+        most_ms = patience_with_waiting(self._context) * 1000
+        if not sessions or self.paused_ms[WAITING] >= most_ms:
+            return None
+        return Why(WAITING, f"{waiting(sessions)} for a row of the last batch")
 
-        most_ms = patience(self._context.deadline.seconds) * 1000
-        return held_up(sessions) if self.paused_ms[WAITING] < most_ms else None
-
-    def _first_look(self) -> "Look":
-        from maintcli.engines.base.throttle_sources import choose
-
-        return Look(self._context, choose(self._context, self._oids))
-
-    def _why(self) -> "Why | None":
+    def _why(self) -> Why | None:
         self._look = self._look or self._first_look()
         return self._look.why(self.paused_ms)
 
-    def _pause(self, why: "Why") -> "Why | None":
+    def _first_look(self) -> "Look":
+        return Look(self._context, sources(self._context, self._oids))
+
+    def _pause(self, why: Why) -> Why | None:
         """Pause for one reason, as long as it holds; return the one that follows."""
         began = time.monotonic()
         now: Why | None = why
@@ -105,13 +102,13 @@ class Throttle:
             self._context.stop.wait(min(EVERY_SECONDS, left, self._budget.seconds_left))
         finally:
             self.paused_ms[name] += max(1, round((time.monotonic() - began) * 1000))
-            # Known from now on, however the run ends.
+            # Recorded now, however the run ends.
             self._context.counts |= {
                 "throttled_ms": self.total_ms,
                 "throttled_by": dict(self.paused_ms),
             }
 
-    def _out(self, why: "Why") -> ThrottledOut:
+    def _out(self, why: Why) -> ThrottledOut:
         return ThrottledOut(
             f"Throttled out: pauses took {span(self._limit)}, half of the timeout, the last because"
             f" {why.reason}. {kept_rows(self._context)}"
@@ -120,64 +117,3 @@ class Throttle:
     def _say(self, sentence: str) -> None:
         log = self._context.log
         (log.info if self._said < _MOST_SAID else log.debug)(sentence)
-
-
-_SECONDS = 1.0
-
-
-class Look:
-    """Asks every source in one short READ ONLY query."""
-
-    def __init__(self, context: Context, sources: "Sequence[Source]") -> None:
-        self._context = context
-        self._sources = list(sources)
-
-    def why(self, paused_ms: Mapping[str, int]) -> "Why | None":
-        """The first reason to pause; `paused_ms` is how long each has held the run up."""
-        sources = [s for s in self._sources if paused_ms.get(s.name, 0) < s.patience * 1000]
-        reasons = [self._reason(source, found) for source, found in self._read(sources)]
-        return next((why for why in reasons if why is not None), None)
-
-    def _reason(self, source: "Source", found: Any) -> "Why | None":
-        from maintcli.engines.base.throttle_sources import Why
-
-        reason = found.reason if isinstance(found, _Failed) else source.reason(found)
-        return Why(source.name, reason) if reason else None
-
-    def _read(self, sources: "Sequence[Source]") -> "list[tuple[Source, Any]]":
-        if not sources:
-            return []
-        columns = sql.SQL(", ").join(sql.SQL("({})").format(source.query) for source in sources)
-        query = sql.SQL("SELECT {}").format(columns)
-        try:
-            (row,) = self._context.session.read_composed(
-                query, statement_seconds=_SECONDS, ours=True
-            )
-        except psycopg.Error as error:
-            return self._failed(sources, error)
-        return list(zip(sources, row, strict=True))
-
-    def _failed(
-        self, sources: "Sequence[Source]", error: psycopg.Error
-    ) -> "list[tuple[Source, Any]]":
-        """Ask one by one what could not be asked at once.
-
-        A source that fails alone is left out from now on, unless a setting asks for it: then it
-        counts as bad. One that only took too long is asked again at the next look.
-        """
-        lost = sqlstate.is_lost(error, self._context.session.connection_or_none)
-        if len(sources) > 1 and not lost:
-            return [pair for source in sources for pair in self._read([source])]
-        why = sqlstate.said(error)
-        failed = [(source, _Failed(f"{source.name} cannot be read: {why}")) for source in sources]
-        for source, (reason,) in failed:
-            self._context.log.debug(reason)
-            if not (lost or source.origin or error.sqlstate == sqlstate.QUERY_CANCELED):
-                self._sources.remove(source)
-        return [(source, found) for source, found in failed if source.origin]
-
-
-class _Failed(NamedTuple):
-    """What takes the place of a value that could not be read, and was to be."""
-
-    reason: str

@@ -27,7 +27,7 @@ class Chosen(NamedTuple):
 
 
 def choose(context: Context, target: Target, *, aloud: bool = True) -> Chosen | None:
-    """The expired partitions that may be detached; why others may not is logged, if `aloud`."""
+    """The expired partitions that may be detached; `aloud` logs why others may not."""
     say = context.log.info if aloud else context.log.debug
     scheme = catalog.scheme(context.session, target.table, target.by)
     if scheme is None:
@@ -54,12 +54,12 @@ def can_have_some(target: Target) -> bool:
 
 
 def drops(context: Context) -> bool:
-    """Whether it is this run that drops: of a whole that is shared out part 0 does."""
+    """Whether this run drops partitions: of the parts of --shard only part 0 does."""
     return context.shard is None or context.shard.part == 0
 
 
 def keeps(context: Context) -> bool:
-    """Whether what is detached stays as a table."""
+    """Whether detached partitions stay as tables."""
     values = context.order.values
     return "keep_detached" in values and bool(values["keep_detached"].value)
 
@@ -142,12 +142,12 @@ def remaining(context: Context, target: Target, left_over: Sequence[sql.Composab
 
 
 def _is_ours(context: Context, target: Target) -> bool:
-    """Whether part 0 is just detaching what is half detached."""
+    """Whether part 0 is detaching the half-detached partition at the moment."""
     return any(found.pending for found in marked(context, target))
 
 
 def objection_to_any(context: Context) -> str | None:
-    """Why this run has to go by rows."""
+    """Why this run has to delete by rows."""
     values = context.order.values
     if "archive" in values and values["archive"].value is not None:
         return "--archive keeps exactly the rows that were deleted"
@@ -157,7 +157,7 @@ def objection_to_any(context: Context) -> str | None:
 
 
 def _objection_to(context: Context, target: Target, scheme: Scheme) -> str | None:
-    """Why this table has to go by rows."""
+    """Why this table has to be swept by rows."""
     if not scheme.owned:
         return (
             f"only the owner of {target.table} may detach them; let {target.table.role} be a member"

@@ -14,8 +14,8 @@ from typing import Literal, LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.engines.base.batch import Done, Step, send
-from maintcli.engines.base.retry import Patience, retryable, still_locked
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.retry import Patience, retryable, send, still_locked
 from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 
@@ -32,7 +32,7 @@ LEFT JOIN pg_catalog.pg_class c ON c.oid = asked.oid
 LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
 """
 
-# The last: somebody else began to detach another partition of the table meanwhile.
+# The last: another session began to detach another partition of the table.
 _HELD_UP = (
     psycopg.errors.QueryCanceled,
     psycopg.errors.LockNotAvailable,
@@ -41,14 +41,14 @@ _HELD_UP = (
 
 _ONCE = sql.SQL("{statement};\nmaint_stop := true;")
 
-# A lock that hinders neither readers nor writers: an autovacuum gives way to it after a second.
+# A lock that blocks neither readers nor writers; an autovacuum gives way to it after a second.
 _LONGER = sql.SQL("SET LOCAL lock_timeout = 3000")
 
 _DETACH = sql.SQL("ALTER TABLE {table} DETACH PARTITION {partition}")
 _CONCURRENTLY, _FINALIZE = sql.SQL(" CONCURRENTLY"), sql.SQL(" FINALIZE")
 
-# Who attached or renamed it meanwhile has other plans. A fresh row should be impossible, and would
-# be lost for good, so it is looked for.
+# A partition that was attached or renamed since is left alone. A fresh row should be impossible,
+# and would be lost for good, so it is looked for.
 _DROP = sql.SQL("""
 IF to_regclass({name})::oid = {oid}
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = {oid}) THEN
@@ -141,7 +141,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Detacher:
-    """The statements that detach and drop partitions of `target`, each tried until it counts.
+    """The statements that detach and drop partitions of `target`, each tried until it takes effect.
 
     All raise StillLocked when others use a partition for longer than patience lasts.
     """
@@ -155,22 +155,22 @@ class Detacher:
         self.patience = Patience(self.context, PATIENCE_SECONDS)
 
     def state(self, oid: int) -> State:
-        """Where a partition is on its way out."""
+        """How far a partition is detached."""
         found: State
         ((found,),) = self.context.session.read(_STATE, [oid])
         return found
 
     def comment(self, piece: Piece, comment: str | None) -> None:
-        """Set a comment, which is also how a run makes sure of its lease."""
+        """Set a comment; the fence in the same transaction checks the lease."""
         self._send(_comment_on(piece.quoted, comment), _LONGER)
 
     def detach_plainly(self, piece: Piece, comment: str) -> None:
-        """Mark and detach in one transaction, which has the whole table to itself for a moment."""
+        """Mark and detach in one transaction, which locks the whole table for a moment."""
         detach = _DETACH.format(table=self.target.table.quoted, partition=piece.quoted)
         self._send(_comment_on(piece.quoted, comment) + sql.SQL(";\n") + detach)
 
     def detach_concurrently(self, piece: Piece) -> None:
-        """Detach without standing in anybody's way, from wherever an earlier try has got to."""
+        """Detach without blocking other sessions, continuing what an earlier try began."""
         detach = _DETACH.format(table=self.target.table.quoted, partition=piece.quoted)
         seconds = min(PATIENCE_SECONDS, self.context.deadline.seconds / 4)
         while (state := self.state(piece.oid)) in ("attached", "pending"):
@@ -216,7 +216,7 @@ class Detacher:
         self.patience.wait()
 
 
-# An autovacuum lets go by itself when it stands in the way.
+# An autovacuum that blocks others cancels itself.
 _USERS = sql.SQL("""
 SELECT DISTINCT virtualtransaction FROM pg_catalog.pg_locks
 WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid()

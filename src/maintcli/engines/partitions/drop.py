@@ -94,10 +94,10 @@ def show(context: Context, target: Target) -> frozenset[int]:
 
 @dataclass(slots=True)
 class Removal:
-    """One table's partitions on their way out; `go_on` is asked before each.
+    """The removal of one table's partitions; `go_on` is asked before each.
 
-    `gone` and `held` are relations that a sweep must not look for, or should leave alone: others
-    use them. `held_rows` are the stale rows in the latter.
+    `gone` are relations that a sweep must not look for, `held` those that it leaves alone, because
+    other sessions use them; `held_rows` are the stale rows in these.
     """
 
     context: Context
@@ -109,7 +109,7 @@ class Removal:
     held_rows: int = 0
 
     def finish_earlier(self) -> None:
-        """Finish what runs before this one began, and were killed over."""
+        """Finish the removals that earlier runs began before they were killed."""
         for found in marked(self.context, self.target):
             piece = Piece(found.oid, found.quoted, former(found.comment))
             try:
@@ -119,14 +119,14 @@ class Removal:
                 self.context.log.warn(f"{piece} of an earlier run stays as it is: {error}")
 
     def remove(self, chosen: Chosen) -> None:
-        """Remove the chosen partitions; one that others use is left, counted and said."""
+        """Remove the chosen partitions; one that others use is left, counted and logged."""
         stuck = False
         for partition in chosen.partitions:
             if not self.go_on():
                 return
             piece = Piece(partition.oid, partition.quoted, partition.comment)
             try:
-                if not stuck:  # beside one that is half detached there can be no second
+                if not stuck:  # a table can have only one half-detached partition
                     with self._about(piece):
                         self._remove(partition, piece, concurrently=not chosen.scheme.has_default)
                     continue
@@ -135,12 +135,14 @@ class Removal:
             self._hold(partition)
 
     def _about(self, piece: Piece) -> AbstractContextManager[None]:
-        """Names it where PostgreSQL, or an event trigger of the user's, refuses a statement."""
+        """Name the partition in errors of PostgreSQL, or of a user's event trigger."""
         return sqlstate.about(f"{self.target.title}, partition {piece}")
 
     def _finish(self, found: Marked, piece: Piece) -> None:
         if found.attached and not found.pending:
-            self.detacher.comment(piece, piece.comment)  # it came to nothing, and may stay so
+            self.detacher.comment(
+                piece, piece.comment
+            )  # the earlier run had not begun to detach it
             return
         if found.pending:
             self.detacher.comment(piece, found.comment)  # under the fence
@@ -157,7 +159,7 @@ class Removal:
         )
         if concurrently:
             self._detach_concurrently(piece, comment)
-        else:  # PostgreSQL has no other way beside a default partition
+        else:  # the only way for a table with a default partition
             self.detacher.detach_plainly(piece, comment)
         self.gone |= partition.tree
         if keep:

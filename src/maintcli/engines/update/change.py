@@ -1,4 +1,4 @@
-"""One statement that writes, with ledger and fence: for jobs whose work fits one transaction."""
+"""One statement that writes, with ledger and fence, for jobs whose work fits one transaction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from maintcli.errors import Refused
 from maintcli.runtime import ledger
 from maintcli.runtime.context import Context
 
-# It must be on disk before the job goes on from it: no later look would notice that it is gone.
+# It must be on disk before the job continues: no later run would notice that it was lost.
 _ONCE = sql.SQL("""SET LOCAL synchronous_commit = DEFAULT;
 {statement};
 GET DIAGNOSTICS maint_n = ROW_COUNT;
@@ -28,7 +28,7 @@ def change(
     """Run `query` once and return its row count; the ledger counts it as `updated_count`.
 
     A statement whose COMMIT was lost is sent again, and takes effect once. Raises Refused in a dry
-    run, and Unreachable where there is no ledger to say whether it counted.
+    run, and Unreachable where no ledger shows whether it took effect.
     """
     if context.dry_run:
         raise Refused("this job tried to write during a dry run; nothing was changed.")

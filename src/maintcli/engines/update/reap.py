@@ -1,7 +1,7 @@
 """Reaping: jobs whose runner died go back to the queue, or are given up at the third death.
 
-Only `status`, `retry_count`, `error_message` and a time need to be in the table; the columns of a
-lease are heeded and cleared where they are there.
+The table needs only `status`, `retry_count`, `error_message` and a time; the columns of a lease are
+read and cleared if it has them.
 """
 
 from contextlib import suppress
@@ -95,7 +95,7 @@ def _and(target: Target, condition: sql.Composable) -> Target:
 
 
 def _changes(target: Target, reason: str) -> dict[Column, sql.Composable]:
-    """The new values; a job that is given up keeps what it had, as far as it says when."""
+    """The new values; a job that is given up keeps its times."""
     retries = target.column("retry_count")
     deaths = sql.SQL("(coalesce({}, 0)::bigint + 1)").format(sql.Identifier(retries.name))
     dead = sql.SQL("{} >= {}").format(deaths, MOST_DEATHS)
