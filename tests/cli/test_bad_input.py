@@ -57,7 +57,7 @@ def refuses(
         ("postgresql://u:1@234/w@h/d", 78, ("password ends at a / or ?", "%40 for @")),
         ("postgresql://u:1234/w@h/d", 78, ("password ends at a / or ?", "%2F for /")),
         ("postgresql://u@h/d?sslmod=require", 78, ("did you mean sslmode",)),
-        ("nonsense", 78, ("it is no URL",)),
+        ("nonsense", 78, ("it is not a URL",)),
         ("postgresql://u@127.0.0.1:1/d", 69, ("cannot be reached", "Check host and port")),
         ("postgresql://u@/d?host=/nowhere", 69, ("cannot be reached",)),
     ],
@@ -169,13 +169,13 @@ def test_a_place_that_is_blank(inside: Inside, flag: str) -> None:
     ("age", "code", "words"),
     [
         ("", 2, ("--stale-after is blank",)),
-        ("abc", 2, ("'abc' is no duration",)),
-        ("10 parsecs", 2, ("'10 parsecs' is no duration", "90s")),
+        ("abc", 2, ("'abc' is not a duration",)),
+        ("10 parsecs", 2, ("'10 parsecs' is not a duration", "90s")),
         ("60", 2, ("without a unit",)),
         ("0", 65, ("--stale-after", "at least 1s", "Nothing was touched")),
         ("0s", 65, ("at least 1s",)),
         ("-5s", 65, ("in the future", "at least 1s")),
-        ("2099-01-01", 2, ("no duration",)),
+        ("2099-01-01", 2, ("not a duration",)),
     ],
 )
 def test_absurd_ages(
@@ -233,7 +233,7 @@ def test_absurd_ages_from_a_variable(inside: Inside, stale: Conn, age: str, code
         ('[tables.active_sessions]\nname = "x; DROP TABLE active_sessions"', ("no table x; DROP",)),
         ('[tables.active_sessions]\nname = "a\'b"', ("no table a'b",)),
         (f'[tables.active_sessions]\nname = "{"n" * 70}"', ("longer than", "63 bytes")),
-        ('[tables.active_sessions]\nname = "a.b.c"', ("is no table name",)),
+        ('[tables.active_sessions]\nname = "a.b.c"', ("is not a table name",)),
         (
             '[tables.active_sessions.columns]\nlast_heartbeat = "seen"',
             ("no column seen", "it has: session_id"),

@@ -248,7 +248,7 @@ WRONG = [
         "mail.mesages; did you mean mail.messages? Name yours in maint.toml",
     ),
     ("table", '"messages"', "There is no table messages; did you mean mail.messages? Name yours"),
-    ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is no table name; write"),
+    ("table", '"a.b.c"', "[sweeps.old-mail] table: 'a.b.c' is not a table name; write"),
     (
         "column",
         '"sent"',
@@ -282,7 +282,7 @@ WRONG = [
         "5",
         "maint.toml [sweeps.old-mail]: unknown key max-percnt; did you mean max-pe",
     ),
-    ("max-percent", '"many"', "maint.toml [sweeps.old-mail] max-percent: 'many' is no number"),
+    ("max-percent", '"many"', "maint.toml [sweeps.old-mail] max-percent: 'many' is not a number"),
     (
         "timeout",
         '"0"',

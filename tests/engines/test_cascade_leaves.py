@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.engines.base import batch
+from maintcli.engines.base import batch, retry
 from maintcli.engines.foreign_keys import variables
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
@@ -88,7 +88,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sent.append(found.body.as_string(context.session.connection))
         return found
 
-    monkeypatch.setattr(batch, "message", sending)
+    monkeypatch.setattr(retry, "message", sending)
     return sent
 
 
@@ -231,7 +231,7 @@ def test_rows_that_come_in_meanwhile_through_a_new_partition_are_not_passed_over
 ) -> None:
     """A partition attached in mid-run is another catalog: the run stops before it takes rows."""
     made(family, SHAPES["ranges of another column"])
-    before, first = batch.send, True
+    before, first = retry.send, True
 
     def attach(*arguments: Any, **named: Any) -> batch.Done:
         nonlocal first

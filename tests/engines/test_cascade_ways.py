@@ -186,3 +186,23 @@ def test_a_locked_row_among_many_of_one_age_is_counted_once(
         other.execute("SELECT FROM roots WHERE id = 5 FOR UPDATE")
         found = family.sweep().json
     assert (found["plan"], found["locked_count"], found["deleted_count"]) == ("index", 1, 2_999)
+
+
+@pytest.mark.parametrize("value", ["on", "off"])
+def test_a_batch_keeps_the_role_s_choice_of_plans(family: Family, value: str) -> None:
+    """Only the list of rows forces a plan: what goes with them is planned as the role has it."""
+    family.make(
+        child("a"),
+        "CREATE TABLE noted (value text)",
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+        " INSERT INTO public.noted SELECT pg_catalog.current_setting(''enable_seqscan'');"
+        " RETURN OLD; END'",
+        "CREATE TRIGGER note BEFORE DELETE ON a FOR EACH ROW EXECUTE FUNCTION note()",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET enable_seqscan = "
+        f"{value}', current_database()); END $$",
+    )
+    family.roots(old=3)
+    family.do("INSERT INTO a SELECT i, i FROM generate_series(1, 3) i")
+    found = family.sweep()
+    assert (found.code, found.json["tables"]) == (0, {"public.roots": 3, "public.a": 3}), found.err
+    assert family.count("noted", f"value = '{value}'") == family.count("noted") == 3

@@ -6,11 +6,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.engines.base import batch, retry
+from maintcli.engines.base import retry
 from maintcli.engines.base.batch import Done
 from tests.parts.cli import Result
 from tests.parts.inside import Inside
 
+SEND = retry.send
 Conn = psycopg.Connection[tuple[object, ...]]
 
 STALE = "seen < now() - interval '30 d'"
@@ -134,7 +135,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, db: str) -> Callable[..., None]:
                 with psycopg.connect(db, autocommit=True) as application:
                     for statement in statements:
                         application.execute(statement)  # type: ignore[arg-type]
-            return batch.send(*arguments, **{**named, "budget_ms": 0})  # of a single bite
+            return SEND(*arguments, **{**named, "budget_ms": 0})  # of a single bite
 
         monkeypatch.setattr(retry, "send", send)
 
@@ -268,7 +269,7 @@ def test_rows_that_come_without_end_are_counted_as_backlog(
     with psycopg.connect(db, autocommit=True) as application:
 
         def send(*arguments: Any, **named: Any) -> Done:
-            done = batch.send(*arguments, **{**named, "budget_ms": 0})
+            done = SEND(*arguments, **{**named, "budget_ms": 0})
             application.execute("INSERT INTO t SELECT 1, now() - interval '1 y', 'late'")
             return done
 

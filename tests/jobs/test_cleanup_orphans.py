@@ -312,10 +312,10 @@ def test_a_limit_ends_the_run_with_a_backlog(inside: Inside, conn: Conn) -> None
 
 
 BAD = [
-    ("stored_files.owner = users.id", "is no pair"),
-    ("stored_files.owner -> users", "is no pair"),
-    ("stored_files -> users.id", "is no pair"),
-    ("stored_files.owner -> users.id by", "is no pair"),
+    ("stored_files.owner = users.id", "is not a pair"),
+    ("stored_files.owner -> users", "is not a pair"),
+    ("stored_files -> users.id", "is not a pair"),
+    ("stored_files.owner -> users.id by", "is not a pair"),
     ("stored_files.(owner) -> users.(id)", "keys of several columns cannot be followed"),
     ("stored_fils.owner -> users.id", "names the table stored_fils, which does not exist"),
     ("stored_files.ownr -> users.id", "needs the column ownr, which public.stored_files"),

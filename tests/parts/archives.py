@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from maintcli.db import search_path
-from maintcli.engines.archive import manifest, tables, writer
+from maintcli.engines.archive import manifest, writer
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.writer import Section
@@ -59,7 +59,7 @@ class Archiving:
         oids = [
             self.conn.execute("SELECT %s::regclass::oid", [t]).fetchone()[0] for t in self.tables
         ]
-        self.shapes = tables.reached(Reader(self.conn), oids)
+        self.shapes = manifest.reached(Reader(self.conn), oids)
         self.end(files=None)
 
     @property

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from psycopg import sql
 
-from maintcli.engines.base import batch, retry
+from maintcli.engines.base import retry
 from maintcli.engines.base.batch import Done
 from tests.jobs.every import EVERY, OPT_OUTS, STRAGGLERS, Every, fill, one
 from tests.parts.databases import database
@@ -17,6 +17,7 @@ from tests.parts.server import Server
 from tests.proofs.chaos import FULL, SEED
 from tests.proofs.schemas import TableMade, create, tables
 
+SEND = retry.send
 Conn = psycopg.Connection[Any]
 FIGURES = ("deleted_count", "tables", "cascaded_count", "blocked_count")
 MOVES = 3
@@ -72,8 +73,8 @@ def moved(monkeypatch: pytest.MonkeyPatch, conn: Conn, every: Every) -> list[int
 
     def send(*arguments: Any, **named: Any) -> Done:
         if len(sent) > MOVES:
-            return batch.send(*arguments, **named)
-        done = batch.send(*arguments, **{**named, "budget_ms": 0})  # of a single bite
+            return SEND(*arguments, **named)
+        done = SEND(*arguments, **{**named, "budget_ms": 0})  # of a single bite
         sent.append(done.rows)
         for table in every.tables if len(sent) <= MOVES else ():
             move(conn, table)

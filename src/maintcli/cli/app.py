@@ -1,7 +1,7 @@
 """The root of the command line, and what it says of an error."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -122,7 +122,7 @@ def _job(name: str, entry: registry.Entry, load: Callable[[], Any]) -> LazyComma
     return LazyCommand(name, entry, loader)
 
 
-def _run(job: "Job", given: Mapping[str, Any]) -> None:
+def _run(job: "Job", /, **given: Any) -> None:
     from maintcli.cli.run import run_job  # and with it the database: --help needs none
 
     raise typer.Exit(run_job(job, given))

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +22,14 @@ def command(
     name: str,
     help_text: str,
     options: Sequence[Option],
-    run: Callable[[Mapping[str, Any]], None],
+    run: Callable[..., None],
     *,
     part: str = "jobs",
 ) -> Any:
-    """A Typer command whose parameters are `options`; `run` gets what was given, by name.
+    """A Typer command whose parameters are `options`; `run` gets what was given.
 
-    `part` is the table of maint.toml that holds the section of the command.
+    That comes as keyword arguments. `part` is the table of maint.toml that holds the command's
+    section.
     """
     parameters = [parameter(name, option, f"{part}.{name}") for option in options]
     return build(name, help_text, [*parameters, *shared()], run)
@@ -37,13 +39,10 @@ def build(
     name: str,
     help_text: str,
     parameters: Sequence[inspect.Parameter],
-    run: Callable[[Mapping[str, Any]], None],
+    run: Callable[..., None],
 ) -> Any:
     """A Typer command with these parameters."""
-
-    def callback(**given: Any) -> None:
-        run(given)
-
+    callback = partial(run)
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {p.name: p.annotation for p in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -26,7 +26,7 @@ Connection = psycopg.Connection[TupleRow]
 
 OLDEST_SERVER = 140000  # TID range scans, the heart of the heap plan, came with 14
 CONNECT_SECONDS = 10
-_SLOW_SECONDS = 0.5  # with the start-up, a person waits less than a second for a word
+_SLOW_SECONDS = 0.5  # with the start-up, a person waits less than a second for a message
 _FILES = {"passfile", "sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert"}
 _DEFAULTS: Mapping[str, Any] = {
     "keepalives": 1,
@@ -102,7 +102,7 @@ def _check(connection: Connection, *, read_only: bool) -> None:
 
 
 def first_answer(connection: Connection, seconds: float) -> tuple[str, ...]:
-    """The schemas of the user's search path, which the server says within `seconds`.
+    """The schemas of the user's search path, as the server answers within `seconds`.
 
     A pooler takes connections while its server is down: only an answer shows that there is one.
     Raises Unreachable, MissingPrivilege or ConfigError, and closes the connection.
@@ -144,7 +144,7 @@ def cut(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def said_when_slow(say: Callable[[], None]) -> Generator[None]:
-    """Call `say`, from another thread, when the block takes nearly a second."""
+    """Call `say`, from another thread, when the block takes longer than half a second."""
     timer = threading.Timer(_SLOW_SECONDS, say)
     timer.daemon = True
     timer.start()
@@ -286,7 +286,7 @@ def _tail(text: str) -> str:
 def read_only_by_default(connection: psycopg.Connection[Any]) -> MaintError:
     """Return our error for a primary whose transactions are READ ONLY unless they say more.
 
-    They could say it; but whoever set this meant that nothing is written.
+    A transaction could override it; but the setting says that nothing is to be written.
     """
     cure = _ELSEWHERE
     with contextlib.suppress(psycopg.Error):

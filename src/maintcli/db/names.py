@@ -32,7 +32,9 @@ def split(text: str, where: str) -> Name:
     """
     parts = _parts(text)
     if not 1 <= len(parts) <= 2 or not all(parts):
-        raise ConfigError(f'{where}: {text!r} is no table name; write "table" or "schema.table".')
+        raise ConfigError(
+            f'{where}: {text!r} is not a table name; write "table" or "schema.table".'
+        )
     for part in parts:
         check(part, where)
     return Name(parts[0] if len(parts) == 2 else None, parts[-1])

@@ -1,8 +1,8 @@
-"""Whose functions, operators and types a statement of ours can mean: the catalog's alone.
+"""The search path of maint's own statements: only functions, operators and types of pg_catalog.
 
 Any role with CREATE on a schema of the search path can put a function there that fits a call
-better than the catalog's own, and it would run with our privileges. So every transaction pins the
-path before anything else. The user's own path is read beforehand, and serves twice: to find tables
+better than the catalog's own, and it would run with maint's privileges. So every transaction pins
+the path before anything else. The user's own path is read first and used twice: to find tables
 that are named without a schema, and for SQL that the user wrote.
 """
 
@@ -17,7 +17,7 @@ from psycopg import sql
 # pg_temp has to be named: it would otherwise come first for tables and types.
 PINNED = sql.SQL("SET LOCAL search_path = pg_catalog, pg_temp")
 
-# What is the default may be another level, which fails where others write, or no time at all.
+# The role's defaults may be another isolation level, or no time limit.
 _FIRST = sql.SQL("""SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = '5min'""")
 

@@ -18,12 +18,12 @@ LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
 UNDEFINED_TABLE = "42P01"
 LEASE_LOST = "MT001"  # raised by our own fence, see runtime/lease.py
-NOT_AS_GATHERED = "MT003"  # raised by work/cascade, to be tried in another way
-TABLE_CHANGED = "MT004"  # raised by work/identity.py
+NOT_AS_GATHERED = "MT003"  # raised by engines/foreign_keys, which then deletes in another way
+TABLE_CHANGED = "MT004"  # raised by engines/base/identity.py
 SCHEMA_CHANGED = "MT005"  # raised by a batch whose tables are not as they were planned with
-REHEARSED = "MT006"  # raised by work/cascade/script.py, to undo what was only tried
+REHEARSED = "MT006"  # raised by engines/foreign_keys/script.py, to undo what was only tried
 ROLE_CHANGED = "MT007"  # raised by a batch in which foreign keys do not act any more
-COUNTED_ALREADY = "MT002"  # raised by work/marking/change.py, to be rolled back
+COUNTED_ALREADY = "MT002"  # raised by engines/update/change.py, to be rolled back
 
 _BY_STATE: dict[str, type[MaintError]] = {
     "42501": MissingPrivilege,
@@ -66,7 +66,7 @@ def read_only() -> Unreachable:
 
 
 def meaning(error: psycopg.Error) -> MaintError:
-    """Return our error for `error`, in PostgreSQL's words as `said` has them."""
+    """Our error for `error`, in PostgreSQL's words without values of rows."""
     state = error.sqlstate or ""
     if not state and isinstance(error, psycopg.OperationalError):
         return connection_lost(_message(error))
@@ -83,7 +83,7 @@ def meaning(error: psycopg.Error) -> MaintError:
 
 @contextmanager
 def about(what: str) -> Generator[None]:
-    """Name what an error of PostgreSQL is about, where nothing closer has named it yet."""
+    """Name what a PostgreSQL error is about, unless an inner block has named it."""
     try:
         yield
     except psycopg.Error as error:
@@ -94,7 +94,8 @@ def about(what: str) -> Generator[None]:
 def said(error: psycopg.Error, *, of_rows: bool = True) -> str:
     """PostgreSQL's message, DETAIL and HINT, as a clause without a full stop.
 
-    No value of a row is in it; values that are not `of_rows`, but the user's settings, are.
+    Values of rows are left out. Where the statement reads no rows (`of_rows=False`), values come
+    from the user's settings and are kept.
     """
     message, more = _message(error, of_rows=of_rows), _more(error)
     return f"{message}.{more}".removesuffix(".") if more else message
@@ -132,7 +133,7 @@ def _raiser(error: psycopg.Error) -> str:
 
 
 class Transient(Enum):
-    """Why a statement failed that may succeed at the next try."""
+    """Why a statement failed that may succeed when retried."""
 
     LOCKED = "others hold a lock"
     CANCELED = "it took too long"
@@ -141,7 +142,7 @@ class Transient(Enum):
 
 
 def transient(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> Transient | None:
-    """Why `error` may pass; None where another try is of no use."""
+    """Why a retry may succeed after `error`; None where it cannot."""
     state = error.sqlstate or ""
     if state == LOCK_NOT_AVAILABLE:
         return Transient.LOCKED

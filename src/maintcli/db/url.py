@@ -120,7 +120,7 @@ def _keywords(text: str, bad: _Bad) -> Mapping[str, str]:
     from psycopg.conninfo import conninfo_to_dict
 
     if "=" not in text:
-        raise bad("it is no URL; write postgresql://USER:PASSWORD@HOST/NAME")
+        raise bad("it is not a URL; write postgresql://USER:PASSWORD@HOST/NAME")
     try:
         return {k: str(v) for k, v in conninfo_to_dict(text).items() if v}
     except ProgrammingError:

@@ -57,9 +57,9 @@ def _parse(text: str, origin: str) -> Pair:
     match = _PAIR.fullmatch(text)
     if match is None:
         raise ConfigError(
-            f'{origin}: {text!r} is no pair. Write "child.column -> parent.column", with one column'
-            ' on each side (keys of several columns cannot be followed), and "by column" behind it'
-            " where the child's age is not in created_at."
+            f'{origin}: {text!r} is not a pair. Write "child.column -> parent.column", with one'
+            ' column on each side (keys of several columns cannot be followed), and "by column"'
+            " after it where the child's age is not in created_at."
         )
     child, column, parent, key, by = match.groups()
     return Pair(
@@ -125,7 +125,7 @@ _MAY_LOCK = """SELECT has_table_privilege(%(oid)s::oid, CASE
 
 
 def _check_lockable(context: Context, parent: Found) -> None:
-    """SHARE mode needs more than SELECT; better said before than by the first batch."""
+    """Raise now, and not in the first batch, unless the role may LOCK in SHARE mode."""
     if context.dry_run:
         return
     ((may,),) = context.session.read(_MAY_LOCK, {"oid": parent.table.oid})

@@ -1,6 +1,6 @@
 """Parents before children in a file, so that psql can put them back."""
 
-from maintcli.engines.archive.tables import Shape, ranks
+from maintcli.engines.archive.manifest import Shape, ranks
 
 
 def shape(oid: int, *refers_to: int) -> Shape:

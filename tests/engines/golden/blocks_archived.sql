@@ -46,7 +46,7 @@ IF maint_w IS NULL THEN
         WHERE ctid > maint_at AND ctid <= maint_to AND CASE WHEN seen < '2026-01-01'
 THEN true END ORDER BY ctid LIMIT 10000
     ) AS few;
-    PERFORM set_config('enable_seqscan', 'on', true);
+    PERFORM set_config('enable_seqscan', maint_seqscan, true);
     maint_i := 1;
 END IF;
 maint_began := clock_timestamp();

@@ -1,6 +1,6 @@
 SET LOCAL enable_tidscan = on; LOCK TABLE ONLY "app"."users", "app"."events", ONLY "app"."comments", ONLY "app"."sessions", ONLY "app"."notes" IN ROW EXCLUSIVE MODE
 
-maint_at tid := '(0,0)'; maint_to tid; maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r tid[];
+maint_at tid := '(0,0)'; maint_to tid; maint_seqscan text := current_setting('enable_seqscan'); maint_w tid[]; maint_i int := 1; maint_c tid[]; maint_r tid[];
     maint_t tid[]; maint_u tid[]; maint_group int := 1; maint_bound int := NULL;
     maint_p int; maint_more boolean; maint_gone bigint; maint_began timestamptz;
     maint_locked bigint; maint_blocked bigint; maint_stay bigint := 0; maint_named jsonb := '[]';
@@ -49,7 +49,7 @@ IF maint_w IS NULL THEN
         WHERE ctid > maint_at AND ctid <= maint_to AND CASE WHEN seen < '2026-01-01'
 THEN true END ORDER BY ctid LIMIT 10000
     ) AS few;
-    PERFORM set_config('enable_seqscan', 'on', true);
+    PERFORM set_config('enable_seqscan', maint_seqscan, true);
     maint_i := 1;
 END IF;
 maint_began := clock_timestamp();

@@ -1,7 +1,6 @@
 """maint trigger"""
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -33,7 +32,7 @@ def _complete() -> list[str]:
     ]
 
 
-def _run(given: Mapping[str, Any]) -> None:
+def _run(**given: Any) -> None:
     config = location(given).read()
     trigger = _find(config, given.get("trigger"))
     options = {name: value for name, value in given.items() if name != "trigger"}

@@ -7,8 +7,8 @@ from maintcli.db.catalog.tables import Reader
 from maintcli.db.names import Name
 
 # A sweep meets the tables that it names, their partitions, and those that refer to them. Modes that
-# go with ROW EXCLUSIVE hold nobody up. A session that waits for ACCESS EXCLUSIVE does: requests
-# behind it queue up.
+# are compatible with ROW EXCLUSIVE do not block. A session that waits for ACCESS EXCLUSIVE does:
+# requests queue up behind it.
 _BLOCKER = """
 WITH RECURSIVE ours(oid) AS (
     SELECT found.oid FROM (

@@ -55,7 +55,7 @@ class ForeignKey(NamedTuple):
     def cascading(self) -> tuple[str, ...]:
         """The statements that have rows go with those they refer to.
 
-        The rows are looked at by a VALIDATE of its own, which holds up no one who writes.
+        VALIDATE reads the rows in a statement of its own, which does not block writes.
         """
         if self.definition is None:
             return ()
@@ -125,7 +125,7 @@ class Reference(NamedTuple):
     parent_columns: tuple[str, ...]
 
 
-MOST_LINKS = 2_000  # what a batch can name; more than that is no schema, or thousands of partitions
+MOST_LINKS = 2_000  # what a batch can name; more are thousands of partitions
 
 ACTIONS = {
     "a": "NO ACTION",

@@ -1,4 +1,4 @@
-"""Keeping what a sweep removes: a file for each batch, durable before its COMMIT."""
+"""Archiving what a sweep deletes: one file a batch, durable before the batch's COMMIT."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from itertools import chain
 
 import psycopg
 
-from maintcli.engines.archive import ledger, manifest, tables, writer
+from maintcli.engines.archive import ledger, manifest, writer
 from maintcli.engines.archive.ledger import Kept
 from maintcli.engines.archive.manifest import Manifest
 from maintcli.engines.archive.reader import digest
@@ -47,8 +47,8 @@ class Archive:
         self._lease = lease
         self._place = place
         self._last = 0
-        shapes = tables.reached(context.session, oids)
-        self._ranks = tables.ranks(shapes)
+        shapes = manifest.reached(context.session, oids)
+        self._ranks = manifest.ranks(shapes)
         self._columns = {
             (*key, column.name): column for key, shape in shapes.items() for column in shape.columns
         }
@@ -124,7 +124,7 @@ class Archive:
 
 
 def _filled(sections: Iterable[Section]) -> Iterator[Section]:
-    """Those that have rows, each looked into when it is its turn."""
+    """The sections that have rows, each begun when it is reached."""
     for section in sections:
         rows = iter(section.rows)
         for first in rows:
@@ -135,5 +135,5 @@ def _filled(sections: Iterable[Section]) -> Iterator[Section]:
 
 
 def kept_rows(kept: Kept) -> int:
-    """The rows in a file; links are none."""
+    """The rows in a file, without links."""
     return sum(count for name, count in kept.rows.items() if not name.endswith(" (links)"))

@@ -1,4 +1,4 @@
-"""The archives that there are: whose they are, how old, how large; and removing them."""
+"""Listing archives with their run, age and size, and removing them."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -77,7 +77,7 @@ def find(session: Session, schema: str, location: str) -> list[Found]:
 
 
 def cutoff(session: Session, age: Duration) -> datetime:
-    """The moment so long ago, by the database's clock."""
+    """The time `age` ago, by the database's clock."""
     moment: datetime
     ((moment,),) = session.read(_CUTOFF, {"months": age.months, "seconds": age.seconds})
     return moment.astimezone(UTC)
@@ -94,7 +94,7 @@ def check_no_restore(session: Session, schema: str) -> None:
 
 
 def remove(found: Iterable[Found]) -> Iterator[tuple[Found, str]]:
-    """Remove archives; each with why something of it is left, blank where nothing is."""
+    """Remove archives; yield each with why something of it is left, blank if nothing is."""
     for one in found:
         try:
             gone = one.place.remove(one.run_id, one.keys)

@@ -1,4 +1,4 @@
-"""The files of an archive that count: those entered in the transaction that deleted their rows."""
+"""Which files of an archive count: those entered in the transaction that deleted their rows."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ class Kept(NamedTuple):
 
     @property
     def run_id(self) -> str:
-        """Whose file it is: it lies in the folder of its run."""
+        """The run of the file: the name of its folder."""
         return self.file.partition("/")[0]
 
 
@@ -84,7 +84,7 @@ class Marks(NamedTuple):
     number: int
 
     def read(self, connection: Connection) -> frozenset[str]:
-        """The tables, as `schema.table`; the file is this transaction's from now on."""
+        """The tables, as `schema.table`; locks the file for this transaction."""
         row = connection.execute(_TURN.format(**self._names())).fetchone()
         return frozenset(row[0] if row else ())
 

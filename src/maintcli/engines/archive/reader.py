@@ -44,7 +44,7 @@ class Block(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What reading keeps to: `check` raises where it has to stop; `most_bytes` when unpacked."""
+    """`check` raises when reading has to stop; `most_bytes` bounds the unpacked size."""
 
     check: Callable[[], None]
     most_bytes: int | None = None
@@ -117,7 +117,7 @@ def digest(file: BinaryIO, check: Callable[[], None] | None = None) -> str:
 
 
 class _Text:
-    """What is packed in a file, read from the beginning to the end."""
+    """The unpacked text of a file, read from the beginning to the end."""
 
     def __init__(self, name: str, packed: BinaryIO, limits: Limits) -> None:
         self.name = name
@@ -126,7 +126,7 @@ class _Text:
         self._size = 0
 
     def read(self, size: int) -> bytes:
-        """So many bytes."""
+        """Exactly `size` bytes. Raises Refused where the file ends before."""
         found = self._unpacked(self._file.read, size)
         if len(found) < size:
             raise self.damaged("its end is missing")

@@ -98,7 +98,7 @@ def write(target: BinaryIO, sections: Iterable[Section], columns: Columns) -> Co
 
 
 def _block(target: BinaryIO, section: Section, columns: Columns) -> int:
-    """Write a section; return its rows. How many they are is said before them, but known after."""
+    """Write a section; return its rows. Their number stands before them and is filled in after."""
     before, after = _frame(section, columns)
     place = target.tell()
     target.write(stored(_about(section, _MOST, (len(before), _MOST, len(after)))))
@@ -160,7 +160,7 @@ def _frame(section: Section, known: Columns) -> tuple[bytes, bytes]:
 
 
 def _free(column: Column) -> str:
-    """That the row was not linked to something else meanwhile."""
+    """A condition: the row was not linked to another one meanwhile."""
     free = f"t.{_quoted(column.name)} IS NULL"
     if column.default is None:
         return free
@@ -212,7 +212,7 @@ def _escaped(value: bytes | memoryview) -> bytes | memoryview:
 
 
 class Member:
-    """Packs what is written, and passes it on in pieces."""
+    """A gzip member: packs what is written, and passes it on in pieces."""
 
     def __init__(self, target: BinaryIO) -> None:
         self._target = target
@@ -236,7 +236,7 @@ class Member:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End it, unless something went wrong."""
+        """End the member, unless an error was raised."""
         if kind is None:
             self._pass_on()
             self._target.write(self._packer.flush())
@@ -248,6 +248,6 @@ class Member:
 
 
 def stored(data: bytes) -> bytes:
-    """A member that is not packed: as long for every text of this length."""
+    """A member without compression, so that texts of one length have one size."""
     packer = zlib.compressobj(0, zlib.DEFLATED, _GZIP)
     return packer.compress(data) + packer.flush()

@@ -5,7 +5,6 @@ as much again) reaches the ledger without another round trip.
 """
 
 import json
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -165,15 +164,6 @@ _FLUSH_LATER = sql.SQL("SET LOCAL synchronous_commit = off")
 # A DO block is new to the server each time. Left to itself it plans each statement anew for the
 # first five bites, which is most of a batch: measured, a quarter of the time along an index.
 _PLAN_ONCE = sql.SQL("SET LOCAL plan_cache_mode = force_generic_plan")
-
-
-def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
-    """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
-    session = context.session
-    settings, query, then = message(context, step, budget_ms)
-    began = time.perf_counter()
-    rows = session.write(query, settings=settings, then=then, statement_seconds=statement_seconds)
-    return read(rows, (time.perf_counter() - began) * 1000)
 
 
 class Message(NamedTuple):

@@ -1,4 +1,4 @@
-"""Retries of a batch: locks, deadlocks, time limits and lost connections.
+"""Sending a batch, and its retries: locks, deadlocks, time limits and lost connections.
 
 A batch may be sent again after any failure: rows that are gone are not deleted twice, and the
 ledger's own total shows whether a lost COMMIT took effect.
@@ -15,7 +15,7 @@ from maintcli.db import sqlstate
 from maintcli.db.catalog import blockers
 from maintcli.db.catalog.blockers import Blocker
 from maintcli.db.sqlstate import Transient
-from maintcli.engines.base.batch import Done, Step, send
+from maintcli.engines.base.batch import Done, Step, message, read
 from maintcli.engines.base.pacing import Pace
 from maintcli.errors import ConfigError, StillLocked, TryAgain, Unreachable
 from maintcli.runtime.context import Context
@@ -122,6 +122,16 @@ def patiently(patience: Patience, action: Callable[[], T]) -> T:
             continue
         patience.ended()
         return found
+
+
+def send(context: Context, step: Step, *, budget_ms: float, statement_seconds: float) -> Done:
+    """Run `step` with ledger and fence in one transaction; psycopg's errors pass through."""
+    settings, body, result = message(context, step, budget_ms)
+    began = time.perf_counter()
+    rows = context.session.write(
+        body, settings=settings, then=result, statement_seconds=statement_seconds
+    )
+    return read(rows, (time.perf_counter() - began) * 1000)
 
 
 class Sender:

@@ -1,4 +1,4 @@
-"""A batch of one user's rows: the user is locked and looked at again, then the tables in turn."""
+"""A batch of one user's rows: locks and rechecks the user, then deletes table by table."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -123,8 +123,9 @@ class Eraser(NamedTuple):
     holdings: Sequence[Holding]
 
     def step(self, user: User, at: int, bite: float, *, skip_locked: bool) -> Step:
-        """The batch that goes on at piece `at`, in bites of `bite` rows; behind them all it looks
-        for the last time, and stamps.
+        """The batch that continues at piece `at`, with `bite` rows a statement.
+
+        After the last piece it checks once more that nothing is left, and stamps the user.
         """
         whose, lease = self.users.one(user.key), self.context.lease
         nothing, row = sql.SQL(""), {"whose": whose, **self._names()}

@@ -1,4 +1,4 @@
-"""What an erasure has to show: its counters, exact whatever becomes of a connection or of a run."""
+"""The counters of an erasure, exact even where a connection or the run breaks."""
 
 import json
 from collections import Counter
@@ -36,7 +36,7 @@ _MOST_NAMED = 20  # users in the log
 
 
 class Counters:
-    """How each user ended, what went, and who would not let rows go."""
+    """How each user ended, what was deleted, and what kept rows from being deleted."""
 
     def __init__(self, context: Context, cutoff: str) -> None:
         self.context = context
@@ -47,7 +47,7 @@ class Counters:
         self.blockers: dict[str, None] = {}
 
     def batch(self, user: User, done: Done) -> tuple[int, str]:
-        """Take in a batch; return at which piece it ended, and in which state the user is."""
+        """Count a batch; return the piece where it ended, and the state of the user."""
         at, state, counts, certified = json.loads(done.end or "[]")
         self.batches += 1
         self.deleted = done.total if self.context.lease else self.deleted + done.rows
@@ -62,7 +62,7 @@ class Counters:
         return at, state
 
     def user(self, user: User, end: str) -> None:
-        """Take in how a user ended, and say it of those who were not simply erased."""
+        """Count how a user ended, and log it unless the user was erased."""
         self.ends[end] += 1
         why = {
             "kept": "opted back in, or is gone; what was left is kept",
@@ -73,19 +73,19 @@ class Counters:
             self.context.log.info(f"{who} {why[end]}")
 
     def objection(self, error: psycopg.Error) -> None:
-        """Note who would not let a row go: a table with a foreign key, or whatever raised."""
+        """Note what kept a row from being deleted: a table with a foreign key, or what raised."""
         schema, table = error.diag.schema_name, error.diag.table_name
         what = f"{schema}.{table}" if table else f"the database ({sqlstate.said(error)})"
         self.blockers[what] = None
 
     @property
     def objectors(self) -> str:
-        """All who would not let rows go."""
+        """Everything that kept rows from being deleted."""
         return ", ".join(self.blockers)
 
     @property
     def figures(self) -> Erased:
-        """What is known so far."""
+        """The figures so far."""
         return Erased(
             erased_count=self.ends["erased"],
             deleted_count=self.deleted,

@@ -2,7 +2,7 @@
 
 What holds at every instant: a row goes only while its user, locked by the same transaction, has
 opted out; the certificate counts exactly the rows that went; the stamp comes with the look that
-finds nothing left, so that a killed run is gone on with by the next.
+finds nothing left, so that the next run continues a killed one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from maintcli.engines.base.pacing import Budget, Pace
 from maintcli.engines.base.retry import Patience, Trial, locked_rows, patiently, send_safely
 from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
-from maintcli.engines.erase import holding, plan, preview, users
+from maintcli.engines.erase import holding, preview, users
 from maintcli.engines.erase.batch import Eraser
 from maintcli.engines.erase.counters import Counters, Erased
 from maintcli.engines.erase.holding import Holding
@@ -48,7 +48,7 @@ def erase_users(context: Context, tables: Sequence[str], opted_out_for: Duration
     for statement in dict.fromkeys(one.missing_index for one in held):
         if statement:
             context.log.warn(
-                f"an index is missing, so each user takes a look at all rows: {statement}"
+                f"an index is missing, so all rows are read for each user: {statement}"
             )
     shown = preview.preview(context, whose, held) if context.dry_run else None
     patiently(patience, partial(_ask, context, whose, held))
@@ -88,10 +88,13 @@ def _refuse_a_copy(context: Context) -> None:
 
 
 def _ask(context: Context, whose: Users, held: Sequence[Holding]) -> None:
-    """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    rows = plan.roots(context, whose, held)
+    """Raise Refused unless a plan that is still valid allows this, or every guard does."""
+    rows = preview.roots(context, whose, held)
     users, beside = [whose.target], [root.target for root in rows]
-    lost, now = partial(plan.losses, context, whose, rows), partial(plan.now, context, whose, rows)
+    lost, now = (
+        partial(preview.losses, context, whose, rows),
+        partial(preview.now, context, whose, rows),
+    )
     planned = context.dry_run and context.order.value("plan") is not None
     try:
         with approval.planning(context, [*users, *beside], now() if planned else None):
@@ -169,7 +172,7 @@ class Erasure:
         self.context.stop.wait(rest)
 
     def _why_left(self, user: User) -> str:
-        """Rows are left that would not go: others hold them locked, or hold on to them."""
+        """Why rows are left: they are locked, or other rows refer to them."""
         whose = self.eraser.users.one(user.key)
         found = preview.blocked_by(self.context, self.eraser.holdings, whose)
         self.counters.blockers |= dict.fromkeys(found)

@@ -39,7 +39,7 @@ class User(NamedTuple):
 class Users(NamedTuple):
     """The users' table. The predicate of `target` is true of one whose data is to be erased.
 
-    `out` is true of whoever has opted out long enough ago, stamped or not.
+    `out` is true of a user who opted out long enough ago, stamped or not.
     """
 
     target: Target
@@ -50,11 +50,11 @@ class Users(NamedTuple):
 
     @property
     def found(self) -> Found:
-        """The key as something that a listed column can be compared with."""
+        """The key, to be compared with a listed column."""
         return Found(self.target.map, self.target.table, self.key)
 
     def unless_empty(self, held: sql.Composable) -> "Users":
-        """The same with those who are stamped, and of whom `held` is true nevertheless."""
+        """The same, with stamped users for whom `held` is still true."""
         stamp = sql.Identifier(self.stamp.name)
         predicate = _UNFINISHED.format(out=self.out, stamp=stamp, held=held)
         return self._replace(target=self.target._replace(predicate=predicate, age_alone=False))
@@ -78,7 +78,7 @@ class Users(NamedTuple):
         return sql.SQL("{} {}").format(self.key.operator("="), key)
 
     def all(self, context: Context) -> Iterator[User]:
-        """Yield them in the order of their keys, by pages, each read when it is come to."""
+        """Yield users in the order of their keys; each page is read when it is reached."""
         last: str | None = None
         while rows := context.session.read_composed(self._page(context, last)):
             for key, counts in rows:

@@ -14,8 +14,8 @@ from typing import Literal, LiteralString, NamedTuple
 import psycopg
 from psycopg import sql
 
-from maintcli.engines.base.batch import Done, Step, send
-from maintcli.engines.base.retry import Patience, retryable, still_locked
+from maintcli.engines.base.batch import Done, Step
+from maintcli.engines.base.retry import Patience, retryable, send, still_locked
 from maintcli.engines.base.target import Target
 from maintcli.runtime.context import Context
 

@@ -1,21 +1,25 @@
-"""One transaction of a restore: a file of the archive, its rows and then its links."""
+"""One transaction of a restore: a file of the archive, its rows and then its links.
+
+A link is what SET NULL or SET DEFAULT cut. It is mended unless the row was linked anew.
+"""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from maintcli.db import formats, sqlstate
+from maintcli.db import formats, search_path, sqlstate
+from maintcli.db.catalog.tables import Column
 from maintcli.db.connect import Connection
 from maintcli.engines.archive.ledger import Marks
 from maintcli.engines.archive.reader import Block
 from maintcli.engines.base.retry import after_loss
-from maintcli.engines.restore.insert import do_block, insert
-from maintcli.engines.restore.links import mend
-from maintcli.engines.restore.load import Loaded, copy, delete_keyless, make
+from maintcli.engines.restore.insert import FAILURES, ONE, do_block, insert, one_by_one
+from maintcli.engines.restore.load import Loaded, copy, delete_keyless, equal, make
 from maintcli.engines.restore.report import Counters
 from maintcli.engines.restore.tables import Archived, Tables
 from maintcli.runtime import ledger
@@ -36,6 +40,14 @@ END""")
 _FENCED = sql.SQL("""BEGIN
 {fence}
 END""")
+
+
+_UPDATE = sql.SQL("UPDATE {table} AS maint_t SET {sets} FROM {temp} AS maint_r WHERE {which}")
+_ONE = sql.SQL("maint_r.ctid = maint_at")
+
+# As text: a value of any type can be compared so, and the file held text.
+_WHOLE = sql.SQL("""SELECT count(*) FROM {table} AS maint_t JOIN {temp} AS maint_r ON {same}
+WHERE ROW({mine})::text = ROW({theirs})::text AND NOT ({free})""")
 
 
 class Progress:
@@ -81,7 +93,7 @@ def _end(session: Session, connection: Connection) -> None:
 
 
 def _count(lease: Lease, connection: Connection, rows: int) -> int:
-    """Write the ledger; the batches of the run with this one."""
+    """Write the ledger; return the batches of the run, this one included."""
     progress = ledger.progress(lease, "updated_count")
     body = _COUNT.format(rows=rows, fence=lease.fence(), progress=progress)
     connection.execute(do_block(body, connection))
@@ -90,8 +102,9 @@ def _count(lease: Lease, connection: Connection, rows: int) -> int:
 
 
 def _has_counted(context: Context, lease: Lease, batches: int) -> bool:
-    """Whether a COMMIT that nobody heard of took effect: it may still be about to, so the fence
-    waits for it.
+    """Whether a COMMIT whose answer was lost took effect.
+
+    It may still be running, so the fence waits for it.
     """
     session = context.session
     while True:
@@ -136,7 +149,7 @@ def whole_file(
 def insert_into(
     counters: Counters, connection: Connection, rows: Sequence[tuple[Loaded, int]]
 ) -> None:
-    """Insert loaded rows, so many of each table, and count what became of them."""
+    """Insert loaded rows, and count what became of them. Each comes with its number of rows."""
     outcome = insert(connection, [one for one, _ in rows])
     for number, (one, count) in enumerate(rows):
         refused = outcome.refused[number]
@@ -149,7 +162,7 @@ def insert_into(
 
 @dataclass(slots=True)
 class _Batch:
-    """What is loaded, with counts; what is to be marked; what is left for later."""
+    """A file's loaded rows and links with their counts, and the tables to be marked."""
 
     connection: Connection
     path: sql.Composable
@@ -172,7 +185,7 @@ class _Batch:
             self.rows.append((one, block.size - self._set_aside(one, block)))
 
     def _set_aside(self, one: Loaded, block: Block) -> int:
-        """Take away the rows without a key, unless it is known that they have to go back."""
+        """Remove loaded rows without a key, unless the ledger says that they have to go back."""
         if one.table.has_certain_key(one.columns):
             return 0
         if self.marks and block.name not in self.marked:
@@ -188,3 +201,105 @@ class _Batch:
         self.counters.mended += mended.rows
         self.counters.refuse(one.table.name, mended.refused)
         self.counters.unmended += count - mended.rows - mended.refused.total() - mended.whole
+
+
+class Mended(NamedTuple):
+    """Rows whose link was mended, and those where PostgreSQL refused it, by reason.
+
+    `whole` links held their old value already.
+    """
+
+    rows: int
+    refused: Counter[str]
+    whole: int = 0
+
+
+def mend(connection: Connection, one: Loaded, path: sql.Composable) -> Mended:
+    """Put old values back into rows that are still there and still hold NULL or the default.
+
+    `path` is the statement that sets the search path of this transaction.
+    """
+    if one.key in {0, len(one.columns)}:  # no way to tell which row it was, or what it held
+        return Mended(0, Counter())
+    free = sql.SQL(" AND ").join(_all_free(one, _defaults(connection, one, path)))
+    found = connection.execute(_whole(one, free)).fetchone()
+    whole = int(found[0]) if found else 0
+    try:
+        with connection.transaction():
+            return Mended(connection.execute(_update(one, free)).rowcount, Counter(), whole)
+    except FAILURES:
+        (done,), refused = one_by_one(connection, [one], [_update(one, free, ONE)])
+        return Mended(done, Counter(reason for _, reason in refused if reason), whole)
+
+
+def _defaults(connection: Connection, one: Loaded, path: sql.Composable) -> dict[str, str | None]:
+    """The values, as text, that ON DELETE SET DEFAULT gives to columns now.
+
+    The catalog wrote the expressions with the path pinned, so with that alone they mean the same.
+    Where they cannot be computed so, none counts, and a link that holds a default stays.
+    """
+    changed = one.table.chosen(one.columns[one.key :])
+    wanted = {column.name: text for column in changed if (text := column.default)}
+    if not wanted:
+        return {}
+    values = sql.SQL(", ").join(
+        sql.SQL("({})::text").format(sql.SQL(text))  # pyright: ignore[reportArgumentType]  from the catalog
+        for text in wanted.values()
+    )
+    message = [search_path.PINNED, sql.SQL("SELECT {}").format(values), path]
+    try:
+        with connection.transaction():
+            ((*found,),) = search_path.last_rows(connection.execute(sql.SQL("; ").join(message)))
+    except psycopg.Error:  # a function of the user's may need the user's path
+        return {}
+    return dict(zip(wanted, found, strict=True))
+
+
+def _whole(one: Loaded, free: sql.Composable) -> sql.Composed:
+    key, changed = one.columns[: one.key], one.columns[one.key :]
+    mine, theirs = (
+        sql.SQL(", ").join(sql.Identifier(name, column) for column in changed)
+        for name in ("maint_t", "maint_r")
+    )
+    return _WHOLE.format(
+        table=one.table.own,
+        temp=one.temp,
+        same=_same(one, key),
+        mine=mine,
+        theirs=theirs,
+        free=free,
+    )
+
+
+def _same(one: Loaded, key: Sequence[str]) -> sql.Composable:
+    columns = one.table.chosen(key)
+    return equal("maint_t", columns, "maint_r", columns)
+
+
+def _all_free(one: Loaded, defaults: Mapping[str, str | None]) -> list[sql.Composable]:
+    changed = one.table.chosen(one.columns[one.key :])
+    return [_free(column, defaults.get(column.name)) for column in changed]
+
+
+def _update(one: Loaded, free: sql.Composable, also: sql.Composable | None = None) -> sql.Composed:
+    key, changed = one.columns[: one.key], one.columns[one.key :]
+    sets = [sql.SQL("{0} = maint_r.{0}").format(sql.Identifier(c)) for c in changed]
+    which = [_same(one, key), free]
+    return _UPDATE.format(
+        table=one.table.own,
+        sets=sql.SQL(", ").join(sets),
+        temp=one.temp,
+        which=sql.SQL(" AND ").join([*which, *([also] if also else [])]),
+    )
+
+
+def _free(column: Column, default: str | None) -> sql.Composable:
+    value = column.value(sql.Identifier("maint_t"))
+    if default is None:
+        return sql.SQL("{} IS NULL").format(value)
+    return sql.SQL("({0} IS NULL OR coalesce({0} {equal} {default}::{type}, false))").format(
+        value,
+        equal=column.operator("="),
+        default=default,
+        type=sql.SQL(column.type),  # pyright: ignore[reportArgumentType]  from the catalog
+    )

@@ -1,11 +1,11 @@
-"""Whether archived rows still fit their tables: a changed schema is explained, not guessed at."""
+"""Whether archived rows still fit their tables. What changed in a schema is an error."""
 
 from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
 from maintcli.db.catalog.tables import Column, missing_grant
-from maintcli.engines.archive.tables import Shape
+from maintcli.engines.archive.manifest import Shape
 from maintcli.engines.restore.source import Inventory
 from maintcli.engines.restore.tables import Archived, Table, Tables
 from maintcli.errors import ConfigError, MissingPrivilege, Refused
@@ -75,7 +75,7 @@ def _check_columns(table: Table, before: Mapping[str, Column], used: Iterable[st
 
 
 def _check_new(table: Table, archived: Iterable[str]) -> None:
-    """A column that came later must be able to do without a value."""
+    """Raise for a column added since the archive that cannot stay empty."""
     for column in table.columns.values():
         empty = not column.nullable and column.default is None
         if column.name not in archived and empty and not (column.identity or column.generated):
@@ -85,7 +85,7 @@ def _check_new(table: Table, archived: Iterable[str]) -> None:
 
 
 def _check_rules(table: Table) -> None:
-    """A rule ON INSERT may do something else; PostgreSQL refuses most with RETURNING."""
+    """Raise for a rule ON INSERT: it may do something else, and most exclude RETURNING."""
     if table.rules:
         name = table.quoted.as_string()
         commands = " ".join(

@@ -1,4 +1,4 @@
-"""Inserting loaded rows: all at once, and where that fails, all but those that cannot go back."""
+"""Inserting loaded rows: all at once; if that fails, every row that PostgreSQL accepts."""
 
 import json
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ ONE = sql.SQL("maint_r.ctid = maint_at")
 """The row that `one_by_one` is at."""
 
 FAILURES = (psycopg.IntegrityError, psycopg.errors.RaiseException, psycopg.DataError)
-"""What the rows of one table may be refused for, and those of others not."""
+"""Errors that concern the rows of one table, so that others are still restored."""
 
 _DELETE = sql.SQL("DELETE FROM {temp} AS maint_r WHERE {which}")
 _ORPHANS = sql.SQL("""DELETE FROM {temp} AS maint_r
@@ -70,7 +70,7 @@ _THERE = sql.SQL("""EXISTS (SELECT FROM {temp} AS maint_r
 
 
 class Outcome:
-    """Rows of each loaded table by its place: there before, inserted, refused with reasons."""
+    """Per loaded table, by index: rows that existed, were inserted, or were refused, by reason."""
 
     def __init__(self, size: int) -> None:
         self.existing = [0] * size
@@ -79,7 +79,7 @@ class Outcome:
 
 
 def insert(connection: Connection, loaded: Sequence[Loaded]) -> Outcome:
-    """Insert every row that is not there yet and that PostgreSQL takes."""
+    """Insert every row that does not exist yet and that PostgreSQL accepts."""
     outcome = Outcome(len(loaded))
     outcome.existing = [delete_existing(connection, one) for one in loaded]
     if not loaded or _at_once(connection, loaded, outcome):
@@ -114,7 +114,7 @@ def _statement(one: Loaded, which: sql.Composable = _EVERY) -> sql.Composable:
 
 
 def _at_once(connection: Connection, loaded: Sequence[Loaded], outcome: Outcome) -> bool:
-    """Try it; False, and nothing done, where some row is refused."""
+    """Insert all rows in one statement; False, and nothing is done, if one is refused."""
     ctes = [sql.Identifier(f"maint_n{number}") for number in range(len(loaded))]
     inserts = [
         sql.SQL("{} AS ({} RETURNING 1)").format(cte, _statement(one))
@@ -132,7 +132,7 @@ def _at_once(connection: Connection, loaded: Sequence[Loaded], outcome: Outcome)
 
 
 def delete_existing(connection: Connection, one: Loaded) -> int:
-    """Delete the loaded rows that are there already; how many they are."""
+    """Delete the loaded rows that exist in the table already; return how many."""
     if not one.table.identity(one.columns):
         return 0
     which = there(one, "maint_r", "maint_t")
@@ -140,7 +140,7 @@ def delete_existing(connection: Connection, one: Loaded) -> int:
 
 
 def _delete_conflicts(connection: Connection, one: Loaded) -> Counter[str]:
-    """Delete the loaded rows that share a key with another row; how many by reason."""
+    """Delete the loaded rows that share a key with another row; return how many, by reason."""
     found: Counter[str] = Counter()
     for key in one.table.usable_keys(one.columns):
         which = taken(one, key, "maint_r", "maint_t")
@@ -150,9 +150,9 @@ def _delete_conflicts(connection: Connection, one: Loaded) -> Counter[str]:
 
 
 def _delete_orphans(connection: Connection, loaded: Sequence[Loaded]) -> Mapping[int, Counter[str]]:
-    """Delete the loaded rows whose parent is gone, and theirs; how many by place and reason.
+    """Delete the loaded rows whose parent is gone, and their children; count by table and reason.
 
-    Neither in its table is the parent, nor among the rows that come with it.
+    The parent is neither in its table nor among the loaded rows.
     """
     found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     while True:

@@ -22,7 +22,7 @@ _MAKE = sql.SQL("""CREATE TEMP TABLE {temp} ON COMMIT DROP AS
 SELECT {columns} FROM {table} WITH NO DATA""")
 
 _COPY = sql.SQL("COPY {temp} {columns} FROM STDIN")
-_TAKE_AWAY = sql.SQL("DELETE FROM {temp} WHERE {which}")
+_DELETE = sql.SQL("DELETE FROM {temp} WHERE {which}")
 _COPIES = sql.SQL("""
 WITH maint_a AS (
     SELECT ctid AS maint_at, row_number() OVER (PARTITION BY maint_row) AS maint_n, maint_row
@@ -83,7 +83,7 @@ def make(connection: Connection, number: int, table: Table, block: Block) -> Loa
 
 
 def copy(connection: Connection, loaded: Loaded, pieces: Iterable[bytes]) -> None:
-    """Send rows as they stand in the file."""
+    """Send rows as the file has them."""
     columns = sql.SQL("({})").format(loaded.listed) if loaded.columns else sql.SQL("")
     statement = _COPY.format(temp=loaded.temp, columns=columns)
     with formats.as_bytes(connection), connection.cursor() as cursor, cursor.copy(statement) as to:
@@ -140,7 +140,7 @@ def _exists(loaded: Loaded, other: str, match: sql.Composable) -> sql.Composable
 
 
 def _match(loaded: Loaded, key: Key, row: str, other: str) -> sql.Composable:
-    """Whether two rows have the same key; where NULLs match, a missing value is one, too."""
+    """Whether two rows have the same key; with NULLS NOT DISTINCT two NULLs are equal."""
     matches: list[sql.Composable] = []
     for column in loaded.table.chosen(key.columns):
         match = equal(row, [column], other, [column])
@@ -152,9 +152,9 @@ def _match(loaded: Loaded, key: Key, row: str, other: str) -> sql.Composable:
 
 
 def delete_keyless(connection: Connection, one: Loaded) -> int:
-    """Take away the rows that no key tells from others; how many they are."""
+    """Delete the loaded rows that have no key; return how many."""
     which = sql.SQL("NOT coalesce({}, false)").format(one.keyed)
-    return connection.execute(_TAKE_AWAY.format(temp=one.temp, which=which)).rowcount
+    return connection.execute(_DELETE.format(temp=one.temp, which=which)).rowcount
 
 
 def load_missing(
@@ -173,7 +173,7 @@ def load_missing(
         count += shared.rows
     if one is None:
         return None, 0, 0
-    keyed = connection.execute(_TAKE_AWAY.format(temp=one.temp, which=one.keyed)).rowcount
+    keyed = connection.execute(_DELETE.format(temp=one.temp, which=one.keyed)).rowcount
     row = sql.SQL("ROW({})::text").format(one.listed)
     copies = _COPIES.format(temp=one.temp, table=table.own, row=row)
     existing = connection.execute(copies).rowcount
@@ -181,7 +181,7 @@ def load_missing(
 
 
 class _Share:
-    """The lines that are a part's; `rows` is how many were read."""
+    """The lines that belong to one part; `rows` is how many were read."""
 
     def __init__(self, pieces: Iterable[bytes], number: int, parts: int) -> None:
         self._pieces, self._number, self._parts = pieces, number, parts

@@ -80,7 +80,10 @@ def preview(
 
 
 class _Look(NamedTuple):
-    """Looks for rows of one block; `marked`: those without a key are back, None: no ledger."""
+    """Looks for rows of one block.
+
+    `marked`: rows without a key went back in an earlier restore; None without the ledger.
+    """
 
     context: Context
     loaded: load.Loaded
@@ -88,7 +91,7 @@ class _Look(NamedTuple):
     marked: bool | None
 
     def known(self, rows: Sequence[Row]) -> tuple[int, int]:
-        """How many of them are there already, and how many went back earlier and are not."""
+        """How many exist already, and how many went back earlier and do not exist now."""
         columns = self.loaded.columns
         keyed = [row for row in rows if _has_key(self.keys, columns, row)]
         loose = [row for row in rows if not _has_key(self.keys, columns, row)]
@@ -111,7 +114,7 @@ class _Look(NamedTuple):
         return _read(self.context, query)
 
     def taken(self, rows: Sequence[Row]) -> Counter[str]:
-        """Those that are not there, while another one has a key of theirs; by that reason."""
+        """Rows that do not exist while another row has one of their keys; counted by reason."""
         found, passed = Counter[str](), load.there(self.loaded, "maint_r", "maint_t")
         if self.keys == self.loaded.table.identity(self.loaded.columns)[:1]:  # the same question
             return found
@@ -124,7 +127,7 @@ class _Look(NamedTuple):
 
     @property
     def places(self) -> frozenset[int]:
-        """The columns whose values are looked at: of rows without a key all of them."""
+        """The positions of the columns that are compared: all of them for rows without a key."""
         columns = self.loaded.columns
         whole = self.marked is not False and not self.loaded.table.has_certain_key(columns)
         return frozenset(map(columns.index, columns if whole else self._used))
@@ -176,7 +179,7 @@ def _from(loaded: load.Loaded, columns: Sequence[str], rows: Sequence[Row]) -> s
 
 
 class _Array(sql.Composable):
-    """Values as an array of text, in the bytes that they have."""
+    """Values as an array of text, byte by byte."""
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
         """Quoted for an array, and then for a statement, which has to be UTF-8 when it is sent."""
@@ -195,7 +198,7 @@ def _element(value: bytes | None) -> bytes:
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """As many as go into one query."""
+    """Lists of as many rows as go into one query."""
     some: list[Row] = []
     size = 0
     for row in rows:
@@ -209,7 +212,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _rows(name: str, block: Block, places: frozenset[int]) -> Iterator[Row]:
-    """The rows of a block. Raises Refused where they are not as we write them."""
+    """The rows of a block. Raises Refused where they are not as the writer writes them."""
     width = len(block.columns) or 1
     try:
         for row in decode(block.pieces, places):

@@ -118,7 +118,7 @@ def missing(context: Context, source: Source, counters: Counters) -> None:
 
 
 def stale(context: Context, source: Source, result: Restored) -> None:
-    """What is back is as old as it was."""
+    """Warn that the next run of the job would remove the rows again."""
     if result.restored_count:
         job = source.manifests[0].job
         context.log.warn(

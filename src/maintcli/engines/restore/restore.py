@@ -74,7 +74,7 @@ def _wanted(only: str | None) -> Callable[[Block], bool]:
 
 @dataclass(slots=True)
 class _Restore:
-    """A restore while it runs. `left` are rows without a key, by table, that come last."""
+    """A restore in progress. `left` are rows without a key, by table, which are restored last."""
 
     context: Context
     source: Source
@@ -86,7 +86,7 @@ class _Restore:
     left: Counter[Archived] = field(default_factory=Counter[Archived])
 
     def run(self) -> Restored:
-        """Every file, and then what is left of rows without a key.
+        """Restore every file, then the rows without a key that are left.
 
         Those that an earlier restore put back are looked for before more of them go back.
         """
@@ -107,7 +107,7 @@ class _Restore:
                 self._note(self._safely(partial(action, archived, (number, parts))))
 
     def _earlier(self) -> Counter[Archived]:
-        """At most so many rows without a key went back in an earlier restore, by table."""
+        """Upper bounds of the rows without a key that went back in an earlier restore, by table."""
         found: Counter[Archived] = Counter()
         for kept in self.held.files:
             if not self.marked.get(kept.file):
@@ -150,7 +150,7 @@ class _Restore:
         return counters
 
     def _blocks(self, archived: Archived) -> Iterator[Block]:
-        """Its rows; with the ledger those that went back earlier."""
+        """Blocks with rows of a table; with the ledger only those that went back earlier."""
         for kept in self.held.files:
             for block in self.source.blocks(kept):
                 counts = self.source.schema is None or self._is_marked(kept, block)
@@ -184,7 +184,7 @@ class _Restore:
         return result
 
     def _safely(self, action: Callable[[], T]) -> T:
-        """Do `action`, again after what passes: what went back is not put back twice."""
+        """Do `action`; retry transient errors. No row is inserted twice: each row is looked up."""
         context, failures = self.context, 0
         while True:
             try:

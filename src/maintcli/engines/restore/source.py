@@ -48,7 +48,7 @@ class Source(NamedTuple):
 
     @contextmanager
     def opened(self, kept: Kept) -> Generator[Iterator[Block]]:
-        """What is in a file, at hand on this machine and not changed. Raises Refused."""
+        """The blocks of a file, copied to this machine and verified. Raises Refused."""
         most = None if self.schema else _MOST_UNPACKED + _MOST_RATIO * kept.size_bytes
         with ExitStack() as stack:
             try:
@@ -62,7 +62,7 @@ class Source(NamedTuple):
             yield reader.read(kept.file, file, Limits(self.check, most))
 
     def blocks(self, kept: Kept) -> Iterator[Block]:
-        """The same, to be read to the end."""
+        """The blocks of a file; the caller reads them to the end."""
         with self.opened(kept) as blocks:
             yield from blocks
 
@@ -101,7 +101,7 @@ def find_source(context: Context, run: str, moved: str | None) -> Source:
 
 
 def _schema(context: Context, moved: str | None) -> str | None:
-    """Where the toolkit's tables are; None where there are none, and --from can do without."""
+    """The schema of the toolkit's tables; None where there are none and --from is given."""
     if context.order.value("no_ledger"):
         if moved is None:
             reason = "--no-ledger needs --from: without the ledger, say where the archive is."
@@ -226,7 +226,7 @@ class Inventory:
     links: dict[Archived, set[str]] = field(default_factory=dict[Archived, set[str]])
 
     def note(self, block: Block) -> None:
-        """Enter a block."""
+        """Add a block."""
         table = block.schema, block.table
         if block.kind == "rows":
             self.rows[table] = block.columns

@@ -30,7 +30,7 @@ class Key(NamedTuple):
 
     @property
     def conflict(self) -> str:
-        """Why a row cannot go back whose key another row has."""
+        """Why a row cannot be restored: another row has its key."""
         return f"another row has its {', '.join(self.columns)}"
 
 
@@ -125,7 +125,7 @@ class Table(NamedTuple):
         return [key for key in self.keys if set(key.columns) <= set(columns)]
 
     def identity(self, columns: Sequence[str]) -> list[Key]:
-        """What makes two rows of these columns the same one: the primary key, else every key."""
+        """The keys that identify a row of these columns: the primary key, else every key."""
         keys = self.usable_keys(columns)
         return [key for key in keys if key.is_primary] or keys
 

@@ -5,7 +5,7 @@ the table is rewritten (VACUUM FULL); and the application may insert rows that a
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -58,8 +58,8 @@ class Passes:
     seconds: dict[int, float] = field(default_factory=dict[int, float])
     removed: dict[int, int] = field(default_factory=dict[int, int])
 
-    def run(self) -> list[Swept]:
-        """Sweep every table; again where a look finds more than is accounted for."""
+    def due(self) -> Iterator[TableSweep]:
+        """Every table, to be swept; again where a look finds more than is accounted for."""
         account, budget = self.resources.account, self.resources.budget
         log = self.resources.context.log
         every = range(len(self.tasks))
@@ -68,7 +68,14 @@ class Passes:
         while again:
             self.removed.clear()
             for number in again:
-                self._sweep(number, once_more=passes > 0)
+                if passes:
+                    self._look_up(number)
+                table = TableSweep(self.resources, self.tasks[number], self._rule(number))
+                began, before = time.monotonic(), self._gone
+                yield table
+                self.locked[number] = table.left_rows
+                self.seconds[number] = time.monotonic() - began
+                self.removed[number] = self._gone - before
             passes += 1
             if budget.spent_on:
                 self._warn_of_inserted()
@@ -78,14 +85,18 @@ class Passes:
                 log.warn("the server lost its last batches in a crash; sweeping once more")
                 account.came_back, again = False, every
                 continue
-            before = dict(self.left)
+            last = dict(self.left)
             for number in every:
                 look = partial(self._look, number)
                 self.left[number] = patiently(self.resources.patience, look)
-            again = [n for n in every if self._wants_another(n, passes, before.get(n))]
+            again = [n for n in every if self._wants_another(n, passes, last.get(n))]
         for number in self.left:
             self._note_kept(number)
-        return [self._swept(number) for number in every]
+
+    @property
+    def swept(self) -> list[Swept]:
+        """What became of each table."""
+        return [self._swept(number) for number in range(len(self.tasks))]
 
     @property
     def stale(self) -> int | None:
@@ -98,16 +109,6 @@ class Passes:
     def came(self) -> int:
         """The stale rows that no pass has met: they came, or moved, while the run went on."""
         return sum(map(self._unaccounted, self.left))
-
-    def _sweep(self, number: int, *, once_more: bool) -> None:
-        if once_more:
-            self._look_up(number)
-        began, before = time.monotonic(), self._gone
-        rule = self._rule(number)
-        with sqlstate.about(rule[1]):
-            self.locked[number] = TableSweep(self.resources, self.tasks[number], rule).run()
-        self.seconds[number] = time.monotonic() - began
-        self.removed[number] = self._gone - before
 
     def _look(self, number: int) -> Left:
         context = self.resources.context

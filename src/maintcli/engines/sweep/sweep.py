@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from maintcli.db import sqlstate
 from maintcli.engines.base import approval, forecast
 from maintcli.engines.base.pacing import Budget
 from maintcli.engines.base.retry import Patience, locked_rows, patiently
@@ -161,7 +162,10 @@ class Sweep:
         try:
             self._drop_partitions()
             passes = Passes(self.resources, list(self.tasks), self.aside)
-            found = self._result(passes.run(), passes)
+            for table in passes.due():
+                with sqlstate.about(table.rule[1]):
+                    table.run()
+            found = self._result(passes)
         except ThrottledOut:
             self._leave("throttled out")
             raise
@@ -194,10 +198,11 @@ class Sweep:
             return False
         return not self.resources.budget.spent(self.resources.account.deleted)
 
-    def _result(self, swept: Sequence[Swept], passes: Passes) -> Swept:
+    def _result(self, passes: Passes) -> Swept:
         context, account = self.resources.context, self.resources.account
         budget, throttle = self.resources.budget, self.resources.throttle
-        log, whole = context.log, result.total(swept)
+        log, swept = context.log, passes.swept
+        whole = result.total(swept)
         if (held := self.held_rows) and whole.remaining_count is not None:
             whole = replace(whole, remaining_count=whole.remaining_count + held)
         whole = replace(whole, locked_count=whole.locked_count + held)

@@ -59,8 +59,8 @@ class TableSweep:
         self.left_rows = 0
         self.again: list[tuple[Again, Part, int]] = []  # windows with locked rows, and how many
 
-    def run(self) -> int:
-        """Sweep every part, then try once more what was locked; return the rows that still are."""
+    def run(self) -> None:
+        """Sweep every part, then try once more what was locked; `left_rows` still are."""
         context, budget = self.resources.context, self.resources.budget
         self.resources.account.tally.begin(self.rule)
         for chosen in self.task.plans:
@@ -71,7 +71,6 @@ class TableSweep:
                     self._walk(walk, chosen)
         if not budget.spent_on:
             self._try_again()
-        return self.left_rows
 
     @contextmanager
     def _unless_gone(self, part: Part) -> Generator[None]:

@@ -4,7 +4,7 @@ from psycopg import sql
 
 from maintcli.engines.base import stripes
 from maintcli.engines.base.delete import Bite, delete, sealed, way
-from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
+from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, SEQSCAN, Listing, Pieces
 from maintcli.runtime.shard import Shard
 
 # With its predicate sealed, the rest of a table's scans is a scan of all of it, and dearer.
@@ -81,7 +81,7 @@ class Blocks(Listing):
     def pieces(self, bite: float) -> Pieces:
         """The PL/pgSQL, for windows of `bite` blocks."""
         return Pieces(
-            sql.SQL("maint_at tid := {}; maint_to tid;").format(self.at),
+            sql.SQL("maint_at tid := {}; maint_to tid; {}").format(self.at, SEQSCAN),
             _LIST.format(
                 part=self.part,
                 force=FORCE,

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from maintcli.db.catalog.tables import Column
 from maintcli.engines.base.delete import Bite, delete, sealed, way
-from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, Listing, Pieces
+from maintcli.engines.windows.window import FORCE, FORCE_NO_MORE, MOST, SEQSCAN, Listing, Pieces
 
 _TIES = 10  # a value with over this many bites of rows is swept by block ranges instead
 _NO_TIES = 2**62
@@ -141,7 +141,8 @@ class Values(Listing):
         return Pieces(
             sql.SQL(
                 "maint_lo {kind} := {low}; maint_hi {kind} := {high}; maint_at tid := {at};"
-            ).format(kind=self.kind, low=low, high=high, at=at),
+                " {seqscan}"
+            ).format(kind=self.kind, low=low, high=high, at=at, seqscan=SEQSCAN),
             _LIST.format(
                 **holes,
                 **forced,

@@ -17,8 +17,9 @@ MOST = 10_000  # places in a list: 60 kB
 
 # Only the list has to be forced. How the rows below are found, also by PostgreSQL's own cascade, is
 # for the planner to say: of 730 leaves that are a page each, no index is worth opening.
+SEQSCAN = sql.SQL("maint_seqscan text := current_setting('enable_seqscan');")
 FORCE = sql.SQL("PERFORM set_config('enable_seqscan', 'off', true);")
-FORCE_NO_MORE = sql.SQL("PERFORM set_config('enable_seqscan', 'on', true);")
+FORCE_NO_MORE = sql.SQL("PERFORM set_config('enable_seqscan', maint_seqscan, true);")
 
 
 class Pieces(NamedTuple):
