@@ -7,22 +7,13 @@ is what the report, the JSON and the ledger show.
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from os import PathLike
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    LiteralString,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString
 
 from maintcli.config.duration import Duration, duration
-from maintcli.config.option import Kind, Option
+from maintcli.config.option import Option
+from maintcli.config.signature import Opt, options
 from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
@@ -66,22 +57,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Opt:
-    """Says of a parameter what its type does not: `help`, and bounds as a user would write them.
-
-    A value out of bounds is refused by the guards (exit 65) before the job does anything.
-    """
-
-    help: str
-    min: str | None = None
-    max: str | None = None
-    kind: Kind | None = None
-    metavar: str | None = None
-
-
 class Run:
-    """What a job is given: its way to the database, and to the people who read its log."""
+    """What a job is given: the engines, the database, its secrets and its log."""
 
     def __init__(self, context: Context, engine: Engine | None = None) -> None:
         self._context = context
@@ -193,9 +170,9 @@ class Run:
     ) -> int:
         """Run one statement that writes, as one transaction with the ledger; return its row count.
 
-        Names are filled in as by `query`.
-        After a lost connection the ledger says whether it counted, so it takes effect once. Raises
-        Refused in a dry run: a job asks `dry_run` before it changes anything.
+        Names are filled in as by `query`. After a lost connection the ledger says whether it
+        counted, so it takes effect once. Raises Refused in a dry run: a job asks `dry_run` before
+        it changes anything.
         """
         from maintcli.engines.update.change import change
 
@@ -222,7 +199,7 @@ class Run:
         self._context.log.info(sentence)
 
     def warn(self, sentence: str) -> None:
-        """Log, and report, what somebody should look at."""
+        """Log, and report, what a person should look at."""
         self._context.log.warn(sentence)
 
     def check(self) -> None:
@@ -277,8 +254,7 @@ def job(  # noqa: PLR0913  a declaration, each part by its name
 
     def declare(function: Callable[..., object]) -> Job:
         description = inspect.getdoc(function) or ""
-        hints = get_type_hints(function, include_extras=True)
-        own = tuple(_options(function, hints))
+        own = options(function)
         limit = duration(timeout)
         return Job(
             name=name or function.__name__.replace("_", "-"),
@@ -328,7 +304,7 @@ def run_job(
 
 
 def needs(part: str) -> Callable[[Job], Job]:
-    """Say that there is nothing to do until `part` is configured, so that nobody expects a run.
+    """Say that there is nothing to do until `part` is configured, so that no run is expected.
 
     `part` is one of the job's own options, or `retention`, the rules of maint.toml. Raises
     TypeError where it is neither.
@@ -396,52 +372,6 @@ def _body(
         return function((context.make_run or Run)(context, engine), **values)
 
     return body
-
-
-_KINDS: Mapping[Any, Kind] = {
-    Duration: Kind.DURATION,
-    int: Kind.INTEGER,
-    float: Kind.PERCENT,
-    bool: Kind.FLAG,
-    str: Kind.TEXT,
-    tuple[str, ...]: Kind.LIST,
-}
-
-
-def _options(function: Callable[..., object], hints: Mapping[str, Any]) -> list[Option]:
-    _, *parameters = inspect.signature(function).parameters.values()
-    return [_option(function.__name__, p, hints.get(p.name)) for p in parameters]
-
-
-def _option(where: str, parameter: inspect.Parameter, hint: Any) -> Option:
-    kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    opt = next((mark for mark in marks if isinstance(mark, Opt)), None)
-    if opt is None or parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise TypeError(f"{where}: {parameter.name} must be keyword-only and Annotated[…, Opt(…)]")
-    plain = (
-        next((a for a in get_args(kind) if a is not type(None)), kind)
-        if type(None) in get_args(kind)
-        else kind
-    )
-    of_one = get_args(plain)[0] if get_origin(plain) is tuple else plain
-    choices = get_args(of_one) if get_origin(of_one) is Literal else ()
-    several = tuple[str, ...] if choices and of_one is not plain else plain
-    found = opt.kind or (Kind.CHOICE if choices and of_one is plain else _KINDS.get(several))
-    if found is None or parameter.default is inspect.Parameter.empty:
-        raise TypeError(
-            f"{where}: {parameter.name} needs a default and a type that a flag can have"
-        )
-    return Option(
-        name=parameter.name,
-        kind=found,
-        default=parameter.default,
-        help=opt.help,
-        min=opt.min,
-        max=opt.max,
-        choices=choices,
-        guarded=True,
-        metavar=opt.metavar,
-    )
 
 
 def __getattr__(name: str) -> object:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maintcli.config.rules import ConfiguredSweep
     from maintcli.config.triggers import Trigger
     from maintcli.runtime.context import Context
-    from maintcli.runtime.job import Job
+    from maintcli.runtime.job import Job, Order
 
 JOB_GROUPS: Final = ("Sessions", "Billing", "Queues", "Analytics", "Retention", "Upkeep")
 CONFIGURED_GROUP: Final = "Configured sweeps"
@@ -162,6 +162,9 @@ class _Triggers:
 
             return send(context, trigger)
 
+        def check(_order: "Order") -> None:
+            trigger.check()
+
         return Job(
             name=name,
             summary=self._summary(trigger),
@@ -176,7 +179,7 @@ class _Triggers:
             needs_database=False,
             secrets=trigger.secrets,
             variables=tuple(name for name in trigger.variables if name not in trigger.secrets),
-            check=lambda _order: trigger.check(),
+            check=check,
         )
 
     @staticmethod

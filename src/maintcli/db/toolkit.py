@@ -25,7 +25,7 @@ from maintcli.errors import (
     NoToolkitTables,
 )
 
-VERSION = 4
+VERSION = 5
 TABLES = (
     "maint_migrations",
     "job_heartbeats",
@@ -33,6 +33,10 @@ TABLES = (
     "job_slots",
     "job_archives",
     "job_erasures",
+    "job_attempts",
+    "job_watermarks",
+    "job_sightings",
+    "job_replays",
 )
 MARK = "maint toolkit, version "
 

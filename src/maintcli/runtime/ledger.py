@@ -120,13 +120,19 @@ UPDATE {heartbeats} SET
 FROM news
 WHERE name = %(name)s AND lease_token = %(token)s
 RETURNING consecutive_failures, (
-    SELECT before.outcome FROM {runs} before
-    WHERE before.job = %(job)s AND before.run_id <> %(run_id)s
-      AND NOT EXISTS (SELECT FROM {runs} this WHERE this.run_id = %(run_id)s
-                      AND this.run_group = before.run_group)
-      AND before.outcome NOT IN ('running', 'skipped')
+    SELECT before.outcome FROM {runs} before JOIN {runs} this ON before.job = this.job
+       AND (before.part, before.parts) IS NOT DISTINCT FROM (this.part, this.parts)
+    WHERE this.run_id = %(run_id)s AND before.run_id <> this.run_id
+      AND before.outcome NOT IN ('running', 'skipped', 'interrupted')
     ORDER BY before.started_at DESC LIMIT 1)
 """)
+
+_POSITION = sql.SQL("SELECT position FROM {watermarks} WHERE job = {job} AND name = {name}")
+
+_ADVANCE = sql.SQL("""INSERT INTO {watermarks} (job, name, position, run_id)
+VALUES ({job}, {name}, {position}, {run})
+ON CONFLICT (job, name) DO UPDATE SET position = excluded.position, run_id = excluded.run_id,
+    updated_at = excluded.updated_at;""")
 
 _UNLESS_COUNTED = sql.SQL("""{fence}
 PERFORM 1 FROM {runs} WHERE run_id = {run} AND batches = {batches} FOR UPDATE;
@@ -142,6 +148,15 @@ class Begun(NamedTuple):
     lease: Lease
     lost: tuple[tuple[str, datetime], ...]
     group: str | None
+
+
+class Ended(NamedTuple):
+    """What a run's end makes of its job, or of its part of one: failures in a row, this one among
+    them, and how the newest run before ended that was not interrupted.
+    """
+
+    consecutive_failures: int
+    previous_outcome: str | None
 
 
 def begin(session: Session, schema: str, entry: Entry) -> Begun:
@@ -189,10 +204,8 @@ def _why_not(
     return Held(f"already running (run {run_id} on {runner}); its lease ends {when}.")
 
 
-def end(session: Session, lease: Lease, report: Report) -> tuple[int, str | None] | None:
+def end(session: Session, lease: Lease, report: Report) -> Ended | None:
     """Write the run's end and give the lease back; None where the lease was no longer ours.
-
-    Else: how often the job has failed in a row, with this run, and the outcome of the run before.
 
     After a lost connection it is written again; an end whose COMMIT nobody heard of does not
     count twice.
@@ -231,7 +244,7 @@ def end(session: Session, lease: Lease, report: Report) -> tuple[int, str | None
 
 def _said(
     session: Session, query: sql.Composable, values: dict[str, Any], turn: sql.Composable | None
-) -> tuple[int, str | None] | None:
+) -> Ended | None:
     """Say it, again while other parts, each for a moment, hold the row that they share."""
     while True:
         try:
@@ -240,7 +253,7 @@ def _said(
             if turn is None or session.deadline.left < 1:
                 raise
         else:
-            return (rows[0][0], rows[0][1]) if rows else None
+            return Ended(*rows[0]) if rows else None
 
 
 def _check_kept(session: Session, lease: Lease, report: Report) -> None:
@@ -252,6 +265,25 @@ def _check_kept(session: Session, lease: Lease, report: Report) -> None:
     if rows and any(kept < said for kept, said in zip(rows[0], known, strict=True)):
         why = "the server crashed as the run ended, and its last batches came back"
         raise sqlstate.connection_lost(f"{why}; the next run does them again")
+
+
+def watermark(session: Session, lease: Lease, name: str) -> Any:
+    """How far this job has got with `name`, as `advance` was given it; None where it never has."""
+    watermarks = lease.table("job_watermarks")
+    query = _POSITION.format(watermarks=watermarks, job=lease.job, name=name)
+    rows = session.read_composed(query, ours=True)
+    return rows[0][0] if rows else None
+
+
+def advance(lease: Lease, name: str, position: object) -> sql.Composable:
+    """The statement that moves a watermark, for the fenced transaction of the work up to there."""
+    return _ADVANCE.format(
+        watermarks=lease.table("job_watermarks"),
+        job=lease.job,
+        name=name,
+        position=formats.as_json(position),
+        run=lease.run_id,
+    )
 
 
 def progress(lease: Lease, counter: Counter) -> sql.Composable:

@@ -20,9 +20,9 @@ class Report:
     (`0/4`) and `run_group` are blank for a run that is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
     has a row of it; `ledger_missing` where it should have one, and the work was done without.
-    `consecutive_failures` of the job, with this run, and the `previous_outcome` are known once the
-    ledger has its end. `statements` are SQL that mends what `message` says. `traceback` is for the
-    ledger alone, and empty but for a bug.
+    `statements` are SQL that mends what `message` says. `traceback` is for the ledger alone, and
+    empty but for a bug. `previous_outcome` and `consecutive_failures` are what the ledger said at
+    the end, so that observers can tell a change from good to bad: see ledger.Ended.
     """
 
     job: str
