@@ -75,7 +75,7 @@ clean: ## remove what these commands made
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo '1 of 2: the packages of requirements/$*.txt, into $(VENV); some minutes, the first time'
-	@$(RUN) pip --disable-pip-version-check install --progress-bar off --require-hashes --requirement requirements/$*.txt
+	@$(RUN) pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/$*.txt
 	@echo '2 of 2: maint, into $(VENV)'
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from maintcli.cli.rights import _Asked
+from maintcli.engines.base.options import ENGINES
 from tests.jobs.every import (
     ANALYTICS,
     EVERY,
@@ -214,3 +216,9 @@ def test_a_missing_table_stays_a_missing_table(crew: Inside, conn: Conn) -> None
     assert (result.code, "There is no table t." in result.err) == (78, True), result.err
     check = crew("db", "check", "--json")
     assert "There is no table t." in check.json["not_checked"]["s"]
+
+
+@pytest.mark.parametrize("call", [call for engine in ENGINES for call in engine.calls])
+def test_asking_what_a_job_needs_never_runs_its_engine(call: str) -> None:
+    """`maint db check` calls the jobs; a call that it does not intercept would change rows."""
+    assert {"sweep": "sweeps"}.get(call, call) in vars(_Asked)

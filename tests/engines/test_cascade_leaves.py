@@ -88,7 +88,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sent.append(found.body.as_string(context.session.connection))
         return found
 
-    monkeypatch.setattr(batch, "message", sending)
+    monkeypatch.setattr(retry, "message", sending)
     return sent
 
 

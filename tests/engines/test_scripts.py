@@ -15,8 +15,8 @@ from maintcli.db.catalog.relations import Relation
 from maintcli.db.catalog.tables import Column, Part
 from maintcli.engines.base.batch import Step
 from maintcli.engines.base.delete import Bite
-from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys.archived import ArchivedWalk
+from maintcli.engines.foreign_keys.carry import Carry
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk
@@ -119,10 +119,11 @@ def isolated() -> Step:
 def archived() -> str:
     """Both messages of a batch whose rows are archived."""
     walk = closure(blocks(), ArchivedWalk)
+    assert isinstance(walk, ArchivedWalk)
     pieces = walk.windows.pieces(2)
-    cascade = walk.script.cascade
+    carry = walk.carry = Carry(walk.script.cascade)
     first = walk.body(pieces, sql.SQL(""), skip=False)
-    second = [carry.take(cascade), walk.script.remove(), carry.exactly(cascade)]
+    second = [carry.take(), walk.script.remove(), carry.exactly()]
     return "\n\n".join(one.as_string() for one in (walk.declare(1), first, *second)) + "\n"
 
 

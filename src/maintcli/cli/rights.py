@@ -44,7 +44,7 @@ class _Asked(Run):
     def sweeps(self, stales: Sequence[Stale]) -> Any:
         raise _Told(rights.of_sweeps(self._context, stales))
 
-    def mark(self, stale: Stale, values: Mapping[str, str]) -> Any:
+    def update(self, stale: Stale, values: Mapping[str, str]) -> Any:
         raise _Told(rights.of_update(self._context, stale, values))
 
     def reap(self, *_: object, **__: object) -> Any:

@@ -22,6 +22,7 @@ from maintcli.engines.base.batch import Below, Done, Step
 from maintcli.engines.base.delete import Bite
 from maintcli.engines.foreign_keys import carry
 from maintcli.engines.foreign_keys import variables as v
+from maintcli.engines.foreign_keys.carry import Carry
 from maintcli.engines.foreign_keys.walk import ClosureWalk
 from maintcli.engines.windows.window import Pieces
 from maintcli.runtime.context import Context
@@ -69,6 +70,7 @@ class ArchivedWalk(ClosureWalk):
     """A ClosureWalk that has what goes kept first."""
 
     archive: "Archive"
+    carry: Carry
     shapes: dict[int, Shape]
 
     def keep_in(self, archive: "Archive", context: Context) -> "ArchivedWalk":
@@ -78,6 +80,7 @@ class ArchivedWalk(ClosureWalk):
             *(link.child for link in self.script.cascade.unlinks),
         ]
         self.archive = archive
+        self.carry = Carry(self.script.cascade)
         self.shapes = tables.shapes(context.session, concerned)
         self.most_roots = MOST_ROOTS
         self.group = (
@@ -101,7 +104,7 @@ class ArchivedWalk(ClosureWalk):
         collect = self.script.collect(pieces.list, skip=skip)
         advanced, left = (
             self.script.advance(pieces, self.most_roots),
-            carry.leave(self.script.cascade),
+            self.carry.leave(),
         )
         rehearsed = [self.script.rehearse()] if self.isolating else []
         return v.joined([collect, *rehearsed, named, advanced, self.script.extra(), left])
@@ -126,7 +129,7 @@ class ArchivedWalk(ClosureWalk):
         self, context: Context, step: Step, *, budget_ms: float, statement_seconds: float
     ) -> Done:
         """Send both messages; the rows are durable in the archive before the second."""
-        began, queries = time.perf_counter(), carry.wanted(self.script.cascade, self.shapes)
+        began, queries = time.perf_counter(), self.carry.wanted(self.shapes)
         looking = step._replace(terms=step.terms._replace(check=None))  # the second message looks
         first = batch.message(context, looking, budget_ms, counted=False)
         gathered: list[tuple[Done, Below]] = []
@@ -165,9 +168,9 @@ class ArchivedWalk(ClosureWalk):
         kept = self.archive.keep(1, sections)
         entry = ledger.entry(context.lease, kept) if context.lease else sql.SQL("")
         bite = _TAKEN.format(
-            take=carry.take(self.script.cascade),
+            take=self.carry.take(),
             remove=self.script.remove(),
-            exactly=carry.exactly(self.script.cascade),
+            exactly=self.carry.exactly(),
             left=looked.left,
             end=looked.end,
             stay=below.blocked,

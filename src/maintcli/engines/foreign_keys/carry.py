@@ -13,9 +13,7 @@ from maintcli.db.catalog.links import Link
 from maintcli.db.catalog.tables import Shape
 from maintcli.db.sqlstate import NOT_AS_GATHERED
 from maintcli.engines.archive.writer import Section
-from maintcli.engines.foreign_keys import remove
 from maintcli.engines.foreign_keys import variables as v
-from maintcli.engines.foreign_keys.graph import Cascade
 from maintcli.errors import ConfigError
 from maintcli.runtime.cursors import Cursors
 
@@ -42,45 +40,6 @@ def setting(variable: sql.Composable) -> str:
     return "maint." + variable.as_string().strip('"').removeprefix("maint_")
 
 
-def leave(cascade: Cascade) -> sql.Composable:
-    """At the end of a step: stop where there is something to remove, and leave word of it."""
-    exports = [
-        _EXPORT.format(setting=setting(variable), variable=variable)
-        for variable in _carried(cascade)
-    ]
-    return _STOP.format(exports=v.joined(exports))
-
-
-def take(cascade: Cascade) -> sql.Composable:
-    """At the beginning of the second message: what the first one left."""
-    return v.joined(
-        _IMPORT.format(setting=setting(variable), variable=variable)
-        for variable in _carried(cascade)
-    )
-
-
-def exactly(cascade: Cascade) -> sql.Composable:
-    """Raise unless all that was gathered is gone."""
-    pairs = [(remove.counter(cascade, oid), v.rows(cascade, oid)) for oid in cascade.members]
-    pairs += [
-        (remove.link_counter(cascade, link), v.unlinked(cascade, link)) for link in cascade.unlinks
-    ]
-    return v.joined(
-        _EXACT.format(counter=counter, rows=rows, state=NOT_AS_GATHERED) for counter, rows in pairs
-    )
-
-
-def _carried(cascade: Cascade) -> list[sql.Composable]:
-    roots, more = sql.Identifier("maint_r"), sql.Identifier("maint_more")
-    members = [v.rows(cascade, oid) for oid in cascade.members]
-    links = [
-        variable
-        for link in cascade.unlinks
-        for variable in (v.unlinked(cascade, link), v.link_cut(cascade, link))
-    ]
-    return [roots, more, *members, *links]
-
-
 class Wanted(NamedTuple):
     """A query for rows, and the section that they will be."""
 
@@ -88,13 +47,76 @@ class Wanted(NamedTuple):
     section: Section
 
 
-def wanted(cascade: Cascade, shapes: Mapping[int, Shape]) -> list[Wanted]:
-    """The queries for all rows that a batch removes, and all references that it takes."""
-    members = [
-        _wanted(cascade, oid, v.rows(cascade, oid), shapes[oid].columns, key=0)
-        for oid in cascade.members
-    ]
-    return members + [_links(cascade, link, shapes[link.child]) for link in cascade.unlinks]
+class Carry(v.Names):
+    """Writes both ends of it, for a cascade."""
+
+    def leave(self) -> sql.Composable:
+        """At the end of a step: stop where there is something to remove, and leave word of it."""
+        exports = [
+            _EXPORT.format(setting=setting(variable), variable=variable)
+            for variable in self._carried()
+        ]
+        return _STOP.format(exports=v.joined(exports))
+
+    def take(self) -> sql.Composable:
+        """At the beginning of the second message: what the first one left."""
+        return v.joined(
+            _IMPORT.format(setting=setting(variable), variable=variable)
+            for variable in self._carried()
+        )
+
+    def exactly(self) -> sql.Composable:
+        """Raise unless all that was gathered is gone."""
+        pairs = [(self.counter(oid), self.rows(oid)) for oid in self.cascade.members]
+        pairs += [(self.link_counter(link), self.unlinked(link)) for link in self.cascade.unlinks]
+        return v.joined(
+            _EXACT.format(counter=counter, rows=rows, state=NOT_AS_GATHERED)
+            for counter, rows in pairs
+        )
+
+    def _carried(self) -> list[sql.Composable]:
+        roots, more = sql.Identifier("maint_r"), sql.Identifier("maint_more")
+        members = [self.rows(oid) for oid in self.cascade.members]
+        links = [
+            variable
+            for link in self.cascade.unlinks
+            for variable in (self.unlinked(link), self.link_cut(link))
+        ]
+        return [roots, more, *members, *links]
+
+    def wanted(self, shapes: Mapping[int, Shape]) -> list[Wanted]:
+        """The queries for all rows that a batch removes, and all references that it takes."""
+        members = [
+            self._wanted(oid, self.rows(oid), shapes[oid].columns, key=0)
+            for oid in self.cascade.members
+        ]
+        return members + [self._links(link, shapes[link.child]) for link in self.cascade.unlinks]
+
+    def _links(self, link: Link, shape: Shape) -> Wanted:
+        if not shape.key:
+            child = str(self.cascade.relations[link.child])
+            raise ConfigError(
+                f"{child} has no primary key, so references that a delete takes from it"
+                f" ({link.key.name}) could not be put back from an archive. Add a primary key, or"
+                " sweep without --archive."
+            )
+        changed = tuple(name for name in link.key.set_columns if name not in shape.key)
+        places = self.unlinked(link)
+        return self._wanted(link.child, places, (*shape.key, *changed), key=len(shape.key))
+
+    def _wanted(
+        self, oid: int, places: sql.Composable, columns: tuple[str, ...], *, key: int
+    ) -> Wanted:
+        relation = self.cascade.relations[oid]
+        query = _ROWS.format(
+            columns=sql.SQL(", ").join(sql.Identifier(name) for name in columns),
+            relation=relation.quoted,
+            places=setting(places),
+        )
+        kind: Literal["rows", "links"] = "links" if key else "rows"
+        return Wanted(
+            query, Section(relation.top_schema, relation.top_table, columns, kind, [], key)
+        )
 
 
 def declared(queries: Sequence[Wanted]) -> list[sql.Composable]:
@@ -114,29 +136,3 @@ def filled(queries: Sequence[Wanted], cursors: Cursors) -> list[Section]:
 
 def _name(number: int) -> str:
     return f"maint_s{number}"
-
-
-def _links(cascade: Cascade, link: Link, shape: Shape) -> Wanted:
-    if not shape.key:
-        child = str(cascade.relations[link.child])
-        raise ConfigError(
-            f"{child} has no primary key, so references that a delete takes from it"
-            f" ({link.key.name}) could not be put back from an archive. Add a primary key, or sweep"
-            " without --archive."
-        )
-    changed = tuple(name for name in link.key.set_columns if name not in shape.key)
-    places = v.unlinked(cascade, link)
-    return _wanted(cascade, link.child, places, (*shape.key, *changed), key=len(shape.key))
-
-
-def _wanted(
-    cascade: Cascade, oid: int, places: sql.Composable, columns: tuple[str, ...], *, key: int
-) -> Wanted:
-    relation = cascade.relations[oid]
-    query = _ROWS.format(
-        columns=sql.SQL(", ").join(sql.Identifier(name) for name in columns),
-        relation=relation.quoted,
-        places=setting(places),
-    )
-    kind: Literal["rows", "links"] = "links" if key else "rows"
-    return Wanted(query, Section(relation.top_schema, relation.top_table, columns, kind, [], key))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from psycopg import sql
 
-from maintcli.db.catalog.links import Link
 from maintcli.engines.foreign_keys import variables as v
 from maintcli.engines.foreign_keys.graph import Cascade
 
@@ -38,11 +37,43 @@ _FIRST = sql.SQL("SELECT {}, pg_catalog.unnest({})")
 _ALL = sql.SQL(" UNION ALL ")
 
 
-def inner(cascade: Cascade, component: Sequence[int]) -> list[Link]:
-    """The links that keep within `component`."""
-    return [
-        link for link in cascade.cascades if link.child in component and link.parent in component
-    ]
+class Circle(v.Names):
+    """PL/pgSQL that follows the links of a circle."""
+
+    def fill_below(self, component: Sequence[int], limit: sql.Composable) -> sql.Composable:
+        """PL/pgSQL that fills `next_new` of each member: what is in `new`, and all below it."""
+        start = [_FIRST.format(_number(self.cascade, o), self.new(o)) for o in component]
+        return self._fill(component, start, _DOWN, limit)
+
+    def fill_above(
+        self, component: Sequence[int], start: Iterable[sql.Composable]
+    ) -> sql.Composable:
+        """PL/pgSQL that fills `next_new` of each member: what `start` yields, and all above it."""
+        return self._fill(component, start, _UP, sql.SQL(""))
+
+    def first(self, oid: int, rows: sql.Composable) -> sql.Composable:
+        """The rows of an array, to start from."""
+        return _FIRST.format(_number(self.cascade, oid), rows)
+
+    def _fill(
+        self,
+        component: Sequence[int],
+        start: Iterable[sql.Composable],
+        step: sql.SQL,
+        limit: sql.Composable,
+    ) -> sql.Composable:
+        name, comma = sql.Identifier("maint_circle"), sql.SQL(", ")
+
+        def source(oid: int) -> sql.Composable:
+            return sql.SQL("ONLY {}").format(self.quoted(oid))
+
+        return _FILL.format(
+            circle=_circle(self.cascade, component, name, start, step, source),
+            arrays=comma.join(_ARRAY.format(_number(self.cascade, oid)) for oid in component),
+            into=comma.join(self.next_new(oid) for oid in component),
+            name=name,
+            limit=limit,
+        )
 
 
 def below(
@@ -59,45 +90,6 @@ def below(
     return _circle(cascade, component, name, start, _DOWN, source)
 
 
-def fill_below(cascade: Cascade, component: Sequence[int], limit: sql.Composable) -> sql.Composable:
-    """PL/pgSQL that fills `next_new` of each member: what is in `new`, and all below it."""
-    start = [_FIRST.format(_number(cascade, o), v.new(cascade, o)) for o in component]
-    return _fill(cascade, component, start, _DOWN, limit)
-
-
-def fill_above(
-    cascade: Cascade, component: Sequence[int], start: Iterable[sql.Composable]
-) -> sql.Composable:
-    """PL/pgSQL that fills `next_new` of each member: what `start` yields, and all above it."""
-    return _fill(cascade, component, start, _UP, sql.SQL(""))
-
-
-def first(cascade: Cascade, oid: int, rows: sql.Composable) -> sql.Composable:
-    """The rows of an array, to start from."""
-    return _FIRST.format(_number(cascade, oid), rows)
-
-
-def _fill(
-    cascade: Cascade,
-    component: Sequence[int],
-    start: Iterable[sql.Composable],
-    step: sql.SQL,
-    limit: sql.Composable,
-) -> sql.Composable:
-    name, comma = sql.Identifier("maint_circle"), sql.SQL(", ")
-
-    def source(oid: int) -> sql.Composable:
-        return sql.SQL("ONLY {}").format(cascade.relations[oid].quoted)
-
-    return _FILL.format(
-        circle=_circle(cascade, component, name, start, step, source),
-        arrays=comma.join(_ARRAY.format(_number(cascade, oid)) for oid in component),
-        into=comma.join(v.next_new(cascade, oid) for oid in component),
-        name=name,
-        limit=limit,
-    )
-
-
 def _circle(
     cascade: Cascade,
     component: Sequence[int],
@@ -107,7 +99,7 @@ def _circle(
     source: Callable[[int], sql.Composable],
 ) -> sql.Composable:
     steps: list[sql.Composable] = []
-    for link in inner(cascade, component):
+    for link in cascade.inner(component):
         found = step.format(
             to=_number(cascade, link.child),
             of=_number(cascade, link.parent),

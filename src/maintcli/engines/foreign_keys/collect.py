@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from maintcli.db.catalog.links import Link
-from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v
+from maintcli.engines.foreign_keys.circle import Circle
 from maintcli.engines.foreign_keys.graph import Cascade
 
 _NOTHING = sql.SQL("")
@@ -137,227 +137,211 @@ CONTINUE;
 END IF;""")
 
 
-def gather(cascade: Cascade, *, skip_locked: bool) -> sql.Composable:
-    """Fill the arrays of all members and links; maint_bound is how much of each, NULL all.
+class Collect(Circle):
+    """With `skip_locked` no row is waited for: what others hold locked keeps what it refers to."""
 
-    With `skip_locked` no row is waited for: what others hold locked keeps what it refers to.
-    """
-    reset = [
-        sql.SQL("{} := '{{}}'; {} := '{{}}'; {} := false;").format(
-            v.rows(cascade, oid), v.kept(cascade, oid), v.cut(cascade, oid)
+    def __init__(self, cascade: Cascade, *, skip_locked: bool) -> None:
+        super().__init__(cascade)
+        self.skip_locked = skip_locked
+        self.lock = _NOTHING if skip_locked else _LOCK
+
+    def gather(self) -> sql.Composable:
+        """Fill the arrays of all members and links; maint_bound is how much of each, NULL all."""
+        reset = [
+            sql.SQL("{} := '{{}}'; {} := '{{}}'; {} := false;").format(
+                self.rows(oid), self.kept(oid), self.cut(oid)
+            )
+            for oid in self.cascade.members
+        ]
+        reset += [
+            sql.SQL("{} := '{{}}'; {} := false;").format(self.unlinked(link), self.link_cut(link))
+            for link in self.cascade.unlinks
+        ]
+        first = sql.SQL("{} := maint_r;").format(self.rows(self.cascade.part))
+        levels = [self._level(one) for one in self.cascade.components]
+        links = [self._unlinked(link) for link in self.cascade.unlinks]
+        return v.joined([*reset, first, *levels, *links])
+
+    def drop_locked(self) -> sql.Composable:
+        """Leave out the roots above rows that others hold locked, and look again at the rest."""
+        return self._drop(sql.SQL("maint_locked"))
+
+    def drop_blocked(self) -> sql.Composable:
+        """Leave out the roots above rows that a RESTRICT or NO ACTION key refers to."""
+        if not self.cascade.blockers:
+            return _NOTHING
+        seeds = [self._seed(link) for link in self.cascade.blockers]
+        return v.joined([*seeds, self._drop(sql.SQL("maint_blocked"))])
+
+    def _level(self, component: tuple[int, ...]) -> sql.Composable:
+        lines = [
+            self._member(link)
+            for link in self.cascade.cascades
+            if link.child in component and link.parent not in component
+        ]
+        if set(component) <= self.cascade.cyclic:
+            lines.append(self._rounds(component))
+        return v.joined(lines)
+
+    def _member(self, link: Link) -> sql.Composable:
+        """The rows that go along one link, and that no other link has brought already."""
+        oid = link.child
+        if oid in self.cascade.partitioned:
+            return self._leaves(link)
+        rows, new = self.rows(oid), sql.SQL("maint_t")
+        alone = sum(other.child == oid for other in self.cascade.cascades) == 1
+        free = _ONLY_FREE.format(child=self.quoted(oid), kept=self.kept(oid), locked=v.LOCKED)
+        return _TAKE.format(
+            **self._along(link),
+            cut=self.cut(oid),
+            lock=self.lock,
+            only_free=self._where_skipped(free),
+            into=rows,
+            fresh=new if alone else v.without(new, rows),
         )
-        for oid in cascade.members
-    ]
-    reset += [
-        sql.SQL("{} := '{{}}'; {} := false;").format(
-            v.unlinked(cascade, link), v.link_cut(cascade, link)
+
+    def _unlinked(self, link: Link) -> sql.Composable:
+        """The rows that lose a reference (SET NULL, SET DEFAULT), without those that go."""
+        into, along = self.unlinked(link), self._along(link)
+        free = _ONLY_FREE.format(
+            child=along["child"],
+            kept=self.kept(link.parent),
+            locked=_PARENTS_OF_LOCKED.format(**along),
         )
-        for link in cascade.unlinks
-    ]
-    first = sql.SQL("{} := maint_r;").format(v.rows(cascade, cascade.part))
-    levels = [_level(cascade, one, skip_locked=skip_locked) for one in cascade.components]
-    links = [_unlinked(cascade, link, skip_locked=skip_locked) for link in cascade.unlinks]
-    return v.joined([*reset, first, *levels, *links])
+        lines: list[sql.Composable] = [
+            _TAKE.format(
+                **along,
+                cut=self.link_cut(link),
+                lock=self.lock,
+                only_free=self._where_skipped(free),
+                into=into,
+                fresh=sql.SQL("maint_t"),
+            )
+        ]
+        if link.child in self.cascade.members:
+            lines.append(v.take_out(into, self.rows(link.child)))
+        # The default may refer to the row that goes: all at once.
+        if link.key.action == "SET DEFAULT":
+            before = sql.SQL("maint_p := maint_bound; maint_bound := NULL;")
+            return v.joined([before, *lines, sql.SQL("maint_bound := maint_p;")])
+        return v.joined(lines)
 
-
-def drop_locked(cascade: Cascade) -> sql.Composable:
-    """Leave out the roots above rows that others hold locked, and look again at the rest."""
-    return _drop(cascade, sql.SQL("maint_locked"))
-
-
-def drop_blocked(cascade: Cascade) -> sql.Composable:
-    """Leave out the roots above rows that a RESTRICT or NO ACTION key refers to."""
-    if not cascade.blockers:
-        return _NOTHING
-    seeds = [_seed(cascade, link) for link in cascade.blockers]
-    return v.joined([*seeds, _drop(cascade, sql.SQL("maint_blocked"))])
-
-
-def _level(cascade: Cascade, component: tuple[int, ...], *, skip_locked: bool) -> sql.Composable:
-    lines = [
-        _member(cascade, link, skip_locked=skip_locked)
-        for link in cascade.cascades
-        if link.child in component and link.parent not in component
-    ]
-    if set(component) <= cascade.cyclic:
-        lines.append(_rounds(cascade, component, skip_locked=skip_locked))
-    return v.joined(lines)
-
-
-def _member(cascade: Cascade, link: Link, *, skip_locked: bool) -> sql.Composable:
-    """The rows that go along one link, and that no other link has brought already."""
-    oid = link.child
-    if oid in cascade.partitioned:
-        return _leaves(cascade, link, skip_locked=skip_locked)
-    rows, new = v.rows(cascade, oid), sql.SQL("maint_t")
-    alone = sum(other.child == oid for other in cascade.cascades) == 1
-    return _TAKE.format(
-        **_along(cascade, link),
-        cut=v.cut(cascade, oid),
-        lock=_NOTHING if skip_locked else _LOCK,
-        only_free=_ONLY_FREE.format(
-            child=cascade.relations[oid].quoted, kept=v.kept(cascade, oid), locked=v.LOCKED
+    def _leaves(self, link: Link) -> sql.Composable:
+        """The rows of all leaves of a partitioned table, in one statement, and their leaves."""
+        oid = link.child
+        holes = self._along(link) | {"rows": self.rows(oid), "leaves": self.leaves(oid)}
+        free = _ONLY_FREE_LEAVES.format(
+            each=self.each_leaf(oid), kept=self.kept(link.parent), **holes
         )
-        if skip_locked
-        else _NOTHING,
-        into=rows,
-        fresh=new if alone else v.without(new, rows),
-    )
-
-
-def _unlinked(cascade: Cascade, link: Link, *, skip_locked: bool) -> sql.Composable:
-    """The rows that lose a reference (SET NULL, SET DEFAULT), without those that go themselves."""
-    into, along = v.unlinked(cascade, link), _along(cascade, link)
-    free = _ONLY_FREE.format(
-        child=along["child"],
-        kept=v.kept(cascade, link.parent),
-        locked=_PARENTS_OF_LOCKED.format(**along),
-    )
-    lines: list[sql.Composable] = [
-        _TAKE.format(
-            **along,
-            cut=v.link_cut(cascade, link),
-            lock=_NOTHING if skip_locked else _LOCK,
-            only_free=free if skip_locked else _NOTHING,
-            into=into,
-            fresh=sql.SQL("maint_t"),
+        return _TAKE_LEAVES.format(
+            cut=self.cut(oid),
+            lock=self.lock,
+            only_free=self._where_skipped(free),
+            **holes,
         )
-    ]
-    if link.child in cascade.members:
-        lines.append(v.take_out(into, v.rows(cascade, link.child)))
-    if link.key.action == "SET DEFAULT":  # the default may refer to the row that goes: all at once
-        before = sql.SQL("maint_p := maint_bound; maint_bound := NULL;")
-        return v.joined([before, *lines, sql.SQL("maint_bound := maint_p;")])
-    return v.joined(lines)
 
+    def _where_skipped(self, text: sql.Composable) -> sql.Composable:
+        return text if self.skip_locked else _NOTHING
 
-def _leaves(cascade: Cascade, link: Link, *, skip_locked: bool) -> sql.Composable:
-    """The rows of all leaves of a partitioned table, in one statement, and their leaves."""
-    oid = link.child
-    holes = _along(cascade, link) | {
-        "rows": v.rows(cascade, oid),
-        "leaves": v.leaves(cascade, oid),
-    }
-    free = _ONLY_FREE_LEAVES.format(
-        each=v.each_leaf(cascade, oid), kept=v.kept(cascade, link.parent), **holes
-    )
-    return _TAKE_LEAVES.format(
-        cut=v.cut(cascade, oid),
-        lock=_NOTHING if skip_locked else _LOCK,
-        only_free=free if skip_locked else _NOTHING,
-        **holes,
-    )
+    def _along(self, link: Link) -> dict[str, sql.Composable]:
+        return {
+            "above": self.rows(link.parent),
+            "parent": self.quoted(link.parent),
+            "child": self.quoted(link.child),
+            "match": v.match(link),
+        }
 
-
-def _along(cascade: Cascade, link: Link) -> dict[str, sql.Composable]:
-    return {
-        "above": v.rows(cascade, link.parent),
-        "parent": cascade.relations[link.parent].quoted,
-        "child": cascade.relations[link.child].quoted,
-        "match": v.match(link),
-    }
-
-
-def _rounds(cascade: Cascade, component: tuple[int, ...], *, skip_locked: bool) -> sql.Composable:
-    """In a circle: all below the rows at hand, or as many as there may be."""
-    start = [
-        sql.SQL("{} := {};").format(v.new(cascade, oid), v.rows(cascade, oid)) for oid in component
-    ]
-    plus, size_of = sql.SQL(" + "), sql.SQL("pg_catalog.cardinality({})")
-    most = plus.join(
-        [sql.SQL("maint_bound"), *(size_of.format(v.new(cascade, oid)) for oid in component)]
-    )
-    size = plus.join(size_of.format(v.next_new(cascade, oid)) for oid in component)
-    ends = [
-        _END.format(
-            rows=v.rows(cascade, oid),
-            found=v.next_new(cascade, oid),
-            cut=v.cut(cascade, oid),
-            size=size,
-            most=most,
+    def _rounds(self, component: tuple[int, ...]) -> sql.Composable:
+        """In a circle: all below the rows at hand, or as many as there may be."""
+        start = [sql.SQL("{} := {};").format(self.new(oid), self.rows(oid)) for oid in component]
+        plus, size_of = sql.SQL(" + "), sql.SQL("pg_catalog.cardinality({})")
+        most = plus.join(
+            [sql.SQL("maint_bound"), *(size_of.format(self.new(oid)) for oid in component)]
         )
-        for oid in component
-    ]
-    return _ROUNDS.format(
-        start=v.joined(start),
-        found=circle.fill_below(cascade, component, sql.SQL(" LIMIT {}").format(most)),
-        locks=v.joined(_lock_new(cascade, oid, skip_locked=skip_locked) for oid in component),
-        ends=v.joined(ends),
-    )
+        size = plus.join(size_of.format(self.next_new(oid)) for oid in component)
+        ends = [
+            _END.format(
+                rows=self.rows(oid),
+                found=self.next_new(oid),
+                cut=self.cut(oid),
+                size=size,
+                most=most,
+            )
+            for oid in component
+        ]
+        return _ROUNDS.format(
+            start=v.joined(start),
+            found=self.fill_below(component, sql.SQL(" LIMIT {}").format(most)),
+            locks=v.joined(self._lock_new(oid) for oid in component),
+            ends=v.joined(ends),
+        )
 
+    def _lock_new(self, oid: int) -> sql.Composable:
+        rest = _KEEP_REST.format(kept=self.kept(oid), locked=v.LOCKED)
+        return _LOCK_NEW.format(
+            new=v.without(self.next_new(oid), self.rows(oid)),
+            rows=self.rows(oid),
+            relation=self.quoted(oid),
+            skip=self._where_skipped(sql.SQL(" SKIP LOCKED")),
+            keep=self._where_skipped(rest),
+        )
 
-def _lock_new(cascade: Cascade, oid: int, *, skip_locked: bool) -> sql.Composable:
-    rest = _KEEP_REST.format(kept=v.kept(cascade, oid), locked=v.LOCKED)
-    return _LOCK_NEW.format(
-        new=v.without(v.next_new(cascade, oid), v.rows(cascade, oid)),
-        rows=v.rows(cascade, oid),
-        relation=cascade.relations[oid].quoted,
-        skip=sql.SQL(" SKIP LOCKED") if skip_locked else _NOTHING,
-        keep=rest if skip_locked else _NOTHING,
-    )
+    def _seed(self, link: Link) -> sql.Composable:
+        # With less than all gathered nobody knows which rows go as well; remove.py waits for that.
+        mutual = link in self.cascade.mutual
+        rows = self.rows(link.parent)
+        return _SEED.format(
+            rows=rows,
+            unless=_UNLESS.format(self.any_cut()) if mutual else _NOTHING,
+            parent=self.quoted(link.parent),
+            child=self.quoted(link.child),
+            match=v.match(link),
+            outside=_OUTSIDE.format(self.rows(link.child)) if mutual else _NOTHING,
+            kept=self.kept(link.parent),
+            blocked=self.blocked_by(link),
+        )
 
+    def _drop(self, count: sql.Composable) -> sql.Composable:
+        ups = [self._ups(component) for component in reversed(self.cascade.components)]
+        return _DROP.format(
+            some=self._some(self.cascade.members),
+            ups=v.joined(ups),
+            kept=self.kept(self.cascade.part),
+            count=count,
+        )
 
-def _seed(cascade: Cascade, link: Link) -> sql.Composable:
-    # With less than all gathered nobody knows which rows go as well; remove.py waits for that.
-    mutual = link in cascade.mutual
-    rows = v.rows(cascade, link.parent)
-    return _SEED.format(
-        rows=rows,
-        unless=_UNLESS.format(v.any_cut(cascade)) if mutual else _NOTHING,
-        parent=cascade.relations[link.parent].quoted,
-        child=cascade.relations[link.child].quoted,
-        match=v.match(link),
-        outside=_OUTSIDE.format(v.rows(cascade, link.child)) if mutual else _NOTHING,
-        kept=v.kept(cascade, link.parent),
-        blocked=v.blocked_by(cascade, link),
-    )
+    def _ups(self, component: tuple[int, ...]) -> sql.Composable:
+        """What rows that stay keep, from one component up to those above it."""
+        outer = [
+            self._up(link)
+            for link in self.cascade.cascades
+            if link.child in component
+            and link.parent not in component
+            and link.child not in self.cascade.partitioned  # _leaves says itself what they keep
+        ]
+        if not self.cascade.inner(component):
+            return v.joined(outer)
+        start = [self.first(oid, self.kept(oid)) for oid in component]
+        keep = [
+            sql.SQL("{} := {};").format(self.kept(oid), self.next_new(oid)) for oid in component
+        ]
+        inner = _UP_CIRCLE.format(
+            some=self._some(component),
+            above=self.fill_above(component, start),
+            keep=v.joined(keep),
+        )
+        return v.joined([inner, *outer])
 
+    def _up(self, link: Link) -> sql.Composable:
+        return _UP.format(
+            below=self.kept(link.child),
+            kept=self.kept(link.parent),
+            rows=self.rows(link.parent),
+            child=self.quoted(link.child),
+            parent=self.quoted(link.parent),
+            match=v.match(link),
+        )
 
-def _drop(cascade: Cascade, count: sql.Composable) -> sql.Composable:
-    ups = [_ups(cascade, component) for component in reversed(cascade.components)]
-    return _DROP.format(
-        some=_some(cascade, cascade.members),
-        ups=v.joined(ups),
-        kept=v.kept(cascade, cascade.part),
-        count=count,
-    )
-
-
-def _ups(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
-    """What rows that stay keep, from one component up to those above it."""
-    outer = [
-        _up(cascade, link)
-        for link in cascade.cascades
-        if link.child in component
-        and link.parent not in component
-        and link.child not in cascade.partitioned  # _leaves says itself what they keep
-    ]
-    if not circle.inner(cascade, component):
-        return v.joined(outer)
-    start = [circle.first(cascade, oid, v.kept(cascade, oid)) for oid in component]
-    keep = [
-        sql.SQL("{} := {};").format(v.kept(cascade, oid), v.next_new(cascade, oid))
-        for oid in component
-    ]
-    inner = _UP_CIRCLE.format(
-        some=_some(cascade, component),
-        above=circle.fill_above(cascade, component, start),
-        keep=v.joined(keep),
-    )
-    return v.joined([inner, *outer])
-
-
-def _up(cascade: Cascade, link: Link) -> sql.Composable:
-    return _UP.format(
-        below=v.kept(cascade, link.child),
-        kept=v.kept(cascade, link.parent),
-        rows=v.rows(cascade, link.parent),
-        child=cascade.relations[link.child].quoted,
-        parent=cascade.relations[link.parent].quoted,
-        match=v.match(link),
-    )
-
-
-def _some(cascade: Cascade, members: Iterable[int]) -> sql.Composable:
-    there = sql.SQL("pg_catalog.cardinality({}) > 0")
-    return v.either(there.format(v.kept(cascade, oid)) for oid in members)
+    def _some(self, members: Iterable[int]) -> sql.Composable:
+        there = sql.SQL("pg_catalog.cardinality({}) > 0")
+        return v.either(there.format(self.kept(oid)) for oid in members)

@@ -1,7 +1,7 @@
 """The relations that a DELETE from one part reaches, parents before children."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from maintcli.db.catalog.links import Link, Links
@@ -77,6 +77,10 @@ class Cascade:
                 found.add(oid)
                 waiting += children(oid)
         return frozenset(found)
+
+    def inner(self, component: Sequence[int]) -> list[Link]:
+        """The links that keep within `component`."""
+        return [link for link in self.cascades if {link.child, link.parent} <= set(component)]
 
     def component(self, member: int) -> tuple[int, ...]:
         """The members that reach each other, `member` among them."""

@@ -9,8 +9,8 @@ from psycopg import sql
 
 from maintcli.db.catalog.links import Link
 from maintcli.db.sqlstate import NOT_AS_GATHERED
-from maintcli.engines.foreign_keys import circle
 from maintcli.engines.foreign_keys import variables as v
+from maintcli.engines.foreign_keys.circle import Circle
 from maintcli.engines.foreign_keys.graph import Cascade
 
 # The predicate stands in the DELETE itself, though the rows are locked: who reads this need not
@@ -118,185 +118,174 @@ _BELOW = sql.SQL("""IF pg_catalog.cardinality({links}) > 0 THEN
 END IF;""")
 
 
-def counter(cascade: Cascade, oid: int) -> sql.Composable:
-    """The variable that counts a member's rows in a batch."""
-    return sql.Identifier(f"maint_n{cascade.members.index(oid)}")
+class Remove(Circle):
+    """Roots are deleted while `predicate` holds for them."""
 
+    def __init__(self, cascade: Cascade, predicate: sql.Composable) -> None:
+        super().__init__(cascade)
+        self.predicate = predicate
 
-def link_counter(cascade: Cascade, link: Link) -> sql.Composable:
-    """The variable that counts the references taken in a batch."""
-    return sql.Identifier(f"maint_u{cascade.unlinks.index(link)}")
+    def whole(self, checked: sql.Composable) -> sql.Composable:
+        """Delete the roots in maint_r and all below them; `checked` follows, then the count."""
+        return _WHOLE.format(
+            checked=checked,
+            part=self.quoted(self.cascade.part),
+            predicate=self.predicate,
+            surely=sql.SQL(" AND false") if self.cascade.deletes_fire else sql.SQL(""),
+            tallies=v.joined(
+                [
+                    *(
+                        _TALLY.format(counter=self.counter(oid), rows=self.rows(oid))
+                        for oid in self.cascade.members
+                    ),
+                    *(
+                        _TALLY.format(counter=self.link_counter(k), rows=self.unlinked(k))
+                        for k in self.cascade.unlinks
+                    ),
+                ]
+            ),
+            recount=self._recount(),
+        )
 
+    def some(self, checked: sql.Composable) -> sql.Composable:
+        """Remove what settle left in the arrays, and no root that has more below it."""
+        unlinks = [self._unlink(k) for k in self.cascade.unlinks if k.key.action == "SET NULL"]
+        intact = _INTACT.format(
+            part=self.quoted(self.cascade.part),
+            predicate=self.predicate,
+            gone=self.rows(self.cascade.part),
+            state=NOT_AS_GATHERED,
+        )
+        return _SOME.format(
+            checked=checked,
+            unlinks=v.joined(unlinks),
+            deletes=v.joined(self._delete(oid) for oid in self.cascade.members),
+            recount=self._recount(),
+            intact=intact if self.cascade.deletes_fire else sql.SQL(""),
+            state=NOT_AS_GATHERED,
+        )
 
-def whole(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
-    """Delete the roots in maint_r and all that is below them; `checked` follows, then the count."""
-    return _WHOLE.format(
-        checked=checked,
-        part=cascade.relations[cascade.part].quoted,
-        predicate=predicate,
-        surely=sql.SQL(" AND false") if cascade.deletes_fire else sql.SQL(""),
-        tallies=v.joined(
+    def _recount(self) -> sql.Composable:
+        return v.joined(
             [
+                *(self._recount_rows(oid) for oid in self.cascade.members),
                 *(
-                    _TALLY.format(counter=counter(cascade, oid), rows=v.rows(cascade, oid))
-                    for oid in cascade.members
-                ),
-                *(
-                    _TALLY.format(counter=link_counter(cascade, k), rows=v.unlinked(cascade, k))
-                    for k in cascade.unlinks
+                    _RECOUNT.format(
+                        rows=self.unlinked(link),
+                        places=self.unlinked(link),
+                        relation=self.quoted(link.child),
+                        counter=self.link_counter(link),
+                    )
+                    for link in self.cascade.unlinks
                 ),
             ]
-        ),
-        recount=_recount(cascade),
-    )
-
-
-def some(cascade: Cascade, predicate: sql.Composable, checked: sql.Composable) -> sql.Composable:
-    """Remove what settle left in the arrays, and no root that has more below it."""
-    unlinks = [_unlink(cascade, k) for k in cascade.unlinks if k.key.action == "SET NULL"]
-    intact = _INTACT.format(
-        part=cascade.relations[cascade.part].quoted,
-        predicate=predicate,
-        gone=v.rows(cascade, cascade.part),
-        state=NOT_AS_GATHERED,
-    )
-    return _SOME.format(
-        checked=checked,
-        unlinks=v.joined(unlinks),
-        deletes=v.joined(_delete(cascade, oid, predicate) for oid in cascade.members),
-        recount=_recount(cascade),
-        intact=intact if cascade.deletes_fire else sql.SQL(""),
-        state=NOT_AS_GATHERED,
-    )
-
-
-def _recount(cascade: Cascade) -> sql.Composable:
-    return v.joined(
-        [
-            *(_recount_rows(cascade, oid) for oid in cascade.members),
-            *(
-                _RECOUNT.format(
-                    rows=v.unlinked(cascade, link),
-                    places=v.unlinked(cascade, link),
-                    relation=cascade.relations[link.child].quoted,
-                    counter=link_counter(cascade, link),
-                )
-                for link in cascade.unlinks
-            ),
-        ]
-    )
-
-
-def _recount_rows(cascade: Cascade, oid: int) -> sql.Composable:
-    if oid in cascade.partitioned:
-        return _RECOUNT_LEAVES.format(
-            rows=v.rows(cascade, oid),
-            each=v.each_leaf(cascade, oid),
-            counter=counter(cascade, oid),
         )
-    relation, rows = cascade.relations[oid].quoted, v.rows(cascade, oid)
-    return _RECOUNT.format(
-        rows=rows,
-        places=_NOW.format(relation=relation.as_string(), rows=rows),
-        relation=relation,
-        counter=counter(cascade, oid),
-    )
 
-
-def _unlink(cascade: Cascade, link: Link) -> sql.Composable:
-    table, columns = link.key.quoted, [sql.Identifier(name) for name in link.key.set_columns]
-    return _UNLINK.format(
-        cut=v.link_cut(cascade, link),
-        table=table if link.key.partitioned else sql.SQL("ONLY {}").format(table),
-        sets=sql.SQL(", ").join(sql.SQL("{} = NULL").format(column) for column in columns),
-        columns=sql.SQL(", ").join(columns),
-        child=cascade.relations[link.child].quoted.as_string(),
-        rows=v.unlinked(cascade, link),
-        state=NOT_AS_GATHERED,
-    )
-
-
-def _delete(cascade: Cascade, oid: int, predicate: sql.Composable) -> sql.Composable:
-    if oid in cascade.partitioned:
-        return _DELETE_LEAVES.format(rows=v.rows(cascade, oid), each=v.each_leaf(cascade, oid))
-    return _DELETE.format(
-        rows=v.rows(cascade, oid),
-        relation=cascade.relations[oid].quoted,
-        check=_CHECK.format(predicate=predicate) if oid == cascade.part else sql.SQL(""),
-    )
-
-
-def settle(cascade: Cascade) -> sql.Composable:
-    """Keep in the arrays what this step may remove; maint_r stays as it is."""
-    return _SETTLE.format(
-        links=v.either(v.link_cut(cascade, link) for link in cascade.unlinks),
-        one_link=_one_link(cascade),
-        no_rows=v.joined(
-            sql.SQL("{} := '{{}}';").format(v.rows(cascade, oid)) for oid in cascade.members
-        ),
-        peels=v.joined(
-            _peel(cascade, one) for one in cascade.components if set(one) <= cascade.cyclic
-        ),
-        waits=v.joined(_wait(cascade, oid) for oid in cascade.members),
-        links_below=v.joined(
-            _BELOW.format(
-                links=v.unlinked(cascade, link),
-                parent=cascade.relations[link.parent].quoted,
-                child=cascade.relations[link.child].quoted,
-                match=v.match(link),
-                above=v.rows(cascade, link.parent),
+    def _recount_rows(self, oid: int) -> sql.Composable:
+        if oid in self.cascade.partitioned:
+            return _RECOUNT_LEAVES.format(
+                rows=self.rows(oid),
+                each=self.each_leaf(oid),
+                counter=self.counter(oid),
             )
-            for link in cascade.unlinks
-        ),
-    )
-
-
-def _one_link(cascade: Cascade) -> sql.Composable:
-    """One link at a time: an update moves rows, and another link's places are old then."""
-    lines: list[sql.Composable] = [sql.SQL("maint_u := '{}';")]
-    for link in cascade.unlinks:
-        rows, cut = v.unlinked(cascade, link), v.link_cut(cascade, link)
-        lines.append(
-            sql.SQL(
-                "{cut} := {cut} AND pg_catalog.cardinality(maint_u) = 0;"
-                " IF {cut} THEN maint_u := {rows}; ELSE {rows} := '{{}}'; END IF;"
-            ).format(cut=cut, rows=rows)
+        relation, rows = self.quoted(oid), self.rows(oid)
+        return _RECOUNT.format(
+            rows=rows,
+            places=_NOW.format(relation=relation.as_string(), rows=rows),
+            relation=relation,
+            counter=self.counter(oid),
         )
-    return v.joined(lines)
 
+    def _unlink(self, link: Link) -> sql.Composable:
+        table, columns = link.key.quoted, [sql.Identifier(name) for name in link.key.set_columns]
+        return _UNLINK.format(
+            cut=self.link_cut(link),
+            table=table if link.key.partitioned else sql.SQL("ONLY {}").format(table),
+            sets=sql.SQL(", ").join(sql.SQL("{} = NULL").format(column) for column in columns),
+            columns=sql.SQL(", ").join(columns),
+            child=self.quoted(link.child).as_string(),
+            rows=self.unlinked(link),
+            state=NOT_AS_GATHERED,
+        )
 
-def _wait(cascade: Cascade, oid: int) -> sql.Composable:
-    """Rows wait while not all at hand that refer to them, or to what goes with them."""
-    below = cascade.below(oid)
-    mine = {oid, *below}
-    others = below - (set(cascade.component(oid)) if oid in cascade.cyclic else set())
-    wait = [v.cut(cascade, other) for other in others]
-    if any(link.parent in mine for link in cascade.mutual):
-        wait.append(sql.SQL("true"))  # who refers to it may be in a member that was cut short
-    if oid == cascade.part and oid not in cascade.cyclic:
-        wait.append(sql.SQL("true"))
-    return _WAIT.format(wait=v.either(wait), rows=v.rows(cascade, oid))
+    def _delete(self, oid: int) -> sql.Composable:
+        if oid in self.cascade.partitioned:
+            return _DELETE_LEAVES.format(rows=self.rows(oid), each=self.each_leaf(oid))
+        return _DELETE.format(
+            rows=self.rows(oid),
+            relation=self.quoted(oid),
+            check=_CHECK.format(predicate=self.predicate)
+            if oid == self.cascade.part
+            else sql.SQL(""),
+        )
 
+    def settle(self) -> sql.Composable:
+        """Keep in the arrays what this step may remove; maint_r stays as it is."""
+        return _SETTLE.format(
+            links=v.either(self.link_cut(link) for link in self.cascade.unlinks),
+            one_link=self._one_link(),
+            no_rows=v.joined(
+                sql.SQL("{} := '{{}}';").format(self.rows(oid)) for oid in self.cascade.members
+            ),
+            peels=v.joined(
+                self._peel(one)
+                for one in self.cascade.components
+                if set(one) <= self.cascade.cyclic
+            ),
+            waits=v.joined(self._wait(oid) for oid in self.cascade.members),
+            links_below=v.joined(
+                _BELOW.format(
+                    links=self.unlinked(link),
+                    parent=self.quoted(link.parent),
+                    child=self.quoted(link.child),
+                    match=v.match(link),
+                    above=self.rows(link.parent),
+                )
+                for link in self.cascade.unlinks
+            ),
+        )
 
-def _peel(cascade: Cascade, component: tuple[int, ...]) -> sql.Composable:
-    return _PEEL.format(
-        cuts=v.either(v.cut(cascade, oid) for oid in component),
-        staying=circle.fill_above(
-            cascade, component, [_stays(cascade, k) for k in circle.inner(cascade, component)]
-        ),
-        rows=v.joined(
-            v.take_out(v.rows(cascade, oid), v.next_new(cascade, oid)) for oid in component
-        ),
-    )
+    def _one_link(self) -> sql.Composable:
+        """One link at a time: an update moves rows, and another link's places are old then."""
+        lines: list[sql.Composable] = [sql.SQL("maint_u := '{}';")]
+        for link in self.cascade.unlinks:
+            rows, cut = self.unlinked(link), self.link_cut(link)
+            lines.append(
+                sql.SQL(
+                    "{cut} := {cut} AND pg_catalog.cardinality(maint_u) = 0;"
+                    " IF {cut} THEN maint_u := {rows}; ELSE {rows} := '{{}}'; END IF;"
+                ).format(cut=cut, rows=rows)
+            )
+        return v.joined(lines)
 
+    def _wait(self, oid: int) -> sql.Composable:
+        """Rows wait while not all at hand that refer to them, or to what goes with them."""
+        below = self.cascade.below(oid)
+        mine = {oid, *below}
+        others = below - (set(self.cascade.component(oid)) if oid in self.cascade.cyclic else set())
+        wait = [self.cut(other) for other in others]
+        if any(link.parent in mine for link in self.cascade.mutual):
+            wait.append(sql.SQL("true"))  # who refers to it may be in a member that was cut short
+        if oid == self.cascade.part and oid not in self.cascade.cyclic:
+            wait.append(sql.SQL("true"))
+        return _WAIT.format(wait=v.either(wait), rows=self.rows(oid))
 
-def _stays(cascade: Cascade, link: Link) -> sql.Composable:
-    """Rows to which one refers that this step does not have."""
-    return _STAYS.format(
-        number=cascade.members.index(link.parent),
-        parent=cascade.relations[link.parent].quoted,
-        rows=v.rows(cascade, link.parent),
-        child=cascade.relations[link.child].quoted,
-        match=v.match(link),
-        below=v.rows(cascade, link.child),
-    )
+    def _peel(self, component: tuple[int, ...]) -> sql.Composable:
+        return _PEEL.format(
+            cuts=v.either(self.cut(oid) for oid in component),
+            staying=self.fill_above(
+                component, [self._stays(k) for k in self.cascade.inner(component)]
+            ),
+            rows=v.joined(v.take_out(self.rows(oid), self.next_new(oid)) for oid in component),
+        )
+
+    def _stays(self, link: Link) -> sql.Composable:
+        """Rows to which one refers that this step does not have."""
+        return _STAYS.format(
+            number=self.cascade.members.index(link.parent),
+            parent=self.quoted(link.parent),
+            rows=self.rows(link.parent),
+            child=self.quoted(link.child),
+            match=v.match(link),
+            below=self.rows(link.child),
+        )

@@ -1,16 +1,17 @@
 """The PL/pgSQL of one step: collect a group of roots with all below it, remove it, go on."""
 
 from collections.abc import Sequence
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 
 from psycopg import sql
 
 from maintcli.db.catalog.links import Link
 from maintcli.db.sqlstate import LOCK_NOT_AVAILABLE, REHEARSED
 from maintcli.engines.base.delete import first_eight
-from maintcli.engines.foreign_keys import collect, remove
 from maintcli.engines.foreign_keys import variables as v
+from maintcli.engines.foreign_keys.collect import Collect
 from maintcli.engines.foreign_keys.graph import Cascade
+from maintcli.engines.foreign_keys.remove import Remove
 from maintcli.engines.windows.window import Pieces
 
 _MANY = 8  # relations; the statements for so many take longer to plan than those for a row
@@ -161,16 +162,23 @@ _EXTRA = sql.SQL("""maint_extra := pg_catalog.json_build_object(
     'first', maint_first, 'second', maint_second);""")
 
 
-class Script(NamedTuple):
+class Script(v.Names):
     """Writes the steps of a walk. `own` are the members that belong to the swept table.
 
     `key` is SQL that names a root which cannot go.
     """
 
-    cascade: Cascade
-    predicate: sql.Composable
-    own: frozenset[int]
-    key: sql.Composable = sql.SQL("ctid::text")
+    def __init__(
+        self,
+        cascade: Cascade,
+        predicate: sql.Composable,
+        own: frozenset[int],
+        key: sql.Composable | None = None,
+    ) -> None:
+        super().__init__(cascade)
+        self.predicate, self.own = predicate, own
+        self.key = key or sql.SQL("ctid::text")
+        self._remover = Remove(cascade, predicate)
 
     def advance(self, pieces: Pieces, most_roots: int) -> sql.Composable:
         """Go on behind the group, unless there is more below it."""
@@ -184,37 +192,37 @@ class Script(NamedTuple):
         )
 
     def collect(self, listing: sql.Composable, *, skip: bool) -> sql.Composable:
-        part = self.cascade.relations[self.cascade.part].quoted
-        nothing = sql.SQL("")
+        """Take the next group of `listing` with all below it, and lock it."""
+        part = self.quoted(self.cascade.part)
+        nothing, collect = sql.SQL(""), Collect(self.cascade, skip_locked=skip)
         holes = {"part": part, "predicate": self.predicate}
         return _STEP.format(
             **holes,
             list=listing,
             skip=sql.SQL(" SKIP LOCKED") if skip else nothing,
             clear=v.joined(
-                sql.SQL("{} := 0;").format(v.blocked_by(self.cascade, link))
-                for link in self.cascade.blockers
+                sql.SQL("{} := 0;").format(self.blocked_by(link)) for link in self.cascade.blockers
             ),
             count_locked=_COUNT_LOCKED.format(**holes) if skip else nothing,
-            gather=collect.gather(self.cascade, skip_locked=skip),
-            drop_locked=collect.drop_locked(self.cascade) if skip else nothing,
-            drop_blocked=collect.drop_blocked(self.cascade),
-            any_cut=v.any_cut(self.cascade),
-            settle=remove.settle(self.cascade),
+            gather=collect.gather(),
+            drop_locked=collect.drop_locked() if skip else nothing,
+            drop_blocked=collect.drop_blocked(),
+            any_cut=self.any_cut(),
+            settle=self._remover.settle(),
         )
 
     def name(self, show: Sequence[str], most: int) -> sql.Composable:
         """Keep the first characters of `show` of the first `most` roots."""
         if not show or most <= 0:
             return sql.SQL("")
-        part = self.cascade.relations[self.cascade.part].quoted
+        part = self.quoted(self.cascade.part)
         columns = sql.SQL(", ").join(first_eight(column) for column in show)
         return _NAME.format(part=part, columns=columns, most=most)
 
     def remove(self, *, isolated: bool = False) -> sql.Composable:
         """Remove what was collected; if `isolated`, without the rows that object to it."""
         counted = sql.SQL(" + ").join(
-            remove.counter(self.cascade, oid) for oid in self.cascade.members if oid in self.own
+            self.counter(oid) for oid in self.cascade.members if oid in self.own
         )
         removed = self._isolated(_CHECK_NOW) if isolated else self._remove(sql.SQL(""))
         going = v.joined(self._going(link) for link in self._own_links)
@@ -224,13 +232,16 @@ class Script(NamedTuple):
     def _own_links(self) -> list[Link]:
         return [link for link in self.cascade.unlinks if link.child in self.own]
 
+    def _stale_of(self, link: Link) -> sql.Composable:
+        return sql.Identifier(f"maint_v{self.cascade.unlinks.index(link)}")
+
     def _going(self, link: Link, sign: LiteralString = "+") -> sql.Composable:
         """A stale row of the table loses its reference, and is deleted a little later."""
         return _GOING.format(
             sign=sql.SQL(sign),
-            going=_going(self.cascade, link),
-            child=self.cascade.relations[link.child].quoted,
-            rows=v.unlinked(self.cascade, link),
+            going=self._stale_of(link),
+            child=self.quoted(link.child),
+            rows=self.unlinked(link),
             predicate=self.predicate,
         )
 
@@ -240,8 +251,8 @@ class Script(NamedTuple):
 
     def _remove(self, checked: sql.Composable) -> sql.Composable:
         return _REMOVE.format(
-            some=remove.some(self.cascade, self.predicate, checked),
-            whole=remove.whole(self.cascade, self.predicate, checked),
+            some=self._remover.some(checked),
+            whole=self._remover.whole(checked),
         )
 
     def _isolated(self, checked: sql.Composable, *, rehearsed: bool = False) -> sql.Composable:
@@ -254,7 +265,7 @@ class Script(NamedTuple):
             locked=LOCK_NOT_AVAILABLE,
             most=MOST_NAMED,
             key=self.key,
-            part=self.cascade.relations[self.cascade.part].quoted,
+            part=self.quoted(self.cascade.part),
         )
 
     def blocked_before(self, rows: Sequence[int]) -> sql.Composable:
@@ -267,42 +278,40 @@ class Script(NamedTuple):
     def _note_blocked(self) -> sql.Composable:
         return v.joined(
             sql.SQL("    {total} := {total} + {step};").format(
-                total=_blocker_total(number), step=v.blocked_by(self.cascade, link)
+                total=_blocker_total(number), step=self.blocked_by(link)
             )
             for number, link in enumerate(self.cascade.blockers)
         )
 
     def declare(self, group: int, bound: int | None) -> sql.Composable:
+        """The variables of a batch; a step takes `bound` rows of a relation, None all."""
         cascade = self.cascade
-        counters = [remove.counter(cascade, oid) for oid in cascade.members]
-        counters += [remove.link_counter(cascade, link) for link in cascade.unlinks]
+        counters = [self.counter(oid) for oid in cascade.members]
+        counters += [self.link_counter(link) for link in cascade.unlinks]
         counters += [_blocker_total(number) for number in range(len(cascade.blockers))]
-        counters += [_going(cascade, link) for link in self._own_links]
+        counters += [self._stale_of(link) for link in self._own_links]
         lines = [sql.SQL("{} bigint := 0;").format(name) for name in counters]
         return _DECLARE.format(
             group=max(1, group),
             bound=bound,
-            variables=v.joined([v.declare(cascade), *lines]),
+            variables=v.joined([self.declare_names(), *lines]),
         )
 
     def _unlinked(self, link: Link) -> sql.Composable:
-        counted = remove.link_counter(self.cascade, link)
+        counted = self.link_counter(link)
         if link.child not in self.own:
             return counted
-        return sql.SQL("{} - {}").format(counted, _going(self.cascade, link))
+        return sql.SQL("{} - {}").format(counted, self._stale_of(link))
 
     def extra(self) -> sql.Composable:
+        """Set what the batch did beside the rows of its part: see batch.Below."""
         cascade = self.cascade
         comma = sql.SQL(", ")
         return _EXTRA.format(
-            members=comma.join(remove.counter(cascade, oid) for oid in cascade.members),
+            members=comma.join(self.counter(oid) for oid in cascade.members),
             unlinked=comma.join(map(self._unlinked, cascade.unlinks)),
             blockers=comma.join(_blocker_total(n) for n in range(len(cascade.blockers))),
         )
-
-
-def _going(cascade: Cascade, link: Link) -> sql.Composable:
-    return sql.Identifier(f"maint_v{cascade.unlinks.index(link)}")
 
 
 def _blocker_total(number: int) -> sql.Composable:

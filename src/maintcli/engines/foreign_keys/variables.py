@@ -20,49 +20,92 @@ _EACH_LEAF = sql.SQL("""FOR maint_leaf, maint_t IN
 LIMIT = 2_000  # rows of a relation that one step takes, where children may go before parents
 
 
-def rows(cascade: Cascade, oid: int) -> sql.Composable:
-    """The tid[] of a member's rows that go."""
-    return _name("maint_a", cascade.members.index(oid))
+class Names:
+    """The names of all variables, for `cascade`."""
 
+    def __init__(self, cascade: Cascade) -> None:
+        self.cascade = cascade
 
-def leaves(cascade: Cascade, oid: int) -> sql.Composable:
-    """The oid[] of the leaves in which the rows of a partitioned member are, one for each row."""
-    return _name("maint_o", cascade.members.index(oid))
+    def quoted(self, oid: int) -> sql.Composable:
+        """The relation itself."""
+        return self.cascade.relations[oid].quoted
 
+    def rows(self, oid: int) -> sql.Composable:
+        """The tid[] of a member's rows that go."""
+        return sql.Identifier(f"maint_a{self.cascade.members.index(oid)}")
 
-def new(cascade: Cascade, oid: int) -> sql.Composable:
-    """The tid[] of a member's rows that the last round found; in circles only."""
-    return _name("maint_f", cascade.members.index(oid))
+    def leaves(self, oid: int) -> sql.Composable:
+        """The oid[] of the leaves that hold the rows of a partitioned member, one for each row."""
+        return sql.Identifier(f"maint_o{self.cascade.members.index(oid)}")
 
+    def new(self, oid: int) -> sql.Composable:
+        """The tid[] of a member's rows that the last round found; in circles only."""
+        return sql.Identifier(f"maint_f{self.cascade.members.index(oid)}")
 
-def next_new(cascade: Cascade, oid: int) -> sql.Composable:
-    """The tid[] of a member's rows that this round finds; in circles only."""
-    return _name("maint_g", cascade.members.index(oid))
+    def next_new(self, oid: int) -> sql.Composable:
+        """The tid[] of a member's rows that this round finds; in circles only."""
+        return sql.Identifier(f"maint_g{self.cascade.members.index(oid)}")
 
+    def kept(self, oid: int) -> sql.Composable:
+        """The tid[] of a member's rows that must stay, for what refers to them stays."""
+        return sql.Identifier(f"maint_b{self.cascade.members.index(oid)}")
 
-def kept(cascade: Cascade, oid: int) -> sql.Composable:
-    """The tid[] of a member's rows that must stay, for what refers to them stays."""
-    return _name("maint_b", cascade.members.index(oid))
+    def cut(self, oid: int) -> sql.Composable:
+        """Whether a member has more rows to go than this step takes."""
+        return sql.Identifier(f"maint_cut{self.cascade.members.index(oid)}")
 
+    def unlinked(self, link: Link) -> sql.Composable:
+        """The tid[] of rows that lose a reference."""
+        return sql.Identifier(f"maint_l{self.cascade.unlinks.index(link)}")
 
-def cut(cascade: Cascade, oid: int) -> sql.Composable:
-    """Whether a member has more rows to go than this step takes."""
-    return _name("maint_cut", cascade.members.index(oid))
+    def link_cut(self, link: Link) -> sql.Composable:
+        """Whether more rows lose a reference than this step takes."""
+        return sql.Identifier(f"maint_lcut{self.cascade.unlinks.index(link)}")
 
+    def blocked_by(self, link: Link) -> sql.Composable:
+        """The rows that a blocker keeps, of this step."""
+        return sql.Identifier(f"maint_x{self.cascade.blockers.index(link)}")
 
-def unlinked(cascade: Cascade, link: Link) -> sql.Composable:
-    """The tid[] of rows that lose a reference."""
-    return _name("maint_l", cascade.unlinks.index(link))
+    def declare_names(self) -> sql.Composable:
+        """The declarations of all of them."""
+        lines: list[sql.Composable] = []
+        for oid in self.cascade.members:
+            arrays = [array(oid) for array in (self.rows, self.new, self.next_new, self.kept)]
+            lines += [sql.SQL("{} tid[] := '{{}}';").format(array) for array in arrays]
+            lines.append(sql.SQL("{} boolean := false;").format(self.cut(oid)))
+            if oid in self.cascade.partitioned:
+                lines.append(sql.SQL("{} oid[];").format(self.leaves(oid)))
+        for link in self.cascade.unlinks:
+            lines.append(sql.SQL("{} tid[] := '{{}}';").format(self.unlinked(link)))
+            lines.append(sql.SQL("{} boolean := false;").format(self.link_cut(link)))
+        lines += [
+            sql.SQL("{} bigint := 0;").format(self.blocked_by(link))
+            for link in self.cascade.blockers
+        ]
+        return joined(lines)
 
+    def any_cut(self) -> sql.Composable:
+        """Whether this step takes less than all."""
+        flags = [self.cut(oid) for oid in self.cascade.members]
+        flags += [self.link_cut(link) for link in self.cascade.unlinks]
+        return either(flags)
 
-def link_cut(cascade: Cascade, link: Link) -> sql.Composable:
-    """Whether more rows lose a reference than this step takes."""
-    return _name("maint_lcut", cascade.unlinks.index(link))
+    def each_leaf(self, oid: int) -> sql.Composable:
+        """The head of a loop over the leaves of a partitioned member, with their rows in maint_t.
 
+        A statement for each of 730 leaves takes seconds to plan, in every batch. PostgreSQL's own
+        cascade names the partitioned table, and so does ours: it finds all rows, and their leaves.
+        What is done to rows by their place is done leaf by leaf, and only in leaves that have any.
+        """
+        return _EACH_LEAF.format(leaves=self.leaves(oid), rows=self.rows(oid))
 
-def blocked_by(cascade: Cascade, link: Link) -> sql.Composable:
-    """The rows that a blocker keeps, of this step."""
-    return _name("maint_x", cascade.blockers.index(link))
+    def counter(self, oid: int) -> sql.Composable:
+        """The variable that counts a member's rows in a batch."""
+        return sql.Identifier(f"maint_n{self.cascade.members.index(oid)}")
+
+    def link_counter(self, link: Link) -> sql.Composable:
+        """The variable that counts the references taken in a batch."""
+        return sql.Identifier(f"maint_u{self.cascade.unlinks.index(link)}")
 
 
 def match(link: Link, parent_row: str = "p", row: str = "c") -> sql.Composable:
@@ -81,31 +124,6 @@ def match(link: Link, parent_row: str = "p", row: str = "c") -> sql.Composable:
     )
 
 
-def declare(cascade: Cascade) -> sql.Composable:
-    """The declarations of all of them."""
-    lines: list[sql.Composable] = []
-    for oid in cascade.members:
-        arrays = [array(cascade, oid) for array in (rows, new, next_new, kept)]
-        lines += [sql.SQL("{} tid[] := '{{}}';").format(array) for array in arrays]
-        lines.append(sql.SQL("{} boolean := false;").format(cut(cascade, oid)))
-        if oid in cascade.partitioned:
-            lines.append(sql.SQL("{} oid[];").format(leaves(cascade, oid)))
-    for link in cascade.unlinks:
-        lines.append(sql.SQL("{} tid[] := '{{}}';").format(unlinked(cascade, link)))
-        lines.append(sql.SQL("{} boolean := false;").format(link_cut(cascade, link)))
-    lines += [
-        sql.SQL("{} bigint := 0;").format(blocked_by(cascade, link)) for link in cascade.blockers
-    ]
-    return joined(lines)
-
-
-def any_cut(cascade: Cascade) -> sql.Composable:
-    """Whether this step takes less than all."""
-    flags = [cut(cascade, oid) for oid in cascade.members]
-    flags += [link_cut(cascade, link) for link in cascade.unlinks]
-    return either(flags)
-
-
 def without(places: sql.Composable, others: sql.Composable) -> sql.Composable:
     """An array's places that are not in the other."""
     each = sql.SQL("ARRAY(SELECT pg_catalog.unnest({}) EXCEPT SELECT pg_catalog.unnest({}))")
@@ -117,16 +135,6 @@ def take_out(places: sql.Composable, others: sql.Composable) -> sql.Composable:
     return sql.SQL("{} := {};").format(places, without(places, others))
 
 
-def each_leaf(cascade: Cascade, oid: int) -> sql.Composable:
-    """The head of a loop over the leaves of a partitioned member, with their rows in maint_t.
-
-    A statement for each of 730 leaves takes seconds to plan, in every batch. PostgreSQL's own
-    cascade names the partitioned table, and so does ours: it finds all rows, and their leaves. What
-    is done to rows by their place is done leaf by leaf, and only in leaves that have any.
-    """
-    return _EACH_LEAF.format(leaves=leaves(cascade, oid), rows=rows(cascade, oid))
-
-
 def either(conditions: Iterable[sql.Composable]) -> sql.Composable:
     """Their disjunction; false where there are none."""
     return sql.SQL(" OR ").join([sql.SQL("false"), *conditions])
@@ -135,7 +143,3 @@ def either(conditions: Iterable[sql.Composable]) -> sql.Composable:
 def joined(lines: Iterable[sql.Composable]) -> sql.Composable:
     """Statements, one a line."""
     return sql.SQL("\n").join(lines)
-
-
-def _name(prefix: str, number: int) -> sql.Composable:
-    return sql.Identifier(f"{prefix}{number}")

@@ -84,7 +84,8 @@ class ClosureWalk(Sender):
         False where that is done already.
         """
         before, self.isolating, self.group = self.isolating, True, 1
-        self.script = self.script._replace(key=key)
+        script = self.script
+        self.script = Script(script.cascade, script.predicate, script.own, key)
         return not before
 
     def step(self, bite: Bite) -> Step:
