@@ -169,13 +169,13 @@ def test_a_place_that_is_blank(inside: Inside, flag: str) -> None:
     ("age", "code", "words"),
     [
         ("", 2, ("--stale-after is blank",)),
-        ("abc", 2, ("'abc' is no duration",)),
-        ("10 parsecs", 2, ("'10 parsecs' is no duration", "90s")),
+        ("abc", 2, ("'abc' is not a duration",)),
+        ("10 parsecs", 2, ("'10 parsecs' is not a duration", "90s")),
         ("60", 2, ("without a unit",)),
         ("0", 65, ("--stale-after", "at least 1s", "Nothing was touched")),
         ("0s", 65, ("at least 1s",)),
         ("-5s", 65, ("in the future", "at least 1s")),
-        ("2099-01-01", 2, ("no duration",)),
+        ("2099-01-01", 2, ("not a duration",)),
     ],
 )
 def test_absurd_ages(

@@ -282,7 +282,7 @@ WRONG = [
         "5",
         "maint.toml [sweeps.old-mail]: unknown key max-percnt; did you mean max-pe",
     ),
-    ("max-percent", '"many"', "maint.toml [sweeps.old-mail] max-percent: 'many' is no number"),
+    ("max-percent", '"many"', "maint.toml [sweeps.old-mail] max-percent: 'many' is not a number"),
     (
         "timeout",
         '"0"',

@@ -156,7 +156,7 @@ def test_a_file_is_never_overwritten(inside: Inside) -> None:
             ("--job", "cleanup-sessions", "--table", "users=users"),
             "users belongs to none of the jobs",
         ),
-        (("--yes", "--timezone", "Berlin"), "no time zone"),
+        (("--yes", "--timezone", "Berlin"), "not a time zone"),
         (("--yes", "--epoch", "us"), "Seconds are s, milliseconds are ms."),
         (("--yes", "--job", ""), "--job is blank; give it a value, or leave it out."),
     ],

@@ -314,12 +314,15 @@ def test_a_run_needs_no_variable_of_the_place(inside: Inside) -> None:
             "[schedule]\nstart = 'hand'",
             "[schedule] start: there is no 'hand'; did you mean by-hand?",
         ),
-        ("[schedule]\ntimezone = 'Mars'", "[schedule] timezone: 'Mars' is no time zone; write"),
+        ("[schedule]\ntimezone = 'Mars'", "[schedule] timezone: 'Mars' is not a time zone; write"),
         *(
-            (f"[schedule]\nzone = '{name}'", f"[schedule] zone: '{name}' is no time zone; ")
+            (f"[schedule]\nzone = '{name}'", f"[schedule] zone: '{name}' is not a time zone; ")
             for name in ("localtime", "posixrules", "Factory", "right/Asia/Tokyo", "posix/UTC")
         ),
-        ("[schedule]\nzone = 'Berlin'", "[schedule] zone: 'Berlin' is no time zone; did you mean"),
+        (
+            "[schedule]\nzone = 'Berlin'",
+            "[schedule] zone: 'Berlin' is not a time zone; did you mean",
+        ),
         ("[[schedule]]\nname = 'x'", "schedule: an entry stands under [[schedules]], with an s."),
         ("schedule = 'x'", "maint.toml schedule: it is text and must be a table: [schedule]"),
     ],
@@ -343,9 +346,12 @@ def test_a_place_that_will_not_do(inside: Inside, text: str, sentence: str) -> N
             ("--target", "crontab", "--command", "maint"),
             "--command: 'maint' is relative; a schedul",
         ),
-        (("--target", "crontab", "--mailto", "a\nPATH=/x"), "--mailto: 'a\\nPATH=/x' will not do"),
+        (("--target", "crontab", "--mailto", "a\nPATH=/x"), "--mailto: 'a\\nPATH=/x' is not valid"),
         (("--target", "crontab", "--user", "a b"), "--user: 'a b' has a blank in it."),
-        (("--target", "crontab", "--zone", "Mars"), "--zone: 'Mars' is no time zone; write e.g."),
+        (
+            ("--target", "crontab", "--zone", "Mars"),
+            "--zone: 'Mars' is not a time zone; write e.g.",
+        ),
         (("--target", "crontab", "--database", "x"), "--database: there is no x; known: default."),
         (("--target", "crontab", "--database", "all"), "--database all: say so in maint.toml"),
     ],

@@ -128,9 +128,9 @@ JOB = "[jobs.cleanup-sessions]\n"
 TRIGGER = "[triggers.x]\nurl = 'https://backend.example.com'\nauth = 'none'\n"
 AGAIN = "[[schedules]]\njob = 'trigger-x'\nname = 'y'\nevery = '1h'\n"
 WRONG = [
-    (f'{JOB}every = "5m"\nschedule = "* * * * *"', "every: it does not go with schedule, which"),
+    (f'{JOB}every = "5m"\nschedule = "* * * * *"', "every: it cannot be combined with schedule"),
     (f'{JOB}every = "7m"', "every: cron cannot say each 7m evenly; the nearest that it can are 6m"),
-    (f'{JOB}every = "often"', "every: 'often' is no duration; write e.g. 90s"),
+    (f'{JOB}every = "often"', "every: 'often' is not a duration; write e.g. 90s"),
     (f"{JOB}every = 5", "every: it is a number and must be text in quotes."),
     (f"{JOB}schedule = 'H/99 * * * *'", "schedule: 'H/99' has a step of 99; take 1 to 60."),
     (f"{JOB}schedule = '0 0 30 2 *'", "schedule: '0 0 30 2 *'"),
@@ -145,7 +145,7 @@ WRONG = [
     (f"{JOB}options = ['--stale-after']", "options: --stale-after lacks its value; write it as"),
     (f"{JOB}options = ['--dry-run=yes']", "options: --dry-run takes no value; write --dry-run al"),
     (f"{JOB}options = ['--timeout=0s']", "options: --timeout: 0s is too small; it must be"),
-    (f"{JOB}options = ['--stale-after=soon']", "options: --stale-after: 'soon' is no duration"),
+    (f"{JOB}options = ['--stale-after=soon']", "options: --stale-after: 'soon' is not a duration"),
     (f"{JOB}parallelism = 0", "parallelism: 0"),
     ("[jobs.reconcile-stragglers]\nparallelism = 2", "parallelism: reconcile-stragglers cannot be"),
     (
@@ -170,7 +170,7 @@ WRONG = [
     (f"{EXTRA}evry = '1h'", "[[schedules]] entry 1: unknown key evry; did you mean every?"),
     (
         f"{EXTRA}every = '1h'\ntimezone = 'Mars'",
-        "[[schedules]] entry 1 timezone: 'Mars' is no time",
+        "[[schedules]] entry 1 timezone: 'Mars' is not a time",
     ),
     (
         f"{EXTRA}every = '1h'\noptions = ['--lmit=5']",
@@ -178,7 +178,7 @@ WRONG = [
     ),
     (
         f"{EXTRA}every = '1h'\nenabled = false\nschedule = '* * * * *'",
-        "[[schedules]] entry 1 every: it does not go with schedule",
+        "[[schedules]] entry 1 every: it cannot be combined with schedule",
     ),
     (
         f"{EXTRA}every = '1h'\n{EXTRA}every = '2h'",

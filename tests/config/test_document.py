@@ -133,7 +133,7 @@ def test_invalid_toml_names_the_line(tmp_path: Path, text: str, message: str) ->
         ("keep = “90d”", 'write text and durations in straight quotes: keep = "…".'),
         ('keep = "90d', "close the quotation mark behind keep."),
         ('keep: "90d"', "write keep = …."),
-        ("[jobs", "mend that line."),
+        ("[jobs", "correct that line."),
     ],
 )
 def test_invalid_toml_is_said_with_what_to_do(tmp_path: Path, text: str, advice: str) -> None:

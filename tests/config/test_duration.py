@@ -50,24 +50,30 @@ def test_the_usual_spellings_are_canonical(text: str) -> None:
     [
         ("", "blank"),
         ("  ", "blank"),
-        ("-", "no duration"),
-        ("abc", "'abc' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y"),
-        ("10 parsecs", "'10 parsecs' is no duration"),
+        ("-", "not a duration"),
+        ("abc", "'abc' is not a duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y"),
+        ("10 parsecs", "'10 parsecs' is not a duration"),
         ("60", "without a unit"),
-        ("5M", r"'5M' is no duration; did you mean 5m or 5mo\? The units are ms, s, m (minutes), "),
-        ("5min", r"'5min' is no duration; did you mean 5m\? The units are ms, s, m (minutes), h"),
+        (
+            "5M",
+            r"'5M' is not a duration; did you mean 5m or 5mo\? The units are ms, s, m (minutes), ",
+        ),
+        (
+            "5min",
+            r"'5min' is not a duration; did you mean 5m\? The units are ms, s, m (minutes), h",
+        ),
         ("5minutes", r"did you mean 5m\? "),
         ("90 days", r"did you mean 90d\? "),
         ("1 day", r"did you mean 1d\? "),
         ("1 Day 2HOURS", r"did you mean 1d 2h\? "),
         ("3 months", r"did you mean 3mo\? "),
-        ("1.5 months", "no duration; write e.g."),
-        ("password=1 day", r"'\*\*\*' is no duration; write e.g."),
-        ("--5s", "no duration"),
-        ("1h-5m", "no duration"),
-        ("1.2.3s", "no duration"),
-        ("٣s", "no duration"),
-        ("h", "no duration"),
+        ("1.5 months", "not a duration; write e.g."),
+        ("password=1 day", r"'\*\*\*' is not a duration; write e.g."),
+        ("--5s", "not a duration"),
+        ("1h-5m", "not a duration"),
+        ("1.2.3s", "not a duration"),
+        ("٣s", "not a duration"),
+        ("h", "not a duration"),
         ("1.5mo", "fraction"),
         ("9999y", "longer than 1000 years"),
         ("9" * 400 + "s", "longer than 1000 years"),
@@ -136,5 +142,5 @@ def test_months_compare_roughly() -> None:
 
 def test_a_password_pasted_as_duration_is_not_echoed() -> None:
     """A URL in the wrong place stays secret."""
-    with pytest.raises(ValueError, match=r"'\*\*\*' is no duration"):
+    with pytest.raises(ValueError, match=r"'\*\*\*' is not a duration"):
         _ = Duration.parse("postgres://u:canary@h")

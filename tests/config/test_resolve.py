@@ -92,9 +92,9 @@ def test_a_flag_that_was_not_given_does_not_count(given: Given) -> None:
         ("-5s", "--stale-after: -5s lies in the future; it must be at least 1s."),
         (
             "abc",
-            "--stale-after: 'abc' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
+            "--stale-after: 'abc' is not a duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
         ),
-        ("10 parsecs", "--stale-after: '10 parsecs' is no duration; write e.g. 90s, 15m, 24h, "),
+        ("10 parsecs", "--stale-after: '10 parsecs' is not a duration; write e.g. 90s, 15m, 24h, "),
     ],
 )
 def test_a_bad_flag_is_wrong_usage(given: Given, text: str, message: str) -> None:
@@ -188,7 +188,7 @@ def test_what_was_filled_in_is_not_shown_when_wrong(given: Given) -> None:
     given.environ["PW"] = "canary"
     message = given.refusal(ConfigError)
     assert message == (
-        f"maint.toml [jobs.{JOB}] stale-after: what ${{PW}} stands for will not do; give e.g. 60s."
+        f"maint.toml [jobs.{JOB}] stale-after: what ${{PW}} stands for is not valid; give e.g. 60s."
     )
 
 
@@ -239,7 +239,7 @@ def test_a_list_is_written_as_each_source_has_it(given: Given) -> None:
     [
         ("kinds = []", "kinds: it is an empty list; write e.g. one,two."),
         ("kinds = ['a', '']", "kinds: in its list, part 2: it is blank; write e.g. one,two."),
-        ("kinds = ['a', '${BLANK:-}']", "kinds: what a,${BLANK:-} stands for will not do; give"),
+        ("kinds = ['a', '${BLANK:-}']", "kinds: what a,${BLANK:-} stands for is not valid; give"),
         ("kinds = ''", "kinds is blank; give it a value such as a,b, or remove the line."),
     ],
 )

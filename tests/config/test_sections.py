@@ -100,7 +100,7 @@ def test_an_unknown_zone_is_an_error(tmp_path: Path) -> None:
     """With the zone that was probably meant."""
     message = refusal(tmp_path, "[tables.a]\ntimezone = 'Europe/Berln'")
     assert message == (
-        "maint.toml [tables.a] timezone: 'Europe/Berln' is no time zone; "
+        "maint.toml [tables.a] timezone: 'Europe/Berln' is not a time zone; "
         "did you mean Europe/Berlin?"
     )
 

@@ -85,7 +85,7 @@ BAD = [
     (
         "keep",
         "'soon'",
-        "keep: 'soon' is no duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
+        "keep: 'soon' is not a duration; write e.g. 90s, 15m, 24h, 90d, 13mo, 1y (units: ",
     ),
     (
         "keep",
@@ -95,11 +95,15 @@ BAD = [
     ("keep", "'${AGE}'", "keep: the variable AGE in ${AGE} is not set; set it."),
     ("where", "''", "where: it is blank; give it a value or remove the line."),
     ("where", "5", "where: it is a number and must be text in quotes."),
-    ("where", "'a = 1'", "where: it is SQL as it stands; say so with allow-sql = true beside it."),
+    ("where", "'a = 1'", "where: it is run as SQL; allow that with allow-sql = true beside it."),
     ("allow-sql", "'yes'", "allow-sql: it is text and must be true or false."),
     ("final", "1", "final: it is a number and must be true or false."),
     ("epoch", "'ns'", "epoch: 'ns' is not one of its values; known: ms, s."),
-    ("timezone", "'Europe/Berln'", "timezone: 'Europe/Berln' is no time zone; did you mean Europ"),
+    (
+        "timezone",
+        "'Europe/Berln'",
+        "timezone: 'Europe/Berln' is not a time zone; did you mean Europ",
+    ),
 ]
 
 
@@ -142,7 +146,10 @@ def test_allow_sql_false_refuses_a_condition(tmp_path: Path) -> None:
         (SWEEP + "enabled = 'no'\n", "[sweeps.old-mail] enabled: it is text and must be true or"),
         (SWEEP + "schedule = 5\n", "[sweeps.old-mail] schedule: it is a number and must be a list"),
         (SWEEP + "description = ''\n", "[sweeps.old-mail] description: it is blank; give it a val"),
-        (SWEEP + "schedule-timezone = 'X'\n", "[sweeps.old-mail] schedule-timezone: 'X' is no tim"),
+        (
+            SWEEP + "schedule-timezone = 'X'\n",
+            "[sweeps.old-mail] schedule-timezone: 'X' is not a tim",
+        ),
         ("sweeps = 5", "sweeps: it is a number and must be a table: [sweeps]."),
         ("[sweeps]\nx = 5", "[sweeps] x: it is a number and must be a table: [sweeps.x]."),
         ("[[sweeps]]\nx = 5", "sweeps: it is a list and must be a table: [sweeps]."),

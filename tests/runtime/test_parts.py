@@ -154,8 +154,8 @@ def test_the_part_may_come_from_the_jobs_variable(inside: Inside) -> None:
 
 WRONG = [
     ("4/4", {}, "there is no part 4 of 4; they are 0 to 3"),
-    ("0/0", {}, "0 parts will not do; have 1 to 1000"),
-    ("0/1001", {}, "1001 parts will not do"),
+    ("0/0", {}, "0 parts are out of range; use 1 to 1000"),
+    ("0/1001", {}, "1001 parts are out of range"),
     ("-1/4", {}, "'-1/4' is no part of a whole; write e.g. 0/4"),
     ("one", {}, "'one' is no part of a whole"),
     ("$(JOB_COMPLETION_INDEX)/4", {}, "is no part of a whole"),

@@ -35,7 +35,7 @@ def test_next_time(expression: str, zone: str, after: str, due: str) -> None:
 )
 def test_what_is_no_expression(expression: str) -> None:
     """A clause that says what is wrong."""
-    with pytest.raises(ValueError, match="is no cron expression"):
+    with pytest.raises(ValueError, match="is not a cron expression"):
         cron.next_time(expression, "UTC", at("2026-01-01"))
 
 

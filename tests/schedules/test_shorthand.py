@@ -60,7 +60,7 @@ def test_months_are_calendar_months(text: str, months: int) -> None:
         ("0", "0s is too often"),
         ("-5m", "-5m is too often"),
         ("2y", "2y is too seldom for cron, which knows no years; take 1y"),
-        ("often", "'often' is no duration"),
+        ("often", "'often' is not a duration"),
     ],
 )
 def test_what_no_expression_says_is_refused(text: str, clause: str) -> None:
@@ -127,7 +127,7 @@ def test_a_hash_is_for_good() -> None:
 @pytest.mark.parametrize(
     ("expression", "clause"),
     [
-        ("HH * * * *", "'HH' is no H"),
+        ("HH * * * *", "'HH' is not a valid H"),
         ("H(0-70) * * * *", r"'H\(0-70\)' goes from 0 to 70; stay within 0 to 59"),
         ("H(9-3) * * * *", r"'H\(9-3\)' goes from 9 to 3"),
         ("H/0 * * * *", "'H/0' has a step of 0; take 1 to 60"),

@@ -111,11 +111,11 @@ def _amount(number: str, unit: str, whole: str, *, last: bool) -> float:
     try:
         amount = min(float(number), _TOO_MUCH)
     except ValueError:
-        raise ValueError(f"{quote(whole)} is no duration; {_meant(whole)}") from None
+        raise ValueError(f"{quote(whole)} is not a duration; {_meant(whole)}") from None
     if not unit and last and amount:
         raise ValueError(f"{quote(whole)} has a number without a unit; {_EXAMPLES}")
     if unit not in _SECONDS and unit not in _MONTHS and (unit or not last):
-        raise ValueError(f"{quote(whole)} is no duration; {_meant(whole)}")
+        raise ValueError(f"{quote(whole)} is not a duration; {_meant(whole)}")
     return amount
 
 

@@ -42,7 +42,7 @@ def read_found(
     except FileNotFoundError:
         if path.is_symlink():
             raise ConfigError(
-                f"{name}: is a link to a file that does not exist; mend or remove it."
+                f"{name}: is a link to a file that does not exist; repair or remove it."
             ) from None
         return None
     except OSError as error:

@@ -185,7 +185,7 @@ def _tables(text: str, label: str) -> dict[str, Any]:
             raise ConfigError(f"{label}: {_JOBS_TWICE}") from None
         raise ConfigError(f"{label}: {_fault(str(error), text)}.") from None
     except ValueError:  # of int(); it names no line
-        raise ConfigError(f"{label}: holds a number of too many digits; mend it.") from None
+        raise ConfigError(f"{label}: holds a number of too many digits; correct it.") from None
     except RecursionError:
         raise ConfigError(f"{label}: is nested too deeply; flatten it.") from None
 
@@ -202,7 +202,7 @@ def _fault(error: str, text: str) -> str:
         section = line.strip().startswith("[")
         unnamed = f"the section {printable(mask(line.strip()))}" if section else "a key"
         return f"line {found[1]}: {key[1] if key else unnamed} appears twice; remove one"
-    how = "mend that line"
+    how = "correct that line"
     if key and r"Illegal character '\n'" in error:
         how = f"close the quotation mark behind {key[1]}"
     elif key and key[2] == ":":

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from maintcli.config.timing import Planned
     from maintcli.config.triggers import Trigger
 
-_SLIP: Final = 0.85  # two names of tables may well be alike
-# Where a run is, and who started it, changes nothing of what it does.
+_SLIP: Final = 0.85  # different tables often have similar names
+# These say where a run is and who started it, not what it does.
 _EVERY_RUN_ITS_OWN: Final = frozenset(
     {
         *("MAINT_CONFIG", "MAINT_ENV_FILE", "MAINT_LOG_FILE", "MAINT_ORIGIN"),
@@ -99,9 +99,9 @@ class Config:
 
     @property
     def where(self) -> str:
-        """The file, for a message that says what to write there; or that there is none, and where.
+        """The file, for messages; where there is none, with the folder that was searched.
 
-        Under a scheduler the working directory may be another than one thinks.
+        Under a scheduler the working directory is often not the expected one.
         """
         return self.file if self.path else f"{self.file} (there is none in {self.cwd})"
 
@@ -115,9 +115,7 @@ class Config:
         return bool({"retention": self.retention}[part])
 
     def enables(self, job: str) -> bool:
-        """Whether the file names `job` in a section of its own, or in `jobs`, and not to disable
-        it.
-        """
+        """Whether the file names `job`, in a section or in `jobs`, without disabling it."""
         named = job in self.jobs or job in self.sweeps or job in self.triggers
         return named and self.section(job).boolean("enabled") is not False
 
@@ -197,7 +195,7 @@ class Config:
                 raise ConfigError(f"{place}: there is no such job; {hint(name, known)}")
 
     def check_tables(self, known: Mapping[str, Collection[str]]) -> None:
-        """Raise ConfigError for a section [tables.KEY] that is a slip of the pen for a known table.
+        """Raise ConfigError for a section [tables.KEY] that looks like a misspelt known table.
 
         Any other KEY is a table of the user's own, which a job's list may name. A section may map
         only columns of the table, by the names that they are `known` by, and statuses that jobs

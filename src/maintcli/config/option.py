@@ -53,7 +53,7 @@ class Option:
     durations may not be negative and a percentage is at most 100.
     `configurable=False` means: by the flag only, never by a variable or maint.toml.
     `guarded` means: a value out of bounds is not wrong usage, a guard refuses it in the run.
-    `needs` and `excludes` name another option that it goes only with, or never with.
+    `needs` names an option that must be given too, `excludes` one that must not be.
     """
 
     name: str

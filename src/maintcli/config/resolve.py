@@ -147,7 +147,7 @@ def _try(option: Option, given: object, written: object = None) -> tuple[Any, st
     if clause and written not in (None, given):  # NaN is what it is, and unequal
         # What was filled in may be a secret put in the wrong place.
         stands = mask(_as_text(written))
-        clause = f"what {stands} stands for will not do; give e.g. {option.example}"
+        clause = f"what {stands} stands for is not valid; give e.g. {option.example}"
     return value, clause
 
 

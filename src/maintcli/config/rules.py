@@ -32,13 +32,13 @@ SWEEP_KEYS: Final = (
 """The keys of [sweeps.NAME] beside the options of its job."""
 _LONGEST_NAME: Final = 40
 _TAKEN: Final = frozenset({"jobs-runner"})  # the row that every run touches
-_MINUTES: Final = re.compile(r"\s*([0-9]+)\s*m\s*")  # as easily a slip for months
+_MINUTES: Final = re.compile(r"\s*([0-9]+)\s*m\s*")  # often meant as months
 
 
 class Rule(NamedTuple):
     """The rows of `table` are kept for `keep`, counted from the time in `column`.
 
-    `where` is a further condition in SQL, as it stands; only rows for which it holds are deleted.
+    `where` is a further condition in SQL; only rows for which it holds are deleted.
     `final` promises that a row which is due can never become fresh again. `show` are columns that
     a removed row is logged by, `name` is what people call the rule. `map` says how the user calls
     the table and the column. In `section` the rule stands as written, `${NAME}` not filled in.
@@ -94,8 +94,7 @@ def read_retention(top: Section) -> tuple[Rule, ...]:
 def _rule(section: Section) -> Rule:
     """The rule that `section` holds. Raises ConfigError.
 
-    How long is too short is for the run to say: that refuses, and this is no reason for other
-    jobs not to run.
+    A `keep` that is too short is refused by the run, so that other jobs still run.
     """
     table, column = _needed(section, "table"), _needed(section, "column")
     return Rule(
@@ -144,7 +143,5 @@ def _keep(section: Section) -> Duration:
 def _where(section: Section) -> str | None:
     condition, allowed = section.text("where"), section.boolean("allow-sql")
     if condition is not None and not allowed:
-        raise section.wrong(
-            "where", "it is SQL as it stands; say so with allow-sql = true beside it"
-        )
+        raise section.wrong("where", "it is run as SQL; allow that with allow-sql = true beside it")
     return condition

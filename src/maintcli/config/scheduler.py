@@ -128,7 +128,7 @@ def check(key: str, value: object) -> str:
     if key == "install" and _LOGIN.search(text):
         raise ValueError("a name or a password in its URL would stand in a file; leave it out")
     if not text.strip() or not text.isprintable():
-        raise ValueError(f"{quote(text)} will not do; leave it out or give it a value")
+        raise ValueError(f"{quote(text)} is not valid; leave it out or give it a value")
     if len(text) > _LONGEST:
         raise ValueError(f"{quote(text)} is longer than {_LONGEST} characters")
     if key in _PATHS and not text.startswith("/"):

@@ -83,7 +83,7 @@ def _follow(
 
 def _path(text: str, origin: str) -> str:
     path = text.removeprefix("file:").strip()
-    # A path that looks like a URL with a password is a slip; it must not show in the message.
+    # A path that looks like a URL with a password is a mistake and must not be shown.
     if not path or printable(mask(path)) != path:
         raise ConfigError(f"{origin}: what follows file: is not a path; write file:PATH.")
     return path

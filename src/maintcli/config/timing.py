@@ -24,7 +24,7 @@ _MOST_PARTS: Final = 1000
 
 
 def read_jobs(top: Section) -> dict[str, Mapping[str, object]]:
-    """Every [jobs.NAME] as it stands; the reserved keys are checked for their types.
+    """Every [jobs.NAME] as written; the reserved keys are checked for their types.
 
     The others are the job's options, which only the job knows. `jobs = ["NAME"]` is short for
     sections that are empty. Raises ConfigError.
@@ -60,15 +60,13 @@ def every(section: Section) -> str | None:
     if text is None:
         return None
     if "schedule" in section.values:
-        raise section.wrong(
-            "every", "it does not go with schedule, which says the same in full; leave out one"
-        )
+        raise section.wrong("every", "it cannot be combined with schedule; remove one of the two")
     section.parse("every", text, values.age)
     return text.strip()
 
 
 def words(section: Section) -> tuple[str, ...]:
-    """The words of `options`: a list as it stands, or one text split as a shell would.
+    """The words of `options`: a list as written, or one text split as a shell would.
 
     `${NAME}` is not filled in: they are written into files that others read. Raises ConfigError.
     """
@@ -93,7 +91,7 @@ def parallelism(section: Section) -> int:
     value = section.values.get("parallelism", 1)
     parts = section.parse("parallelism", value, values.integer)
     if not 1 <= parts <= _MOST_PARTS:
-        raise section.wrong("parallelism", f"{parts} will not do; have 1 to {_MOST_PARTS}")
+        raise section.wrong("parallelism", f"{parts} is out of range; use 1 to {_MOST_PARTS}")
     return parts
 
 

@@ -125,7 +125,7 @@ def read_triggers(top: Section, base: Path, cwd: Path) -> dict[str, Trigger]:
 def _trigger(name: str, section: Section, base: Path, cwd: Path) -> Trigger:
     if not re.fullmatch(NAME, name) or len(name) > _LONGEST:
         raise ConfigError(
-            f"{section.place()}: {quote(name)} will not do as a name; use up to {_LONGEST}"
+            f"{section.place()}: {quote(name)} is not a valid name; use up to {_LONGEST}"
             " lowercase letters, digits and single hyphens, such as process-pending."
         )
     timing.check_timing(section)
@@ -142,15 +142,17 @@ def _trigger(name: str, section: Section, base: Path, cwd: Path) -> Trigger:
 def _check_secrets(section: Section, auth: Auth) -> None:
     """A secret stands elsewhere, and nowhere that nothing reads it from."""
     if section.raw_text("username") is not None and auth != "basic":
-        raise section.wrong("username", f'auth = "{auth}" knows no user; remove the line')
+        raise section.wrong("username", f'auth = "{auth}" takes no user; remove the line')
     secret = section.raw_text("secret")
     if secret is not None and auth == "none":
         raise section.wrong("secret", 'auth = "none" sends none; remove the line, or change auth')
     if secret is not None and not secret.strip().startswith(("env:", "file:")):
         raise section.wrong(
-            "secret", 'it would stand there for all to read; write "env:NAME" or "file:PATH"'
+            "secret", 'anyone who can read the file could read it; write "env:NAME" or "file:PATH"'
         )
     for key in ("secret", "username"):
         name = (section.raw_text(key) or "").strip()
         if name.startswith("env:") and not _VARIABLE.fullmatch(name.removeprefix("env:").strip()):
-            raise section.wrong(key, "what follows env: is no name of a variable; write env:NAME")
+            raise section.wrong(
+                key, "what follows env: is not the name of a variable; write env:NAME"
+            )

@@ -41,7 +41,7 @@ def integer(value: object) -> int:
     text = _text_of(value, "a whole number such as 1000")
     digits = text.strip().removeprefix("-").replace("_", "")
     if not (digits.isdigit() and digits.isascii()):
-        raise ValueError(f"{quote(text)} is no whole number; write e.g. 1000")
+        raise ValueError(f"{quote(text)} is not a whole number; write e.g. 1000")
     if len(digits) > len(str(_LARGEST)):
         raise ValueError(f"{quote(text)} is too large; {_AT_MOST}")
     return _fitting(int(text.replace("_", "")))
@@ -56,7 +56,7 @@ def percent(value: object) -> float:
         number = _number(text.strip().removesuffix("%").rstrip(), text)
     if abs(number) <= _LARGEST:  # not so for NaN
         return number
-    raise ValueError(f"{quote(value)} is no percentage; write e.g. 50")
+    raise ValueError(f"{quote(value)} is not a percentage; write e.g. 50")
 
 
 def decimal(value: object) -> float:
@@ -131,7 +131,7 @@ def zone(value: object) -> str:
     places = (one for one in zones if "/" in one and not one.startswith("Etc/"))
     near = closest(name, ["UTC", *filter(_is_portable, places)])
     advice = f"did you mean {near}?" if near else 'write e.g. "UTC" or "Europe/Berlin"'
-    raise ValueError(f"{quote(name)} is no time zone; {advice}")
+    raise ValueError(f"{quote(name)} is not a time zone; {advice}")
 
 
 def _is_portable(name: str) -> bool:
@@ -164,7 +164,7 @@ def _text_of(value: object, wanted: str) -> str:
 def _number(number: str, whole: str) -> float:
     if number.isascii() and number.removeprefix("-").replace(".", "", 1).isdigit():
         return float(number)
-    raise ValueError(f"{quote(whole)} is no number; write e.g. 50")
+    raise ValueError(f"{quote(whole)} is not a number; write e.g. 50")
 
 
 def _fitting(number: int) -> int:

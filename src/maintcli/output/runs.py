@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from maintcli.engines.base.figures import label, phrases, said
+from maintcli.errors import Outcome
 from maintcli.output.table import Table
 from maintcli.output.words import stamp, took
 from maintcli.runtime.history import PastRun
@@ -86,7 +87,8 @@ def _parts(found: Whole) -> str:
 def _told(head: str, run: PastRun) -> str:
     """Why it ended so, and what it did: a run that failed half-way has both."""
     counted = {n: v for n, v in _counts(run).items() if n.endswith("_count")}
-    message = (run.message or "").rstrip(".")
+    failed = run.outcome != Outcome.SUCCESS  # what a success did, its figures say
+    message = (run.message or "").rstrip(".") if failed else ""
     return ": ".join(filter(None, (head, message, phrases(counted))))
 
 

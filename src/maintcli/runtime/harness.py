@@ -30,7 +30,7 @@ from maintcli.runtime.job import Job, Order
 from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.ledger import Begun
 from maintcli.runtime.outcome import record_outcome
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Report, sentence
 from maintcli.runtime.session import RECONNECT_SECONDS, Session
 
 _HELD_RETRY_SECONDS = 1.0
@@ -252,6 +252,8 @@ def _body(job: Job, context: Context, report: Report) -> None:
         result = job.body(context, values)
         if is_dataclass(result) and not isinstance(result, type):
             context.counts |= asdict(result)
+        own, left = context.counts.pop("message", ""), context.backlog
+        report.message = own or sentence(context.counts, backlog=left, dry_run=context.dry_run)
     finally:
         report.counts = context.counts
         report.backlog = context.backlog

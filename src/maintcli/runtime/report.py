@@ -1,23 +1,32 @@
 """What a run has to say at its end: one object for people, JSON, ledger and observers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from maintcli.errors import Code, Outcome
-from maintcli.words import some
+from maintcli.words import many, some
 
 _MOST_NAMED = 3  # databases in one sentence
+# What a run has done, by its figures; what it did of which things, as the sentence says it.
+_DEEDS = {
+    "erased_count": ("erase", "user"),
+    "deleted_count": ("delete", "row"),
+    "updated_count": ("update", "row"),
+    "requeued_count": ("requeue", "job"),
+    "restored_count": ("restore", "row"),
+}
 
 
 @dataclass(kw_only=True)
 class Report:
     """A run's end. `counts` are the job's own figures; JSON shows them flat beside the rest.
 
-    `backlog` is the number of items that were due and are left, None where nobody knows. `shard`
-    (`0/4`) and `run_group` are blank for a run that is a whole.
+    `message` is a sentence, whatever the outcome. `backlog` is the number of items that were due
+    and are left, None where nobody knows. `shard` (`0/4`) and `run_group` are blank for a run that
+    is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
     has a row of it; `ledger_missing` where it should have one, and the work was done without.
     `statements` are SQL that mends what `message` says. `traceback` is for the ledger alone, and
@@ -79,6 +88,37 @@ class Report:
         }
 
 
+def sentence(counts: Mapping[str, Any], *, backlog: int | None, dry_run: bool) -> str:
+    """What a run that succeeded did, and what it left: `Deleted 30,056 rows from a.b; 5 remain.`"""
+    if dry_run and any(name in counts and counts[name] is None for name in _DEEDS):
+        return "There is more to do than could be counted in time."
+    deeds = [_deed(name, counts, dry_run=dry_run) for name in _DEEDS if counts.get(name)]
+    if not (said := ", ".join(deeds)):
+        said = "there was nothing to do" if counts.keys() & _DEEDS.keys() else _finished(counts)
+    left = f"; {backlog:,} remain" if backlog and not dry_run else ""
+    return f"{said[0].upper()}{said[1:]}{left}."
+
+
+def _deed(name: str, counts: Mapping[str, Any], *, dry_run: bool) -> str:
+    verb, things = _DEEDS[name]
+    count, tables = many(counts[name], things), counts.get("tables")
+    where = (
+        f" from {next(iter(tables))}" if isinstance(tables, Mapping) and len(tables) == 1 else ""
+    )
+    done = f"would {verb}" if dry_run else f"{verb}d"
+    return f"{done} {count}{where if name == 'deleted_count' else ''}"
+
+
+def _finished(counts: Mapping[str, Any]) -> str:
+    """Of a job with figures of its own."""
+    figures = [
+        f"{name.removesuffix('_count').replace('_', ' ')} {value:,}"
+        for name, value in counts.items()
+        if type(value) is int
+    ]
+    return f"finished: {', '.join(figures)}" if figures else "finished"
+
+
 class Told(NamedTuple):
     """The report of a run, and in which database it was."""
 
@@ -90,6 +130,7 @@ def together(name: str, told: Sequence[Told], *, code: Code, started_at: datetim
     """One report of all, for those that take one; it has no run id, and sums what adds up."""
     reports = [one.report for one in told]
     bad = [one for one in told if not one.report.success]
+    counts, backlog = _figures(reports), _sum([report.backlog for report in reports])
     return Report(
         job=name,
         run_id="",
@@ -97,14 +138,14 @@ def together(name: str, told: Sequence[Told], *, code: Code, started_at: datetim
         started_at=started_at,
         outcome=_outcome(reports, code),
         exit_code=code,
-        message=_message(bad, len(told)),
-        backlog=_sum([report.backlog for report in reports]),
+        message=_message(bad, len(told)) or sentence(counts, backlog=backlog, dry_run=False),
+        backlog=backlog,
         warnings=[f"{one.database}: {warning}" for one in told for warning in one.report.warnings],
         counts={
             "databases_count": len({one.database for one in told}),
             "failed_databases_count": len(bad),
             "skipped_databases_count": sum(report.outcome is Outcome.SKIPPED for report in reports),
-            **_figures(reports),
+            **counts,
         },
     )
 

@@ -72,7 +72,7 @@ def _parsed(text: str, environ: Mapping[str, str]) -> Shard:
         raise ValueError(f"{quote(text)} is no part of a whole; write e.g. 0/4, or auto/4")
     parts = int(written["parts"])
     if not 1 <= parts <= MOST_PARTS:
-        raise ValueError(f"{parts} parts will not do; have 1 to {MOST_PARTS}")
+        raise ValueError(f"{parts} parts are out of range; use 1 to {MOST_PARTS}")
     index = written["part"] if (written["part"] or "auto") != "auto" else _index(environ)
     if int(index) >= parts:
         raise ValueError(f"there is no part {index} of {parts}; they are 0 to {parts - 1}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from maintcli.errors import Code, Outcome, gravest
 from maintcli.runtime.history import PastRun
+from maintcli.runtime.report import sentence
 from maintcli.words import some
 
 _INCOMPLETE = "incomplete"
@@ -48,11 +49,12 @@ def _whole(members: Sequence[PastRun]) -> Whole:
     last = list({run.part: run for run in runs}.values())
     outcome, decisive = _outcome(last, newest.parts or 0)
     ended = [run.finished_at for run in last if run.finished_at]
+    counts = _counts(runs)
     together = replace(
         first,
         outcome=outcome,
         exit_code=decisive.exit_code if decisive else None,
-        message=_message(decisive) if decisive else None,
+        message=_message(decisive, counts) if decisive else None,
         traceback=decisive.traceback if decisive else None,
         finished_at=max(ended) if ended and decisive else None,
         host=_names(run.host for run in runs),
@@ -61,7 +63,7 @@ def _whole(members: Sequence[PastRun]) -> Whole:
         batches=sum(run.batches for run in runs),
         deleted_count=sum(run.deleted_count for run in runs),
         updated_count=sum(run.updated_count for run in runs),
-        counts=_counts(runs),
+        counts=counts,
         part=None,
     )
     return Whole(together, runs)
@@ -84,7 +86,9 @@ def _code(run: PastRun) -> Code:
     return next((code for code in Code if int(code) == run.exit_code), Code.FAILED)
 
 
-def _message(run: PastRun) -> str | None:
+def _message(run: PastRun, counts: Mapping[str, Any]) -> str | None:
+    if run.outcome == Outcome.SUCCESS:
+        return sentence(counts, backlog=None, dry_run=False)
     return f"part {run.part}/{run.parts}: {run.message}" if run.message else None
 
 

@@ -51,17 +51,17 @@ def each_time(
     """Each time strictly after `start`, or before it, in UTC; see `next_time`."""
     if len(expression.split()) != _FIELDS:
         raise ValueError(
-            f"{quote(expression)} is no cron expression; it has five fields: */5 * * * *"
+            f"{quote(expression)} is not a cron expression; it has five fields: */5 * * * *"
         )
     fault = _fault(expression.split())
     if fault:
-        raise ValueError(f"{quote(expression)} is no cron expression: {fault}")
+        raise ValueError(f"{quote(expression)} is not a cron expression: {fault}")
     try:
         _ = CronSim(expression, start)
         found = CronSim(normal(expression), start.astimezone(_zone(zone)), reverse=reverse)
     except CronSimError as error:
         raise ValueError(
-            f"{quote(expression)} is no cron expression: {str(error).lower()}; write e.g."
+            f"{quote(expression)} is not a cron expression: {str(error).lower()}; write e.g."
             " */5 * * * *"
         ) from None
     for when in found:
@@ -69,7 +69,7 @@ def each_time(
 
 
 def _fault(parts: Sequence[str]) -> str | None:
-    """What the library would pass or stumble over, as a clause."""
+    """What the library would accept or fail on, as a clause."""
     for part, within in zip(parts, RANGES, strict=True):
         if _LONG_NUMBER.search(part):
             return "it has a number of more than four digits"

@@ -48,8 +48,10 @@ class Fields(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def normal(expression: str) -> str:
-    """`expression` as every cron reads it alike: numbers for names, 0 for Sunday, `5-59/10` for
-    `5/10`, single blanks. It has been accepted by schedules/cron.py.
+    """`expression` in a form that every cron reads the same way.
+
+    Numbers for names, 0 for Sunday, `5-59/10` for `5/10`, single blanks. It has been accepted by
+    schedules/cron.py.
     """
     parts = expression.upper().split()
     if len(parts) != len(RANGES):

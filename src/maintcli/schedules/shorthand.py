@@ -82,7 +82,7 @@ def _term(term: str, number: int, key: str) -> str:
         return term
     found = _TERM.fullmatch(term)
     if found is None:
-        raise ValueError(f"{quote(term)} is no H; write H, H/15, H(0-7) or H(0-29)/10")
+        raise ValueError(f"{quote(term)} is not a valid H; write H, H/15, H(0-7) or H(0-29)/10")
     within = _FIELDS[number]
     low, high = int(found[1] or within[0]), int(found[2] or within[-1])
     if low > high or low not in within or high not in within:

@@ -27,7 +27,7 @@ def words(expressions: Sequence[str], zone: str = "UTC") -> str:
 
 
 def describe(expression: str) -> str:
-    """One expression in words; as it stands where words would be longer than that."""
+    """One expression in words, or the expression itself where words would be longer."""
     found = fields(expression)
     if found is None:
         return expression

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 _PORTS: Final = {"http": 80, "https": 443}
 _NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
-_KEPT: Final = "!#$%&'()*+,/:;=?@[]~"  # what a target may hold as it stands
+_KEPT: Final = "!#$%&'()*+,/:;=?@[]~"  # characters that are not escaped
 
 
 class Address(NamedTuple):
@@ -59,9 +59,11 @@ def read(text: str) -> Address:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise ValueError("it is no URL; write e.g. https://backend.example.com/path") from None
+        raise ValueError("it is not a URL; write e.g. https://backend.example.com/path") from None
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("it is no http:// or https:// URL; write e.g. https://backend.example.com")
+        raise ValueError(
+            "it is not an http:// or https:// URL; write e.g. https://backend.example.com"
+        )
     if parts.username is not None or parts.password is not None:
         raise ValueError("it holds a user or a password; leave them out, and use auth")
     return Address(
@@ -77,7 +79,9 @@ def _host(parts: SplitResult) -> str:
     try:
         return (parts.hostname or "").encode("idna").decode("ascii")
     except UnicodeError:
-        raise ValueError("its host is no name; write e.g. https://backend.example.com") from None
+        raise ValueError(
+            "its host is not a valid name; write e.g. https://backend.example.com"
+        ) from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -90,8 +94,8 @@ def _is_loopback(host: str) -> bool:
 def is_public(ip: str) -> bool:
     """Whether an IP address is one of the public internet.
 
-    Not so those of this machine, of private networks and of carriers, and not those of IPv6 that
-    stand for one of IPv4: what they lead to depends on the network.
+    False for this machine, private networks and those of carriers, and for addresses of IPv6 that
+    embed one of IPv4: where they lead depends on the network.
     """
     found = ip_address(ip.partition("%")[0])
     if isinstance(found, IPv4Address):

@@ -25,6 +25,7 @@ from maintcli.services.address import Address, is_public, read
 
 MOST_BYTES: Final = 64 * 1024
 _CONNECT_SECONDS: Final = 10.0
+_LEAST_SECONDS: Final = 0.001
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _NOTHING: Final[Mapping[str, str]] = {}
 
@@ -32,7 +33,7 @@ _NOTHING: Final[Mapping[str, str]] = {}
 class Answer(NamedTuple):
     """What came back; `is_whole` is False where the body was longer than 64 KiB.
 
-    Names of headers are in lowercase. Of an answer that is no 2xx the body may be cut, too.
+    Names of headers are in lowercase. The body of anything but a 2xx may also be incomplete.
     """
 
     status: int
@@ -141,7 +142,7 @@ class Client:
         except (OSError, HTTPException) as error:
             connection.close()
             if kept and method != "POST" and not limit.is_over and _is_gone(error):
-                # It was being closed while this was sent, which did no harm; a POST may have.
+                # The server closed it meanwhile. Sending again is safe, except for a POST.
                 return self._request(method, address, headers, body, limit)
             raise _no_answer(method, address, error, limit) from None
         except BaseException:
@@ -166,7 +167,7 @@ class Client:
             raise Unsent(f"{address} cannot be reached, and nothing was sent: {reason}.") from None
         connection = HTTPConnection(address.host, address.port)
         connection.sock = opened
-        connection.auto_open = 0  # or it would connect again, by the name
+        connection.auto_open = 0  # else it would reconnect by name, past the pinned address
         connection.response_class = _Final
         return connection
 
@@ -178,13 +179,13 @@ class Client:
         refused = next((ip for ip in ips if self._public_only and not is_public(ip)), None)
         if refused:
             raise Refused(
-                f"{address} leads to {refused}, which is no public address, so nothing was sent."
+                f"{address} leads to {refused}, which is not a public address, so nothing was sent."
             )
         opened = _first_open(ips, address.port, limit)
         try:
             limit.hold(opened)
             if address.scheme == "https":
-                # Its own variable: the context reads the certificates of the system, in 20 ms.
+                # Made once: it reads the certificates of the system, which takes 20 ms.
                 self._tls = self._tls or ssl.create_default_context()
                 opened = self._tls.wrap_socket(opened, server_hostname=address.host)
         except BaseException:
@@ -194,13 +195,13 @@ class Client:
 
 
 class _Final(HTTPResponse):
-    """Passes over 102, 103 and the like, which come before the answer; the library knows 100."""
+    """Skips 102, 103 and other interim answers; the library itself skips only 100."""
 
     def begin(self) -> None:
         """Read up to the headers of the answer."""
         self._begin()
         while self.status < 200 and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
-            vars(self)["headers"] = None  # or it would take what it has for the answer
+            vars(self)["headers"] = None  # else its headers would be those of the answer
             self._begin()
 
     def _begin(self) -> None:
@@ -214,7 +215,7 @@ class _Final(HTTPResponse):
 
 
 class _Head:
-    """The lines before a body. The library takes them for whole where they end too early."""
+    """The lines before a body; without this the library accepts a head that was cut off."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -232,14 +233,14 @@ class _Head:
 
 
 class _Limit:
-    """Cuts the connection after `seconds`: a limit for each byte is none for a server that drips.
+    """Cuts the connection after `seconds`: a limit per read does not stop a slow server.
 
-    It has a descriptor of its own, since the library gives up the socket before the body is read.
+    It has its own descriptor, since the library drops the socket before the body is read.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.is_over = False
+        self._is_cut = False
         self._deadline = time.monotonic() + seconds
         self._twin: socket.socket | None = None
         self._timer = Timer(seconds, self._cut)
@@ -257,14 +258,19 @@ class _Limit:
     @property
     def left(self) -> float:
         """Seconds, and never none: a socket takes 0 for not waiting at all."""
-        return max(self._deadline - time.monotonic(), 0.001)
+        return max(self._deadline - time.monotonic(), _LEAST_SECONDS)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up; a socket's own time-out may come before the timer's cut."""
+        return self._is_cut or self.left <= _LEAST_SECONDS
 
     def hold(self, connection: socket.socket) -> None:
         """Cut this one from now on."""
         self._let_go()
         connection.settimeout(self.left)
         self._twin = socket.socket(fileno=os.dup(connection.fileno()))
-        if self.is_over:  # just now, before there was anything to cut
+        if self._is_cut:  # just now, before there was anything to cut
             self._cut()
 
     def __str__(self) -> str:
@@ -276,7 +282,7 @@ class _Limit:
             twin.close()
 
     def _cut(self) -> None:
-        self.is_over = True
+        self._is_cut = True
         twin = self._twin
         if twin is not None:
             with suppress(OSError):  # it is closed
@@ -301,7 +307,6 @@ def _resolve(host: str, port: int, limit: _Limit) -> Sequence[str]:
     if failed:
         raise failed[0]
     if not found:
-        limit.is_over = True
         raise TimeoutError
     return found
 
@@ -315,7 +320,7 @@ def _first_open(ips: Sequence[str], port: int, limit: _Limit) -> socket.socket:
 
 
 def _is_readable(connection: socket.socket) -> bool:
-    """Whether something came although nothing was asked: the end, or what is no answer."""
+    """Whether there is input although nothing was asked: the end, or something unexpected."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
@@ -373,4 +378,4 @@ def _why(error: Exception) -> str:
         return "the encrypted connection failed"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return "what came is no HTTP, or not all of it"
+    return "the answer was not HTTP, or was incomplete"

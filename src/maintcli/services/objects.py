@@ -1,4 +1,4 @@
-"""Files in a bucket, at Amazon, Google or Microsoft, or at whoever speaks as they do."""
+"""Files in a bucket of Amazon, Google or Microsoft, or of a service compatible with one."""
 
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -68,9 +68,9 @@ class Objects:
 
     @cached_property
     def _without_bulk(self) -> "ObjectStore":
-        """The same place, where the deletion of one file is no bulk request either.
+        """The same place, without bulk requests: the deletion of one file is a plain DELETE.
 
-        Before obstore 0.12 it never is, and there is no such setting.
+        Before obstore 0.12 it always is, and there is no such setting.
         """
         if not self.location.startswith("s3://"):
             return self._store

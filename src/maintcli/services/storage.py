@@ -56,7 +56,7 @@ class Storage(Protocol):
         ...
 
     def folders(self) -> Sequence[str]:
-        """The names of the folders here, sorted. Raises BadLocation where there is no place."""
+        """The names of the folders here, sorted. Raises BadLocation if the place does not exist."""
         ...
 
     def list(self, folder: str) -> Mapping[str, int]:
@@ -134,7 +134,9 @@ def _expanded(path: str, origin: str) -> Path:
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError:
-        raise BadLocation(f"{origin}: there is no such home; write it out.") from None
+        raise BadLocation(
+            f"{origin}: that home folder does not exist; write the full path."
+        ) from None
 
 
 def _path(rest: str, origin: str) -> Path:

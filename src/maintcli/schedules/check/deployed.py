@@ -230,7 +230,7 @@ def _copies(target: str, rendered: Texts, texts: Texts) -> Iterator[Finding]:
     for text in texts.values():
         path = path_of(target, text)
         if path is None:
-            raise ValueError(f"it is no file that maint rendered for {target}")
+            raise ValueError(f"it is not a file that maint rendered for {target}")
         there[path] = text
     yield from compare(rendered, there, {})
     for path in there:

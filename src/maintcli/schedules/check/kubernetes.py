@@ -56,7 +56,7 @@ def _cronjobs(text: str) -> list[object]:
     try:
         found: object = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError(f"it is no JSON; {_WANTED}") from None
+        raise ValueError(f"it is not JSON; {_WANTED}") from None
     is_list = str(_at(found, "kind")) in {"List", "CronJobList"}
     items = _sequence(_at(found, "items")) if is_list else [found]
     cronjobs_ = [item for item in items if _at(item, "kind") == "CronJob"]

@@ -81,7 +81,7 @@ def _covers(run: Came | None, due: datetime) -> bool:
 
 
 def _twice(job: str, entries: Sequence[Entry], seen: Seen, looked: Looked) -> Iterator[Finding]:
-    """Origins whose runs alternate to this day; a move from one to the other is none."""
+    """Origins whose runs still alternate; a finished move from one to the other does not count."""
     active = looked.now - max(3 * _period(entries, looked.now), 2 * _LONG_GRACE)
     spans: dict[str, tuple[datetime, datetime]] = {}
     for run in seen.recent:  # the newest first

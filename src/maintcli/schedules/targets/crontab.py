@@ -58,7 +58,7 @@ _ASSIGNMENT: Final = re.compile(r"\s*[A-Za-z_]\w*\s*=")
 
 
 def render(entries: Sequence[Entry], settings: Settings) -> Rendered:
-    """One file, and a note for each entry whose times this clock cannot say."""
+    """One file, and a note for each entry whose times cannot be expressed in this zone."""
     notes: list[Note] = []
     blocks = [_block(entry, settings, notes) for entry in entries]
     lines = [_head(entries, settings), "SHELL=/bin/sh", f"PATH={_PATH}"]
@@ -73,7 +73,7 @@ def _file(settings: Settings) -> str:
 
 def _head(entries: Sequence[Entry], settings: Settings) -> str:
     widest = max(map(len, (settings.command, settings.variables, settings.config_file)))
-    facts = {
+    values = {
         "file": _file(settings),
         "command": settings.command.ljust(widest),
         "env_file": settings.variables.ljust(widest),
@@ -82,12 +82,12 @@ def _head(entries: Sequence[Entry], settings: Settings) -> str:
         "zone": settings.zone,
         "header": header(_file(settings), "crontab"),
     }
-    variables = _VARIABLES.format(**facts) if settings.variables else ""
+    variables = _VARIABLES.format(**values) if settings.variables else ""
     where = "That file holds" if settings.variables else "The environment holds"
     variables += held(where, further(entries))
-    said = (_SETTINGS if settings.config_file else _NO_SETTINGS).format(**facts)
+    said = (_SETTINGS if settings.config_file else _NO_SETTINGS).format(**values)
     install = _SYSTEM if settings.user else _OWNED
-    return f"{install}{_HEAD}".format(**facts, variables=variables, settings=said)
+    return f"{install}{_HEAD}".format(**values, variables=variables, settings=said)
 
 
 def _block(entry: Entry, settings: Settings, notes: list[Note]) -> str:
@@ -107,7 +107,7 @@ def _block(entry: Entry, settings: Settings, notes: list[Note]) -> str:
 
 
 def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
-    """What stands in the first five columns, or why nothing does."""
+    """The first five columns, or why there are none."""
     if any(not word.isprintable() for word in entry.command):
         return Note(entry.key, "an option holds a line break, which ends a line of a crontab")
     if any(is_special(expression) for expression in entry.expressions):
@@ -120,8 +120,8 @@ def _times(entry: Entry, settings: Settings) -> tuple[str, ...] | Note:
     if any(line is None for line in lines):
         return Note(
             entry.key,
-            f"its times in {entry.zone} are no times of a crontab in {settings.zone}, and Debian's"
-            " cron knows no CRON_TZ",
+            f"its times in {entry.zone} cannot be written in a crontab in {settings.zone}, and"
+            " Debian's cron has no CRON_TZ",
             f'have timezone = "{settings.zone}", for it or under [schedule] for all, or let systemd'
             " start it",
         )
@@ -143,7 +143,7 @@ class Line(NamedTuple):
     key: str  # in the comment above it; without one, the job
     when: str  # the first five columns
     words: tuple[str, ...]  # after `maint`, without what rendering puts before the options
-    text: str  # as it stands, with single blanks
+    text: str  # with single blanks
 
 
 def lines(text: str) -> Iterator[Line]:

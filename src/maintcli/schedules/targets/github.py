@@ -201,7 +201,7 @@ def _action(action: str) -> str:
 
 def _unpinned(action: str) -> Iterable[Note]:
     if action != _HERE and not _PINNED.fullmatch(action):
-        what = f"what {action} stands for can be changed by others"
+        what = f"others can change what {action} runs"
         yield Note("action", what, "the nearest is OWNER/REPOSITORY@SHA, with a full SHA")
 
 

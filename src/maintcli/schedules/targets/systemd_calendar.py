@@ -36,9 +36,9 @@ def events(expression: str, zone: str) -> tuple[str, ...] | None:
 
 
 def lost(expression: str, zone: str) -> str | None:
-    """What systemd does not start when the clocks change, as a clause; None where it does all.
+    """What systemd does not start when the clocks change, as a clause; None if nothing is missed.
 
-    It starts what is due at a time of the day once, and not at all if that time does not come.
+    It starts what is due at a time of day once, and skips it on a day without that time.
     """
     found = fields(expression)
     is_exact = zones.difference(zone, "UTC") is not None or zones.shifted(expression, zone, "UTC")

@@ -192,7 +192,7 @@ def _holds(key: str, text: str) -> bool:
         return True
     if key == _CONDITION:
         return _IN_URL.search(_filled(text, "")) is not None
-    # Twice, with other characters for what is filled in later: a password of these is none.
+    # Twice, with different placeholders for variables: a password made of them alone is none.
     ones, twos = (_passwords(_filled(text, mark)) for mark in "12")
     if ones is None or twos is None:
         plain = _filled(text, "")

@@ -193,9 +193,9 @@ def image(settings: Settings) -> str:
 def arguments(entry: Entry) -> tuple[str, ...]:
     """The command's words, and those that Kubernetes wants.
 
-    A pod that replaces a killed one finds its lease still held, and waits for the end of it: if it
-    were skipped, it would count as a success, and the work would not be done. A trigger, which is
-    never started again, does not wait.
+    A pod that replaces a killed one finds its lease still held and waits until it expires; if it
+    were skipped, that would count as a success with the work undone. A trigger, which is never
+    started again, does not wait.
     """
     words = entry.command
     if not entry.repeatable:
@@ -242,7 +242,7 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
     """The same, but of a CronJob as it is deployed: `kubectl get cronjob NAME -o json`.
 
     What an overlay has changed (image, resources, secrets) is kept. Raises ConfigError where
-    `cronjob` is none of ours.
+    `cronjob` was not rendered by maint.
     """
     once = _once(entry, options)
     try:
@@ -252,7 +252,7 @@ def from_deployed(cronjob: str, entry: Entry, options: Sequence[str]) -> str:
         container = next(c for c in job["template"]["spec"]["containers"] if c["name"] == "maint")
     except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         raise ConfigError(
-            "That is no CronJob of maint in JSON. Get it by: kubectl get cronjob"
+            "That is not a CronJob of maint in JSON. Get it by: kubectl get cronjob"
             f" {label(entry.key)} -o json"
         ) from None
     container["args"] = list(escaped(arguments(once)))
