@@ -3,16 +3,21 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= auto
+# Most tests wait for a server or for another process, so there are more workers than cores.
+WORKERS ?= 4
 ARGS ?=
 
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 PIP := $(RUN) pip --quiet --quiet --disable-pip-version-check
-TEST := $(RUN) pytest --numprocesses=$(WORKERS) --maxprocesses=4
+TEST := $(RUN) pytest --numprocesses=$(WORKERS) --dist=worksteal
+# What test-fast runs, but for tests marked chaos or slow: mostly without a PostgreSQL.
+FAST := tests/config tests/services tests/observers \
+  tests/schedules/check tests/schedules/test_cron.py tests/schedules/test_shorthand.py \
+  tests/engines/test_guards.py tests/engines/test_scripts.py tests/engines/test_sweep.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports sizes workflows docs bench chaos write-docs requirements clean
+.PHONY: help demo test test-fast check lint types imports sizes workflows docs bench chaos write-docs requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' Makefile
@@ -24,6 +29,9 @@ demo: $(VENV)/.demo ## install, and take a tour on a PostgreSQL of its own
 
 test: $(VENV)/.dev ## run all tests, on a PostgreSQL of their own
 	@$(TEST) $(ARGS)
+
+test-fast: $(VENV)/.dev ## run some tests of each kind, in under a minute
+	@$(TEST) --maxprocesses=2 -m 'not chaos and not slow' $(FAST) $(ARGS)
 
 check: lint types imports sizes workflows docs ## check style, types, layers, workflows and documentation
 

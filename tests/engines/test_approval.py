@@ -153,7 +153,7 @@ def test_an_old_plan_is_refused(
         (("--drift", "5"), 2, "only with --apply; leave it out or give --apply too."),
         (("--apply", "nowhere.json"), 2, "nowhere.json cannot be read"),
         (("-n", "--plan", "no/where/p"), 2, "--plan no/where/p cannot be written"),
-        (("--apply", "garbled"), 2, "garbled is no plan"),
+        (("--apply", "garbled"), 2, "garbled is not a plan"),
     ],
 )
 def test_wrong_usage_is_one_sentence(

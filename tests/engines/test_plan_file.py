@@ -94,7 +94,7 @@ def test_a_garbled_file_is_one_sentence(tmp_path: Path, content: Any) -> None:
         path.write_bytes(content)
     else:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(Usage, match=r"plan\.json is no plan .* Make one with"):
+    with pytest.raises(Usage, match=r"plan\.json is not a plan .* Make one with"):
         plan_file.read(path)
 
 

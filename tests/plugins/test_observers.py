@@ -123,6 +123,21 @@ def test_it_is_told_of_what_fails_before_the_work(
     assert last().report.message
 
 
+def test_each_job_of_several_is_told_of(told: Inside) -> None:
+    """Also of one whose settings are wrong, which stops no other."""
+    (told.folder / "maint.toml").write_text(
+        LISTED + enable("cleanup-old-sessions", "cleanup-sessions") + PATIENT + "[observers.keep]\n"
+    )
+    wrong = {"MAINT_CLEANUP_OLD_SESSIONS_OLDER_THAN": "x"}
+    assert told("run", "--all", env=wrong).code == 78
+    found = [(e.report.job, e.kind) for e, _ in sys.modules["tells_module"].told]
+    assert sorted(found) == [
+        ("cleanup-old-sessions", "ended"),
+        ("cleanup-sessions", "ended"),
+        ("cleanup-sessions", "started"),
+    ]
+
+
 def test_a_slow_one_is_left_behind(told: Inside, conn: Conn) -> None:
     """It does not hold up the work: the run ends while the observer is still being told."""
     (told.folder / "maint.toml").write_text(

@@ -42,6 +42,7 @@ def rendered(entry: Entry, settings: Settings) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_the_rendered_crontab_fires_the_job(db: str, conn: psycopg.Connection, place: Path) -> None:
     """As root's own; one of the system, with a user in each line, fires beside it."""
     conn.execute(

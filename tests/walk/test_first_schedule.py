@@ -112,6 +112,7 @@ def test_what_is_not_run_stands_in_the_page() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_cron(walk: Walk, conn: Conn) -> None:
     """Debian's cron starts the job, and the ledger has seen it."""
     install, afterwards = PAGE["cron"]

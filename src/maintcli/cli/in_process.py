@@ -43,7 +43,7 @@ def run_job(
     job = registry.job(found, registry.known(found, name))
     given = {**_given(job, options), "config": location.config, "database": location.database}
     log = Log(job.name, Level.WARNING)
-    order = make_order(job, found, given, log)._replace(observers=Observers(), owns_process=False)
+    order = make_order(job, found, given, log, Observers())._replace(owns_process=False)
     for warning in (*found.warnings, *order.database.warnings):
         log.warn(warning)
     report = run(job, order)

@@ -24,13 +24,34 @@ _PLACES = {"GITHUB_ACTIONS", "KUBERNETES_SERVICE_HOST"}  # where observers are o
 
 
 def make_order(
-    job: Job, config: Config, given: Mapping[str, Any], log: Log, *, among: str | None = None
+    job: Job,
+    config: Config,
+    given: Mapping[str, Any],
+    log: Log,
+    told: Observers,
+    *,
+    among: str | None = None,
 ) -> Order:
     """The order to run `job`; `given` holds its flags by name. Raises Usage or ConfigError.
 
-    `among` is the database where it is one of several: then --shard has chosen it, and whoever
-    listens is told of all together.
+    `told` are those who hear of the run, and of an error here. `among` is the database where it is
+    one of several: then --shard has chosen it.
     """
+    try:
+        return _order(job, config, given, log, told, among)
+    except MaintError as error:
+        told.tell_end(_not_started(job, given, log, error), log)
+        raise
+
+
+def _order(
+    job: Job,
+    config: Config,
+    given: Mapping[str, Any],
+    log: Log,
+    told: Observers,
+    among: str | None,
+) -> Order:
     registry.check(config)
     values = config.resolve(job.name, job.settings, given)
     if among is not None:
@@ -41,12 +62,25 @@ def make_order(
         values=values,
         log=log,
         environ=os.environ,
-        observers=observers(config) if among is None else Observers(),
+        observers=told,
         lacking=partial(_lacking, job),
         place=location(given).words(among),
     )
     _ = order.shard  # before there is a run: a part that cannot be is wrong usage
     return order
+
+
+def _not_started(job: Job, given: Mapping[str, Any], log: Log, error: MaintError) -> Report:
+    return Report(
+        job=job.name,
+        run_id=new_run_id(),
+        dry_run=bool(given.get("dry_run")),
+        started_at=datetime.now(UTC),
+        outcome=error.outcome,
+        exit_code=error.exit_code,
+        message=log.safe(str(error)),
+        warnings=log.warnings,
+    )
 
 
 def _lacking(job: Job, context: "Context") -> MaintError | None:
@@ -83,24 +117,3 @@ def observers(config: Config) -> Observers:
     from maintcli.observers import observers as configured
 
     return configured(config, os.environ)
-
-
-def tell_not_started(
-    job: Job, config: Config, given: Mapping[str, Any], log: Log, error: MaintError
-) -> None:
-    """Tell the observers of a run that never came about, as its command or settings are wrong."""
-    try:
-        found = observers(config)
-    except MaintError:  # what is wrong with their own section is not said in place of `error`
-        return
-    report = Report(
-        job=job.name,
-        run_id=new_run_id(),
-        dry_run=bool(given.get("dry_run")),
-        started_at=datetime.now(UTC),
-        outcome=error.outcome,
-        exit_code=error.exit_code,
-        message=log.safe(str(error)),
-        warnings=log.warnings,
-    )
-    found.tell_end(report, log)

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 from maintcli import registry
 from maintcli.cli.location import location
-from maintcli.cli.order import make_log, make_order, observers, tell_not_started
+from maintcli.cli.order import make_log, make_order, observers
 from maintcli.config.database import no_database
 from maintcli.config.model import Config
-from maintcli.errors import Code, MaintError, Outcome, Usage, gravest
+from maintcli.errors import Code, Outcome, Usage, gravest
 from maintcli.runtime.entry import new_run_id
 from maintcli.runtime.harness import run
 from maintcli.runtime.job import Hear, Job
 from maintcli.runtime.log import Log
+from maintcli.runtime.observe import Observers
 from maintcli.runtime.outcome import record_outcome
 from maintcli.runtime.report import Report
 from maintcli.runtime.shard import Shard, shard
@@ -33,12 +34,7 @@ def run_job(job: Job, given: Mapping[str, Any]) -> Code:
     if location(given).is_everywhere(config):
         return run_in_all_databases([job], config, given)
     # Before there is a log: what is wrong with the command line or the files is one sentence.
-    log = make_log(job.name, given)
-    try:
-        order = make_order(job, config, given, log)
-    except MaintError as error:
-        tell_not_started(job, config, given, log, error)
-        raise
+    order = make_order(job, config, given, make_log(job.name, given), observers(config))
     with closing(order.log), progress(job, given) as hear:
         for warning in (*config.warnings, *order.database.warnings):
             order.log.warn(warning)
@@ -90,7 +86,8 @@ def _run(one: One, config: Config, given: Mapping[str, Any]) -> Report:
     )
     with closing(make_log(str(one), given)) as log:
         with record_outcome(report, log):
-            order = make_order(one.job, config, given, log, among=one.database)
+            told = Observers() if one.database else observers(config)
+            order = make_order(one.job, config, given, log, told, among=one.database)
             for warning in order.database.warnings:
                 log.warn(warning)
             with progress(one.job, given) as hear:

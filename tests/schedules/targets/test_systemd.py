@@ -270,6 +270,7 @@ def across(event_or_entry: str | Entry, change: datetime) -> set[datetime]:
     return {moment for moment in found if moment <= end}
 
 
+@pytest.mark.slow
 @needs_systemd
 @pytest.mark.parametrize("zone", NIGHTS)
 def test_systemd_has_our_times_when_the_clocks_change(zone: str) -> None:

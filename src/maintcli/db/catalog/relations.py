@@ -86,6 +86,16 @@ WHERE c.oid = ANY (%s::oid[])
 )
 
 
+# Rows of a partition go back through the root: the partition may have been dropped or made anew.
+_ROOTS = """
+SELECT w.schema, w.name, coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)::oid
+FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w(schema, name)
+JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+WHERE c.relkind IN ('r', 'p')
+"""
+
+
 class Trigger(NamedTuple):
     """A trigger or rule of the user's, by the `events` that it is for.
 
@@ -185,6 +195,15 @@ def find(reader: Reader, oids: Iterable[int]) -> dict[int, Relation]:
         )
         found[row[0]] = Relation._make((*facts, *rest))
     return found
+
+
+def roots(reader: Reader, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """By schema and name of tables, the oid of each, or of the root of a partition."""
+    pairs = list(names)
+    if not pairs:
+        return {}
+    values = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
+    return {(schema, name): oid for schema, name, oid in reader.read(_ROOTS, values)}
 
 
 def _trigger(name: str, is_rule: Any, kind: int, enabled: str, fires: Any) -> Trigger:

@@ -193,37 +193,42 @@ WHERE c.relname = %(table)s AND n.nspname = coalesce(%(schema)s, (
 
 # An enum, an array or a varchar is compared by operators of the catalog, citext by those it brings.
 _COLUMNS = """
-SELECT a.attrelid, a.attname::text, format_type(base.oid, NULL), NOT a.attnotnull,
-       CASE s.nspname WHEN 'pg_catalog' THEN format_type(t.oid, NULL)
-            ELSE concat(quote_ident(s.nspname), '.', quote_ident(t.typname)) END,
-       t.typtype = 'd',
-       coalesce((SELECT n.nspname::text FROM pg_catalog.pg_opclass oc
-                 JOIN pg_catalog.pg_am m ON m.oid = oc.opcmethod AND m.amname = 'btree'
-                 JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily
-                  AND ao.amoplefttype = base.oid AND ao.amoprighttype = base.oid
-                  AND ao.amopstrategy = 3
-                 JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
-                 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-                 WHERE oc.opcintype = base.oid AND oc.opcdefault), 'pg_catalog'),
+WITH listed AS MATERIALIZED (
+    SELECT * FROM pg_catalog.pg_attribute
+    WHERE attrelid = ANY (%s::oid[]) AND attnum > 0 AND NOT attisdropped
+), types AS MATERIALIZED (
+    SELECT t.oid, format_type(base.oid, NULL) AS base, t.typtype = 'd' AS is_domain,
+           CASE s.nspname WHEN 'pg_catalog' THEN format_type(t.oid, NULL)
+                ELSE concat(quote_ident(s.nspname), '.', quote_ident(t.typname)) END AS declared,
+           coalesce((SELECT n.nspname::text FROM pg_catalog.pg_opclass oc
+                     JOIN pg_catalog.pg_am m ON m.oid = oc.opcmethod AND m.amname = 'btree'
+                     JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily
+                      AND ao.amoplefttype = base.oid AND ao.amoprighttype = base.oid
+                      AND ao.amopstrategy = 3
+                     JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
+                     JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+                     WHERE oc.opcintype = base.oid AND oc.opcdefault), 'pg_catalog') AS operators
+    FROM pg_catalog.pg_type t
+    JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE below(oid, typtype, typbasetype) AS (
+            SELECT t.oid, t.typtype, t.typbasetype
+            UNION ALL
+            SELECT b.oid, b.typtype, b.typbasetype
+            FROM below JOIN pg_catalog.pg_type b ON b.oid = below.typbasetype
+            WHERE below.typtype = 'd'
+        )
+        SELECT oid FROM below WHERE typtype <> 'd'
+    ) AS base
+    WHERE t.oid IN (SELECT atttypid FROM listed)
+)
+SELECT a.attrelid, a.attname::text, t.base, NOT a.attnotnull, t.declared, t.is_domain, t.operators,
        format_type(a.atttypid, a.atttypmod), a.attgenerated::text, a.attidentity::text,
        pg_get_expr(f.adbin, f.adrelid),
        coalesce(array_position((x.indkey::int2[])[0:x.indnkeyatts - 1], a.attnum), 0)
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace
+FROM listed a JOIN types t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_index x ON x.indrelid = a.attrelid AND x.indisprimary
-CROSS JOIN LATERAL (
-    WITH RECURSIVE below(oid, typtype, typbasetype) AS (
-        SELECT oid, typtype, typbasetype FROM pg_catalog.pg_type WHERE oid = a.atttypid
-        UNION ALL
-        SELECT t.oid, t.typtype, t.typbasetype
-        FROM below JOIN pg_catalog.pg_type t ON t.oid = below.typbasetype
-        WHERE below.typtype = 'd'
-    )
-    SELECT oid FROM below WHERE typtype <> 'd'
-) AS base
-WHERE a.attrelid = ANY (%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
 
@@ -237,7 +242,8 @@ INDEXES: LiteralString = """(
                 WHERE u.place <= x.indnkeyatts),
                pg_get_expr(x.indpred, x.indrelid), x.indisvalid, x.indisunique, x.indisprimary,
                x.indisexclusion,
-               coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false))
+               x.indisunique
+               AND coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false))
            ORDER BY x.indexrelid)
     FROM pg_catalog.pg_index x
     JOIN pg_catalog.pg_class xc ON xc.oid = x.indexrelid

@@ -11,15 +11,6 @@ from maintcli.db.catalog.relations import Relation
 from maintcli.db.catalog.tables import Column
 from maintcli.runtime.session import Session
 
-# Rows of a partition go back through the root: the partition may have been dropped or made anew.
-_FIND = """
-SELECT w.schema, w.name, coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)::oid
-FROM unnest(%(schemas)s::text[], %(names)s::text[]) AS w(schema, name)
-JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
-JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
-WHERE c.relkind IN ('r', 'p')
-"""
-
 
 class Key(NamedTuple):
     """A unique key of plain columns. `nulls_match`: NULLS NOT DISTINCT."""
@@ -144,9 +135,9 @@ def find_tables(
 
     `roots` are the partitioned tables of archived partitions, which stand in for dropped ones.
     """
-    found = _find(session, wanted)
+    found = relations.roots(session, wanted)
     gone = {key: roots[key] for key in wanted if key not in found and key in roots}
-    instead = _find(session, gone.values())
+    instead = relations.roots(session, gone.values())
     found |= {key: instead[root] for key, root in gone.items() if root in instead}
     described = _describe(session, set(found.values()))
     return {
@@ -154,14 +145,6 @@ def find_tables(
         for key, oid in found.items()
         if key not in gone or described[oid].relation.partitioned
     }
-
-
-def _find(session: Session, wanted: Iterable[Archived]) -> dict[Archived, int]:
-    pairs = list(wanted)
-    if not pairs:
-        return {}
-    values = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
-    return {(schema, name): oid for schema, name, oid in session.read(_FIND, values)}
 
 
 def _describe(session: Session, oids: set[int]) -> dict[int, Table]:
