@@ -8,7 +8,7 @@ import hypothesis
 import psycopg
 import pytest
 
-from maintcli.engines.foreign_keys import seen
+from maintcli.engines.foreign_keys import recheck
 from maintcli.runtime import session
 from tests.parts.cli import Maint
 from tests.parts.clock import Clock, one_chunk_a_batch
@@ -89,8 +89,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run in this process waits for a lock until the test has seen it wait: not 0.5 s at most."""
     monkeypatch.setattr(session, "LOCK_TIMEOUT_MS", 60_000)
     for name in ("LOCK_TIMEOUT_MS", "_LOCK_MS"):
-        monkeypatch.setattr(seen, name, 60_000)
-    monkeypatch.setattr(seen.Seen, "seconds", 60.0)
+        monkeypatch.setattr(recheck, name, 60_000)
+    monkeypatch.setattr(recheck.Seen, "seconds", 60.0)
 
 
 @pytest.fixture

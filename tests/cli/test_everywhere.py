@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from maintcli.db import toolkit
-from maintcli.engines.foreign_keys import counting
+from maintcli.engines.foreign_keys import show
 from tests.parts.cli import Maint, Result
 from tests.parts.databases import database
 from tests.parts.inside import Inside
@@ -268,7 +268,7 @@ def test_what_one_database_could_not_count_is_unknown_for_all(
         conn.execute(
             "ALTER TABLE active_sessions ADD up text REFERENCES active_sessions ON DELETE CASCADE"
         )
-    monkeypatch.setattr(counting, "_ALL_SECONDS", 0)
+    monkeypatch.setattr(show, "_ALL_SECONDS", 0)
     found = tenants.run("--dry-run", "--json").json
     each = {one["database"]: one["deleted_count"] for one in found["databases"]}
     assert each == {"acme": 3, "bolt": None, "coal": 3}

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from maintcli.engines.foreign_keys import counting
+from maintcli.engines.foreign_keys import show
 from maintcli.runtime.session import Session
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
@@ -251,7 +251,7 @@ def test_what_was_not_counted_in_time_is_null(
         "INSERT INTO ev SELECT i, nullif(i - 1, 0), CASE i WHEN 1 THEN now() - interval '1 year'"
         " ELSE now() END FROM generate_series(1, 1001) i",
     )
-    monkeypatch.setattr(counting, "_ALL_SECONDS", 0)
+    monkeypatch.setattr(show, "_ALL_SECONDS", 0)
     dry = family.sweep("--dry-run", "--plan", "plan.json", table="ev")
     assert (dry.code, dry.json["deleted_count"], dry.json["remaining_count"]) == (0, None, None)
     assert (dry.json["tables"], dry.json["rules"][0]["deleted_count"]) == ({}, None)

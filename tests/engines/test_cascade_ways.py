@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from maintcli.engines.base.pacing import Pace
-from maintcli.engines.sweep import plan
+from maintcli.engines.sweep import task
 from maintcli.engines.windows import blocks, values
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
@@ -153,8 +153,8 @@ def test_rows_locked_in_many_batches_are_counted_once(
     family: Family, db: str, monkeypatch: pytest.MonkeyPatch, *, index: bool
 ) -> None:
     """A second try looks at what its own batch passed, and at nothing of the batch behind it."""
-    monkeypatch.setattr(plan, "INDEX_BELOW", 1.1 if index else 0)
-    monkeypatch.setattr(plan, "_SMALL_BLOCKS", 0)
+    monkeypatch.setattr(task, "INDEX_BELOW", 1.1 if index else 0)
+    monkeypatch.setattr(task, "_SMALL_BLOCKS", 0)
     none = property(lambda _pace: 0.0, lambda _pace, _budget: None)
     monkeypatch.setattr(Pace, "budget_ms", none, raising=False)  # so that a batch is one group
     family.make(
@@ -178,8 +178,8 @@ def test_a_locked_row_among_many_of_one_age_is_counted_once(
     family: Family, db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many rows of one value are swept by blocks; the way along the index passes over them."""
-    monkeypatch.setattr(plan, "INDEX_BELOW", 1.1)
-    monkeypatch.setattr(plan, "_SMALL_BLOCKS", 0)
+    monkeypatch.setattr(task, "INDEX_BELOW", 1.1)
+    monkeypatch.setattr(task, "_SMALL_BLOCKS", 0)
     family.make("CREATE INDEX ON roots (seen)")
     family.do("INSERT INTO roots SELECT i, '2020-01-01' FROM generate_series(1, 3000) i")
     with psycopg.connect(db) as other:

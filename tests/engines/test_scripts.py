@@ -15,8 +15,7 @@ from maintcli.db.catalog.relations import Relation
 from maintcli.db.catalog.tables import Column, Part
 from maintcli.engines.base.batch import Step
 from maintcli.engines.base.delete import Bite
-from maintcli.engines.foreign_keys.archived import ArchivedWalk
-from maintcli.engines.foreign_keys.carry import Carry
+from maintcli.engines.foreign_keys.archived import ArchivedWalk, Carry
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from maintcli.db import example
-from maintcli.engines.foreign_keys import seen
+from maintcli.engines.foreign_keys import recheck
 from tests.parts.beside import count, kill_at_gate, shut_gate, uncommitted
 from tests.parts.cli import Maint
 from tests.parts.inside import Inside
@@ -178,7 +178,7 @@ def test_a_parent_that_is_being_inserted_saves_its_child(
 def test_without_the_lock_it_would_have_died(inside: Inside, conn: Conn, db: str) -> None:
     """The mutant: the same statements without LOCK TABLE delete the child."""
     fill(conn)
-    unlocked = mock.patch.object(seen.Seen, "lock", None)
+    unlocked = mock.patch.object(recheck.Seen, "lock", None)
     with unlocked, uncommitted(conn, db, NEW_PARENT, wait=False):
         found = inside(JOB, "--json")
     assert (found.code, found.json["deleted_count"]) == (0, 20), found.err
@@ -217,13 +217,13 @@ def test_another_version_of_the_row_is_not_the_row_that_was_seen(
 ) -> None:
     """Changed between the looks, again and again, an orphan is left to the next run."""
     fill(conn)
-    real = seen.Seen.look
+    real = recheck.Seen.look
 
-    def changed(self: seen.Seen) -> None:
+    def changed(self: recheck.Seen) -> None:
         real(self)
         conn.execute("UPDATE stored_files SET size_bytes = size_bytes + 1 WHERE owner = 1000")
 
-    with mock.patch.object(seen.Seen, "look", changed):
+    with mock.patch.object(recheck.Seen, "look", changed):
         found = inside(JOB, "--json").json
     assert (found["deleted_count"], found["backlog"]) == (19, 1)
     assert inside(JOB, "--json").json["deleted_count"] == 1

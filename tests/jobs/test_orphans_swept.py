@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from maintcli.engines.archive.archive import Archive
-from maintcli.engines.foreign_keys import first
+from maintcli.engines.foreign_keys import recheck
 from tests.jobs.test_cleanup_orphans import JOB, NEW_PARENT, ORPHANS, fill
 from tests.parts.beside import count, uncommitted
 from tests.parts.inside import Inside
@@ -196,7 +196,7 @@ def test_more_candidates_than_are_kept(
     inside: Inside, conn: Conn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are taken in turns; a locked one in each of many batches is counted once."""
-    monkeypatch.setattr(first, "MOST_FOUND", 50)
+    monkeypatch.setattr(recheck, "MOST_FOUND", 50)
     fill(conn, 2_000)
     locked: LiteralString = "SELECT FROM stored_files WHERE owner IN (1000, 2000) FOR UPDATE"
     with psycopg.connect(conn.info.dsn) as other:

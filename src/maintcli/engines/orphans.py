@@ -2,7 +2,7 @@
 
 What holds at every instant: a row goes only while it is older than the grace age and has no
 parent, in two looks, the second of which no uncommitted parent can escape. See
-foreign_keys/seen.py.
+foreign_keys/recheck.py.
 """
 
 import re

@@ -14,7 +14,7 @@ from maintcli.engines.base import count
 from maintcli.engines.base.guard import Counter, Expected, Loss
 from maintcli.engines.base.target import Root
 from maintcli.engines.foreign_keys import show
-from maintcli.engines.foreign_keys.counting import in_turn
+from maintcli.engines.foreign_keys.show import in_turn
 from maintcli.runtime.context import Context
 
 Query = Callable[[int | None], sql.Composable]
@@ -57,7 +57,7 @@ def expected(context: Context, roots: Sequence[Root], own: Sequence[Callable[[],
             if not reached:
                 tables.update({table: stale})
                 continue
-            below = show.look(context, reached, stale)
+            below = show.count_below(context, reached, stale)
             complete &= below.own is not None and all(one.rows is not None for one in below.listed)
             tables.update(below.tables(table))
     return Expected(tables, complete)

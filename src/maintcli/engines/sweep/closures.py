@@ -12,8 +12,7 @@ from maintcli.engines.foreign_keys import graph
 from maintcli.engines.foreign_keys.graph import Cascade, through_roots
 from maintcli.engines.foreign_keys.look import facts
 from maintcli.engines.foreign_keys.walk import ClosureWalk
-from maintcli.engines.sweep.plan import Plan, Way
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.sweep.task import Plan, Task, Way
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values
 from maintcli.runtime.context import Context
@@ -36,8 +35,7 @@ def through(
     windows: Windows
     predicate = target.predicate
     if target.elsewhere is not None:
-        from maintcli.engines.foreign_keys.first import FirstLook
-        from maintcli.engines.foreign_keys.seen import Seen
+        from maintcli.engines.foreign_keys.recheck import FirstLook, Seen
 
         windows = Seen(FirstLook(context, target, part), reached)
         predicate = windows.predicate

@@ -20,10 +20,9 @@ from maintcli.engines.base import count, identity, stripes
 from maintcli.engines.base.retry import patiently
 from maintcli.engines.foreign_keys.tally import Kept, Rule
 from maintcli.engines.sweep import result
-from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.sweep.table import SweepResources, TableSweep
-from maintcli.engines.sweep.task import Task, planned, reached
+from maintcli.engines.sweep.task import Task, Way, planned, reached
 from maintcli.runtime.context import Context
 from maintcli.words import moment
 

@@ -17,9 +17,8 @@ from maintcli.engines.base.delete import sealed, way
 from maintcli.engines.partitions import choose as partitions
 from maintcli.engines.partitions import drop
 from maintcli.engines.sweep import result
-from maintcli.engines.sweep.plan import Way
 from maintcli.engines.sweep.result import Swept
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.sweep.task import Task, Way
 from maintcli.engines.windows.blocks import SETTINGS
 from maintcli.runtime.context import Context
 from maintcli.words import many, moment
@@ -63,7 +62,7 @@ def reached_in_turn(context: Context, tasks: Sequence[Task]) -> "Sequence[Sequen
     """What each table reaches; nothing where no foreign key and no other table is to be heeded."""
     if len(tasks) < 2 and all(task.links is None for task in tasks):
         return [()] * len(tasks)
-    from maintcli.engines.foreign_keys.counting import in_turn
+    from maintcli.engines.foreign_keys.show import in_turn
 
     return in_turn(context, [task.root for task in tasks])
 
@@ -138,7 +137,7 @@ def _below(context: Context, reached: "Sequence[Reach]", stale: int) -> "Shown |
         return None
     from maintcli.engines.foreign_keys import show
 
-    return show.look(context, reached, stale)
+    return show.count_below(context, reached, stale)
 
 
 # A plain count may go another way to the rows than a batch does: a subquery is hashed once there,

@@ -12,15 +12,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from maintcli.db import sqlstate
-from maintcli.engines.base import approval, forecast
+from maintcli.engines.base import approval, forecast, guard
+from maintcli.engines.base.guard import Expected, Loss
 from maintcli.engines.base.pacing import Budget
 from maintcli.engines.base.retry import Patience, locked_rows, patiently
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.base.target import log_changes
 from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.graph import CUTS
-from maintcli.engines.partitions import drop as partitions
-from maintcli.engines.sweep import counted, preview, result, space
+from maintcli.engines.partitions import choose, drop
+from maintcli.engines.sweep import preview, result, space
 from maintcli.engines.sweep.account import Account
 from maintcli.engines.sweep.passes import Passes
 from maintcli.engines.sweep.result import Swept
@@ -47,7 +48,7 @@ def carry_out(context: Context, looks: Sequence[Callable[[], Task | None]]) -> S
     tasks = children_first(_look(patience, looks))
     swept = preview.preview(context, tasks) if context.dry_run else None
     targets = [task.target for task in tasks]
-    with approval.planning(context, targets, counted.shown(swept) if swept else None):
+    with approval.planning(context, targets, _shown(swept) if swept else None):
         patiently(patience, partial(_ask, context, tasks))
     with _keeping(context, tasks) as archive:
         if swept is not None:
@@ -141,8 +142,42 @@ def _look(patience: Patience, looks: Sequence[Callable[[], Task | None]]) -> lis
 
 def _ask(context: Context, tasks: Sequence[Task]) -> None:
     """Raise Refused unless a plan that still holds lets this through, or every guard."""
-    lost, now = partial(counted.losses, context, tasks), partial(counted.now, context, tasks)
+    lost, now = partial(_losses, context, tasks), partial(_now, context, tasks)
     approval.check(context, [task.target for task in tasks], lost, now)
+
+
+def _shown(swept: Swept) -> Expected:
+    """What a dry run counted."""
+    known = all(one["rows"] is not None for one in swept.cascades)
+    return Expected(swept.tables, known and swept.deleted_count is not None)
+
+
+def _now(context: Context, tasks: Sequence[Task]) -> Expected:
+    """What a dry run would count at this moment."""
+    from maintcli.engines.foreign_keys import guard as below
+
+    targets = [task.target for task in tasks]
+    left_over = choose.leftovers(context, targets)
+    own = [
+        partial(choose.own, context, target, some)
+        for target, some in zip(targets, left_over, strict=True)
+    ]
+    return below.expected(context, [task.root for task in tasks], own)
+
+
+def _losses(context: Context, tasks: Sequence[Task]) -> list[Loss]:
+    """What a sweep deletes, with what goes along foreign keys: each row once."""
+    targets = [task.target for task in tasks]
+    left_over = choose.leftovers(context, targets)
+    more: list[Loss] = []
+    for target, some in zip(targets, left_over, strict=True):
+        going = [partial(choose.rows_in, context, relation) for relation in some]
+        more += [Loss(str(target.table), "", going, None, 0)] if going else []
+    if any(task.links is not None for task in tasks):
+        from maintcli.engines.foreign_keys import guard as below
+
+        more += below.losses(context, [task.root for task in tasks])
+    return guard.together(guard.losses(context, targets), more)
 
 
 @dataclass(slots=True)
@@ -179,7 +214,7 @@ class Sweep:
         context, account = self.resources.context, self.resources.account
         for number, task in enumerate(self.tasks):
             note = partial(account.enter, number, str(task.target.table))
-            found = partitions.drop(context, task.target, note, self._may_go_on)
+            found = drop.drop(context, task.target, note, self._may_go_on)
             before = task.without(found.others)
             left = before.without(found.mine)
             self.tasks = [*self.tasks[:number], left, *self.tasks[number + 1 :]]

@@ -20,8 +20,7 @@ from maintcli.engines.base.throttle import Throttle
 from maintcli.engines.foreign_keys.tally import Rule
 from maintcli.engines.sweep import walks
 from maintcli.engines.sweep.account import Account
-from maintcli.engines.sweep.plan import Plan
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.sweep.task import Plan, Task
 from maintcli.engines.sweep.walks import Plain, PlainWalk
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values

@@ -13,8 +13,7 @@ from maintcli.engines.base.batch import Below, Done, Step
 from maintcli.engines.base.delete import Bite, delete, first_eight, lock_tables
 from maintcli.engines.base.retry import Sender
 from maintcli.engines.foreign_keys.tally import Rule, Tally
-from maintcli.engines.sweep.plan import Plan, Way
-from maintcli.engines.sweep.task import Task
+from maintcli.engines.sweep.task import Plan, Task, Way
 from maintcli.engines.windows.blocks import Blocks
 from maintcli.engines.windows.values import Values
 from maintcli.engines.windows.window import Ranges
