@@ -25,7 +25,7 @@ class Report:
     """A run's end. `counts` are the job's own figures; JSON shows them flat beside the rest.
 
     `message` is a sentence, whatever the outcome. `backlog` is the number of items that were due
-    and are left, None where nobody knows. `shard` (`0/4`) and `run_group` are blank for a run that
+    and are left, None where that is unknown. `shard` (`0/4`) and `run_group` are blank for a run that
     is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
     has a row of it; `ledger_missing` where it should have one, and the work was done without.
