@@ -37,12 +37,11 @@ class Way(StrEnum):
 
 
 class Plan(NamedTuple):
-    """A part with its way, and why it was chosen; `stale_share` is None where nobody looked."""
+    """A part with its way, and why it was chosen."""
 
     part: Part
     way: Way
     why: str
-    stale_share: float | None = None
 
 
 def choose_plan(context: Context, target: Target, part: Part) -> Plan:
@@ -65,7 +64,7 @@ def choose_plan(context: Context, target: Target, part: Part) -> Plan:
         return Plan(part, Way.HEAP, "it is small")
     share = _sample(context, target, part)
     way = Way.INDEX if share < INDEX_BELOW else Way.HEAP
-    return Plan(part, way, f"about {share:.1%} of its rows are stale", share)
+    return Plan(part, way, f"about {share:.1%} of its rows are stale")
 
 
 def _shared(part: Part, shard: Shard) -> Plan:
