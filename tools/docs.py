@@ -1,8 +1,8 @@
 """Make the generated parts of the documentation, or check that all of it is true.
 
 `python tools/docs.py` writes docs/commands.md, docs/exit-codes.md, docs/jobs.md, tables in
-README.md and docs/sweeping.md, and the example in docs/writing-a-job.md. With `--check` it changes
-nothing, says what is stale, broken or wrong, and exits with 1.
+README.md and docs/sweeping-reference.md, and the example in docs/writing-a-job.md. With `--check`
+it changes nothing, says what is stale, broken or wrong, and exits with 1.
 """
 
 import sys

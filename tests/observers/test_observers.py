@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from maintcli.observers import github
-from maintcli.output.json import as_json
+from maintcli.output.out import as_json
 from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report
 from tests.parts.inside import Inside

@@ -203,8 +203,7 @@ def put_failure(arguments: Sequence[str], error: MaintError) -> None:
     words = [*takewhile(lambda word: word != "--", arguments)]
     if "--json" not in words or error.in_json:
         return
-    from maintcli.output.json import as_json
-    from maintcli.output.out import put
+    from maintcli.output.out import as_json, put
     from maintcli.runtime.log import printable
     from maintcli.runtime.report import Report
 

@@ -113,7 +113,7 @@ def run_in_all_databases(
 
     With --shard, a part of the databases. `name` is what all of it is called.
     """
-    from maintcli.output import everywhere as present
+    from maintcli.output import runs as present
     from maintcli.runtime.report import Told, together
 
     registry.check(config)
@@ -186,7 +186,7 @@ def show_report(report: Report, given: Mapping[str, Any]) -> None:
     from maintcli.output.out import put
 
     if given.get("json"):
-        from maintcli.output.json import as_json
+        from maintcli.output.out import as_json
 
         put(as_json(report.as_dict()))
     elif not (given.get("quiet") and report.success):

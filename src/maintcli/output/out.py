@@ -1,9 +1,10 @@
-"""Standard output, whose reader may leave at any time."""
+"""Standard output, whose reader may leave at any time; and JSON for programs."""
 
 import json
 import os
 import sys
-from typing import TextIO, cast
+from datetime import datetime
+from typing import Any, TextIO, cast
 
 from maintcli.errors import Fail
 
@@ -37,3 +38,15 @@ def on_terminal() -> bool:
 def _give_up(stream: TextIO) -> None:
     """Let what is left in the buffer go nowhere: it is written again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def as_json(data: Any) -> str:
+    """`data` as one line; times in UTC as ISO 8601; nothing in it is a command to GitHub."""
+    text = json.dumps(data, default=_plain, ensure_ascii=False)
+    return text.replace("##[", "\\u0023#[") + "\n"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return str(value)

@@ -1,4 +1,4 @@
-"""`maint history` and `maint show`: past runs."""
+"""Past runs (`maint history`, `maint show`), and runs in several databases."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,10 +7,13 @@ from typing import Any
 
 from maintcli.engines.base.figures import label, phrases, said
 from maintcli.errors import Outcome
+from maintcli.output.out import as_json, put
 from maintcli.output.table import Table
-from maintcli.output.words import stamp, took
+from maintcli.output.text import stamp, summary
 from maintcli.runtime.history import PastRun
+from maintcli.runtime.report import Report, Told
 from maintcli.runtime.whole import Whole
+from maintcli.words import took
 
 _FIGURES_AND_TRACE = {"batches", "counts", "deleted_count", "updated_count", "traceback"}
 _SHORT = 13  # the part of a run id that is its time, to the millisecond
@@ -104,3 +107,29 @@ def _plain(name: str, value: Any) -> str:
     if isinstance(value, Mapping | list):
         return json.dumps(value, ensure_ascii=False)
     return stamp(value) + " UTC" if name.endswith(("_at", "_for")) else str(value)
+
+
+def put_line(told: Told, *, quiet: bool) -> None:
+    """Print how one run ended, as soon as it has."""
+    if not (quiet and told.report.success):
+        put(f"{told.database}: {summary(told.report)}")
+
+
+def put_whole(
+    whole: Report, told: Sequence[Told], rest: Sequence[str], given: Mapping[str, Any]
+) -> None:
+    """Print the end of all, with `rest` the databases that were not begun."""
+    if given.get("json"):
+        put(as_json(data_of_all(whole, told, rest)))
+    elif not (given.get("quiet") and whole.success):
+        bad = dict.fromkeys(one.database for one in told if not one.report.success)
+        number = len({one.database for one in told})
+        why = f"{len(bad)} of {number} did not succeed ({', '.join(bad)})" if bad else ""
+        put(summary(whole, why))
+
+
+def data_of_all(whole: Report, told: Sequence[Told], rest: Sequence[str]) -> dict[str, Any]:
+    """For --json: the sums, then every report with its database."""
+    head = {name: value for name, value in whole.as_dict().items() if name != "run_id"}
+    reports = [{"database": one.database, **one.report.as_dict()} for one in told]
+    return {**head, "databases": reports, "not_started": list(dict.fromkeys(rest))}

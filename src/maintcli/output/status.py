@@ -1,20 +1,22 @@
-"""`maint status`: how each job is doing."""
+"""`maint status`, `maint list` and `maint readyz`: how the jobs are doing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from maintcli.output.schedule import Start
+from maintcli.output.schedule import row as _start_data
 from maintcli.output.table import Table
-from maintcli.output.text import left
-from maintcli.output.words import ago, ahead, stamp
+from maintcli.output.text import ago, ahead, left, stamp
 from maintcli.runtime.heartbeats import Heartbeat, JobStatus, Paused, in_the_future
 from maintcli.runtime.history import Backlog
+from maintcli.runtime.readyz import Check
 from maintcli.runtime.whole import Whole
-from maintcli.words import many
+from maintcli.words import many, span
 
 
-def data(
+def status_data(
     jobs: Sequence[JobStatus],
     runner: Heartbeat | None,
     now: datetime,
@@ -71,7 +73,7 @@ def _parts(whole: Whole) -> dict[str, Any]:
     }
 
 
-def view(
+def status_view(
     jobs: Sequence[JobStatus],
     runner: Heartbeat | None,
     now: datetime,
@@ -149,3 +151,122 @@ def paused(found: Paused) -> str:
     """Since when, by whom and why."""
     because = f": {found.why}" if found.why else ""
     return f"paused since {stamp(found.since)} UTC by {found.by or 'somebody'}{because}"
+
+
+def list_data(
+    jobs: Sequence[JobStatus], more: Sequence[Start], problem: str | None
+) -> dict[str, Any]:
+    """For --json; `problem` is why the database told nothing, and then what it knows is null."""
+    return {
+        "jobs": [_listed(job, known=problem is None) for job in jobs],
+        "schedules": [_start_data(start) for start in more],
+        "problem": problem,
+    }
+
+
+def _listed(job: JobStatus, *, known: bool) -> dict[str, Any]:
+    beat = job.beat
+    return {
+        "name": job.name,
+        "summary": job.summary,
+        "group": job.group,
+        "origin": job.origin,
+        "schedule": job.schedule or None,
+        "when": job.when or None,
+        "timezone": job.timezone,
+        "enabled": job.enabled,
+        "configured": job.is_configured,
+        "next_run_at": job.next_run_at,
+        "paused": (beat is not None and beat.paused is not None) if known else None,
+        "last_outcome": beat.outcome if beat else None,
+        "last_started_at": beat.started_at if beat else None,
+    }
+
+
+def list_view(
+    jobs: Sequence[JobStatus],
+    more: Sequence[Start],
+    problem: str | None,
+    now: datetime,
+    *,
+    unused: int,
+) -> Iterator[str | Table]:
+    """As text; `more` are the entries of [[schedules]], `unused` how many jobs are not shown."""
+    columns = ("job", "schedule", "next (utc)", "state", "last outcome")
+    known = problem is None
+    rows = [
+        (
+            job.name,
+            job.when or "by hand",
+            ahead(job.next_run_at, now),
+            _state(job, known=known),
+            _last(job, now) if known else "unknown",
+        )
+        for job in jobs
+    ]
+    yield Table(columns, rows, "No job is enabled, and none was seen to run.")
+    if more:
+        yield ""
+        yield _more(more, now)
+    if unused:
+        yield f"{unused} more are not used: maint list --all"
+    if problem:
+        yield f"Pauses and last outcomes are unknown: {problem}"
+
+
+def _more(more: Sequence[Start], now: datetime) -> Table:
+    rows = [(one.entry, one.when, ahead(one.at, now), one.command) for one in more]
+    return Table(("also scheduled", "schedule", "next (utc)", "command"), rows)
+
+
+def _state(job: JobStatus, *, known: bool) -> str:
+    if job.beat and job.beat.paused:
+        return "paused"
+    if not job.is_configured:
+        return "not configured"
+    return ("enabled" if job.enabled else "not enabled") + ("" if known else ", unless paused")
+
+
+def _last(job: JobStatus, now: datetime) -> str:
+    if job.beat is None or job.beat.outcome is None:
+        return "never seen"
+    return f"{job.beat.outcome}, {ago(job.beat.started_at, now)}"
+
+
+def readyz_data(status: str, checks: Sequence[Check], problem: str | None) -> dict[str, Any]:
+    """For --json."""
+    return {"status": status, "checks": [_check(check) for check in checks]} | (
+        {"message": problem} if problem else {}
+    )
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "ok": check.ok,
+        "age_seconds": check.age_seconds,
+        "threshold_seconds": check.threshold_seconds,
+        "runner_id": check.runner_id,
+    } | ({"note": check.note} if check.note else {})
+
+
+def readyz_view(status: str, checks: Sequence[Check]) -> Iterator[str]:
+    """As text: the status, then a line a check."""
+    yield status
+    for check in checks:
+        yield f"{_mark(check)} {check.name}: {_age(check)}"
+
+
+def _mark(check: Check) -> str:
+    if check.ok:
+        return "ok    "
+    return "FAILED" if check.failed else "STALE "
+
+
+def _age(check: Check) -> str:
+    limit = f"limit {span(check.threshold_seconds)}"
+    if check.age_seconds is None:
+        return f"{check.note or 'never'} ({limit})"
+    on = f" on {check.runner_id}" if check.runner_id else ""
+    note = f", {check.note}" if check.note else ""
+    return f"{span(check.age_seconds)} ago{on} ({limit}{note})"

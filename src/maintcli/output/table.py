@@ -1,10 +1,11 @@
-"""Rows under headings: by rich on a terminal, else as aligned plain lines."""
+"""How a command shows its data: as JSON, or as lines and tables, by rich on a terminal."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from maintcli.output.out import on_terminal
+from maintcli.output.out import as_json, on_terminal, put
 from maintcli.runtime.log import printable
 
 _LAST_COLUMN = 24  # less room than this is not worth folding a text into
@@ -63,3 +64,15 @@ def _pretty(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     with console.capture() as captured:
         console.print(pretty)
     return captured.get()
+
+
+def show(data: Mapping[str, Any], view: Callable[[], Iterable[str | Table]], *, json: bool) -> None:
+    """Print `data` as one JSON object, or what `view` makes of it: sentences and tables."""
+    if json:
+        put(as_json(data))
+        return
+    put(
+        "".join(
+            lines(part) if isinstance(part, Table) else f"{printable(part)}\n" for part in view()
+        )
+    )

@@ -1,11 +1,12 @@
-"""A report as lines for people and cron's mail."""
+"""A report as lines for people and cron's mail, and times in words."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from maintcli.engines.base.figures import phrases
 from maintcli.runtime.report import Report
-from maintcli.words import many
+from maintcli.words import many, span
 
 
 def summary(report: Report, why: str = "") -> str:
@@ -39,3 +40,23 @@ def _took(report: Report) -> str:
     seconds = report.duration_ms / 1000
     took = f"{seconds:.1f} s" if seconds >= 1 else f"{report.duration_ms} ms"
     return f"{took}, run {report.run_id}" if report.run_id else took
+
+
+def ago(when: datetime | None, now: datetime) -> str:
+    """`3 min ago`, or `never`."""
+    if when is None:
+        return "never"
+    return f"{span(max(0.0, (now - when).total_seconds()))} ago"
+
+
+def ahead(when: datetime | None, now: datetime) -> str:
+    """`in 4 min (14:05)`, in UTC and with the day where it is not today; blank for never."""
+    if when is None:
+        return ""
+    clock = f"{when:%H:%M}" if when.date() == now.date() else f"{when:%a %d %b %H:%M}"
+    return f"in {span(max(0.0, (when - now).total_seconds()))} ({clock})"
+
+
+def stamp(when: datetime | None) -> str:
+    """A time to the second, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if when else ""

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from maintcli.errors import DeadlinePassed, Interrupted, MaintError
-from maintcli.runtime.stop import Stop
+from maintcli.runtime.stop import GRACE_SECONDS, Stop
 
 T = TypeVar("T")
-
-GRACE_SECONDS = 5.0  # schedulers send SIGTERM once and SIGKILL 10 to 30 s later
 
 
 class Deadline:
@@ -50,8 +48,11 @@ def enforced(
                     " kept."
                 )
             )
-        elif isinstance(stop.reason, Interrupted) and over.wait(min(GRACE_SECONDS, deadline.left)):
+        elif isinstance(stop.reason, Interrupted) and over.wait(
+            min(stop.grace_seconds, deadline.left)
+        ):
             return
+        stop.end_item()
         asked_since = time.monotonic()
         while not over.is_set():
             cancel()

@@ -180,7 +180,7 @@ def begin(session: Session, schema: str, entry: Entry) -> Begun:
         query = parts.begin(_BEGIN, names, part)
         values |= parts.values(part)
     values = formats.storable(session.connection, values)
-    rows = session.write(query, values, settings=turn, ours=True)
+    rows = session.write(query, values, settings=turn, ours=True, durable=True)
     if not rows:
         raise _why_not(session, names, entry.job, name)
     token, lost, group = rows[0]
@@ -248,7 +248,7 @@ def _said(
     """Say it, again while other parts, each for a moment, hold the row that they share."""
     while True:
         try:
-            rows = session.write(query, values, settings=turn, ours=True)
+            rows = session.write(query, values, settings=turn, ours=True, durable=True)
         except psycopg.errors.LockNotAvailable:
             if turn is None or session.deadline.left < 1:
                 raise

@@ -30,6 +30,9 @@ Row = tuple[Any, ...]
 # READ COMMITTED is what makes a DELETE look again at a row that changed under it.
 _READ = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
 WRITE = sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+# Where it is not off, it waits for as much as the user wants, or for more.
+_DURABLE = sql.SQL("""SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+WHERE pg_catalog.current_setting('synchronous_commit') = 'off'""")
 
 
 class Session:
@@ -133,11 +136,16 @@ class Session:
         then: sql.Composable | None = None,
         statement_seconds: float | None = None,
         ours: bool = False,
+        durable: bool = False,
     ) -> list[Row]:
-        """Run `query`, then `then`, in one transaction; return the last rows that came back."""
+        """Run `query`, then `then`, in one transaction; return the last rows that came back.
+
+        `durable`: no crash of the server may lose it, whatever the role's own settings say.
+        """
         text = search_path.bound(self.connection, query, params)
         limits = self.limits(statement_seconds, ours=ours)
-        parts = [*limits, *([settings] if settings else []), text]
+        first = [*([_DURABLE] if durable else []), *([settings] if settings else [])]
+        parts = [*limits, *first, text]
         return self._send(WRITE, [*parts, *([then] if then else [])])
 
     def converse(

@@ -8,9 +8,12 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from maintcli.errors import Interrupted, MaintError
 
+GRACE_SECONDS = 5.0  # schedulers send SIGTERM once and SIGKILL 10 to 30 s later
+ITEM_GRACE_SECONDS = 15.0
 KEPT = "; what was committed is kept, the rest was rolled back"
 
 
@@ -20,6 +23,10 @@ class Stop:
     A pipe carries the news, because it is the one way to wake a waiting thread that is safe
     inside a signal handler.
     """
+
+    _item_seconds: float | None = None
+    _is_outside = _item_over = False
+    _before: tuple[Any, tuple[float, float]] | None = None  # whose SIGALRM and timer it was
 
     def __init__(self) -> None:
         self.reason: MaintError | None = None
@@ -43,6 +50,42 @@ class Stop:
         finally:
             self.impatient = False
 
+    @contextmanager
+    def item(self, seconds: float = ITEM_GRACE_SECONDS) -> Generator[None]:
+        """Let one item, with its settle, end after a signal; `seconds` later the reason is raised.
+
+        None begins once a stop is asked for. A deadline or a lost lease gives no grace.
+        """
+        self._item_seconds = seconds  # first: a signal that comes from here on starts the timer
+        try:
+            if self.reason is not None:
+                raise self.reason
+            yield
+        finally:
+            self._item_seconds = None
+            if self._before is not None:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, self._before[0])
+                signal.setitimer(signal.ITIMER_REAL, *self._before[1])
+
+    @contextmanager
+    def outside(self) -> Generator[None]:
+        """Within an item: a call to the outside world, which nothing but an exception can end.
+
+        Statements are cancelled instead: an exception would leave their connection broken.
+        """
+        self.check()
+        self._is_outside = True
+        try:
+            yield
+        finally:
+            self._is_outside = False
+
+    @property
+    def grace_seconds(self) -> float:
+        """How long what runs now may take to end after a signal."""
+        return GRACE_SECONDS if self._item_seconds is None else self._item_seconds
+
     def finish(self) -> None:
         """Wake whoever waits: the run is over, and needs no reason."""
         os.write(self._write, b".")
@@ -54,8 +97,33 @@ class Stop:
 
     def check(self) -> None:
         """Raise the reason, if there is one."""
-        if self.reason is not None:
+        if self.reason is not None and not self._lets_end:
             raise self.reason
+
+    @property
+    def _lets_end(self) -> bool:
+        is_signal = isinstance(self.reason, Interrupted)
+        return is_signal and self._item_seconds is not None and not self._item_over
+
+    def hear(self, reason: Interrupted) -> None:
+        """A signal came: a stop, at once where the main thread waits, later where an item runs."""
+        is_first = self.reason is None
+        self.request(reason)
+        if self.impatient:
+            self.check()
+        elif is_first and self._item_seconds is not None:
+            handler = signal.signal(signal.SIGALRM, self._hear_timer)
+            self._before = handler, signal.setitimer(signal.ITIMER_REAL, self._item_seconds)
+
+    def end_item(self) -> None:
+        """The item's time is over: from now on `check` raises."""
+        self._item_over = True
+
+    def _hear_timer(self, _number: int, _frame: FrameType | None) -> None:
+        """The same, of the timer's signal: it also ends a call to the outside world."""
+        self.end_item()
+        if self._is_outside:
+            self.check()
 
     def wait(self, seconds: float) -> None:
         """Sleep, but wake and raise when a stop is asked for."""
@@ -102,9 +170,7 @@ def on_signals(left: str = KEPT) -> Generator[Stop]:
     """Turn SIGTERM and SIGINT into a stop for the length of a run; `left` says what it leaves."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        stop.request(Interrupted(signal.Signals(number).name, left))
-        if stop.impatient:
-            stop.check()
+        stop.hear(Interrupted(signal.Signals(number).name, left))
 
     with without_signals() as stop:
         before = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}

@@ -23,9 +23,8 @@ from maintcli.engines.archive.archives import (
 )
 from maintcli.engines.restore.restore import JOB
 from maintcli.errors import ConfigError, MissingPrivilege, Partial, Unreachable, Usage
-from maintcli.output.show import show
-from maintcli.output.table import Table
-from maintcli.output.words import stamp
+from maintcli.output.table import Table, show
+from maintcli.output.text import stamp
 from maintcli.runtime.log import printable
 from maintcli.runtime.session import Session
 from maintcli.runtime.visit import toolkit_tables

@@ -14,8 +14,8 @@ from maintcli.config import show as showing
 from maintcli.config import template
 from maintcli.config.files import write_new
 from maintcli.config.load import FILE_NAME
-from maintcli.output.show import show as display
 from maintcli.output.table import Table
+from maintcli.output.table import show as display
 
 if TYPE_CHECKING:
     from maintcli.runtime.job import Job

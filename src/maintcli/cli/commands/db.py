@@ -16,8 +16,7 @@ from maintcli.db import example as examples
 from maintcli.db import names, removal, toolkit
 from maintcli.db.connect import Connection
 from maintcli.errors import Code, MaintError, NoOpenSchema, NoToolkitTables, Usage, gravest
-from maintcli.output.show import show
-from maintcli.output.table import Table
+from maintcli.output.table import Table, show
 from maintcli.runtime.visit import bounded, connected
 from maintcli.words import many
 

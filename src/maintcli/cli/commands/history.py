@@ -9,7 +9,7 @@ from maintcli.cli.operator import Json, complete_jobs, operator
 from maintcli.config.messages import closest
 from maintcli.errors import Usage
 from maintcli.output import runs as present
-from maintcli.output.show import show as display
+from maintcli.output.table import show as display
 from maintcli.registry import entries, known
 from maintcli.runtime.history import PastRun, find, is_id, together
 from maintcli.runtime.history import history as read

@@ -19,7 +19,7 @@ from maintcli.config.messages import bare, hint
 from maintcli.config.model import Config
 from maintcli.db import toolkit
 from maintcli.errors import ConfigError, Fail, Usage
-from maintcli.output.show import show
+from maintcli.output.table import show
 from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
 from maintcli.runtime.stop import Stop

@@ -7,8 +7,8 @@ import typer
 
 from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, complete_jobs, operator
-from maintcli.output.show import show
 from maintcli.output.status import paused
+from maintcli.output.table import show
 from maintcli.registry import known
 from maintcli.runtime.heartbeats import pause as write_pause
 from maintcli.runtime.heartbeats import resume as write_resume

@@ -14,8 +14,7 @@ from maintcli.cli.run import One, run_in_all_databases, run_job, run_several, sh
 from maintcli.cli.scheduled import find, none_enabled
 from maintcli.config.section import Section
 from maintcli.errors import Bug, Usage, gravest
-from maintcli.output.json import as_json
-from maintcli.output.out import put
+from maintcli.output.out import as_json, put
 from maintcli.registry import entries, known
 from maintcli.runtime.log import printable
 from maintcli.runtime.report import Report

@@ -21,10 +21,9 @@ from maintcli.cli.scheduled import find, none_enabled, scheduled
 from maintcli.config.messages import bare
 from maintcli.config.scheduler import BY_HAND, Settings
 from maintcli.errors import Code, ConfigError, Refused, Usage
-from maintcli.output import check as present
-from maintcli.output import schedule as present_times
+from maintcli.output import schedule as present
 from maintcli.output.out import put
-from maintcli.output.show import show
+from maintcli.output.table import show
 from maintcli.runtime.log import printable
 from maintcli.schedules.advice import advise
 from maintcli.schedules.due import coming
@@ -171,7 +170,7 @@ def next_(
     if not entries:
         raise none_enabled(config, "schedule next")
     times = starts(coming(entries, now, count))
-    show(present_times.data(times, now), lambda: present_times.view(times, now), json=json)
+    show(present.next_data(times, now), lambda: present.next_view(times, now), json=json)
 
 
 @operator("check")
@@ -209,7 +208,7 @@ def check(  # noqa: PLR0913 - one for each option
     looked = checks.looked()
     if not entries and not looked.drift and not looked.problems:
         raise none_enabled(config, "schedule check")
-    show(present.data(looked), lambda: present.view(looked), json=json)
+    show(present.check_data(looked), lambda: present.check_view(looked), json=json)
     for _, message in looked.problems:
         sys.stderr.write(f"maint: {printable(message)}\n")
     if looked.drift:

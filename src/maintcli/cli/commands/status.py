@@ -14,10 +14,8 @@ from maintcli.cli.scheduled import further
 from maintcli.config.messages import hint
 from maintcli.config.model import Config
 from maintcli.errors import Code, MaintError, Usage
-from maintcli.output import jobs as present_list
-from maintcli.output import readyz as present_readyz
 from maintcli.output import status as present
-from maintcli.output.show import show
+from maintcli.output.table import show
 from maintcli.registry import known
 from maintcli.runtime import history
 from maintcli.runtime import readyz as readiness
@@ -62,8 +60,8 @@ def status(
             known(config, job)
     runner = seen.beats.get(JOBS_RUNNER)
     show(
-        present.data(rows, runner, seen.now, backlogs),
-        lambda: present.view(rows, runner, seen.now, backlogs),
+        present.status_data(rows, runner, seen.now, backlogs),
+        lambda: present.status_view(rows, runner, seen.now, backlogs),
         json=json,
     )
     beats = [row.beat for row in rows if row.beat and not row.beat.paused]
@@ -92,8 +90,8 @@ def list(  # noqa: A001  the name of the command
     rows = statuses(jobs, started(config, jobs), seen, now, unused=every)
     unused = len(jobs.keys() - {row.name for row in rows})
     show(
-        present_list.data(rows, more, problem),
-        lambda: present_list.view(rows, more, problem, now, unused=unused),
+        present.list_data(rows, more, problem),
+        lambda: present.list_view(rows, more, problem, now, unused=unused),
         json=json,
     )
 
@@ -120,7 +118,7 @@ def readyz(
     except MaintError as error:
         if json:
             note = unasked(asked, "it could not be checked", ok=False)
-            show(present_readyz.data("error", [note], str(error)), lambda: (), json=True)
+            show(present.readyz_data("error", [note], str(error)), lambda: (), json=True)
         error.in_json = json
         raise
     found = found[:1] if only else found
@@ -146,6 +144,6 @@ def _written(config: Config) -> datetime | None:
 
 def _show(word: str, found: Sequence[Check], *, json: bool) -> int:
     show(
-        present_readyz.data(word, found, None), lambda: present_readyz.view(word, found), json=json
+        present.readyz_data(word, found, None), lambda: present.readyz_view(word, found), json=json
     )
     return Code.OK if all(check.ok for check in found) else Code.FAILED
