@@ -55,7 +55,7 @@ class Cursors:
     def _piece(self, name: str, count: int) -> Generator[Raw]:
         fetch = sql.SQL("FETCH {} FROM {}").format(count, sql.Identifier(name))
         with formats.as_bytes(self._connection), _RawCursor(self._connection) as cursor:
-            # Row by row also within a piece: nobody knows how long the next rows are.
+            # Row by row also within a piece: the size of the next rows is unknown.
             for row in cursor.stream(fetch.as_bytes(self._connection)):
                 self.rows += 1
                 self.size_bytes += sum(len(value) for value in row if value is not None)

@@ -75,7 +75,7 @@ def _connect(job: Job, order: Order, stopped: stop.Stop, report: Report) -> Cont
         raise Usage(
             f"{job.name} cannot show what it would do, so --dry-run is refused; nothing was run."
         )
-    job.check(order)  # a mistyped command is no failure of the job: the ledger never hears of it
+    job.check(order)  # a mistyped command is no failure of the job: nothing is recorded
     for name in job.secrets:
         order.secret(name)
     for name in job.variables:
@@ -215,14 +215,14 @@ def _begun(context: Context, schema: str, entry: Entry) -> Begun:
             if wish == "fail" or context.deadline.left < patience:
                 raise
             context.stop.wait(_HELD_RETRY_SECONDS)
-        except psycopg.errors.LockNotAvailable:  # somebody else is just beginning
+        except psycopg.errors.LockNotAvailable:  # another run is just beginning
             if context.deadline.left < patience:
                 raise
 
 
 @contextmanager
 def _kept(context: Context) -> Generator[None]:
-    """Keep the lease, and hold a slot, while the work goes on."""
+    """Keep the lease, and hold a slot, during the work."""
     session, mine = context.session, context.lease
     if mine is None:
         yield

@@ -19,7 +19,7 @@ from maintcli.runtime.whole import Whole, wholes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """Since when a job is paused, by whom, and why (None: nobody said)."""
+    """Since when a job is paused, by whom, and why (None: not given)."""
 
     since: datetime
     by: str | None
@@ -37,7 +37,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """A job's row, its newest run, the run that goes on, and those that never finished.
+    """A job's row, its newest run, the run in progress, and those that never finished.
 
     `outcome` is that of the newest run; a run whose lease has ended counts as lost already. Where
     that run is a part of a `whole`, the whole is meant, and `running` is one of its parts.
@@ -177,7 +177,7 @@ def _wholes(
 
 
 def pause(session: Session, schema: str, job: str, *, by: str, why: str | None) -> Paused:
-    """Keep `job` from running until it is resumed; a run that goes on is not stopped."""
+    """Keep `job` from running until it is resumed; a run in progress is not stopped."""
     values = formats.storable(session.connection, {"job": job, "by": by, "why": why})
     ((since, who, reason),) = session.write(
         _PAUSE.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), values

@@ -23,7 +23,7 @@ class Backlog(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """A row of the ledger. A run that goes on is `running`, and `lost` once its lease has ended.
+    """A row of the ledger. A run in progress is `running`, and `lost` once its lease has ended.
 
     Runs that share a table are `part`, from 0, of `parts`, and joined by `run_group`.
     """
@@ -53,7 +53,7 @@ class PastRun:
 
     @property
     def duration_ms(self) -> int | None:
-        """How long it took; None for one that goes on or was lost: nobody saw its end."""
+        """How long it took; None for one in progress or lost."""
         if self.finished_at is None or self.outcome == Outcome.LOST:
             return None
         return round((self.finished_at - self.started_at).total_seconds() * 1000)
@@ -104,7 +104,7 @@ FROM unnest({columns}::text[]) AS age_column, LATERAL (
     ORDER BY started_at DESC LIMIT 1) AS run
 """)
 
-# Runs with other ages had another backlog; of a run that was killed nobody wrote them down. The
+# Runs with other ages had another backlog; a run that was killed did not write them down. The
 # parts of one run stand for themselves: what they deleted is added up like that of runs.
 _BEFORE = sql.SQL("""
 SELECT clock_timestamp(), coalesce(r.finished_at, r.started_at),
@@ -135,7 +135,7 @@ _MOST_RUNS = 50
 _MOST_DAYS = 30
 _FAILURES = [outcome.value for outcome in Outcome if outcome.is_failure]
 
-# Joined with each job's row `h`: the run that goes on, the newest, and those that never finished.
+# Joined with each job's row `h`: the run in progress, the newest, and those that never finished.
 _OF_EACH_JOB = sql.SQL("""LEFT JOIN LATERAL (
     SELECT r.run_id, r.started_at, k.lease_expires_at
     FROM {runs} r JOIN {heartbeats} k ON k.lease_run_id = r.run_id

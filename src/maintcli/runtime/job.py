@@ -1,4 +1,4 @@
-"""What the runtime knows of a job: its declaration, and what somebody ordered."""
+"""What the runtime knows of a job: its declaration, and the order to run it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -122,7 +122,7 @@ class Order(NamedTuple):
         return shard(setting, self.environ)
 
     def parameters(self) -> dict[str, str]:
-        """What the ledger records: every value that somebody set, as text."""
+        """What the ledger records: every value that was set, as text."""
         return {
             name: sourced.shown or str(sourced.value)
             for name, sourced in self.values.items()

@@ -207,7 +207,7 @@ def _why_not(
 def end(session: Session, lease: Lease, report: Report) -> Ended | None:
     """Write the run's end and give the lease back; None where the lease was no longer ours.
 
-    After a lost connection it is written again; an end whose COMMIT nobody heard of does not
+    After a lost connection it is written again; an end whose COMMIT was not confirmed does not
     count twice.
     """
     values: dict[str, Any] = {

@@ -89,7 +89,7 @@ class Log:
         self._write(Level.INFO, sentence)
 
     def warn(self, sentence: str, statements: Sequence[str] = ()) -> None:
-        """Say what somebody should look at; it also stands in the report.
+        """Say what needs attention; it also stands in the report.
 
         `statements` mend it. Each gets a line of its own, with nothing else on it, to be pasted.
         """

@@ -1,4 +1,4 @@
-"""Whether jobs are being run: the judgement behind `maint readyz`."""
+"""Whether jobs are being run: the checks behind `maint readyz`."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -25,8 +25,8 @@ class Report:
     """A run's end. `counts` are the job's own figures; JSON shows them flat beside the rest.
 
     `message` is a sentence, whatever the outcome. `backlog` is the number of items that were due
-    and are left, None where nobody knows. `shard` (`0/4`) and `run_group` are blank for a run that
-    is a whole.
+    and are left, None where that is unknown. `shard` (`0/4`) and `run_group` are blank for a run
+    that is a whole.
     `retention` are the ages that it swept by, once its guards let it. `is_recorded` once the ledger
     has a row of it; `ledger_missing` where it should have one, and the work was done without.
     `statements` are SQL that mends what `message` says. `traceback` is for the ledger alone, and
@@ -101,10 +101,9 @@ def sentence(counts: Mapping[str, Any], *, backlog: int | None, dry_run: bool) -
 
 def _deed(name: str, counts: Mapping[str, Any], *, dry_run: bool) -> str:
     verb, things = _DEEDS[name]
-    count, tables = many(counts[name], things), counts.get("tables")
-    where = (
-        f" from {next(iter(tables))}" if isinstance(tables, Mapping) and len(tables) == 1 else ""
-    )
+    count, found = many(counts[name], things), counts.get("tables")
+    tables: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    where = f" from {next(iter(tables))}" if len(tables) == 1 else ""
     done = f"would {verb}" if dry_run else f"{verb}d"
     return f"{done} {count}{where if name == 'deleted_count' else ''}"
 

@@ -10,7 +10,7 @@ from maintcli.runtime.session import Session
 
 
 class Came(NamedTuple):
-    """A run; `ended_at` is None where it goes on or was lost."""
+    """A run; `ended_at` is None where it is in progress or was lost."""
 
     origin: str
     started_at: datetime

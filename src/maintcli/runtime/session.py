@@ -202,7 +202,7 @@ class Session:
     def alone(self, statement: sql.Composable, *, seconds: float) -> None:
         """Run a statement that no transaction may hold; it is cancelled after `seconds`.
 
-        The limit is kept by us: a SET outside of a transaction would reach strangers behind a
+        The limit is kept by us: a SET outside of a transaction would reach other clients behind a
         pooler. Raises QueryCanceled, or the reason to stop.
         """
         self.stop.check()

@@ -116,7 +116,7 @@ def membership(
     return Membership(shard, group(environ, shard), timeout_seconds + 2 * toolkit.LEASE_SECONDS)
 
 
-# The job's own row first, as whoever ends a part does, and made where the job never ran.
+# The job's own row first, as the end of a part does, and made where the job never ran.
 _TURN = sql.SQL("""INSERT INTO {heartbeats} (name) VALUES ({job}) ON CONFLICT DO NOTHING;
 SELECT FROM {heartbeats} WHERE name = {job} FOR UPDATE;
 SELECT FROM {heartbeats} WHERE name = {part} FOR UPDATE""")

@@ -87,11 +87,11 @@ class Stop:
         return GRACE_SECONDS if self._item_seconds is None else self._item_seconds
 
     def finish(self) -> None:
-        """Wake whoever waits: the run is over, and needs no reason."""
+        """Wake the threads that wait: the run is over, and needs no reason."""
         os.write(self._write, b".")
 
     def close(self) -> None:
-        """Give the pipe back, once nobody waits any more."""
+        """Give the pipe back, once no thread waits any more."""
         os.close(self._read)
         os.close(self._write)
 
@@ -157,7 +157,7 @@ class Never(Stop):
 
 @contextmanager
 def without_signals() -> Generator[Stop]:
-    """A stop that no signal asks for: the process, and its handlers, are somebody else's."""
+    """A stop that no signal asks for: the process and its handlers belong to the caller."""
     stop = Stop()
     try:
         yield stop

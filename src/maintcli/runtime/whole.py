@@ -19,7 +19,7 @@ _NOT_SUMMED = {"null_count", "remaining_count"}  # of the whole table, in each p
 class Whole:
     """`run` is all of it together, `runs` are its parts, each in the order of their tries.
 
-    `runs` is empty for a run that is no part of anything.
+    `runs` is empty for a run that was not divided.
     """
 
     run: PastRun
