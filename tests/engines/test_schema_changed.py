@@ -1,6 +1,6 @@
 """DDL of others in the middle of a sweep: nothing is lost, nothing goes uncounted."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from maintcli.engines.base import retry
 from maintcli.engines.base.batch import Done
+from maintcli.engines.foreign_keys.archived import ArchivedWalk
 from tests.parts.family import Family, child
 from tests.parts.inside import Inside
 
@@ -37,18 +38,23 @@ CHANGES = {
 @contextmanager
 def after_batches(family: Family, batches: int, ddl: str) -> Generator[None]:
     """Run `ddl` when so many batches are done, before the next one begins; one that fails is none."""
-    send, done = retry.send, 0
+    done = 0
 
-    def sent(*arguments: Any, **options: Any) -> Done:
-        nonlocal done
-        if done == batches:
-            family.do(ddl)
+    def counting(send: Callable[..., Done]) -> Callable[..., Done]:
+        def sent(*arguments: Any, **options: Any) -> Done:
+            nonlocal done
+            if done == batches:
+                family.do(ddl)
+                done += 1
+            found = send(*arguments, **options)
             done += 1
-        found = send(*arguments, **options)
-        done += 1
-        return found
+            return found
 
-    with mock.patch.object(retry, "send", sent):
+        return sent
+
+    plain = mock.patch.object(retry, "send", counting(retry.send))
+    archived = mock.patch.object(ArchivedWalk, "send", counting(ArchivedWalk.send))
+    with plain, archived:
         yield
     assert done > batches
 
