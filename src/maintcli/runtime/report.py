@@ -102,7 +102,7 @@ def sentence(counts: Mapping[str, Any], *, backlog: int | None, dry_run: bool) -
 def _deed(name: str, counts: Mapping[str, Any], *, dry_run: bool) -> str:
     verb, things = _DEEDS[name]
     count, found = many(counts[name], things), counts.get("tables")
-    tables = cast("Mapping[str, Any]", found) if isinstance(found, Mapping) else {}
+    tables = cast("Mapping[str, Any]", found if isinstance(found, Mapping) else {})
     where = f" from {next(iter(tables))}" if len(tables) == 1 else ""
     done = f"would {verb}" if dry_run else f"{verb}d"
     return f"{done} {count}{where if name == 'deleted_count' else ''}"
