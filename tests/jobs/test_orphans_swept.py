@@ -93,7 +93,7 @@ def test_a_plan_is_applied_while_it_holds(inside: Inside, conn: Conn) -> None:
     assert (dry.code, dry.json["deleted_count"]) == (0, 2_000), dry.err
     other = inside(JOB, "--apply", "plan.json", "--pairs", "chat_sessions.user_id -> users.id")
     assert other.code == 65
-    assert "plan of --apply does not hold" in other.err
+    assert "plan of --apply no longer holds" in other.err
     conn.execute("DELETE FROM stored_files WHERE owner BETWEEN 1000 AND 1499")
     drifted = inside(JOB, "--apply", "plan.json")
     assert drifted.code == 65

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from maintcli.errors import Code, Outcome
 from maintcli.words import many, some
@@ -102,7 +102,7 @@ def sentence(counts: Mapping[str, Any], *, backlog: int | None, dry_run: bool) -
 def _deed(name: str, counts: Mapping[str, Any], *, dry_run: bool) -> str:
     verb, things = _DEEDS[name]
     count, found = many(counts[name], things), counts.get("tables")
-    tables: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    tables = cast("Mapping[str, Any]", found if isinstance(found, Mapping) else {})
     where = f" from {next(iter(tables))}" if len(tables) == 1 else ""
     done = f"would {verb}" if dry_run else f"{verb}d"
     return f"{done} {count}{where if name == 'deleted_count' else ''}"
