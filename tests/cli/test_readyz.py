@@ -183,6 +183,7 @@ def test_all_paused_expects_no_run(inside: Inside, conn: Conn) -> None:
 def test_a_job_has_its_time_since_it_was_enabled(inside: Inside, conn: Conn) -> None:
     """Since the tables were made, or the first run with this configuration, whichever is later."""
     named(inside, ago=3600)
+    made(conn, "1 s")
     assert said(inside)[0] == 0
     made(conn, "1 h")
     assert said(inside) == (1, "stale", {"jobs": False, JOB: False})

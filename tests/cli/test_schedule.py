@@ -144,7 +144,9 @@ def test_what_is_left_out_is_said(inside: Inside) -> None:
     write(inside, BERLIN)
     result = inside("schedule", "render", "--target", "crontab", "--output", "there")
     assert result.code == 0
-    assert result.err.startswith("maint: crontab: cleanup-sessions: its times in Europe/Berlin are")
+    assert result.err.startswith(
+        "maint: crontab: cleanup-sessions: its times in Europe/Berlin cannot"
+    )
     assert 'have timezone = "UTC", for it or under [schedule] for all, or let sys' in result.err
     result = inside("schedule", "render", "--target", "crontab", "--output", "other", "--strict")
     assert (result.code, result.out) == (65, "")

@@ -165,7 +165,7 @@ ANALYTICS = Every(
 HISTORY = Every(
     job="cleanup-run-history",
     arguments=_ALL,
-    tables=("job_runs", "job_archives"),
+    tables=("job_runs", "job_archives", "job_attempts"),
     fill="""
     INSERT INTO job_runs (run_id, job, outcome, origin, host, runner_id, version, config_hash,
                           parameters, lease_token, started_at)

@@ -19,10 +19,11 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_tutorial_does_what_it_says(inside: Inside, conn: psycopg.Connection) -> None:
-    """Every command in turn, with its exit code; half of the rows are deleted."""
+    """Every command in turn, with its exit code; half of the rows are deleted; and its schedule."""
     conn.execute(blocks("sql")[0].encode())
-    rule, schedule = blocks("toml")
-    (inside.folder / "maint.toml").write_text(rule + schedule)
+    rule, scheduled = blocks("toml")
+    file = inside.folder / "maint.toml"
+    file.write_text(rule)
     commands = re.findall(
         r"^(?:\$ )?maint (old-mail[^#\n]*)", "".join(blocks("(?:console|sh)")), re.MULTILINE
     )
@@ -32,3 +33,5 @@ def test_the_tutorial_does_what_it_says(inside: Inside, conn: psycopg.Connection
         found = inside(*shlex.split(command))
         assert found.code == CODES.get(command, 0), (command, found.err)
     assert conn.execute("SELECT count(*) FROM mail_log").fetchone() == (10_000 - 5_016,)
+    file.write_text(scheduled)
+    assert "old-mail" in inside("schedule", "next").out

@@ -153,7 +153,7 @@ def test_a_note_says_the_nearest() -> None:
     (note,) = render([berlin], Settings()).notes
     assert note == Note(
         "cleanup-sessions",
-        "its times in Europe/Berlin cannot be written in a crontab in UTC, and Debian's cron knows no"
+        "its times in Europe/Berlin cannot be written in a crontab in UTC, and Debian's cron has no"
         " CRON_TZ",
         'have timezone = "UTC", for it or under [schedule] for all, or let systemd start it',
     )

@@ -108,11 +108,11 @@ class TableSweep:
                 ties = Blocks(part.quoted, tie, part.blocks)
                 self._walk_tie(PlainWalk(part.oid, ties), chosen)
             order.progress(account.deleted, walk.progress)
-            if self.resources.budget.spent(account.deleted):
-                return
-            if not walk.finished:
+            if not walk.finished and not self.resources.budget.spent(account.deleted):
                 self.resources.throttle.wait_if_needed(done.waiting)
                 context.stop.wait(rest)
+            if self.resources.budget.spent(account.deleted):  # a pause may have spent it
+                return
 
     def _walk_tie(self, walk: PlainWalk, chosen: Plan) -> None:
         """Sweep rows of one value by blocks; those that stay are met, and counted, on the way."""
