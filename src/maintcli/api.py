@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Option
 from maintcli.config.signature import Opt, options
-from maintcli.engines.base.options import ENGINES, Engine, Erase, Orphans, Sweep, Update
+from maintcli.engines.base.options import ENGINES, Drain, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Reaped, Updated
@@ -27,22 +27,43 @@ if TYPE_CHECKING:
     from psycopg.sql import Composable
 
     from maintcli.engines.base.named import Names
+    from maintcli.engines.drain.queue import (
+        Backoff,
+        Drained,
+        Handler,
+        Insert,
+        Item,
+        Move,
+        Queue,
+        Result,
+        Verdict,
+        WouldDrain,
+    )
     from maintcli.engines.erase.counters import Erased
 
 __all__ = [
     "Annotated",
+    "Backoff",
+    "Drain",
+    "Drained",
     "Duration",
     "Erase",
     "Erased",
     "Fail",
+    "Handler",
+    "Insert",
+    "Item",
     "Job",
     "MaintError",
+    "Move",
     "Opt",
     "Orphans",
     "Partial",
+    "Queue",
     "Reaped",
     "Refused",
     "Report",
+    "Result",
     "Run",
     "Skip",
     "Stale",
@@ -50,6 +71,8 @@ __all__ = [
     "Swept",
     "Update",
     "Updated",
+    "Verdict",
+    "WouldDrain",
     "duration",
     "job",
     "needs",
@@ -153,6 +176,18 @@ class Run:
         from maintcli.engines.erase.erasure import erase_users
 
         return erase_users(self._context, tables, opted_out_for)
+
+    def drain(self, queue: "Queue", handle: "Handler") -> "Drained | WouldDrain":
+        """Hand each due item of `queue` to `handle`, and settle what it answers; safe to kill.
+
+        Each item is claimed, acted upon with no transaction open, and settled, so a kill repeats
+        at most one. Raises Partial where items were given up, and Unreachable where their provider
+        is down, which counts against no item.
+        """
+        self._expect("drain")
+        from maintcli.engines.drain.drain import drain
+
+        return drain(self._context, queue, handle)
 
     def query(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None
@@ -374,10 +409,22 @@ def _body(
     return body
 
 
-def __getattr__(name: str) -> object:
-    """Import a result that few jobs have when it is asked for: each start would pay for it."""
-    if name == "Erased":
-        from maintcli.engines.erase.counters import Erased
+_LATE = {
+    "Erased": "erase.counters",
+    **dict.fromkeys(
+        (
+            *("Backoff", "Drained", "Handler", "Insert", "Item", "Move"),
+            *("Queue", "Result", "Verdict", "WouldDrain"),
+        ),
+        "drain.queue",
+    ),
+}
 
-        return Erased
+
+def __getattr__(name: str) -> object:
+    """Import what few jobs use when it is asked for: each start would pay for it."""
+    if name in _LATE:
+        from importlib import import_module
+
+        return getattr(import_module(f"maintcli.engines.{_LATE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ looked for there alone: sample rows never land in an application's own tables. E
 its comment that it is an example's.
 """
 
+from collections.abc import Sequence
 from importlib import resources
 from itertools import chain
 
@@ -93,6 +94,32 @@ def columns() -> dict[str, list[str]]:
     text = "".join(_text("schema", part) for part in _PARTS)
     made = re.findall(r"^CREATE TABLE (\w+) \(\n(.*?)^\)", text, re.MULTILINE | re.DOTALL)
     return {table: re.findall(r"^    ([a-z]\w*) ", body, re.MULTILINE) for table, body in made}
+
+
+def definitions(table: str) -> dict[str, str]:
+    """The columns of one reference table, with type and default as its statement has them."""
+    import re
+
+    text = "".join(_text("schema", part) for part in _PARTS)
+    made = rf"^CREATE TABLE {re.escape(table)} \(\n(.*?)^\)"
+    body = re.search(made, text, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^    ([a-z]\w*) +(.*?),?$", body[1] if body else "", re.MULTILINE)
+    return {name: _without_checks(rest) for name, rest in lines}
+
+
+def _without_checks(definition: str) -> str:
+    import re
+
+    kept = re.split(r" (?:CHECK|REFERENCES|PRIMARY KEY|GENERATED|UNIQUE)\b", definition)[0]
+    return kept if "DEFAULT" in kept else kept.replace(" NOT NULL", "")
+
+
+def add_columns(table: str, quoted: str, names: Sequence[str]) -> str:
+    """The statement that adds columns of the reference table to the user's own, called `quoted`."""
+    known = definitions(table)
+    ordered = sorted(names, key=lambda name: [*known, name].index(name))
+    added = ", ".join(f"ADD COLUMN {name} {known.get(name, 'text')}" for name in ordered)
+    return f"ALTER TABLE {quoted} {added};"
 
 
 def existing(connection: Connection, place: str | None = None) -> dict[str, bool]:

@@ -51,6 +51,19 @@ def in_terms_of(
     )
 
 
+def moment_of(table: Table, key: str, mapped: TableMap, column: Column) -> sql.Composable:
+    """SQL for the value of `column` as a timestamptz. Raises what `in_terms_of` raises."""
+    in_terms_of(table, key, mapped, column, sql.SQL("NULL"))  # the same columns are refused
+    value = column.value()
+    if column.type in EPOCH_TYPES:
+        scale = 1000.0 if mapped.epoch == "ms" else 1.0
+        return sql.SQL("pg_catalog.to_timestamp({}::float8 / {})").format(value, sql.Literal(scale))
+    if column.type == "timestamp with time zone":
+        return value
+    zone = sql.Literal(mapped.timezone or "UTC")
+    return sql.SQL("({}::timestamp AT TIME ZONE {})").format(value, zone)
+
+
 _FROM: Final = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
 _UNTIL: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 _LAST: Final = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())

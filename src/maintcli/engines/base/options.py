@@ -203,7 +203,57 @@ class Erase(Engine):
         return (*_guards(self.max_percent), *how)
 
 
-ENGINES = (Update, Sweep, Orphans, Erase)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain(Engine):
+    """Hands due items of a queue to a handler.
+
+    `limit` is how many a run takes, `max_seconds` how long it goes for more, `item_timeout` how
+    long one may take; None: no limit, or what is left of the run.
+    """
+
+    calls = ("drain",)
+    limit: int | None = None
+    max_seconds: int | None = None
+    item_timeout: str | None = "30s"
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Budgets, the time for an item, and parts."""
+        return (
+            Option(
+                name="limit",
+                kind=Kind.INTEGER,
+                default=self.limit,
+                min="1",
+                help="Budget: take at most this many items; a run that leaves the rest succeeds.",
+            ),
+            Option(
+                name="max_seconds",
+                kind=Kind.INTEGER,
+                default=self.max_seconds,
+                min="1",
+                help="Budget: begin no further item after this time; the next run continues.",
+            ),
+            Option(
+                name="item_timeout",
+                kind=Kind.DURATION,
+                default=duration(self.item_timeout) if self.item_timeout else None,
+                min="1s",
+                max="1h",
+                help="How long one item may take.",
+            ),
+            Option(
+                name="shard",
+                kind=Kind.TEXT,
+                default=None,
+                metavar="I/N",
+                help="Drain beside N - 1 other runs, as number I from 0; each item goes to one of"
+                " them. auto/4 takes I from JOB_COMPLETION_INDEX.",
+            ),
+        )
+
+
+ENGINES = (Update, Sweep, Orphans, Erase, Drain)
 
 
 def _guards(max_percent: float | None) -> tuple[Option, ...]:

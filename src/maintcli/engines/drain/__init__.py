@@ -1,0 +1,1 @@
+"""Works off the due items of a queue, each by at most one run at a time."""
