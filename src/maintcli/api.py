@@ -12,15 +12,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString
 
 from maintcli.config.duration import Duration, duration
-from maintcli.config.option import Option
-from maintcli.config.signature import Opt, options
+from maintcli.config.option import Opt, Option, options
 from maintcli.engines.base.options import ENGINES, Drain, Engine, Erase, Orphans, Sweep, Update
 from maintcli.engines.base.stale import Stale
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Bug, ConfigError, Fail, MaintError, Partial, Refused, Skip
-from maintcli.runtime.context import Context
-from maintcli.runtime.job import DEFAULT_TIMEOUT, Job, Order, common
+from maintcli.runtime.context import DEFAULT_TIMEOUT, Context, Job, Order, common
 from maintcli.runtime.report import Report
 
 if TYPE_CHECKING:

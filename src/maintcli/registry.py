@@ -11,10 +11,9 @@ from maintcli.errors import Bug, ConfigError, Usage
 
 if TYPE_CHECKING:
     from maintcli.config.model import Config
-    from maintcli.config.rules import ConfiguredSweep
+    from maintcli.config.tables import ConfiguredSweep
     from maintcli.config.triggers import Trigger
-    from maintcli.runtime.context import Context
-    from maintcli.runtime.job import Job, Order
+    from maintcli.runtime.context import Context, Job, Order
 
 JOB_GROUPS: Final = ("Sessions", "Billing", "Queues", "Analytics", "Retention", "Upkeep")
 CONFIGURED_GROUP: Final = "Configured sweeps"
@@ -121,7 +120,7 @@ class _Sweeps:
 
     def load(self, config: "Config", name: str) -> "Job":
         from maintcli.api import Annotated, Duration, Opt, Run, Sweep, Swept, job
-        from maintcli.config.rules import KEEP
+        from maintcli.config.tables import KEEP
         from maintcli.engines.base.stale import of_rule
 
         sweep = config.sweeps[name]
@@ -153,7 +152,7 @@ class _Triggers:
 
     def load(self, config: "Config", name: str) -> "Job":
         from maintcli.config.duration import duration
-        from maintcli.runtime.job import Job, common
+        from maintcli.runtime.context import Job, common
 
         trigger, timeout = config.triggers[name], duration(TRIGGER_TIMEOUT)
 
@@ -213,7 +212,7 @@ class _Packages:
 
 
 def _checked(name: str, found: object) -> "Job":
-    from maintcli.runtime.job import Job
+    from maintcli.runtime.context import Job
 
     if not isinstance(found, Job):
         raise TypeError("it must be a function decorated with maintcli.api.job")

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from maintcli import __version__
-from maintcli.runtime.entry import new_run_id
+from maintcli.runtime.context import new_run_id
 from tests.parts.enabled import at_home
 from tests.parts.inside import Inside
 from tests.parts.ledger import beat

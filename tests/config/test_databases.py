@@ -6,7 +6,7 @@ import pytest
 
 from maintcli.config.load import load
 from maintcli.config.model import Config
-from maintcli.config.secret import Secret
+from maintcli.config.variables import Secret
 from maintcli.errors import ConfigError
 
 TOML = """

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maintcli.config.secret import Read, Secret, read_secret
-from maintcli.config.variables import Sourced, Variables
+from maintcli.config.variables import Read, Secret, Sourced, Variables, read_secret
 from maintcli.errors import ConfigError
 
 

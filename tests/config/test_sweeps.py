@@ -8,9 +8,8 @@ from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.model import Config
 from maintcli.config.option import Kind, Option
-from maintcli.config.rules import KEEP, Rule
 from maintcli.config.show import Setting, settings
-from maintcli.config.tables import TableMap
+from maintcli.config.tables import KEEP, Rule, TableMap
 from maintcli.errors import ConfigError
 
 GOOD = 'table = "mail.messages"\ncolumn = "sent_at"\nkeep = "14d"\n'

@@ -9,7 +9,7 @@ from maintcli.config.duration import duration
 from maintcli.config.load import load
 from maintcli.config.option import Kind, Option
 from maintcli.config.scheduler import KEYS, Settings
-from maintcli.config.template import render
+from maintcli.config.show import render
 
 OPTIONS = (
     Option(name="stale_after", kind=Kind.DURATION, default=duration("60s"), min="1s", help="Age."),

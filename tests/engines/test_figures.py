@@ -11,7 +11,7 @@ from maintcli.engines.restore.report import Restored
 from maintcli.engines.sweep.result import Swept
 from maintcli.engines.update.result import Reaped, Updated
 from maintcli.errors import Code
-from maintcli.runtime.report import together
+from maintcli.runtime.whole import together
 
 
 @pytest.mark.parametrize("result", [Swept, Updated, Reaped, Erased, Restored])

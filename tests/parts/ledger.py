@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 
-from maintcli.runtime.entry import new_run_id
+from maintcli.runtime.context import new_run_id
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from maintcli.cli import order
-from maintcli.runtime.observe import Event
+from maintcli.runtime.report import Event
 from tests.parts.enabled import enable
 from tests.parts.inside import Inside
 from tests.parts.package import install_points

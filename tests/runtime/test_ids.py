@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from maintcli.engines.base.pacing import Pace
-from maintcli.runtime.entry import new_run_id, origin, runner_id, scheduled_for
+from maintcli.runtime.context import new_run_id, origin, runner_id, scheduled_for
 
 
 def test_run_ids_are_version_7_and_in_order_of_time() -> None:

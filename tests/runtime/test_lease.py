@@ -9,10 +9,9 @@ import pytest
 
 from maintcli.errors import TryAgain
 from maintcli.runtime import lease
-from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.lease import Lease
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Never, Stop
+from maintcli.runtime.stop import Deadline, Never, Stop
 from tests.parts.beside import at_gate, shut_gate
 from tests.parts.inside import Inside
 from tests.parts.ledger import run_was

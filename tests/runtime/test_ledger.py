@@ -8,11 +8,10 @@ from psycopg import sql
 
 from maintcli.errors import Code, Outcome
 from maintcli.runtime import ledger
-from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.lease import Lease
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Stop
+from maintcli.runtime.stop import Deadline, Stop
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn, beat, lease, run_was
 

@@ -10,9 +10,8 @@ import pytest
 from maintcli.db import connect, sqlstate
 from maintcli.db.connect import Connection
 from maintcli.errors import DeadlinePassed, Interrupted, LeaseLost, MaintError, Unreachable
-from maintcli.runtime.deadline import Deadline, retry
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Stop
+from maintcli.runtime.stop import Deadline, Stop, retry
 
 FIRST = Unreachable("at first")
 

@@ -10,10 +10,15 @@ import pytest
 from psycopg import sql
 
 from maintcli.errors import DeadlinePassed, Interrupted, LeaseLost
-from maintcli.runtime import deadline
-from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import GRACE_SECONDS, ITEM_GRACE_SECONDS, Stop, on_signals
+from maintcli.runtime.stop import (
+    GRACE_SECONDS,
+    ITEM_GRACE_SECONDS,
+    Deadline,
+    Stop,
+    enforced,
+    on_signals,
+)
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 
@@ -110,7 +115,7 @@ def test_an_item_may_settle_and_a_statement_that_hangs_is_cancelled(db: str) -> 
     with connection, on_signals() as stop:
         session = Session(lambda: connection, stop, until)
         _ = session.connection
-        with deadline.enforced(until, stop, session.cancel, session.cut):
+        with enforced(until, stop, session.cancel, session.cut):
             with stop.item(1.0):
                 _send()
                 assert session.read("SELECT 1") == [(1,)]

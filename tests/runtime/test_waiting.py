@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from maintcli.config.database import DatabaseConfig
-from maintcli.config.secret import Secret
+from maintcli.config.variables import Secret
 from maintcli.db.connect import first_answer
 from maintcli.errors import Code, Unreachable
 from maintcli.runtime import session, visit

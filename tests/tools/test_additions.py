@@ -288,7 +288,7 @@ def test_an_observer_is_added(copy: Copy) -> None:
                 '"""Notes in a file."""\n\n'
                 "from pathlib import Path\n\n"
                 "from maintcli.config.observers import ObserverSettings\n"
-                "from maintcli.runtime.observe import Event, Observer\n\n\n"
+                "from maintcli.runtime.report import Event, Observer\n\n\n"
                 "def observer(settings: ObserverSettings) -> Observer:\n"
                 '    """Write it down."""\n\n'
                 "    def tell(event: Event) -> None:\n"

@@ -18,7 +18,7 @@ from maintcli.config.messages import sentence
 from maintcli.errors import Code, Fail, Interrupted, MaintError, Usage
 
 if TYPE_CHECKING:
-    from maintcli.runtime.job import Job
+    from maintcli.runtime.context import Job
 
 _FOLLOWING = "maintcli.following"
 
@@ -171,7 +171,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return Code.OK
     except Exception as error:  # the last line of defence: a bug is one sentence too
-        from maintcli.runtime.outcome import AGAIN, bug
+        from maintcli.runtime.report import AGAIN, bug
 
         found = bug(error, look=AGAIN)
         if "-v" in arguments or "--verbose" in arguments:

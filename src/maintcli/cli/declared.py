@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from maintcli import registry
 from maintcli.cli.options import read_words
-from maintcli.config import timing
 from maintcli.config.model import Config
-from maintcli.config.resolve import Resolver
+from maintcli.config.option import Resolver
+from maintcli.config.scheduler import every_text, option_words
 from maintcli.errors import Bug, ConfigError
-from maintcli.runtime.job import Job
+from maintcli.runtime.context import Job
 from maintcli.runtime.log import printable
 from maintcli.schedules import shorthand
 from maintcli.schedules.due import Schedule
@@ -65,7 +65,7 @@ def _check_listed(config: Config) -> None:
 
 def _declared(config: Config, job: Job, origin: str) -> Declared:
     section = config.section(job.name)
-    words = timing.words(section)
+    words = option_words(section)
     given = read_words(job, words, section)
     ready, enabled = is_configured(config, job, given), _is_enabled(config, job)
     return Declared(
@@ -75,7 +75,7 @@ def _declared(config: Config, job: Job, origin: str) -> Declared:
         schedule=_schedule(config, job, given, enabled=ready and enabled),
         is_enabled=enabled,
         is_configured=ready,
-        every=timing.every(section),
+        every=every_text(section),
         options=words,
     )
 

@@ -14,8 +14,8 @@ from maintcli.config.model import Config
 from maintcli.config.section import Section
 from maintcli.output.schedule import Start
 from maintcli.registry import COMMANDS
+from maintcli.runtime.context import Job
 from maintcli.runtime.heartbeats import Heartbeat, JobStatus, Watch
-from maintcli.runtime.job import Job
 from maintcli.runtime.ledger import JOBS_RUNNER
 from maintcli.runtime.readyz import Expected
 from maintcli.schedules.due import Due, Schedule

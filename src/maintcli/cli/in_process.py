@@ -10,11 +10,10 @@ from maintcli.cli.order import make_order
 from maintcli.config.database import ALL, MAIN, URL_VARIABLE
 from maintcli.config.messages import hint
 from maintcli.errors import Outcome, Usage
+from maintcli.runtime.context import Job
 from maintcli.runtime.harness import run
-from maintcli.runtime.job import Job
 from maintcli.runtime.log import Level, Log
-from maintcli.runtime.observe import Observers
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Observers, Report
 
 
 def run_job(

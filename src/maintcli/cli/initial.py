@@ -5,8 +5,8 @@ from typing import Final, Literal, NamedTuple, cast
 
 from maintcli.config import values
 from maintcli.config.messages import bare, hint, sentence
+from maintcli.config.show import quoted
 from maintcli.config.tables import TableMap
-from maintcli.config.template import quoted
 from maintcli.db import names
 from maintcli.db.catalog import tables
 from maintcli.db.catalog.tables import Reader, Table

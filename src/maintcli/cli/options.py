@@ -11,11 +11,10 @@ from typer.main import get_command
 
 from maintcli.cli.text_options import TextCommand, is_option, lacks_value
 from maintcli.config.messages import hint, quote
-from maintcli.config.option import Kind, Option
-from maintcli.config.resolve import Resolver
+from maintcli.config.option import Kind, Option, Resolver
 from maintcli.config.section import Section
 from maintcli.errors import ConfigError, Usage
-from maintcli.runtime.job import Job
+from maintcli.runtime.context import Job
 
 
 def command(

@@ -11,11 +11,9 @@ from maintcli import registry
 from maintcli.cli.location import location
 from maintcli.config.model import Config
 from maintcli.errors import ConfigError, MaintError
-from maintcli.runtime.entry import new_run_id
-from maintcli.runtime.job import Job, Order
+from maintcli.runtime.context import Job, Order, new_run_id
 from maintcli.runtime.log import Level, Log, open_found, open_named
-from maintcli.runtime.observe import Observers
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Observers, Report
 
 if TYPE_CHECKING:
     from maintcli.runtime.context import Context

@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 from maintcli.api import Run, Stale
 from maintcli.cli.declared import declared
 from maintcli.cli.options import read_words
-from maintcli.config import timing
 from maintcli.config.database import DatabaseConfig
 from maintcli.config.model import Config
+from maintcli.config.scheduler import option_words
 from maintcli.config.variables import Sourced
 from maintcli.db.sqlstate import one_line
 from maintcli.engines import rights
 from maintcli.engines.rights import Missing, Right
 from maintcli.errors import Fail, MaintError, MissingPrivilege
-from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job, Order
+from maintcli.runtime.context import Context, Job, Order
 from maintcli.runtime.log import Level, Log
 from maintcli.runtime.session import Session
 
@@ -188,4 +187,4 @@ def _enabled(config: Config) -> Iterable[tuple[Job, Mapping[str, object]]]:
     for planned in config.schedules:
         if planned.job in jobs and planned.boolean("enabled") is not False:
             job = jobs[planned.job].job
-            yield job, read_words(job, timing.words(planned), planned)
+            yield job, read_words(job, option_words(planned), planned)

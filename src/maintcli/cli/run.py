@@ -15,13 +15,10 @@ from maintcli.cli.order import make_log, make_order, observers
 from maintcli.config.database import no_database
 from maintcli.config.model import Config
 from maintcli.errors import Code, Outcome, Usage, gravest
-from maintcli.runtime.entry import new_run_id
+from maintcli.runtime.context import Hear, Job, new_run_id
 from maintcli.runtime.harness import run
-from maintcli.runtime.job import Hear, Job
 from maintcli.runtime.log import Log
-from maintcli.runtime.observe import Observers
-from maintcli.runtime.outcome import record_outcome
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Observers, Report, record_outcome
 from maintcli.runtime.shard import Shard, shard
 from maintcli.runtime.stop import on_signals
 
@@ -114,7 +111,7 @@ def run_in_all_databases(
     With --shard, a part of the databases. `name` is what all of it is called.
     """
     from maintcli.output import runs as present
-    from maintcli.runtime.report import Told, together
+    from maintcli.runtime.whole import Told, together
 
     registry.check(config)
     _refuse_repetition(jobs)

@@ -17,7 +17,7 @@ from maintcli.config.model import Config
 from maintcli.config.scheduler import Settings
 from maintcli.errors import MaintError, Usage
 from maintcli.output.schedule import LEDGER, Line, Looked
-from maintcli.runtime.scheduled_runs import look
+from maintcli.runtime.heartbeats import look
 from maintcli.runtime.visit import toolkit_tables
 from maintcli.schedules.check import deployed, files, ledger
 from maintcli.schedules.check.files import Finding, Kind

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 from maintcli import registry
 from maintcli.cli.declared import Declared, by_hand, declared, idle, is_configured, timeout_seconds
 from maintcli.cli.options import read_words
-from maintcli.config import timing
 from maintcli.config.database import ALL
 from maintcli.config.messages import bare, hint, quote
 from maintcli.config.model import Config
+from maintcli.config.scheduler import every_text, option_words, parallelism
 from maintcli.config.section import Section
 from maintcli.errors import ConfigError, Usage
-from maintcli.runtime.job import Job
+from maintcli.runtime.context import Job
 from maintcli.schedules import shorthand
 from maintcli.schedules.model import Entry
 
 if TYPE_CHECKING:
-    from maintcli.config.timing import Planned
+    from maintcli.config.scheduler import Planned
 
 _LIGHT_SECONDS = 60.0  # a job with no more than that is never worth dividing
 
@@ -143,7 +143,7 @@ def _planned(
 ) -> tuple[Entry, bool]:
     """The entry, and whether it is on and there is something to do; checked in any case."""
     job = _job(planned, jobs)
-    words = timing.words(planned)
+    words = option_words(planned)
     given = read_words(job, words, planned)
     zone = planned.text("timezone") or config.timezone
     seconds = timeout_seconds(config, job, given)
@@ -155,7 +155,7 @@ def _planned(
         zone=zone,
         timeout_seconds=seconds * _databases(config, job, given, planned),
         options=words,
-        every=timing.every(planned),
+        every=every_text(planned),
         heavy=_is_heavy(job, seconds, given),
         parallelism=_parallelism(planned, job),
     )
@@ -199,7 +199,7 @@ def _can_share(job: Job) -> bool:
 
 
 def _parallelism(section: Section, job: Job) -> int:
-    found = timing.parallelism(section)
+    found = parallelism(section)
     if found > 1 and not _can_share(job):
         raise section.wrong(
             "parallelism", f"{job.name} cannot be divided; only what sweeps tables can"

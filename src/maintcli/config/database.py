@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from maintcli.config.secret import Secret, read_secret
 from maintcli.config.section import Section
-from maintcli.config.variables import Sourced, Variables
+from maintcli.config.variables import Secret, Sourced, Variables, read_secret
 from maintcli.errors import ConfigError
 
 MAIN: Final = "default"

@@ -10,16 +10,15 @@ from maintcli.config.files import check_config_file, config_file_warnings, read_
 from maintcli.config.messages import bare, mask, printable
 from maintcli.config.model import Config
 from maintcli.config.observers import read_observers
-from maintcli.config.option import Kind, Option
-from maintcli.config.resolve import Resolver
+from maintcli.config.option import Kind, Option, Resolver
+from maintcli.config.scheduler import read_jobs, read_schedules
 from maintcli.config.section import Section
 from maintcli.config.tables import read_tables
-from maintcli.config.timing import read_jobs, read_schedules
 from maintcli.config.variables import Variables, read_variables
 from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from maintcli.config.rules import ConfiguredSweep, Rule
+    from maintcli.config.tables import ConfiguredSweep, Rule
     from maintcli.config.triggers import Trigger
 
 FILE_NAME: Final = "maint.toml"
@@ -105,7 +104,7 @@ def _check_sections(top: Section) -> None:
 def _rules(top: Section) -> "tuple[dict[str, ConfiguredSweep], tuple[Rule, ...]]":
     if not {"sweeps", "retention"} & top.values.keys():  # and an import is saved, as below
         return {}, ()
-    from maintcli.config.rules import read_retention, read_sweeps
+    from maintcli.config.tables import read_retention, read_sweeps
 
     return read_sweeps(top), read_retention(top)
 

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from maintcli.config.database import DatabaseConfig, DatabaseSource
 from maintcli.config.messages import bare, closest, hint
 from maintcli.config.observers import ObserverConfig
-from maintcli.config.option import Option
-from maintcli.config.resolve import Resolver
-from maintcli.config.secret import Read, read_secret
+from maintcli.config.option import Option, Resolver
+from maintcli.config.scheduler import RESERVED, SCHEDULERS
 from maintcli.config.section import Section
 from maintcli.config.tables import STATUSES, TableMap
-from maintcli.config.timing import RESERVED, SCHEDULERS
-from maintcli.config.variables import Sourced, Variables
+from maintcli.config.variables import Read, Sourced, Variables, read_secret
 from maintcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from maintcli.config.rules import ConfiguredSweep, Rule
-    from maintcli.config.timing import Planned
+    from maintcli.config.scheduler import Planned
+    from maintcli.config.tables import ConfiguredSweep, Rule
     from maintcli.config.triggers import Trigger
 
 _SLIP: Final = 0.85  # different tables often have similar names
@@ -178,7 +176,7 @@ class Config:
             return OWN
         if job not in self.sweeps:
             return RESERVED
-        from maintcli.config.rules import SWEEP_KEYS
+        from maintcli.config.tables import SWEEP_KEYS
 
         return SWEEP_KEYS
 

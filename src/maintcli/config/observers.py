@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from maintcli.config.duration import duration
-from maintcli.config.secret import Read, read_secret
 from maintcli.config.section import Section
-from maintcli.config.variables import Sourced
+from maintcli.config.variables import Read, Sourced, read_secret
 
 SECONDS: Final = 2.0
 _MOST_SECONDS: Final = 30.0

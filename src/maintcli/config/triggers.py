@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, cast
 
-from maintcli.config import timing
 from maintcli.config.messages import quote
-from maintcli.config.secret import Read, read_secret
+from maintcli.config.scheduler import SCHEDULERS, check_timing
 from maintcli.config.section import NAME, Section
-from maintcli.config.variables import Sourced
+from maintcli.config.variables import Read, Sourced, read_secret
 from maintcli.errors import ConfigError
 
 Auth = Literal["cron-secret", "basic", "bearer", "none"]
@@ -27,7 +26,7 @@ _AUTHS: Final[tuple[Auth, ...]] = (*SECRET, "none")
 _NEEDED: Final = {"url": "${BACKEND_URL}/api/jobs/process-pending", "auth": "cron-secret"}
 """The keys that no trigger goes without, each with an example."""
 OWN: Final = (
-    *(key for key in timing.SCHEDULERS if key != "parallelism"),
+    *(key for key in SCHEDULERS if key != "parallelism"),
     *_NEEDED,
     "allow-http",
     "description",
@@ -128,7 +127,7 @@ def _trigger(name: str, section: Section, base: Path, cwd: Path) -> Trigger:
             f"{section.place()}: {quote(name)} is not a valid name; use up to {_LONGEST}"
             " lowercase letters, digits and single hyphens, such as process-pending."
         )
-    timing.check_timing(section)
+    check_timing(section)
     if section.raw_text("url") is None:
         raise section.missing("url", _NEEDED["url"], OWN)
     auth = section.one_of("auth", _AUTHS)

@@ -15,7 +15,7 @@ from maintcli.config.model import Config
 from maintcli.config.observers import ObserverSettings
 from maintcli.config.section import Section
 from maintcli.errors import ConfigError
-from maintcli.runtime.observe import Event, Observer, Observers
+from maintcli.runtime.report import Event, Observer, Observers
 
 __all__ = ["Event", "Observer", "ObserverSettings", "observers"]
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from maintcli.config.observers import ObserverSettings
 from maintcli.engines.base.figures import label
-from maintcli.runtime.observe import Event, Observer
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Event, Observer, Report
 
 
 def observer(settings: ObserverSettings) -> Observer:

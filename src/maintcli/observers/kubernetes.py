@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from maintcli.config.observers import ObserverSettings
-from maintcli.runtime.observe import Event, Observer
-from maintcli.runtime.report import Report
+from maintcli.runtime.report import Event, Observer, Report
 
 _VARIABLE = "MAINT_TERMINATION_LOG"
 _DEFAULT = "/dev/termination-log"

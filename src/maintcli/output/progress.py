@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from maintcli.runtime.job import Hear
+from maintcli.runtime.context import Hear
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -11,8 +11,8 @@ from maintcli.output.out import as_json, put
 from maintcli.output.table import Table
 from maintcli.output.text import stamp, summary
 from maintcli.runtime.history import PastRun
-from maintcli.runtime.report import Report, Told
-from maintcli.runtime.whole import Whole
+from maintcli.runtime.report import Report
+from maintcli.runtime.whole import Told, Whole
 from maintcli.words import took
 
 _FIGURES_AND_TRACE = {"batches", "counts", "deleted_count", "updated_count", "traceback"}

@@ -22,16 +22,13 @@ from maintcli.errors import (
     Unreachable,
     Usage,
 )
-from maintcli.runtime import deadline, lease, ledger, stop
-from maintcli.runtime.context import Context
-from maintcli.runtime.deadline import Deadline
-from maintcli.runtime.entry import Entry, entry, new_run_id
-from maintcli.runtime.job import Job, Order
+from maintcli.runtime import lease, ledger, stop
+from maintcli.runtime.context import Context, Entry, Job, Order, entry, new_run_id
 from maintcli.runtime.lease import lease_lost
 from maintcli.runtime.ledger import Begun
-from maintcli.runtime.outcome import record_outcome
-from maintcli.runtime.report import Report, sentence
+from maintcli.runtime.report import Report, record_outcome, sentence
 from maintcli.runtime.session import RECONNECT_SECONDS, Session
+from maintcli.runtime.stop import Deadline
 
 _HELD_RETRY_SECONDS = 1.0
 _IF_THERE_SECONDS = 3.0
@@ -54,7 +51,7 @@ def run(job: Job, order: Order) -> Report:
         context = _connect(job, order, stopped, report)  # 2. configuration and connection
         session = context.session
         try:
-            with deadline.enforced(context.deadline, stopped, session.cancel, session.cut):
+            with stop.enforced(context.deadline, stopped, session.cancel, session.cut):
                 with _or_without(job, context, report), _allowed(context):
                     _begin(job, context, report)  # 3. paused?  4. lease  5. ledger
                 order.observers.tell_start(report, order.log)

@@ -10,7 +10,7 @@ from psycopg import sql
 from maintcli.db import formats, sqlstate, toolkit
 from maintcli.errors import Held, Outcome, Skip
 from maintcli.runtime import shard as parts
-from maintcli.runtime.entry import Entry
+from maintcli.runtime.context import Entry
 from maintcli.runtime.lease import TTL_SECONDS, Lease, lease_lost
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session

@@ -1,15 +1,25 @@
-"""What a run has to say at its end: one object for people, JSON, ledger and observers."""
+"""How a run ended: the report, its outcome where something was raised, and telling observers."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from itertools import pairwise
+from pathlib import PurePath
+from threading import Thread
+from types import FrameType, MappingProxyType
+from typing import Any, Literal, NamedTuple, cast
 
-from maintcli.errors import Code, Outcome
-from maintcli.words import many, some
+import psycopg
 
-_MOST_NAMED = 3  # databases in one sentence
+from maintcli.db import sqlstate
+from maintcli.errors import Bug, Code, Interrupted, LeaseLost, MaintError, Outcome
+from maintcli.runtime.log import Log
+from maintcli.words import many
+
 # What a run has done, by its figures; what it did of which things, as the sentence says it.
 _DEEDS = {
     "erased_count": ("erase", "user"),
@@ -118,65 +128,182 @@ def _finished(counts: Mapping[str, Any]) -> str:
     return f"finished: {', '.join(figures)}" if figures else "finished"
 
 
-class Told(NamedTuple):
-    """The report of a run, and in which database it was."""
+AGAIN = "Run again with -v"
+_MOST_FRAMES = 40  # the innermost; two functions that call each other have a thousand
+_MOST_WORDS = 1000
+_OURS = __name__.partition(".")[0]
 
-    database: str
-    report: Report
+
+@contextmanager
+def record_outcome(report: Report, log: Log) -> Generator[None]:
+    """Turn whatever the block raises into the report's outcome; the first failure stays."""
+    try:
+        yield
+    except MaintError as error:
+        _record(report, log, error)
+    except psycopg.Error as error:
+        log.debug(_folded([*traceback.format_tb(error.__traceback__), sqlstate.said(error)]))
+        _record(report, log, sqlstate.meaning(error))
+    except GeneratorExit:
+        raise
+    except KeyboardInterrupt:  # where the signal is not ours to handle: a run inside a program
+        _record(report, log, Interrupted(signal="SIGINT"))
+    except BaseException as error:  # noqa: BLE001  whatever a job or we did wrong, sys.exit too, ends as one sentence and code 70
+        found = trace(error)
+        log.debug(_folded([found]))
+        look = f"See maint show {report.run_id}" if report.is_recorded else AGAIN
+        if report.outcome is Outcome.SUCCESS:
+            report.traceback = "\n".join(map(log.safe, found.splitlines()))
+        _record(report, log, bug(error, look=look))
 
 
-def together(name: str, told: Sequence[Told], *, code: Code, started_at: datetime) -> Report:
-    """One report of all, for those that take one; it has no run id, and sums what adds up."""
-    reports = [one.report for one in told]
-    bad = [one for one in told if not one.report.success]
-    counts, backlog = _figures(reports), _sum([report.backlog for report in reports])
-    return Report(
-        job=name,
-        run_id="",
-        dry_run=False,
-        started_at=started_at,
-        outcome=_outcome(reports, code),
-        exit_code=code,
-        message=_message(bad, len(told)) or sentence(counts, backlog=backlog, dry_run=False),
-        backlog=backlog,
-        warnings=[f"{one.database}: {warning}" for one in told for warning in one.report.warnings],
-        counts={
-            "databases_count": len({one.database for one in told}),
-            "failed_databases_count": len(bad),
-            "skipped_databases_count": sum(report.outcome is Outcome.SKIPPED for report in reports),
-            **counts,
-        },
+def _record(report: Report, log: Log, error: MaintError) -> None:
+    report.lease_lost |= isinstance(error, LeaseLost)
+    if report.outcome is not Outcome.SUCCESS:
+        log.warn(f"and then: {error}")
+        return
+    report.outcome = error.outcome
+    report.exit_code = error.exit_code
+    report.message = log.safe(str(error))
+    report.statements = [log.safe(statement) for statement in error.statements]
+    if report.exit_code:
+        log.error(str(error), error.statements)
+    else:
+        log.info(str(error))
+
+
+def _folded(trace: Sequence[str]) -> str:
+    # One line: a log stays one line an event, and filters keep working.
+    lines = "\n".join(trace).splitlines()
+    return " | ".join(line.strip() for line in lines if line.strip())
+
+
+def bug(error: BaseException, *, look: str) -> Bug:
+    """The one sentence on `error`; `look` says how to see its traceback."""
+    frame, line = _fault(error)
+    package, file = _package(frame), _file(frame)
+    whose, whom = f"the package {package}, not in maint", "that package"
+    if package == _OURS:
+        whose, whom = "maint", "maint"
+    return Bug(
+        f"This is a bug in {whose} ({file}, line {line}): {_named(error).rstrip('.: ')}. {look} for"
+        f" the traceback, and please report it to the authors of {whom}."
     )
 
 
-def _outcome(reports: Sequence[Report], code: Code) -> Outcome:
-    """That of the run whose code is the gravest; skipped only where all were."""
-    found = [report.outcome for report in reports if report.exit_code == code]
-    if code != Code.OK:
-        return found[0] if found else Outcome.INTERRUPTED
-    return Outcome.SKIPPED if found and set(found) == {Outcome.SKIPPED} else Outcome.SUCCESS
+def trace(error: BaseException) -> str:
+    """The traceback, with those of the errors before it; without values of rows."""
+    text = list[str]()
+    for one in reversed(list(_chain(error))):
+        text += [*traceback.format_tb(one.__traceback__, -_MOST_FRAMES), f"{_named(one)}\n"]
+    return "".join(text)
 
 
-def _message(bad: Sequence[Told], number: int) -> str:
-    if not bad:
-        return ""
-    named = [f"{one.database}: {one.report.message}" for one in bad]
-    return f"{len(bad)} of {number} did not succeed: {some(named, _MOST_NAMED, by='; ')}"
+def _named(error: BaseException) -> str:
+    """The error's class and words; not the value that it quotes, which may be of a row."""
+    try:
+        said = sqlstate.said(error) if isinstance(error, psycopg.Error) else str(error)
+    except Exception:  # noqa: BLE001  an error's own words may be broken, too
+        said = ""
+    if isinstance(error, LookupError | ValueError):
+        said = re.sub(r"""'.*'|".*"|^[^'"\s]+$""", "'…'", said, flags=re.DOTALL)
+    return f"{type(error).__name__}: {sqlstate.one_line(said)[:_MOST_WORDS]}"
 
 
-def _figures(reports: Sequence[Report]) -> dict[str, Any]:
-    """The sums; None where one of the runs could not count in time."""
-    summed: Counter[str] = Counter()
-    unknown: dict[str, None] = {}
-    for report in reports:
-        for figure, value in report.counts.items():
-            if figure.endswith("_count") and type(value) is int:
-                summed[figure] += value
-            elif figure.endswith("_count") and value is None:
-                unknown[figure] = None
-    return {**summed, **unknown}
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    seen = set[int]()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
 
 
-def _sum(figures: Sequence[int | None]) -> int | None:
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) if known else None
+def _fault(error: BaseException) -> tuple[FrameType, int]:
+    """The innermost frame of maint, or of the package whose job it runs; and the line there.
+
+    What lies below it belongs to Python, or to a library that was called in a wrong way.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    packages = {_OURS}
+    for (caller, _), (frame, _) in pairwise(frames):
+        if caller.f_globals.get("__name__") == f"{_OURS}.api":
+            packages.add(_package(frame))
+    return next((one for one in reversed(frames) if _package(one[0]) in packages), frames[-1])
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _file(frame: FrameType) -> str:
+    """The file's path from its package on, which is the same on every machine."""
+    parts, package = PurePath(frame.f_code.co_filename).parts, _package(frame)
+    inside = len(parts) - parts[::-1].index(package) - 1 if package in parts else len(parts) - 1
+    return "/".join(parts[inside:])
+
+
+class Event(NamedTuple):
+    """What an observer is told: that the work begins, that a run ended, or was skipped.
+
+    `report` has the result, unless the run has only `started`. `log` are the run's last lines,
+    secrets masked. A run that fails before its work begins has no `started`.
+    """
+
+    kind: Literal["started", "ended", "skipped"]
+    report: Report
+    log: tuple[str, ...] = ()
+
+
+Observer = Callable[[Event], None]
+
+
+class Observers:
+    """Those who are told of one run; `load` imports and makes each, by its name.
+
+    One that fails or takes longer than `seconds` is named in the log, and changes nothing else.
+    """
+
+    def __init__(
+        self,
+        load: Mapping[str, Callable[[], Observer]] = MappingProxyType({}),
+        seconds: float = 0.0,
+    ) -> None:
+        self._load = load
+        self._seconds = seconds
+        self._threads: dict[str, Thread] = {}
+        self._made: dict[str, Observer] = {}
+        self._failed: dict[str, str] = {}
+
+    def tell_start(self, report: Report, log: Log) -> None:
+        """Tell each of them that the work begins, without waiting."""
+        self._send(Event("started", replace(report), log.tail))
+
+    def tell_end(self, report: Report, log: Log) -> None:
+        """Tell each of them how it ended; wait for `seconds` at the most, and log who failed."""
+        is_skipped = report.outcome is Outcome.SKIPPED
+        self._send(Event("skipped" if is_skipped else "ended", replace(report), log.tail))
+        end = time.monotonic() + self._seconds
+        for name, thread in self._threads.items():
+            thread.join(max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                log.error(f"observer {name} took longer than {self._seconds:g} s; it was left")
+            elif name in self._failed:
+                log.error(f"observer {name} failed: {self._failed[name]}")
+
+    def _send(self, event: Event) -> None:
+        for name in self._load:
+            before = self._threads.get(name)  # one that is still being told is told afterwards
+            thread = Thread(target=self._tell, args=(name, event, before), daemon=True)
+            self._threads[name] = thread
+            thread.start()
+
+    def _tell(self, name: str, event: Event, before: Thread | None) -> None:
+        if before is not None:
+            before.join()
+        try:
+            if name not in self._made:
+                self._made[name] = self._load[name]()
+            self._made[name](event)
+        except BaseException as error:  # noqa: BLE001  sys.exit of a stranger's code, too
+            self._failed[name] = f"{type(error).__name__}: {error}"

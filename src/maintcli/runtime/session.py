@@ -14,8 +14,7 @@ from maintcli.db import formats, search_path
 from maintcli.db.catalog import protections
 from maintcli.db.connect import NOT_REACHED, Connection, cut, first_answer, said_when_slow
 from maintcli.errors import DeadlinePassed, LeaseLost, Unreachable
-from maintcli.runtime.deadline import Deadline, retry
-from maintcli.runtime.stop import Never, Stop
+from maintcli.runtime.stop import Deadline, Never, Stop, retry
 
 if TYPE_CHECKING:
     from maintcli.runtime.cursors import Cursors

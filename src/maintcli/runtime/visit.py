@@ -10,9 +10,8 @@ from psycopg import sql
 from maintcli.config.database import DatabaseConfig, no_database
 from maintcli.db import connect, search_path, sqlstate, toolkit
 from maintcli.errors import MissingPrivilege, NoOpenSchema
-from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Stop
+from maintcli.runtime.stop import Deadline, Stop
 
 _SECONDS = 60.0
 

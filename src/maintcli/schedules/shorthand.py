@@ -13,9 +13,9 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Final
 
-from maintcli.config import timing
 from maintcli.config.duration import Duration
 from maintcli.config.messages import quote
+from maintcli.config.scheduler import every_text
 from maintcli.config.section import Section
 from maintcli.errors import ConfigError
 from maintcli.schedules import cron
@@ -42,7 +42,7 @@ def expressions(
 
     Raises ConfigError for what is no expression, is never due, or cannot be said by one.
     """
-    text = timing.every(section)
+    text = every_text(section)
     if text is not None:
         try:
             return (resolve(from_every(text), key),)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from maintcli.runtime.scheduled_runs import Came, Looked, Seen
+from maintcli.runtime.heartbeats import Came, Looked, Seen
 from maintcli.schedules.check.files import Finding
 from maintcli.schedules.check.ledger import check, horizon
 from maintcli.schedules.model import Entry

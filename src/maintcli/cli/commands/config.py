@@ -11,14 +11,13 @@ from maintcli.cli.declared import declared
 from maintcli.cli.location import ConfigLocation
 from maintcli.cli.operator import Json, group, operator
 from maintcli.config import show as showing
-from maintcli.config import template
 from maintcli.config.files import write_new
 from maintcli.config.load import FILE_NAME
 from maintcli.output.table import Table
 from maintcli.output.table import show as display
 
 if TYPE_CHECKING:
-    from maintcli.runtime.job import Job
+    from maintcli.runtime.context import Job
 
 _PATH = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")
 _FORCE = typer.Option("--force", help="Overwrite the file where it exists.")
@@ -33,7 +32,7 @@ def init(
 ) -> None:
     """Write a maint.toml with every setting, commented out, at its default."""
     jobs = [cast("Job", registry.load(entry)) for entry in registry.JOBS.values()]
-    text = template.render([(job.name, job.schedule, job.settings) for job in jobs])
+    text = showing.render([(job.name, job.schedule, job.settings) for job in jobs])
     path = Path(config or FILE_NAME)
     write_new(path, text, force=force, advice=" --force overwrites it.")
     display({"path": str(path)}, lambda: [f"Wrote {path}."], json=json)

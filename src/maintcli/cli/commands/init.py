@@ -20,9 +20,8 @@ from maintcli.config.model import Config
 from maintcli.db import toolkit
 from maintcli.errors import ConfigError, Fail, Usage
 from maintcli.output.table import show
-from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Stop
+from maintcli.runtime.stop import Deadline, Stop
 from maintcli.runtime.visit import connected
 
 _CONFIG = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")

@@ -13,7 +13,7 @@ from maintcli.config.messages import hint, quote
 from maintcli.config.model import Config
 from maintcli.config.triggers import PREFIX, Trigger
 from maintcli.errors import Usage
-from maintcli.runtime.job import common
+from maintcli.runtime.context import common
 
 _HELP = """Ask a backend to do its work, by one POST.
 

@@ -14,8 +14,7 @@ from maintcli.engines.base import guard, retention
 from maintcli.engines.base.guard import Expected, Loss
 from maintcli.engines.base.target import Target
 from maintcli.errors import Refused, Usage
-from maintcli.runtime.context import Context
-from maintcli.runtime.job import Order
+from maintcli.runtime.context import Context, Order
 
 
 def look_ahead(order: Order) -> None:

@@ -8,7 +8,7 @@ from maintcli.errors import ConfigError, Refused
 from maintcli.runtime.context import Context
 
 if TYPE_CHECKING:  # most jobs have no rule
-    from maintcli.config.rules import Rule
+    from maintcli.config.tables import Rule
 
 
 class Stale(NamedTuple):
@@ -45,7 +45,7 @@ _DUE: Final[LiteralString] = "{time_column} < {cutoff}"
 
 def of_rule(rule: "Rule", keep: Duration) -> Stale:
     """The rows of the rule's table that are older than `keep`."""
-    from maintcli.config.rules import TIME_COLUMN
+    from maintcli.config.tables import TIME_COLUMN
 
     return Stale(
         table=rule.table,
@@ -74,7 +74,7 @@ def rules(context: Context) -> tuple[Stale, ...]:
 
 
 def _stale(context: Context, rule: "Rule") -> Stale:
-    from maintcli.config.rules import KEEP
+    from maintcli.config.tables import KEEP
 
     if clause := KEEP.check_bounds(rule.keep):
         raise Refused(f"{rule.section.place('keep')}: {clause}. Nothing was touched.")

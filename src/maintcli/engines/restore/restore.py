@@ -28,8 +28,7 @@ from maintcli.engines.restore.report import Counters, Restored
 from maintcli.engines.restore.source import Inventory, Source, find_source, take_inventory
 from maintcli.engines.restore.tables import Archived, Tables, find_tables
 from maintcli.errors import Partial, Usage
-from maintcli.runtime.context import Context
-from maintcli.runtime.job import Job, common
+from maintcli.runtime.context import Context, Job, common
 from maintcli.services.stored import damaged
 from maintcli.words import many
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from maintcli.config.secret import Read
 from maintcli.config.triggers import Trigger
+from maintcli.config.variables import Read
 from maintcli.engines.trigger import answer as answers
 from maintcli.engines.trigger.answer import Triggered
 from maintcli.errors import ConfigError, Interrupted, Partial, Unsent
 from maintcli.runtime.context import Context
-from maintcli.runtime.deadline import Deadline
 from maintcli.runtime.log import Log
+from maintcli.runtime.stop import Deadline
 from maintcli.services import address as addresses
 from maintcli.services.address import Address
 
@@ -149,7 +149,7 @@ def _post(context: Context, address: Address, who: _Login, limit: Deadline) -> "
     try:
         return attempt()
     except Unsent as first:
-        from maintcli.runtime.deadline import retry
+        from maintcli.runtime.stop import retry
 
         context.log.info(f"{first} Trying again for a while.")
         seconds = min(_PATIENCE_SECONDS, limit.left / 2)

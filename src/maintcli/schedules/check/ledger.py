@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Final
 
-from maintcli.runtime.scheduled_runs import Came, Looked, Seen
+from maintcli.runtime.heartbeats import Came, Looked, Seen
 from maintcli.schedules import cron
 from maintcli.schedules.check.files import Finding, Kind
 from maintcli.schedules.due import GRACE_SECONDS
