@@ -14,7 +14,7 @@ RUN /opt/build/bin/pip install --quiet --no-index --find-links wheels hatchling 
 # Nothing that only the building wanted.
 RUN python -m venv --without-pip /opt/maint \
  && /opt/build/bin/pip --python /opt/maint/bin/python install --quiet --no-index \
-    --find-links wheels 'maintcli[storage]'
+    --find-links wheels 'maintcli[mail,storage]'
 # The settings, if there is a maint.toml beside this file. Secrets come as variables, not in there.
 RUN install -d /opt/settings \
  && if [ -f maint.toml ]; then install -m 644 maint.toml /opt/settings; fi

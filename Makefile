@@ -74,7 +74,7 @@ requirements: | $(BIN)/python ## choose the newest versions of all packages anew
 	@$(RUN) venv build/uv && build/uv/bin/python -m pip install -qq --disable-pip-version-check uv
 	@$(COMPILE) --group dev --output-file requirements/dev.txt
 	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/demo.txt
-	@$(subst --extra embedded,--extra storage,$(COMPILE)) --group build --constraint requirements/dev.txt --output-file requirements/run.txt
+	@$(subst --extra embedded,--extra mail --extra storage,$(COMPILE)) --group build --constraint requirements/dev.txt --output-file requirements/run.txt
 
 clean: ## remove what these commands made
 	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi

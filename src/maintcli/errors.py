@@ -226,6 +226,10 @@ class Unsent(Unreachable):
     """Nothing was sent, so that it may be sent again."""
 
 
+class Untrusted(Unreachable):
+    """A server has no certificate to be trusted; nothing was sent."""
+
+
 class NoSuchFile(Unreachable):
     """A storage does not have the file."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from maintcli.errors import Refused, Unreachable, Unsent
-from maintcli.services import http
+from maintcli.services import sockets
 from maintcli.services.address import Address, is_public, read
 from maintcli.services.http import MOST_BYTES, Answer, Client
 from tests.parts.backend import Backend, backend, certificate, cut, drip, flood, reply, say, silence
@@ -388,7 +388,7 @@ def _answer_names(monkeypatch: pytest.MonkeyPatch, ips: Callable[[str], list[str
         def __getattr__(self, name: str) -> object:
             return getattr(socket, name)
 
-    sockets = Sockets()
-    sockets.__dict__["getaddrinfo"] = getaddrinfo
-    monkeypatch.setattr(http, "socket", sockets)
+    replaced = Sockets()
+    replaced.__dict__["getaddrinfo"] = getaddrinfo
+    monkeypatch.setattr(sockets, "socket", replaced)
     return asked

@@ -75,7 +75,7 @@ def test_requirements_have_what_the_project_wants() -> None:
     core = [*project["project"]["dependencies"], *groups["build"]]
     extras = project["project"]["optional-dependencies"]
     run, demo, dev = map(pinned, REQUIREMENTS)
-    assert {name(wish) for wish in [*core, *extras["storage"]]} <= set(run)
+    assert {name(wish) for wish in [*core, *extras["mail"], *extras["storage"]]} <= set(run)
     assert {name(wish) for wish in [*core, *extras["embedded"]]} <= set(demo)
     assert {name(wish) for wish in [*groups["test"], *groups["check"]]} <= set(dev)
     assert run.items() <= dev.items()  # one environment has all three

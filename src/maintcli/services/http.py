@@ -4,28 +4,24 @@ The standard library's client, on sockets that are connected here: so a host is 
 was checked is what is connected to, and no library logs a URL.
 """
 
-import os
 import select
 import socket
 import ssl
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from http.client import RemoteDisconnected as Disconnected
 from io import BufferedReader
-from threading import Thread, Timer
 from typing import Final, NamedTuple, Self
 from urllib.parse import urljoin
 
 from maintcli import __version__
-from maintcli.errors import Refused, Unreachable, Unsent
+from maintcli.errors import Refused, Unreachable, Unsent, Untrusted
 from maintcli.services.address import Address, is_public, read
+from maintcli.services.sockets import CONNECT_SECONDS, Limit, connect, resolve
 
 MOST_BYTES: Final = 64 * 1024
-_CONNECT_SECONDS: Final = 10.0
-_LEAST_SECONDS: Final = 0.001
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
 _NOTHING: Final[Mapping[str, str]] = {}
 
@@ -49,7 +45,8 @@ class Client:
     Every request ends within its `seconds`, whatever the server does, and raises
 
     - Unsent where no connection came about: only then may a POST be sent once more;
-    - Unreachable for a certificate that is not to be trusted, and where no answer came;
+    - Untrusted for a certificate that is not to be trusted: nothing was sent;
+    - Unreachable where no answer came;
     - Refused for what `public_only` refuses.
 
     Messages show a URL without its path and query, which may hold a token.
@@ -84,7 +81,7 @@ class Client:
 
         None is followed from https:// to http://, and no header goes along to another host.
         """
-        with _Limit(seconds) as limit:
+        with Limit(seconds) as limit:
             answer = self._request("GET", address, headers, None, limit)
             for _ in range(redirects):
                 target = _target(address, answer)
@@ -105,14 +102,14 @@ class Client:
         seconds: float,
     ) -> Answer:
         """POST, once."""
-        with _Limit(seconds) as limit:
+        with Limit(seconds) as limit:
             return self._request("POST", address, headers, body, limit)
 
     def put(
         self, address: Address, headers: Mapping[str, str], body: bytes, *, seconds: float
     ) -> Answer:
         """PUT."""
-        with _Limit(seconds) as limit:
+        with Limit(seconds) as limit:
             return self._request("PUT", address, headers, body, limit)
 
     def _request(
@@ -121,7 +118,7 @@ class Client:
         address: Address,
         headers: Mapping[str, str],
         body: bytes | None,
-        limit: "_Limit",
+        limit: Limit,
     ) -> Answer:
         kept = self._open.pop(address.origin, None)
         if kept is not None and _is_readable(kept.sock):  # closed by the other side
@@ -154,11 +151,11 @@ class Client:
             self._open[address.origin] = connection
         return answer
 
-    def _connect(self, address: Address, limit: "_Limit") -> HTTPConnection:
+    def _connect(self, address: Address, limit: Limit) -> HTTPConnection:
         try:
             opened = self._connected(address, limit)
         except ssl.SSLCertVerificationError as error:
-            raise Unreachable(
+            raise Untrusted(
                 f"{address} has no certificate to be trusted, so nothing was sent:"
                 f" {error.verify_message}."
             ) from None
@@ -171,17 +168,17 @@ class Client:
         connection.response_class = _Final
         return connection
 
-    def _connected(self, address: Address, limit: "_Limit") -> socket.socket:
+    def _connected(self, address: Address, limit: Limit) -> socket.socket:
         place = (address.host, address.port)
         if place not in self._resolved:
-            self._resolved[place] = _resolve(*place, limit)
+            self._resolved[place] = resolve(*place, limit)
         ips = self._resolved[place]
         refused = next((ip for ip in ips if self._public_only and not is_public(ip)), None)
         if refused:
             raise Refused(
                 f"{address} leads to {refused}, which is not a public address, so nothing was sent."
             )
-        opened = _first_open(ips, address.port, limit)
+        opened = connect(ips, address.port, limit)
         try:
             limit.hold(opened)
             if address.scheme == "https":
@@ -232,93 +229,6 @@ class _Head:
         return line
 
 
-class _Limit:
-    """Cuts the connection after `seconds`: a limit per read does not stop a slow server.
-
-    It has its own descriptor, since the library drops the socket before the body is read.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._is_cut = False
-        self._deadline = time.monotonic() + seconds
-        self._twin: socket.socket | None = None
-        self._timer = Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        self._let_go()
-
-    @property
-    def left(self) -> float:
-        """Seconds, and never none: a socket takes 0 for not waiting at all."""
-        return max(self._deadline - time.monotonic(), _LEAST_SECONDS)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is up; a socket's own time-out may come before the timer's cut."""
-        return self._is_cut or self.left <= _LEAST_SECONDS
-
-    def hold(self, connection: socket.socket) -> None:
-        """Cut this one from now on."""
-        self._let_go()
-        connection.settimeout(self.left)
-        self._twin = socket.socket(fileno=os.dup(connection.fileno()))
-        if self._is_cut:  # just now, before there was anything to cut
-            self._cut()
-
-    def __str__(self) -> str:
-        return f"{self.seconds:.0f} s"
-
-    def _let_go(self) -> None:
-        twin, self._twin = self._twin, None
-        if twin is not None:
-            twin.close()
-
-    def _cut(self) -> None:
-        self._is_cut = True
-        twin = self._twin
-        if twin is not None:
-            with suppress(OSError):  # it is closed
-                twin.shutdown(socket.SHUT_RDWR)
-
-
-def _resolve(host: str, port: int, limit: _Limit) -> Sequence[str]:
-    """The IP addresses of a host, asked for in a thread: the system's own limit may be minutes."""
-    found: list[str] = []
-    failed: list[OSError | UnicodeError] = []
-
-    def ask() -> None:
-        try:
-            infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found.extend(dict.fromkeys(str(info[4][0]) for info in infos))
-        except (OSError, UnicodeError) as error:
-            failed.append(error)
-
-    thread = Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(limit.left)
-    if failed:
-        raise failed[0]
-    if not found:
-        raise TimeoutError
-    return found
-
-
-def _first_open(ips: Sequence[str], port: int, limit: _Limit) -> socket.socket:
-    """A connection to the first of `ips` that takes one; else the last one's error."""
-    for ip in ips[:-1]:
-        with suppress(OSError):
-            return socket.create_connection((ip, port), min(_CONNECT_SECONDS, limit.left))
-    return socket.create_connection((ips[-1], port), min(_CONNECT_SECONDS, limit.left))
-
-
 def _is_readable(connection: socket.socket) -> bool:
     """Whether there is input although nothing was asked: the end, or something unexpected."""
     poll = select.poll()
@@ -326,7 +236,7 @@ def _is_readable(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _read(response: HTTPResponse, limit: _Limit) -> Answer:
+def _read(response: HTTPResponse, limit: Limit) -> Answer:
     """The answer; what is wrong with the body counts where the status says that all is well."""
     headers = {name.lower(): value for name, value in response.getheaders()}
     body, is_whole = b"", True
@@ -359,7 +269,7 @@ def _is_gone(error: Exception) -> bool:
     return isinstance(error, Disconnected | ConnectionError)
 
 
-def _no_answer(method: str, address: Address, error: Exception, limit: _Limit) -> Unreachable:
+def _no_answer(method: str, address: Address, error: Exception, limit: Limit) -> Unreachable:
     is_late = limit.is_over or isinstance(error, TimeoutError)
     reason = f"it had not all come within {limit}" if is_late else _why(error)
     again = " What was sent may have arrived, so it is not sent again." if method == "POST" else ""
@@ -371,7 +281,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, socket.gaierror | UnicodeError):
         return "its name is not known"
     if isinstance(error, TimeoutError):
-        return f"it did not answer within {_CONNECT_SECONDS:.0f} s"
+        return f"it did not answer within {CONNECT_SECONDS:.0f} s"
     if isinstance(error, Disconnected):
         return "the connection was closed before it came"
     if isinstance(error, ssl.SSLError):
