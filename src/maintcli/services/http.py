@@ -8,7 +8,6 @@ import select
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from http.client import RemoteDisconnected as Disconnected
