@@ -1,7 +1,7 @@
 """Times, durations, sizes, numbers and lists as people read them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"))
 _MINUTES_FROM = 120
@@ -48,3 +48,11 @@ def size(count: int) -> str:
 def moment(when: datetime) -> str:
     """A time as JSON and people read it."""
     return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def paused(since: datetime, by: str | None, why: str | None, until: datetime | None) -> str:
+    """A pause: `since 2026-02-16 10:00 UTC by ann@host until 2026-02-17 00:00 UTC: migration`."""
+    parts = [f"since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"]
+    parts += [f"by {by}"] if by else []
+    parts += [f"until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"] if until else []
+    return " ".join(parts) + (f": {why}" if why else "")

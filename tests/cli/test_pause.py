@@ -22,6 +22,43 @@ def test_a_paused_job_is_skipped_until_it_is_resumed(inside: Inside) -> None:
     assert inside("cleanup-sessions", "--json").json["outcome"] == "success"
 
 
+def test_a_pause_ends_by_itself(inside: Inside, conn: Conn) -> None:
+    """--for and --until say when; after that the job runs, and is shown as not paused."""
+    paused = inside("pause", "cleanup-sessions", "--for", "2h", "--json").json["paused"]
+    assert paused["until"] > paused["since"]
+    run = inside("cleanup-sessions", "--json").json
+    assert run["outcome"] == "skipped"
+    assert " until " in run["message"]
+    conn.execute("UPDATE job_heartbeats SET paused_until = now()")
+    assert inside("cleanup-sessions", "--json").json["outcome"] == "success"
+    assert inside("resume", "cleanup-sessions", "--json").json["was_paused"] is False
+    until = inside("pause", "cleanup-sessions", "--until", "2999-01-01", "--json").json["paused"]
+    assert until["until"].startswith("2999-01-01T00:00:00")
+    assert inside("cleanup-sessions", "--json").json["outcome"] == "skipped"
+
+
+def test_a_pause_that_is_over_leaves_nothing_to_the_next(inside: Inside, conn: Conn) -> None:
+    """Neither its time nor its reason."""
+    inside("pause", "cleanup-sessions", "--for", "1h", "--why", "old")
+    conn.execute("UPDATE job_heartbeats SET paused_at = 'epoch', paused_until = now()")
+    paused = inside("pause", "cleanup-sessions", "--json").json["paused"]
+    assert (paused["why"], paused["until"], paused["since"] > "2000") == (None, None, True)
+
+
+def test_a_wrong_end_of_a_pause_is_refused(inside: Inside) -> None:
+    """Exit 2 and the reason."""
+    for option, value, reason in (
+        ("--for", "soon", "--for: "),
+        ("--for", "0s", "--for: 0s"),
+        ("--until", "tomorrow", "is not a time"),
+        ("--until", "2001-01-01", "is in the past"),
+    ):
+        result = inside("pause", "cleanup-sessions", option, value)
+        assert (result.code, reason in result.err) == (2, True), result.err
+    both = inside("pause", "cleanup-sessions", "--for", "1h", "--until", "2999-01-01")
+    assert (both.code, "give one" in both.err) == (2, True)
+
+
 def test_a_second_pause_keeps_the_first_ones_time_and_reason(inside: Inside) -> None:
     """Pausing what is paused makes nothing worse."""
     first = inside("pause", "cleanup-sessions", "--why", "one", "--json").json["paused"]

@@ -33,7 +33,9 @@ def old(inside: Inside, bare_db: str, monkeypatch: pytest.MonkeyPatch) -> Genera
 
 def _rows(conn: Conn) -> list[tuple[object, ...]]:
     tables = ("job_heartbeats", "job_runs", "job_slots", "job_archives", "job_erasures")
-    query = " UNION ALL ".join(f"SELECT '{t}', to_jsonb(x)::text FROM {t} x" for t in tables)
+    query = " UNION ALL ".join(
+        f"SELECT '{t}', (to_jsonb(x) - 'paused_until')::text FROM {t} x" for t in tables
+    )
     return conn.execute(query).fetchall()  # type: ignore[arg-type]
 
 
@@ -41,7 +43,7 @@ def test_a_run_at_an_older_version_names_the_command(inside: Inside, old: Conn) 
     """Nothing is run, and nothing is migrated by itself."""
     result = inside("cleanup-sessions", "--json")
     assert result.code == 78
-    assert "are at version 4 and this maint needs 5. Run: maint db migrate" in result.err
+    assert "are at version 4 and this maint needs 6. Run: maint db migrate" in result.err
     assert old.execute("SELECT max(version) FROM maint_migrations").fetchone() == (4,)
 
 
@@ -49,7 +51,7 @@ def test_migrate_keeps_every_row_of_an_older_version(inside: Inside, old: Conn) 
     """The new tables are there, empty, ours and checked; what was recorded stays as it was."""
     before = _rows(old)
     assert len(before) == 5
-    assert inside("db", "migrate", "--json").json["applied"] == ["0005_queues"]
+    assert inside("db", "migrate", "--json").json["applied"] == ["0005_queues", "0006_pauses"]
     assert _rows(old) == before
     for table in _NEW:
         assert old.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # type: ignore[arg-type]

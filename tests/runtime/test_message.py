@@ -68,4 +68,4 @@ def test_the_message_is_filled_for_every_outcome(
 def test_a_skipped_run_says_why(inside: Inside) -> None:
     """Paused, by whom, and how to resume."""
     inside("pause", JOB)
-    assert "Run: maint resume cleanup-sessions" in inside(JOB, "--json").json["message"]
+    assert "run: maint resume cleanup-sessions" in inside(JOB, "--json").json["message"]

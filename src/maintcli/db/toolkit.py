@@ -25,7 +25,7 @@ from maintcli.errors import (
     NoToolkitTables,
 )
 
-VERSION = 5
+VERSION = 6
 TABLES = (
     "maint_migrations",
     "job_heartbeats",

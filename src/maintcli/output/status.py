@@ -148,9 +148,8 @@ def _of_beat(beat: Heartbeat, now: datetime) -> Iterator[str]:
 
 
 def paused(found: Paused) -> str:
-    """Since when, by whom and why."""
-    because = f": {found.why}" if found.why else ""
-    return f"paused since {stamp(found.since)} UTC by {found.by or 'somebody'}{because}"
+    """Since when, by whom, until when, and why."""
+    return f"paused {found}"
 
 
 def list_data(

@@ -9,21 +9,29 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from maintcli.config.duration import Duration
 from maintcli.db import formats
 from maintcli.runtime import history
 from maintcli.runtime.history import in_utc
 from maintcli.runtime.lease import ttl
 from maintcli.runtime.session import Session
 from maintcli.runtime.whole import Whole, wholes
+from maintcli.words import paused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """Since when a job is paused, by whom, and why (None: not given)."""
+    """Since when a job is paused, by whom, and why (None: not given), and until when (None: until
+    it is resumed).
+    """
 
     since: datetime
     by: str | None
     why: str | None
+    until: datetime | None = None
+
+    def __str__(self) -> str:
+        return paused(self.since, self.by, self.why, self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +124,9 @@ _CLOCK = sql.SQL(
 
 _BEATS = sql.SQL("""
 SELECT h.name, h.last_heartbeat, h.runner_id, h.last_success_at, h.consecutive_failures,
-       h.last_error, h.last_error_at, h.paused_at, h.paused_by, h.pause_reason,
+       h.last_error, h.last_error_at,
+       CASE WHEN coalesce(h.paused_until > clock_timestamp(), true) THEN h.paused_at END,
+       h.paused_by, h.pause_reason, h.paused_until,
        live.run_id::text, live.started_at, live.lease_expires_at,
        coalesce(lost.ids, '{{}}'), coalesce(lost.starts, '{{}}'),
        CASE WHEN newest.outcome = 'running' AND newest.run_id = ANY(lost.uuids)
@@ -138,18 +148,30 @@ WHERE h.name !~ ' [0-9]+/[0-9]+$'  -- the lease of one part
 ORDER BY h.name
 """)
 
-# A second pause keeps the first one's time, and its reason unless a new one is given.
+# A second pause keeps the first one's time, and its reason unless a new one is given. One whose
+# time is over is no pause any more.
 _PAUSE = sql.SQL("""
-INSERT INTO {heartbeats} AS h (name, paused_at, paused_by, pause_reason)
-VALUES (%(job)s, clock_timestamp(), %(by)s, %(why)s)
-ON CONFLICT (name) DO UPDATE SET paused_at = coalesce(h.paused_at, excluded.paused_at),
-    paused_by = excluded.paused_by, pause_reason = coalesce(excluded.pause_reason, h.pause_reason)
-RETURNING paused_at, paused_by, pause_reason
+INSERT INTO {heartbeats} AS h (name, paused_at, paused_by, pause_reason, paused_until)
+VALUES (%(job)s, clock_timestamp(), %(by)s, %(why)s, coalesce(%(until)s,
+        clock_timestamp() + make_interval(months => %(months)s, secs => %(seconds)s)))
+ON CONFLICT (name) DO UPDATE SET
+    paused_at = CASE WHEN h.paused_until <= clock_timestamp() THEN excluded.paused_at
+        ELSE coalesce(h.paused_at, excluded.paused_at) END,
+    pause_reason = CASE WHEN h.paused_until <= clock_timestamp() THEN excluded.pause_reason
+        ELSE coalesce(excluded.pause_reason, h.pause_reason) END,
+    paused_by = excluded.paused_by,
+    paused_until = excluded.paused_until
+RETURNING paused_at, paused_by, pause_reason, paused_until
 """)
 
 _RESUME = sql.SQL("""
-UPDATE {heartbeats} SET paused_at = NULL, paused_by = NULL, pause_reason = NULL
-WHERE name = %(job)s AND paused_at IS NOT NULL RETURNING 1
+WITH before AS (
+    SELECT name, coalesce(paused_until > clock_timestamp(), true) AS in_force FROM {heartbeats}
+    WHERE name = %(job)s AND paused_at IS NOT NULL
+)
+UPDATE {heartbeats} h
+SET paused_at = NULL, paused_by = NULL, pause_reason = NULL, paused_until = NULL
+FROM before WHERE h.name = before.name RETURNING in_force
 """)
 
 
@@ -176,22 +198,36 @@ def _wholes(
     return {(one.run.job, one.run.run_group): one for one in reversed(found)}
 
 
-def pause(session: Session, schema: str, job: str, *, by: str, why: str | None) -> Paused:
-    """Keep `job` from running until it is resumed; a run in progress is not stopped."""
-    values = formats.storable(session.connection, {"job": job, "by": by, "why": why})
-    ((since, who, reason),) = session.write(
+def pause(
+    session: Session,
+    schema: str,
+    job: str,
+    *,
+    by: str,
+    why: str | None,
+    length: Duration | None = None,
+    until: datetime | None = None,
+) -> Paused:
+    """Keep `job` from running for a `length` of time, `until` a time, or until it is resumed.
+
+    A run in progress is not stopped.
+    """
+    values = formats.storable(session.connection, {"job": job, "by": by, "why": why}) | {
+        "until": until,
+        "months": length.months if length else None,
+        "seconds": length.seconds if length else None,
+    }
+    ((since, who, reason, end),) = session.write(
         _PAUSE.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), values
     )
-    return Paused(since=in_utc(since), by=who, why=reason)
+    return Paused(since=in_utc(since), by=who, why=reason, until=in_utc(end) if end else None)
 
 
 def resume(session: Session, schema: str, job: str) -> bool:
     """Let `job` run again; False where it was not paused."""
-    return bool(
-        session.write(
-            _RESUME.format(heartbeats=sql.Identifier(schema, "job_heartbeats")), {"job": job}
-        )
-    )
+    heartbeats = sql.Identifier(schema, "job_heartbeats")
+    rows = session.write(_RESUME.format(heartbeats=heartbeats), {"job": job})
+    return bool(rows) and bool(rows[0][0])
 
 
 def whoami() -> str:
@@ -215,7 +251,7 @@ def in_the_future(columns: Sequence[str]) -> str:
 
 def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:
     name, heartbeat, runner, success, failures, error, error_at, *rest = _times_in_utc(row)
-    paused_at, paused_by, why, live, since, expires, lost, starts, outcome, run, *rest = rest
+    paused_at, paused_by, why, until, live, since, expires, lost, starts, outcome, run, *rest = rest
     started, ahead = rest
     return Heartbeat(
         name=name,
@@ -225,7 +261,7 @@ def _beat(row: tuple[Any, ...], whole: Whole | None) -> Heartbeat:
         consecutive_failures=failures + len(lost),
         last_error=error,
         last_error_at=error_at,
-        paused=Paused(since=paused_at, by=paused_by, why=why) if paused_at else None,
+        paused=Paused(since=paused_at, by=paused_by, why=why, until=until) if paused_at else None,
         running=Started(run_id=live, since=since, lease_expires_at=expires) if live else None,
         lost=tuple(
             Started(run_id=run_id, since=in_utc(start))
@@ -310,8 +346,7 @@ def look(
 def _paused(beat: Heartbeat | None) -> str:
     if beat is None or beat.paused is None:
         return ""
-    because = f": {beat.paused.why}" if beat.paused.why else ""
-    return f"since {beat.paused.since:%Y-%m-%d %H:%M} by {beat.paused.by or 'somebody'}{because}"
+    return str(beat.paused)
 
 
 def _is_running(beat: Heartbeat | None) -> bool:

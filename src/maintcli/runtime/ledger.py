@@ -15,6 +15,7 @@ from maintcli.runtime.lease import TTL_SECONDS, Lease, lease_lost
 from maintcli.runtime.report import Report
 from maintcli.runtime.session import Session
 from maintcli.runtime.shard import row_name
+from maintcli.words import paused
 
 _NO_GROUP, _NO_PART = sql.SQL("NULL::text"), sql.SQL("NULL::integer")
 _LOST = "started and never finished (killed, evicted, or the machine stopped)"
@@ -40,7 +41,8 @@ WITH gone AS (
     SELECT %(name)s, 1, clock_timestamp() + make_interval(secs => %(ttl)s), %(run_id)s,
            clock_timestamp(), %(runner_id)s
     WHERE NOT EXISTS (
-        SELECT FROM {heartbeats} j WHERE j.name = %(job)s AND j.paused_at IS NOT NULL)
+        SELECT FROM {heartbeats} j WHERE j.name = %(job)s AND j.paused_at IS NOT NULL
+          AND coalesce(j.paused_until > clock_timestamp(), true))
     ON CONFLICT (name) DO UPDATE SET
         lease_token = h.lease_token + 1,
         lease_expires_at = excluded.lease_expires_at,
@@ -52,7 +54,8 @@ WITH gone AS (
                    CASE WHEN count(*) > 0 THEN %(lost)s ELSE h.last_error END,
                    CASE WHEN count(*) > 0 THEN clock_timestamp() ELSE h.last_error_at END
             FROM gone WHERE own OR h.name = %(job)s)
-    WHERE h.paused_at IS NULL AND coalesce(h.lease_expires_at NOT {live}, true)
+    WHERE (h.paused_at IS NULL OR coalesce(h.paused_until <= clock_timestamp(), false))
+      AND coalesce(h.lease_expires_at NOT {live}, true)
     RETURNING lease_token
 ), lost AS (
     UPDATE {runs} r
@@ -88,7 +91,8 @@ FROM taken
 """)
 
 _WHY_NOT = sql.SQL("""
-SELECT j.paused_at, j.paused_by, j.pause_reason, k.lease_run_id::text, k.runner_id,
+SELECT CASE WHEN coalesce(j.paused_until > clock_timestamp(), true) THEN j.paused_at END,
+       j.paused_by, j.pause_reason, j.paused_until, k.lease_run_id::text, k.runner_id,
        k.lease_expires_at
 FROM {heartbeats} j LEFT JOIN {heartbeats} k ON k.name = %(name)s
 WHERE j.name = %(job)s
@@ -194,12 +198,10 @@ def _why_not(
     rows = session.read_composed(_WHY_NOT.format(**names), {"job": job, "name": name}, ours=True)
     if not rows:
         return Held("already running (run ? on another runner); its lease ends soon.")
-    paused_at, by, why, run_id, runner, expires = rows[0]
+    paused_at, by, why, until, run_id, runner, expires = rows[0]
     if paused_at is not None:
-        because = f": {why}" if why else ""
-        since = f"{paused_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        who = f"{by or 'somebody'}{because}"
-        return Skip(f"paused since {since} by {who}. Run: maint resume {job}")
+        said = paused(paused_at, by, why, until)
+        return Skip(f"paused {said}. To end the pause, run: maint resume {job}")
     when = f"at {expires.astimezone(UTC):%H:%M:%S} UTC" if expires else "now"
     return Held(f"already running (run {run_id} on {runner}); its lease ends {when}.")
 
