@@ -11,6 +11,8 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString
 
+from psycopg.errors import ReadOnlySqlTransaction
+
 from maintcli.config.duration import Duration, duration
 from maintcli.config.option import Opt, Option, options
 from maintcli.engines.base.options import ENGINES, Drain, Engine, Erase, Orphans, Sweep, Update
@@ -196,7 +198,13 @@ class Run:
         column, `{jobs.'pending'}` of its status. Raises ConfigError for one that is not there. Of
         a job of another package, other names are those of its role, after the catalog's.
         """
-        return self._context.session.read_composed(self._filled(sql, params), params)
+        try:
+            return self._context.session.read_composed(self._filled(sql, params), params)
+        except ReadOnlySqlTransaction as error:
+            said = error.diag.message_primary
+            raise Bug(
+                f"{self._context.job} writes by run.query: {said}. Use run.change for that SQL."
+            ) from error
 
     def change(
         self, sql: LiteralString, params: Mapping[str, Any] | Sequence[Any] | None = None

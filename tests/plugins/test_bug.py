@@ -1,5 +1,6 @@
 """An error that no code expects: exit 70, whose bug it is, where, and the traceback for later."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,26 @@ def leaving(run: Run) -> None:
     run.change("DELETE FROM active_sessions")
     sys.exit(0)
 
+@job(schedule=None, group="Crooked", dry_run=False)
+def closing(run: Run) -> None:
+    """End as a generator does that is closed."""
+    raise GeneratorExit
+
+@job(schedule=None, group="Crooked", dry_run=False)
+def halting(run: Run) -> None:
+    """End in an error that is no Exception."""
+    raise BaseException
+
+@job(schedule=None, group="Crooked")
+def writing(run: Run) -> None:
+    """Write by what only reads."""
+    run.query("DELETE FROM active_sessions")
+
+@job(schedule=None, group="Crooked", timeout="1s")
+def dozing(run: Run) -> None:
+    """Ask for what takes a minute."""
+    run.query("SELECT pg_sleep(60)")
+
 class Broken(Exception):
     def __str__(self) -> str:
         raise RuntimeError
@@ -75,7 +96,7 @@ def innocent(run: Run) -> Swept:
 @pytest.fixture
 def broken(site: Path, inside: Inside) -> Inside:
     """A package with jobs that fail in ways of their own."""
-    names = ("crooked", "chained", "reading", "leaving", "endless", "innocent")
+    names = re.findall(r"^def ([a-z]+)", _JOBS, re.MULTILINE)
     install(site, "crooked", {name: f"crooked:{name}" for name in names}, crooked=_JOBS)
     (inside.folder / "maint.toml").write_text('plugins = ["crooked"]\n')
     return inside
@@ -158,6 +179,38 @@ def test_a_job_that_exits_has_not_succeeded(broken: Inside, conn: Conn) -> None:
     assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (0,)
     rows = conn.execute("SELECT outcome, exit_code, updated_count FROM job_runs").fetchall()
     assert rows == [("failed", 70, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("closing", "GeneratorExit"), ("halting", "BaseException")]
+)
+def test_a_run_ends_whatever_its_job_raises(
+    broken: Inside, conn: Conn, name: str, error: str
+) -> None:
+    """No row of the ledger stays `running`, also where the error is no Exception."""
+    result = broken(name)
+    assert result.code == 70
+    assert f"): {error}. See maint show " in result.err
+    assert conn.execute("SELECT outcome, exit_code FROM job_runs").fetchall() == [("failed", 70)]
+
+
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)])
+def test_a_query_that_writes_is_a_bug(broken: Inside, conn: Conn, flags: tuple[str, ...]) -> None:
+    """Not a database that is down: the sentence names the call that may write."""
+    conn.execute("INSERT INTO active_sessions (session_id, access_key) VALUES ('eve', 'a')")
+    result = broken("writing", *flags)
+    assert result.code == 70
+    said = "writing writes by run.query: cannot execute DELETE in a read-only transaction."
+    assert f"{said} Use run.change for that SQL." in result.err
+    assert conn.execute("SELECT count(*) FROM active_sessions").fetchone() == (1,)
+
+
+def test_a_query_that_meets_the_deadline_is_a_timeout(broken: Inside, conn: Conn) -> None:
+    """The deadline cancels it before the server's own limit does."""
+    result = broken("dozing")
+    assert result.code == 124
+    assert "The deadline of 1s passed with work unfinished" in result.err
+    assert conn.execute("SELECT outcome, exit_code FROM job_runs").fetchall() == [("timeout", 124)]
 
 
 def test_an_endless_traceback_is_cut(broken: Inside) -> None:

@@ -1,6 +1,8 @@
 """A signal while an item of a queue is in flight: it may end, within bounds."""
 
+import fcntl
 import os
+import resource
 import signal
 import socket
 import time
@@ -19,6 +21,7 @@ from maintcli.runtime.stop import (
     enforced,
     on_signals,
 )
+from maintcli.runtime.visit import bounded
 from tests.parts.inside import Inside
 from tests.parts.ledger import Conn
 
@@ -123,6 +126,37 @@ def test_an_item_may_settle_and_a_statement_that_hangs_is_cancelled(db: str) -> 
                     session.read("SELECT pg_sleep(600)")
             with pytest.raises(Interrupted):
                 session.read("SELECT 1")
+
+
+def test_a_stop_is_heard_on_a_descriptor_beyond_1024() -> None:
+    """In a program with many files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    stop = Stop()
+    low, stop._read = stop._read, fcntl.fcntl(stop._read, fcntl.F_DUPFD, 1024)
+    try:
+        assert not stop.heard(0.0)
+        stop.request(Interrupted("SIGTERM"))
+        assert stop.heard(1e12)
+    finally:
+        os.close(low)
+        stop.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_visit_opens_no_descriptor(conn: Conn) -> None:
+    """A program that asks for the status every minute keeps as many as it had."""
+    conn.execute("SELECT 1")
+    before = _lowest_free()
+    sessions = [bounded(conn) for _ in range(3)]
+    assert [session.read("SELECT 1") for session in sessions] == [[(1,)]] * 3
+    assert _lowest_free() == before
+
+
+def _lowest_free() -> int:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
 
 
 def test_the_grace_is_15_s_in_an_item_and_5_s_elsewhere() -> None:

@@ -144,8 +144,6 @@ def record_outcome(report: Report, log: Log) -> Generator[None]:
     except psycopg.Error as error:
         log.debug(_folded([*traceback.format_tb(error.__traceback__), sqlstate.said(error)]))
         _record(report, log, sqlstate.meaning(error))
-    except GeneratorExit:
-        raise
     except KeyboardInterrupt:  # where the signal is not ours to handle: a run inside a program
         _record(report, log, Interrupted(signal="SIGINT"))
     except BaseException as error:  # noqa: BLE001  whatever a job or we did wrong, sys.exit too, ends as one sentence and code 70

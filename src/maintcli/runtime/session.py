@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_MS = 500  # below deadlock_timeout (1 s): the application is never a deadlock's victim
 STATEMENT_CAP_SECONDS = 300.0
 RECONNECT_SECONDS = 30.0
+BEHIND_DEADLINE_SECONDS = 1.0  # the deadline's thread cancels first, and knows why
 LEAST_SECONDS = 1.0  # with less there is nothing to wait for
 LAST_WORDS_SECONDS = 8.0
 Row = tuple[Any, ...]
@@ -185,7 +186,8 @@ class Session:
         self, statement_seconds: float | None = None, *, ours: bool = False
     ) -> list[sql.Composable]:
         """What a transaction begins with, behind its BEGIN."""
-        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, max(self.deadline.left, 0.1))
+        longest = self.deadline.left + BEHIND_DEADLINE_SECONDS
+        seconds = min(statement_seconds or STATEMENT_CAP_SECONDS, longest)
         return [
             search_path.PINNED if ours else self.path,
             sql.SQL("SET LOCAL lock_timeout = {}").format(LOCK_TIMEOUT_MS),
@@ -206,7 +208,9 @@ class Session:
         """
         self.stop.check()
         connection = self.connection
-        timer = threading.Timer(min(seconds, max(self.deadline.left, 0.1)), self.cancel)
+        timer = threading.Timer(
+            min(seconds, self.deadline.left + BEHIND_DEADLINE_SECONDS), self.cancel
+        )
         timer.daemon = True
         timer.start()
         try:

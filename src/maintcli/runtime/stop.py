@@ -15,6 +15,7 @@ from maintcli.errors import DeadlinePassed, Interrupted, MaintError
 
 GRACE_SECONDS = 5.0  # schedulers send SIGTERM once and SIGKILL 10 to 30 s later
 ITEM_GRACE_SECONDS = 15.0
+_LONGEST_WAIT_SECONDS = 86_400.0  # at once; milliseconds must fit an int of C
 KEPT = "; what was committed is kept, the rest was rolled back"
 
 
@@ -134,14 +135,21 @@ class Stop:
     def heard(self, seconds: float) -> bool:
         """Sleep up to `seconds`; return at once, and True, when a stop is asked for."""
         end = time.monotonic() + seconds
+        news = select.poll()  # select knows no descriptor from 1024 on
+        news.register(self._read, select.POLLIN)
         while True:
-            ready, _, _ = select.select([self._read], [], [], max(0.0, end - time.monotonic()))
-            if ready or time.monotonic() >= end:
-                return bool(ready)
+            left = max(0.0, end - time.monotonic())
+            if news.poll(1000 * min(left, _LONGEST_WAIT_SECONDS)):
+                return True
+            if time.monotonic() >= end:
+                return False
 
 
 class Never(Stop):
-    """For what has to be said at the end, whatever was asked for before."""
+    """For work that no signal or deadline ends early: short visits, and a run's last words.
+
+    It opens no pipe.
+    """
 
     def __init__(self) -> None:
         self.reason = None

@@ -11,7 +11,7 @@ from maintcli.config.database import DatabaseConfig, no_database
 from maintcli.db import connect, search_path, sqlstate, toolkit
 from maintcli.errors import MissingPrivilege, NoOpenSchema
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Deadline, Stop
+from maintcli.runtime.stop import Deadline, Never
 
 _SECONDS = 60.0
 
@@ -76,7 +76,7 @@ def bounded(connection: connect.Connection) -> Session:
             raise psycopg.OperationalError("the server closed it")
         return connection
 
-    return Session(opener, Stop(), Deadline(_SECONDS, "a minute"))
+    return Session(opener, Never(), Deadline(_SECONDS, "a minute"))
 
 
 def _say_waiting() -> None:

@@ -21,7 +21,7 @@ from maintcli.db import toolkit
 from maintcli.errors import ConfigError, Fail, Usage
 from maintcli.output.table import show
 from maintcli.runtime.session import Session
-from maintcli.runtime.stop import Deadline, Stop
+from maintcli.runtime.stop import Deadline, Never
 from maintcli.runtime.visit import connected
 
 _CONFIG = typer.Option("--config", metavar="PATH", help=f"Where to write instead of ./{FILE_NAME}.")
@@ -78,7 +78,7 @@ def init(  # noqa: PLR0913  one for each option
         raise Usage(f"{path} exists and was left as it is.")
     asks = sys.stdin.isatty() and not yes
     with connected(found.database(), "init") as connection:
-        session = Session(lambda: connection, Stop(), Deadline(_SECONDS, "a day"))
+        session = Session(lambda: connection, Never(), Deadline(_SECONDS, "a day"))
         if not (session.schemas or tables):
             raise toolkit.no_open_schema()
         open_questions: list[Question] = []
