@@ -75,7 +75,7 @@ COMMANDS: dict[str, Entry] = _table(
     ("run", "Run several jobs, and go on after a failure.", "Operating"),
     ("run-entry", "Run an entry of the schedule, with its own options.", "Operating", "run"),
     ("trigger", "Ask a backend to do its work, by one POST.", "Operating"),
-    ("pause", "Keep a job from running until it is resumed.", "Operating"),
+    ("pause", "Keep a job from running, for a time or until it is resumed.", "Operating"),
     ("resume", "Let a paused job run again.", "Operating", "pause"),
     ("restore", "Put back the rows that a run archived and removed.", "Operating", "archives"),
     ("archives", "List the archives of removed rows, and remove old ones.", "Operating"),

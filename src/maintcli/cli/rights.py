@@ -55,6 +55,9 @@ class _Asked(Run):
     def erase(self, tables: Sequence[str], **_: object) -> Any:
         raise _Told(rights.of_erasure(self._context, tables, self._context.job))
 
+    def drain(self, *_: object, **__: object) -> Any:
+        raise Fail("It drains a queue.")
+
     def query(self, *_: object, **__: object) -> Any:
         raise Fail(_OWN_SQL)
 
